@@ -1,0 +1,58 @@
+// Files written so that a crash leaves the old content or the new, never a half.
+import { createHash } from "node:crypto";
+import {
+  closeSync,
+  createReadStream,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import { threadId } from "node:worker_threads";
+
+/** Writes a file through a temporary neighbour, fsync and rename. */
+export function writeFileAtomic(path: string, content: string | Uint8Array | readonly Uint8Array[]): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = `${path}.${process.pid}.${threadId}.tmp`;
+  const chunks = Array.isArray(content) ? content : [content as string | Uint8Array];
+  try {
+    const fd = openSync(temporary, "w");
+    try {
+      for (const chunk of chunks) writeAll(fd, typeof chunk === "string" ? Buffer.from(chunk) : chunk);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  fsyncDirectory(dirname(path));
+}
+
+/** Makes a rename inside a directory durable. */
+export function fsyncDirectory(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Returns the SHA-256 of a file in hex, read as a stream. */
+export async function sha256File(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.byteLength;) {
+    written += writeSync(fd, bytes, written, Math.min(bytes.byteLength - written, 1 << 30));
+  }
+}

@@ -1,0 +1,20 @@
+export {
+  ConfigError,
+  DataError,
+  FileError,
+  SconceError,
+  SetupError,
+  ShapeError,
+  TorchError,
+  TrackingError,
+  TrainingError,
+  UsageError,
+  invariant,
+} from "./errors.ts";
+export type { ConfigIssue } from "./errors.ts";
+export { fsyncDirectory, sha256File, writeFileAtomic } from "./files.ts";
+export { Logger, logger, stderrSink } from "./logger.ts";
+export type { LogLevel, LogSink } from "./logger.ts";
+export { Registry, normalizeName } from "./registry.ts";
+export { Rng } from "./rng.ts";
+export { nearest, suggestion } from "./suggest.ts";
