@@ -41,6 +41,38 @@ test("a generator repeats itself by seed and differs by stream", () => {
   ]);
 });
 
+test("a generator keeps its numbers for negative and very large seeds and streams", () => {
+  // first numbers of the 64-bit recurrence computed with BigInt
+  const reference = (seed: bigint, stream: bigint) => {
+    const mask = (1n << 64n) - 1n;
+    const step = (state: bigint) => (state * 6364136223846793005n + stream * 2n + 1n) & mask;
+    let state = step((step(0n) + seed) & mask);
+    return Array.from({ length: 1000 }, () => {
+      const shifted = (((state >> 18n) ^ state) >> 27n) & 0xffffffffn;
+      const rotation = state >> 59n;
+      state = step(state);
+      return Number(((shifted >> rotation) | (shifted << (-rotation & 31n))) & 0xffffffffn);
+    });
+  };
+  for (const [seed, stream] of [
+    [-1, 0],
+    [-123456789012, 7],
+    [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+    [2 ** 32, 2 ** 31],
+  ] as const) {
+    const rng = new Rng(seed, stream);
+    expect(Array.from({ length: 1000 }, () => rng.uint32())).toEqual(reference(BigInt(seed), BigInt(stream)));
+  }
+});
+
+test("whole numbers below a bound are even, also for bounds that do not divide 2^32", () => {
+  const rng = new Rng(5);
+  const bound = 3 * 2 ** 30; // a plain remainder would draw the first third twice as often
+  let low = 0;
+  for (let i = 0; i < 30_000; i++) if (rng.below(bound) < bound / 3) low++;
+  expect(Math.abs(low - 10_000)).toBeLessThan(400);
+});
+
 test("a file is replaced whole and leaves no temporary neighbour", () => {
   const folder = mkdtempSync(join(tmpdir(), "sconce-"));
   const path = join(folder, "deep", "a.txt");
