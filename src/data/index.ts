@@ -1,0 +1,13 @@
+export { auditPart, contentHash, countSharedRows } from "./audit.ts";
+export type { LabelledTexts, PartAudit, TextColumns } from "./audit.ts";
+export { classWeightings, classWeights, countClasses } from "./class-weights.ts";
+export type { ClassWeightOptions, ClassWeighting } from "./class-weights.ts";
+export { LabelMap } from "./labels.ts";
+export type { PlaceOfRow } from "./labels.ts";
+export type { DelimitedOptions } from "./readers/csv.ts";
+export { readTable, tableReaders } from "./readers/read-table.ts";
+export type { ReadTableOptions, TableReader } from "./readers/read-table.ts";
+export { randomSplit, stratifiedSplit } from "./split.ts";
+export type { Split, SplitOptions, StratifiedSplitOptions } from "./split.ts";
+export { Table } from "./table.ts";
+export type { TableContent } from "./table.ts";

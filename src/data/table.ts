@@ -1,0 +1,71 @@
+// Rows of a data file as named columns of strings. What the strings mean is decided by who asks for a column.
+import { DataError, nearest } from "../base/index.ts";
+
+/** Says what a `Table` is made of; `values[c][r]` is column `c` of row `r`. */
+export interface TableContent {
+  /** The file, for error messages. */
+  source: string;
+  columns: readonly string[];
+  /** `undefined` marks a cell that a JSON row leaves out. */
+  values: readonly (readonly (string | undefined)[])[];
+  /** Where each row begins: 1-based line of the file, or 1-based item of a JSON array. */
+  positions: readonly number[];
+  /** @default "line" */
+  unit?: "line" | "item";
+}
+
+/**
+ * Holds the rows of a data file by column.
+ *
+ * @example
+ * const table = new Table({ source: "a.csv", columns: ["text"], values: [["hi"]], positions: [2] });
+ * table.column("text"); // => ["hi"]
+ * table.place(0); // => "a.csv:2"
+ */
+export class Table {
+  readonly source: string;
+  readonly columns: readonly string[];
+  readonly numRows: number;
+  readonly #values: readonly (readonly (string | undefined)[])[];
+  readonly #positions: readonly number[];
+  readonly #unit: "line" | "item";
+
+  constructor({ source, columns, values, positions, unit = "line" }: TableContent) {
+    this.source = source;
+    this.columns = columns;
+    this.numRows = positions.length;
+    this.#values = values;
+    this.#positions = positions;
+    this.#unit = unit;
+  }
+
+  has(name: string): boolean {
+    return this.columns.includes(name);
+  }
+
+  /** Returns a column's cells in row order; throws when the column, or a cell of it, is missing. */
+  column(name: string): readonly string[] {
+    const index = this.columns.indexOf(name);
+    if (index === -1) {
+      const near = nearest(name, this.columns);
+      throw new DataError(
+        `${this.source}: no column "${name}". ${near === undefined ? "" : `Did you mean "${near}"? `}` +
+          `The file has: ${this.columns.map((column) => JSON.stringify(column)).join(", ")}.`,
+      );
+    }
+    const cells = this.#values[index]!;
+    const gap = cells.indexOf(undefined);
+    if (gap !== -1) {
+      throw new DataError(
+        `${this.place(gap)}: every row needs "${name}", this one lacks it. Add the key, or remove the row.`,
+      );
+    }
+    return cells as readonly string[];
+  }
+
+  /** Names the place of a row in its file: `train.csv:12`, or `train.json, item 12`. */
+  place(row: number): string {
+    const position = this.#positions[row];
+    return this.#unit === "line" ? `${this.source}:${position}` : `${this.source}, item ${position}`;
+  }
+}
