@@ -1,5 +1,5 @@
 // Areas under curves: ROC-AUC and average precision, for two classes and for more.
-import { DataError } from "../base/index.ts";
+import { DataError, UsageError } from "../base/index.ts";
 import { countsByThreshold } from "./curves.ts";
 import { checkChoice, checkScores, classScores, mean } from "./inputs.ts";
 import type { ClassIds, Scores } from "./inputs.ts";
@@ -35,7 +35,10 @@ export function rocAucScore(labels: ClassIds, scores: Scores, options: RocAucOpt
     multiClass === "ovr" ? ["macro", "weighted", "micro"] : ["macro", "weighted"],
   );
   if (numClasses <= 2) {
-    return binaryRocAuc(labels, positiveScores(scores, numClasses, positive), { ...options, positive });
+    return binaryRocAuc(labels, positiveScores("rocAucScore", { scores, numClasses, positive }), {
+      ...options,
+      positive,
+    });
   }
   checkRowSums(scores, numClasses);
   if (multiClass === "ovo") return oneVsOneRocAuc(labels, scores, { ...options, numClasses });
@@ -64,10 +67,14 @@ export function averagePrecisionScore(
   const numClasses = checkScores("averagePrecisionScore", labels, scores);
   checkChoice("averagePrecisionScore", "average", average, ["macro", "weighted", "micro"]);
   if (numClasses <= 2) {
-    return binaryAveragePrecision(labels, positiveScores(scores, numClasses, positive), {
-      ...options,
-      positive,
-    });
+    return binaryAveragePrecision(
+      labels,
+      positiveScores("averagePrecisionScore", { scores, numClasses, positive }),
+      {
+        ...options,
+        positive,
+      },
+    );
   }
   return oneVsRest(labels, scores, { numClasses, average, binary: binaryAveragePrecision, options });
 }
@@ -177,9 +184,16 @@ function oneVsOneRocAuc(
   return sum / total;
 }
 
-function positiveScores(scores: Scores, numClasses: number, positive: number): Scores {
+function positiveScores(
+  where: string,
+  { scores, numClasses, positive }: { scores: Scores; numClasses: number; positive: number },
+): Scores {
   if (numClasses === 1) return scores;
-  checkChoice("binary scores", "positive", String(positive), ["0", "1"]);
+  if (positive !== 0 && positive !== 1) {
+    throw new UsageError(
+      `${where}: positive must be 0 or 1 for two classes, got ${positive}. It names the column to score.`,
+    );
+  }
   return classScores(scores, numClasses, positive);
 }
 
