@@ -28,7 +28,7 @@ export function confusionMatrix(
   const ids =
     classes === undefined ? presentClasses(labels, predictions) : checkClasses("confusionMatrix", classes);
   const position = positions(ids);
-  const matrix = ids.map(() => new Array<number>(ids.length).fill(0));
+  const matrix = ids.map(() => Array.from(ids, () => 0));
   let labelled = 0;
   for (let row = 0; row < labels.length; row++) {
     const label = position.get(labels[row]!);

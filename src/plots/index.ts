@@ -1,0 +1,10 @@
+export { barChart } from "./bar-chart.ts";
+export type { Bar, BarChartOptions } from "./bar-chart.ts";
+export { confusionPlot } from "./confusion-plot.ts";
+export type { ConfusionPlotOptions } from "./confusion-plot.ts";
+export { precisionRecallPlot, rocPlot } from "./curve-plot.ts";
+export type { PrecisionRecallPlotOptions, PrecisionRecallSeries, RocCurveSeries } from "./curve-plot.ts";
+export { lineChart } from "./line-chart.ts";
+export type { LineChartOptions, LineSeries } from "./line-chart.ts";
+export { reliabilityPlot } from "./reliability-plot.ts";
+export type { ReliabilityPlotBin, ReliabilityPlotOptions } from "./reliability-plot.ts";
