@@ -40,5 +40,7 @@ test("the content hash changes with any text, label, pair or order", () => {
   ].map(contentHash);
   expect(new Set(hashes).size).toBe(hashes.length);
   expect(contentHash({ texts: ["a", "b"], labels: ["x", "y"] })).toBe(hashes[0]);
-  expect(hashes[0]).toMatchInlineSnapshot(`"cf835a1f59f6d1bf6e02be8fd7c1b379cd6556fb428f32d9f9164803c9f3fb5c"`);
+  expect(hashes[0]).toMatchInlineSnapshot(
+    `"cf835a1f59f6d1bf6e02be8fd7c1b379cd6556fb428f32d9f9164803c9f3fb5c"`,
+  );
 });

@@ -11,3 +11,5 @@ export { randomSplit, stratifiedSplit } from "./split.ts";
 export type { Split, SplitOptions, StratifiedSplitOptions } from "./split.ts";
 export { Table } from "./table.ts";
 export type { TableContent } from "./table.ts";
+export { Tokenizer } from "./tokenizer.ts";
+export type { EncodeOptions, EncodedTexts } from "./tokenizer.ts";

@@ -104,7 +104,7 @@ export class LabelMap {
           `(${first}${more}). Label them, or remove them.`,
       );
     }
-    const others = unknown.size > 1 ? ` So are ${unknown.size - 1} other labels.` : "";
+    const others = unknown.size > 1 ? ` Other unknown labels: ${unknown.size - 1}.` : "";
     const near = nearest(name, this.names);
     const hint = near === undefined ? "" : `Did you mean ${JSON.stringify(near)}? `;
     const known = this.names.slice(0, 10).map((known) => JSON.stringify(known));

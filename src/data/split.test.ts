@@ -61,13 +61,25 @@ test("every row is held out about equally often", () => {
 test("what cannot be split is told", () => {
   const split = (counts: number[], ratio: number) => () =>
     stratifiedSplit(labelsOf(counts), { ratio, seed: 0, names: namesOf(counts) });
-  expect(split([9, 1], 0.2)).toThrowErrorMatchingInlineSnapshot(`[DataError: split: each class needs at least two rows to stand in both parts, "c1" has one. Add rows of that class, remove it, or set dataset.validation_ratio to 0 and name a dataset.validation file.]`);
-  expect(split([9, 1, 1, 1, 1, 1, 1], 0.2)).toThrowErrorMatchingInlineSnapshot(`[DataError: split: each class needs at least two rows to stand in both parts, "c1", "c2", "c3", "c4", "c5" and 1 more have one. Add rows of that class, remove it, or set dataset.validation_ratio to 0 and name a dataset.validation file.]`);
-  expect(split([5, 5, 5], 0.1)).toThrowErrorMatchingInlineSnapshot(`[DataError: split: the held-out part must have a row for each of 3 classes, it would have 2. Raise dataset.validation_ratio, or add rows.]`);
-  expect(split([5, 5, 5], 0.9)).toThrowErrorMatchingInlineSnapshot(`[DataError: split: the training part must have a row for each of 3 classes, it would have 1. Lower dataset.validation_ratio, or add rows.]`);
-  expect(split([2, 2], 0)).toThrowErrorMatchingInlineSnapshot(`[DataError: dataset.validation_ratio: must be between 0 and 1, got 0. Set it to 0.1, say.]`);
+  expect(split([9, 1], 0.2)).toThrowErrorMatchingInlineSnapshot(
+    `[DataError: split: each class needs at least two rows to stand in both parts, "c1" has one. Add rows of that class, remove it, or set dataset.validation_ratio to 0 and name a dataset.validation file.]`,
+  );
+  expect(split([9, 1, 1, 1, 1, 1, 1], 0.2)).toThrowErrorMatchingInlineSnapshot(
+    `[DataError: split: each class needs at least two rows to stand in both parts, "c1", "c2", "c3", "c4", "c5" and 1 more have one. Add rows of that class, remove it, or set dataset.validation_ratio to 0 and name a dataset.validation file.]`,
+  );
+  expect(split([5, 5, 5], 0.1)).toThrowErrorMatchingInlineSnapshot(
+    `[DataError: split: the held-out part must have a row for each of 3 classes, it would have 2. Raise dataset.validation_ratio, or add rows.]`,
+  );
+  expect(split([5, 5, 5], 0.9)).toThrowErrorMatchingInlineSnapshot(
+    `[DataError: split: the training part must have a row for each of 3 classes, it would have 1. Lower dataset.validation_ratio, or add rows.]`,
+  );
+  expect(split([2, 2], 0)).toThrowErrorMatchingInlineSnapshot(
+    `[DataError: dataset.validation_ratio: must be between 0 and 1, got 0. Set it to 0.1, say.]`,
+  );
   expect(split([2, 2], Number.NaN)).toThrow(/between 0 and 1, got NaN/);
-  expect(() => randomSplit(1, { ratio: 0.5, seed: 0 })).toThrowErrorMatchingInlineSnapshot(`[DataError: split: holding out 1 of 1 rows leaves none to train on. Add rows, or lower dataset.validation_ratio.]`);
+  expect(() => randomSplit(1, { ratio: 0.5, seed: 0 })).toThrowErrorMatchingInlineSnapshot(
+    `[DataError: split: holding out 1 of 1 rows leaves none to train on. Add rows, or lower dataset.validation_ratio.]`,
+  );
 });
 
 test("a class without rows is left out of a split", () => {
@@ -99,8 +111,12 @@ test("the other weightings follow their formulas", () => {
 
 test("weights that cannot be are refused", () => {
   const names = ["a", "b"];
-  expect(() => classWeights([5, 0], "sqrt", { names })).toThrowErrorMatchingInlineSnapshot(`[DataError: class weights: each class must have training rows, "b" has none. Add rows of it, or turn class weights off.]`);
+  expect(() => classWeights([5, 0], "sqrt", { names })).toThrowErrorMatchingInlineSnapshot(
+    `[DataError: class weights: each class must have training rows, "b" has none. Add rows of it, or turn class weights off.]`,
+  );
   expect(() =>
     classWeights([5, 1], "effective_number", { names, beta: 1 }),
-  ).toThrowErrorMatchingInlineSnapshot(`[DataError: class weights: beta must be in [0, 1), got 1. Set it to 0.9999, say.]`);
+  ).toThrowErrorMatchingInlineSnapshot(
+    `[DataError: class weights: beta must be in [0, 1), got 1. Set it to 0.9999, say.]`,
+  );
 });

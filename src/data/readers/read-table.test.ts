@@ -177,7 +177,9 @@ test("broken JSON is told with its line or item", () => {
   expect(fault("b.json", '[{"text":"a"},\n 3]')).toMatchInlineSnapshot(
     `"b.json, item 2: expected an object like {"text": "...", "label": "..."}, got a number."`,
   );
-  expect(fault("b.json", '[{"text":"a"},\n{"text" 3}]')).toMatchInlineSnapshot(`"b.json:2: not valid JSON (Expected ':' after property name in JSON at position 23). Mend it there; a file with one object a line must be named .jsonl."`);
+  expect(fault("b.json", '[{"text":"a"},\n{"text" 3}]')).toMatchInlineSnapshot(
+    `"b.json:2: not valid JSON (Expected ':' after property name in JSON at position 23). Mend it there; a file with one object a line must be named .jsonl."`,
+  );
   expect(fault("b.json", '{"text":"a"}')).toMatchInlineSnapshot(
     `"b.json: expected a JSON array of objects, got an object. Put the rows in [ ], or one a line in a .jsonl file."`,
   );
