@@ -1,0 +1,246 @@
+// Proves a whole config before any work starts: syntax, schema, rules, files, columns, stores. Loads no libtorch.
+import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { dirname, isAbsolute, relative, resolve } from "node:path";
+import { ConfigError, type ConfigIssue, nearest } from "../base/index.ts";
+import { type BaseModelSource, resolveBaseModel } from "./base-model.ts";
+import { readDataHeader } from "./header.ts";
+import { loadConfig } from "./load.ts";
+import {
+  type OutputFolders,
+  type UseCaseLocation,
+  locateUseCase,
+  outputFolders,
+  resolveDataPath,
+} from "./paths.ts";
+import type { SchemaIssue } from "./schema-issues.ts";
+import { caseClash } from "./segments.ts";
+import { type UseCaseConfig, type ValidatedUseCase, validateUseCase } from "./use-case.ts";
+
+/** Holds every path that a config leads to, absolute. */
+export interface ResolvedUseCase {
+  location: UseCaseLocation;
+  train: string;
+  test?: string;
+  validation?: string;
+  baseModel: BaseModelSource;
+  /** The SQLite file of the tracking store. */
+  trackingDatabase: string;
+  outputs: OutputFolders;
+}
+
+/** Holds what a check found. */
+export interface CheckReport {
+  /** The path of the config as given. */
+  source: string;
+  issues: readonly ConfigIssue[];
+  warnings: readonly ConfigIssue[];
+  location: UseCaseLocation;
+  /** Present if there are no issues. */
+  config?: UseCaseConfig;
+  /** Present if there are no issues. */
+  resolved?: ResolvedUseCase;
+}
+
+/**
+ * Checks a use case's config and all that it names: keys, types, rules, files, columns, base model, stores.
+ * All problems come back at once, in the order of the file; nothing is loaded, fetched or written.
+ */
+export async function checkUseCase(path: string, overrides: readonly string[] = []): Promise<CheckReport> {
+  const location = locateUseCase(path);
+  const report = { source: path, location };
+  let validated: ValidatedUseCase;
+  try {
+    validated = await validateUseCase(await loadConfig(path), { overrides, useCase: location.useCaseName });
+  } catch (error) {
+    if (error instanceof ConfigError) return { ...report, issues: error.issues, warnings: [] };
+    throw error;
+  }
+  const { config, draft, isBroken, locate } = validated;
+  const found = draft === undefined ? undefined : checkSurroundings(draft, location);
+  const fresh = (findings: readonly SchemaIssue[]): ConfigIssue[] =>
+    findings.filter((issue) => !isBroken(issue.path)).map(locate);
+  const issues = inFileOrder([...validated.issues, ...fresh(found?.issues ?? [])]);
+  const warnings = inFileOrder([...validated.warnings, ...fresh(found?.warnings ?? [])]);
+  if (issues.length > 0 || config === undefined || found?.resolved === undefined)
+    return { ...report, issues, warnings };
+  return { ...report, issues, warnings, config, resolved: found.resolved };
+}
+
+/** Checks a use case's config as `checkUseCase` does and returns it; any issue throws a `ConfigError` with all of them. */
+export async function loadUseCase(
+  path: string,
+  overrides: readonly string[] = [],
+): Promise<{ config: UseCaseConfig; resolved: ResolvedUseCase; warnings: readonly ConfigIssue[] }> {
+  const { config, resolved, issues, warnings } = await checkUseCase(path, overrides);
+  if (config === undefined || resolved === undefined) throw new ConfigError(path, issues);
+  return { config, resolved, warnings };
+}
+
+/** Writes the resolved paths for people, one a line, relative to the project root where they are inside. */
+export function formatResolved({ location, baseModel, outputs, ...resolved }: ResolvedUseCase): string {
+  const root = location.projectRoot;
+  const short = (path: string): string => {
+    const inside = relative(root, path);
+    return inside.startsWith("..") || isAbsolute(inside) ? path : inside;
+  };
+  const lines: [string, string | undefined][] = [
+    ["project", root],
+    ["train", short(resolved.train)],
+    ["validation", resolved.validation && short(resolved.validation)],
+    ["test", resolved.test && short(resolved.test)],
+    [
+      "base model",
+      baseModel.kind === "folder"
+        ? short(baseModel.path)
+        : `${baseModel.id}, to be fetched into ${short(baseModel.path)}`,
+    ],
+    ["tracking", `sqlite:///${short(resolved.trackingDatabase)}`],
+    ["models", short(outputs.trainedModels)],
+    ["champion", short(outputs.optimumModel)],
+  ];
+  return lines
+    .flatMap(([label, text]) => (text === undefined ? [] : [`${label.padEnd(11)}${text}`]))
+    .join("\n");
+}
+
+interface Findings {
+  issues: SchemaIssue[];
+  warnings: SchemaIssue[];
+}
+
+function checkSurroundings(
+  config: UseCaseConfig,
+  location: UseCaseLocation,
+): Findings & { resolved?: ResolvedUseCase } {
+  const findings: Findings = { issues: [], warnings: [] };
+  const [train, test, validation] = (["train", "test", "validation"] as const).map((key) =>
+    checkDataFile(config, key, location, findings),
+  );
+  const baseModel = checkBaseModel(config, location, findings);
+  const trackingDatabase = checkTracking(config, location, findings);
+  const outputs = findings.issues.some(({ path }) => path[0] === "use_case" || path[0] === "experiment")
+    ? undefined
+    : checkOutputs(config, location, findings);
+  if (
+    train === undefined ||
+    baseModel === undefined ||
+    trackingDatabase === undefined ||
+    outputs === undefined
+  ) {
+    return findings;
+  }
+  const resolved: ResolvedUseCase = { location, train, baseModel, trackingDatabase, outputs };
+  if (test !== undefined) resolved.test = test;
+  if (validation !== undefined) resolved.validation = validation;
+  return { ...findings, resolved };
+}
+
+function checkDataFile(
+  { dataset }: UseCaseConfig,
+  key: "train" | "test" | "validation",
+  location: UseCaseLocation,
+  { issues }: Findings,
+): string | undefined {
+  const name = dataset[key];
+  if (name === undefined) return undefined;
+  const report = (message: string, path: readonly string[] = ["dataset", key]): void => {
+    issues.push({ path, code: "file", message });
+  };
+  const { path, exists } = resolveDataPath(name, location);
+  if (!exists) {
+    const tried = [...new Set([location.useCaseFolder, location.projectRoot])].join(" and in ");
+    report(`the file "${name}" does not exist; looked in ${tried}. Put it there, or correct the path.`);
+    return undefined;
+  }
+  const header = readDataHeader(path, { delimiter: dataset.delimiter });
+  if ("problem" in header) {
+    report(`"${name}": ${header.problem}`);
+    return undefined;
+  }
+  for (const columnKey of ["text_column", "text_pair_column", "label_column"] as const) {
+    const column = dataset[columnKey];
+    if (column === undefined || header.columns.includes(column)) continue;
+    const near = nearest(column, header.columns);
+    const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
+    report(`"${name}" has no column "${column}".${hint} It has: ${header.columns.join(", ")}.`, [
+      "dataset",
+      columnKey,
+    ]);
+  }
+  return path;
+}
+
+function checkBaseModel(
+  { base_model }: UseCaseConfig,
+  location: UseCaseLocation,
+  { issues }: Findings,
+): BaseModelSource | undefined {
+  const source = resolveBaseModel(base_model, location);
+  if (!("problem" in source)) return source;
+  issues.push({ path: ["base_model"], code: "file", message: source.problem });
+  return undefined;
+}
+
+function checkTracking(
+  { mlops }: UseCaseConfig,
+  location: UseCaseLocation,
+  { issues }: Findings,
+): string | undefined {
+  const { uri } = mlops.tracking;
+  const report = (code: ConfigIssue["code"], message: string): undefined => {
+    issues.push({ path: ["mlops", "tracking", "uri"], code, message });
+  };
+  const [, path] = /^sqlite:\/\/\/(.+)$/su.exec(uri) ?? [];
+  if (path === undefined) {
+    const known =
+      /^(https?|mongodb(\+srv)?|postgresql|mysql|file):|^databricks/u.test(uri) || !/^\w+:/u.test(uri);
+    const what = known ? "this kind of store is not available yet" : "the scheme is unknown";
+    return report("value", `${what}, got "${uri}". Available: sqlite:///PATH.`);
+  }
+  const database = resolve(location.projectRoot, path);
+  if (existsSync(database) && !statSync(database).isFile()) {
+    return report("file", `the store must be a file, got the folder ${database}. Name a file in it.`);
+  }
+  const problem = unwritable(dirname(database));
+  return problem === undefined ? database : report("unreachable", problem);
+}
+
+function checkOutputs(
+  { use_case, experiment }: UseCaseConfig,
+  { projectRoot }: UseCaseLocation,
+  { issues }: Findings,
+): OutputFolders {
+  const outputs = outputFolders(projectRoot, use_case, experiment);
+  const problem = unwritable(outputs.trainedModels);
+  if (problem !== undefined) issues.push({ path: [], code: "unreachable", message: problem });
+  const useCaseOutputs = dirname(outputs.trainedModels);
+  for (const [key, folder] of [
+    ["use_case", useCaseOutputs],
+    ["experiment", outputs.trainedModels],
+  ] as const) {
+    const clash = caseClash(dirname(folder), folder.slice(dirname(folder).length + 1));
+    if (clash === undefined) continue;
+    const message = `outputs exist under "${clash}", which differs in letter case alone. Use that spelling, or another name.`;
+    issues.push({ path: [key], code: "value", message });
+  }
+  return outputs;
+}
+
+/** Says why a folder could not be written to, or created; undefined if it could. */
+function unwritable(folder: string): string | undefined {
+  let at = folder;
+  while (!existsSync(at)) at = dirname(at);
+  if (!statSync(at).isDirectory()) return `${at} must be a folder, to hold outputs. Move that file.`;
+  try {
+    accessSync(at, constants.W_OK);
+    return undefined;
+  } catch {
+    return `the folder ${at} cannot be written to. Change its permissions.`;
+  }
+}
+
+/** Sorts by place; what comes from overrides, without one, follows at the end. */
+function inFileOrder(issues: readonly ConfigIssue[]): ConfigIssue[] {
+  const place = ({ line = Infinity, column = 0 }: ConfigIssue): number => line * 1e6 + column;
+  return issues.toSorted((a, b) => place(a) - place(b) || 0);
+}

@@ -1,0 +1,190 @@
+// Components by name: the closed table that turns `name`, `_target_`, `class_path` and `module`/`func` into one form.
+import { type ConfigIssue, normalizeName, suggestion } from "../base/index.ts";
+import type { ConfigPath, ConfigMap, ConfigValue } from "./value.ts";
+import { formatValue, isConfigMap } from "./value.ts";
+
+/** Names one component and the other spellings that mean it. */
+export interface ComponentNames {
+  name: string;
+  /** Python's class or function names, `EarlyStopping`. */
+  classes: readonly string[];
+  /** Other spellings of `name`. */
+  aliases?: readonly string[];
+  /** Options by their Python names, where ours differ: `num_warmup_steps` is `warmup_steps`. */
+  renamedOptions?: Readonly<Record<string, string>>;
+  /** Options that exist in the Python component and not here, each with the reason. */
+  refusedOptions?: Readonly<Record<string, string>>;
+}
+
+/** Describes one kind of component: where it stands in Python, and which ones there are. */
+export interface ComponentKind {
+  /** As messages call it: `optimizer`. */
+  kind: string;
+  /** Python modules that hold the classes; submodules of them count too. */
+  modules: readonly string[];
+  components: readonly ComponentNames[];
+  /** Names that users of the Python peers know and that are not available here yet. */
+  unavailable: readonly string[];
+}
+
+/** Receives what normalising finds. */
+export interface NormalizeSink {
+  report(path: ConfigPath, code: ConfigIssue["code"], message: string): void;
+  /** Says that the part at `to` was written at `from`. */
+  moved(to: ConfigPath, from: ConfigPath): void;
+}
+
+/**
+ * Brings a component to `{ name, ...options }` from any of its spellings:
+ * `adamw`, `{ name }`, `{ _target_ }`, `{ class_path, init_args }`, `{ module, func, kwargs }`.
+ * What cannot be resolved is reported, and undefined comes back.
+ */
+export function normalizeComponent(
+  value: ConfigValue,
+  kind: ComponentKind,
+  path: ConfigPath,
+  sink: NormalizeSink,
+): ConfigMap | undefined {
+  if (typeof value === "string") {
+    const found = byName(value, kind, path, sink);
+    return found && { name: found.name };
+  }
+  if (!isConfigMap(value)) {
+    sink.report(path, "type", `expected a mapping with a name, got ${formatValue(value)}.`);
+    return undefined;
+  }
+  const spelling = spellings.find(({ key }) => Object.hasOwn(value, key));
+  if (spelling === undefined) {
+    sink.report(path, "missing", `which ${kind.kind} is not said. Add "name", one of ${nameList(kind)}.`);
+    return undefined;
+  }
+  const component = resolve(value, spelling, kind, path, sink);
+  return component && withOptions(value, spelling, component, path, sink);
+}
+
+interface Spelling {
+  key: string;
+  /** Keys beside it that are not options. */
+  beside: readonly string[];
+  /** The key whose mapping holds the options, if they stand apart. */
+  options?: string;
+}
+
+const hydraMarks = ["_partial_", "_recursive_", "_convert_"]; // how Python calls the target: nothing to do here
+const spellings: readonly Spelling[] = [
+  { key: "name", beside: [] },
+  { key: "_target_", beside: hydraMarks },
+  { key: "class_path", beside: [], options: "init_args" },
+  { key: "module", beside: ["func"], options: "kwargs" },
+];
+
+function resolve(
+  value: ConfigMap,
+  { key }: Spelling,
+  kind: ComponentKind,
+  path: ConfigPath,
+  sink: NormalizeSink,
+): ComponentNames | undefined {
+  const given = value[key];
+  const at = [...path, key];
+  if (typeof given !== "string") {
+    sink.report(at, "type", `expected the name of the ${kind.kind}, got ${formatValue(given)}.`);
+    return undefined;
+  }
+  if (key === "name") return byName(given, kind, at, sink);
+  if (key !== "module") return byTarget(given, kind, at, sink);
+  if (typeof value["func"] !== "string") {
+    sink.report(at, "missing", `"func" must stand beside "module" and name the class.`);
+    return undefined;
+  }
+  return byTarget(`${given}.${value["func"]}`, kind, at, sink);
+}
+
+function withOptions(
+  value: ConfigMap,
+  { key, beside, options: optionsKey }: Spelling,
+  component: ComponentNames,
+  path: ConfigPath,
+  sink: NormalizeSink,
+): ConfigMap {
+  const result: ConfigMap = { name: component.name };
+  sink.moved([...path, "name"], [...path, key]);
+  const add = (options: ConfigMap, from: ConfigPath): void => {
+    for (const [option, setting] of Object.entries(options)) {
+      const name = component.renamedOptions?.[option] ?? option;
+      if (Object.hasOwn(result, name)) {
+        sink.report([...from, option], "value", `"${name}" is set twice for this component. Delete one.`);
+      } else result[name] = setting;
+      sink.moved([...path, name], [...from, option]);
+    }
+  };
+  const taken = new Set([key, ...beside, ...(optionsKey === undefined ? [] : [optionsKey])]);
+  add(Object.fromEntries(Object.entries(value).filter(([name]) => !taken.has(name))), path);
+  const apart = optionsKey === undefined ? undefined : value[optionsKey];
+  if (apart === undefined || apart === null) return result;
+  if (isConfigMap(apart)) add(apart, [...path, optionsKey!]);
+  else
+    sink.report([...path, optionsKey!], "type", `expected a mapping of options, got ${formatValue(apart)}.`);
+  return result;
+}
+
+function byName(
+  name: string,
+  kind: ComponentKind,
+  path: ConfigPath,
+  sink: NormalizeSink,
+): ComponentNames | undefined {
+  const folded = normalizeName(name);
+  const found = kind.components.find((component) =>
+    [component.name, ...component.classes, ...(component.aliases ?? [])].some(
+      (other) => normalizeName(other) === folded,
+    ),
+  );
+  if (found === undefined) sink.report(path, "value", unknownName(name, kind));
+  return found;
+}
+
+function byTarget(
+  target: string,
+  kind: ComponentKind,
+  path: ConfigPath,
+  sink: NormalizeSink,
+): ComponentNames | undefined {
+  const dot = target.lastIndexOf(".");
+  const [module, className] = [target.slice(0, dot), target.slice(dot + 1)];
+  const known = kind.modules.some((name) => module === name || module.startsWith(`${name}.`));
+  const found = known ? kind.components.find(({ classes }) => classes.includes(className)) : undefined;
+  if (found === undefined) {
+    const classes = kind.components.flatMap((component) => component.classes);
+    const unavailable = known && kind.unavailable.includes(snakeCase(className));
+    sink.report(
+      path,
+      "value",
+      unavailable
+        ? unknownName(snakeCase(className), kind)
+        : `no ${kind.kind} is known as "${target}"; a config never imports code. ` +
+            `Known: ${classes.join(", ")} of ${kind.modules.join(", ")}.`,
+    );
+  }
+  return found;
+}
+
+function unknownName(name: string, kind: ComponentKind): string {
+  const folded = normalizeName(name);
+  if (kind.unavailable.some((other) => other === folded || other === snakeCase(name))) {
+    return `the ${kind.kind} "${name}" is not available yet. Available: ${nameList(kind)}.`;
+  }
+  return `unknown ${kind.kind} "${name}". ${suggestion(name, names(kind))}`;
+}
+
+function names({ components }: ComponentKind): string[] {
+  return components.map(({ name }) => name);
+}
+
+function nameList(kind: ComponentKind): string {
+  return names(kind).sort().join(", ");
+}
+
+function snakeCase(className: string): string {
+  return className.replace(/(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/gu, "_").toLowerCase();
+}

@@ -1,0 +1,24 @@
+export { baseModelAliases, resolveBaseModel } from "./base-model.ts";
+export type { BaseModelSource } from "./base-model.ts";
+export { checkUseCase, formatResolved, loadUseCase } from "./check.ts";
+export type { CheckReport, ResolvedUseCase } from "./check.ts";
+export type { ConfigDocument, Place } from "./document.ts";
+export { loadConfig, parseConfig } from "./load.ts";
+export type { ConfigFormat } from "./load.ts";
+export {
+  bareMetricName,
+  metricMode,
+  metricModes,
+  monitorNames,
+  normalizeMetricName,
+} from "./metric-names.ts";
+export type { MetricMode } from "./metric-names.ts";
+export { applyOverrides, parseOverride } from "./overrides.ts";
+export type { Override, OverrideResult } from "./overrides.ts";
+export { findProjectRoot, locateUseCase, outputFolders, resolveDataPath, runFolder } from "./paths.ts";
+export type { OutputFolders, UseCaseLocation } from "./paths.ts";
+export { decodeSegment, encodeSegment } from "./segments.ts";
+export { validateUseCase } from "./use-case.ts";
+export type { UseCaseConfig, ValidatedUseCase } from "./use-case.ts";
+export type { ConfigMap, ConfigPath, ConfigValue } from "./value.ts";
+export { configToJson, configToYaml, flatten, writeConfig } from "./write.ts";

@@ -1,0 +1,69 @@
+// The metrics that a run logs, by name; monitors, champion rules and searches may name these alone.
+import { nearest } from "../base/index.ts";
+
+/** Says which way a metric improves. */
+export type MetricMode = "min" | "max";
+
+/** Maps each metric of a text classifier, by its bare name, to the way it improves. */
+export const metricModes: Readonly<Record<string, MetricMode>> = {
+  loss: "min",
+  accuracy: "max",
+  f1: "max",
+  f1_micro: "max",
+  f1_weighted: "max",
+  precision: "max",
+  recall: "max",
+  roc_auc: "max",
+  average_precision: "max",
+  log_loss: "min",
+  mcc: "max",
+  cohen_kappa: "max",
+  calibration_error: "min",
+};
+
+/** Lists what is logged while training: `train_loss`, and `val_` with each metric. */
+export const monitorNames: readonly string[] = [
+  "train_loss",
+  ...Object.keys(metricModes).map((name) => `val_${name}`),
+];
+
+/** Brings `val/loss` and `test/f1` to the form that is logged. */
+export function normalizeMetricName(name: string): string {
+  return name.replace(/^(train|val|test)\//u, "$1_");
+}
+
+/** Drops the `train_`, `val_` or `test_` before a metric's bare name. */
+export function bareMetricName(name: string): string {
+  return normalizeMetricName(name).replace(/^(train|val|test)_/u, "");
+}
+
+/** Returns the way in which a metric improves, `val_loss` as `loss`; undefined for an unknown one. */
+export function metricMode(name: string): MetricMode | undefined {
+  const bare = bareMetricName(name);
+  return Object.hasOwn(metricModes, bare) ? metricModes[bare] : undefined;
+}
+
+/** Says why a monitor names nothing that is logged during training, or returns undefined. */
+export function monitorProblem(name: string): string | undefined {
+  const known = normalizeMetricName(name);
+  if (monitorNames.includes(known)) return undefined;
+  if (known.startsWith("test_") && metricMode(known) !== undefined) {
+    return `"${name}" is logged only after training. Monitor "val_${bareMetricName(known)}".`;
+  }
+  const hint = Object.hasOwn(metricModes, known) ? `val_${known}` : nearest(known, monitorNames);
+  const near = hint === undefined ? "" : `Did you mean "${hint}"? `;
+  return `nothing logs "${name}" during training. ${near}Logged: ${monitorNames.join(", ")}.`;
+}
+
+/** Says why a rule names no metric of the final evaluation, or returns undefined. */
+export function finalMetricProblem(name: string): string | undefined {
+  const known = normalizeMetricName(name);
+  const bare = bareMetricName(known);
+  if (Object.hasOwn(metricModes, bare) && (known === bare || known.startsWith("test_"))) return undefined;
+  if (Object.hasOwn(metricModes, bare)) {
+    return `"${name}" is not a metric of the final evaluation. Write "${bare}", which is measured on the test set.`;
+  }
+  const near = nearest(bare, Object.keys(metricModes));
+  const hint = near === undefined ? "" : `Did you mean "${near}"? `;
+  return `nothing logs "${name}". ${hint}Logged: ${Object.keys(metricModes).join(", ")}.`;
+}

@@ -1,0 +1,238 @@
+// What one key of a config demands of another. Files and folders are check.ts's matter.
+import { UsageError } from "../base/index.ts";
+import { finalMetricProblem, metricMode, monitorProblem } from "./metric-names.ts";
+import { checkTune } from "./tune-rules.ts";
+import { encodeSegment } from "./segments.ts";
+import type { SchemaIssue } from "./schema-issues.ts";
+import type { UseCaseConfig } from "./use-case.ts";
+import type { ConfigPath } from "./value.ts";
+
+/** Collects what the rules find; a warning is for something odd that can run. */
+export interface RuleFindings {
+  issues: SchemaIssue[];
+  warnings: SchemaIssue[];
+}
+
+/** Applies all rules to a config whose types are right. */
+export function checkRules(config: UseCaseConfig): RuleFindings {
+  const findings: RuleFindings = { issues: [], warnings: [] };
+  for (const rule of [
+    names,
+    dataset,
+    duration,
+    optimizer,
+    scheduler,
+    callbacks,
+    loggers,
+    finalMetrics,
+    checkTune,
+  ]) {
+    rule(config, findings);
+  }
+  return findings;
+}
+
+/** Says whether a run of this config measures anything on validation rows. */
+export function hasValidation({ dataset, trainer }: UseCaseConfig): boolean {
+  const hasRows = dataset.validation !== undefined || dataset.validation_ratio > 0;
+  return hasRows && trainer.limit_val_batches !== 0;
+}
+
+/** Says why nothing would log a metric that is monitored, or returns undefined. */
+export function unloggedMonitor(config: UseCaseConfig, monitor: string): string | undefined {
+  const problem = monitorProblem(monitor);
+  if (problem !== undefined || !monitor.startsWith("val_") || hasValidation(config)) return problem;
+  const cause =
+    config.trainer.limit_val_batches === 0
+      ? "trainer.limit_val_batches is 0"
+      : "there are no validation rows";
+  return `nothing logs "${monitor}": ${cause}. Set dataset.validation, or dataset.validation_ratio above 0.`;
+}
+
+function names({ use_case, experiment, register }: UseCaseConfig, { issues }: RuleFindings): void {
+  for (const [key, name] of Object.entries({ use_case, experiment })) {
+    try {
+      encodeSegment(name);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      issues.push(value([key], error.message.replace(/^encodeSegment: /u, "")));
+    }
+  }
+  if (/[/:]/u.test(register)) {
+    issues.push(
+      value(["register"], `a model's name must not hold "/" or ":", got "${register}". Rename it.`),
+    );
+  }
+}
+
+function dataset({ dataset: data }: UseCaseConfig, { issues, warnings }: RuleFindings): void {
+  const { text_column, text_pair_column, label_column, labels = [] } = data;
+  if (text_column === label_column) {
+    issues.push(
+      value(
+        ["dataset", "label_column"],
+        `text and label must be two columns, got "${label_column}" for both.`,
+      ),
+    );
+  }
+  if (text_pair_column === text_column || text_pair_column === label_column) {
+    issues.push(
+      value(
+        ["dataset", "text_pair_column"],
+        `must be a column of its own, got "${text_pair_column}" a second time.`,
+      ),
+    );
+  }
+  const repeated = labels.find((label, index) => labels.indexOf(label) !== index);
+  if (repeated !== undefined)
+    issues.push(value(["dataset", "labels"], `labels must differ, got "${repeated}" twice.`));
+  if (data.test === undefined) {
+    warnings.push(
+      value(
+        ["dataset"],
+        "without a test file, the final evaluation and the champion rest on validation rows.",
+      ),
+    );
+  }
+  if (data.test === data.train || data.validation === data.train) {
+    const key = data.test === data.train ? "test" : "validation";
+    warnings.push(
+      value(["dataset", key], "this is the training file: its metrics will say nothing about new data."),
+    );
+  }
+}
+
+function duration({ trainer }: UseCaseConfig, { issues }: RuleFindings): void {
+  const { max_epochs, min_epochs = 0, max_steps, min_steps = 0, max_time } = trainer;
+  if (max_epochs === -1 && max_steps === -1 && max_time === undefined) {
+    issues.push(
+      value(["trainer", "max_epochs"], "training would never end. Set max_epochs, max_steps or max_time."),
+    );
+  }
+  if (max_epochs !== -1 && min_epochs > max_epochs) {
+    issues.push(
+      value(["trainer", "min_epochs"], `must be at most max_epochs (${max_epochs}), got ${min_epochs}.`),
+    );
+  }
+  if (max_steps !== -1 && min_steps > max_steps) {
+    issues.push(
+      value(["trainer", "min_steps"], `must be at most max_steps (${max_steps}), got ${min_steps}.`),
+    );
+  }
+}
+
+function optimizer({ optimizer: chosen }: UseCaseConfig, { issues, warnings }: RuleFindings): void {
+  if (chosen.name === "sgd") {
+    if (chosen.nesterov && (chosen.momentum === 0 || chosen.dampening !== 0)) {
+      issues.push(
+        value(
+          ["optimizer", "nesterov"],
+          `needs momentum above 0 and dampening 0, got ${chosen.momentum} and ${chosen.dampening}.`,
+        ),
+      );
+    }
+  } else if (chosen.lr >= 1e-3) {
+    const message = `${chosen.lr} is high for fine-tuning a transformer. Usual: 1e-5 to 1e-4.`;
+    warnings.push(value(["optimizer", "lr"], message));
+  }
+}
+
+function scheduler(config: UseCaseConfig, { issues, warnings }: RuleFindings): void {
+  const { scheduler: chosen, trainer, optimizer: driven } = config;
+  if ("warmup_steps" in chosen && chosen.warmup_steps !== undefined) {
+    if (chosen.warmup_ratio !== undefined) {
+      issues.push(value(["scheduler", "warmup_ratio"], "warmup_steps is set too. Delete one of the two."));
+    }
+    const decay = "num_decay_steps" in chosen ? chosen.num_decay_steps : 0;
+    if (trainer.max_steps > 0 && chosen.warmup_steps + decay > trainer.max_steps) {
+      const what =
+        decay === 0
+          ? `warm-up takes ${chosen.warmup_steps}`
+          : `warm-up and decay take ${chosen.warmup_steps + decay}`;
+      issues.push(
+        value(
+          ["scheduler", "warmup_steps"],
+          `${what} steps, longer than training (trainer.max_steps ${trainer.max_steps}). Lower it.`,
+        ),
+      );
+    }
+  }
+  if (chosen.name === "cosine_with_min_lr") {
+    if ((chosen.min_lr === undefined) === (chosen.min_lr_rate === undefined)) {
+      issues.push(value(["scheduler"], "exactly one of min_lr and min_lr_rate must be set."));
+    }
+    if (chosen.min_lr !== undefined && chosen.min_lr > driven.lr) {
+      issues.push(
+        value(["scheduler", "min_lr"], `must be at most optimizer.lr (${driven.lr}), got ${chosen.min_lr}.`),
+      );
+    }
+  }
+  if (chosen.name === "reduce_lr_on_plateau") monitored(config, chosen, ["scheduler"], { issues, warnings });
+}
+
+function callbacks(config: UseCaseConfig, findings: RuleFindings): void {
+  const { issues } = findings;
+  for (const [index, callback] of config.callbacks.entries()) {
+    const path = ["callbacks", index];
+    if (callback.name === "early_stopping") monitored(config, callback, path, findings);
+    if (callback.name !== "model_checkpoint") continue;
+    const { monitor, save_top_k, every_n_train_steps, every_n_epochs } = callback;
+    if (monitor !== undefined) monitored(config, { ...callback, monitor }, path, findings);
+    else if (save_top_k > 1) {
+      issues.push(
+        value(
+          [...path, "save_top_k"],
+          `keeping the best ${save_top_k} needs a metric. Set monitor, or use -1, 0 or 1.`,
+        ),
+      );
+    }
+    if (every_n_train_steps !== undefined && every_n_epochs !== undefined) {
+      issues.push(
+        value([...path, "every_n_train_steps"], "every_n_epochs is set too. Delete one of the two."),
+      );
+    }
+    if (!config.trainer.enable_checkpointing) {
+      issues.push(
+        value(path, "trainer.enable_checkpointing is false. Delete this callback, or set it to true."),
+      );
+    }
+  }
+}
+
+function monitored(
+  config: UseCaseConfig,
+  { monitor, mode }: { monitor: string; mode: "min" | "max" },
+  path: ConfigPath,
+  { issues, warnings }: RuleFindings,
+): void {
+  const problem = unloggedMonitor(config, monitor);
+  if (problem !== undefined) issues.push(value([...path, "monitor"], problem));
+  else wrongWay(monitor, mode, [...path, "mode"], warnings);
+}
+
+function wrongWay(metric: string, mode: "min" | "max", path: ConfigPath, warnings: SchemaIssue[]): void {
+  const usual = metricMode(metric);
+  if (usual !== undefined && usual !== mode) {
+    warnings.push(value(path, `"${metric}" improves the other way: ${usual}. Is "${mode}" meant?`));
+  }
+}
+
+function loggers({ loggers: chosen }: UseCaseConfig, { issues }: RuleFindings): void {
+  for (const [index, { name }] of chosen.entries()) {
+    if (chosen.findIndex((other) => other.name === name) < index) {
+      issues.push(value(["loggers", index], `the logger "${name}" stands here a second time. Delete one.`));
+    }
+  }
+}
+
+function finalMetrics({ champion, retrain }: UseCaseConfig, { issues, warnings }: RuleFindings): void {
+  const problem = finalMetricProblem(champion.metric);
+  if (problem !== undefined) issues.push(value(["champion", "metric"], problem));
+  else wrongWay(champion.metric, champion.mode, ["champion", "mode"], warnings);
+  const retrainProblem = retrain && finalMetricProblem(retrain.metric);
+  if (retrainProblem !== undefined) issues.push(value(["retrain", "metric"], retrainProblem));
+}
+
+function value(path: ConfigPath, message: string): SchemaIssue {
+  return { path, code: "value", message };
+}

@@ -1,0 +1,173 @@
+// Turns what zod found into the issues that users read. zod's own sentences never show.
+import * as z from "zod";
+import { type ConfigIssue, nearest, suggestion } from "../base/index.ts";
+import { expectations } from "./fields.ts";
+import { type ConfigPath, type ConfigValue, formatValue, isConfigMap } from "./value.ts";
+
+/** Is one thing that is wrong, before its place in the file is known. */
+export interface SchemaIssue {
+  path: ConfigPath;
+  code: ConfigIssue["code"];
+  message: string;
+  expected?: string;
+  received?: string;
+}
+
+/** Checks a value against a schema and returns everything that is wrong with it, and the typed result if nothing is. */
+export function checkSchema<T extends z.ZodType>(
+  schema: T,
+  value: ConfigValue,
+): { data?: z.output<T>; issues: SchemaIssue[] } {
+  const result = schema.safeParse(value, { reportInput: true });
+  if (result.success) return { data: result.data, issues: [] };
+  return { issues: result.error.issues.flatMap((issue) => translate(schema, value, issue)) };
+}
+
+/** Returns the schema at a path, without the wrappers of defaults; undefined where the schema knows no such path. */
+export function schemaAt(
+  root: z.core.$ZodType,
+  value: ConfigValue | undefined,
+  path: ConfigPath,
+): z.core.$ZodType | undefined {
+  let schema: z.core.$ZodType | undefined = unwrap(root);
+  let part = value;
+  for (const step of path) {
+    schema = child(schema, part, step);
+    if (schema === undefined) return undefined;
+    schema = unwrap(schema);
+    part = Array.isArray(part) ? part[Number(step)] : isConfigMap(part) ? part[step] : undefined;
+  }
+  return schema;
+}
+
+/** Returns the keys that the mapping at a path may have. */
+export function keysAt(root: z.core.$ZodType, value: ConfigValue, path: ConfigPath): string[] {
+  const parent = schemaAt(root, value, path);
+  const part = path.reduce<ConfigValue | undefined>(
+    (at, step) => (at as Record<string | number, ConfigValue> | undefined)?.[step],
+    value,
+  );
+  return Object.keys(shapeOf(parent, part) ?? {});
+}
+
+/** Lists the paths of a schema's named fields: `seed`, `dataset.batch_size`. Lists and open mappings are not entered. */
+export function fieldPaths(root: z.core.$ZodType, prefix = ""): string[] {
+  return Object.entries(shapeOf(unwrap(root), undefined) ?? {}).flatMap(([key, schema]) => {
+    const path = prefix === "" ? key : `${prefix}.${key}`;
+    return [path, ...fieldPaths(schema, path)];
+  });
+}
+
+function translate(root: z.core.$ZodType, value: ConfigValue, issue: z.core.$ZodIssue): SchemaIssue[] {
+  const path = issue.path as ConfigPath;
+  if (issue.code === "unrecognized_keys") {
+    const valid = keysAt(root, value, path);
+    return issue.keys.map((key) => ({
+      path: [...path, key],
+      code: "unknown_key",
+      message: `unknown key. ${unknownKeyHint(root, key, path, valid)}`,
+    }));
+  }
+  const received = "input" in issue ? issue.input : undefined;
+  const schema = schemaAt(root, value, path);
+  const expected = describe(schema);
+  if (received === undefined) {
+    return [{ path, code: "missing", message: `must be set: expected ${expected}.`, expected }];
+  }
+  const near =
+    typeof received === "string" && schema instanceof z.ZodEnum
+      ? nearest(received, schema.options.map(String))
+      : undefined;
+  const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
+  const got = formatValue(received);
+  const code = issue.code === "invalid_type" ? "type" : "value";
+  return [{ path, code, message: `expected ${expected}, got ${got}.${hint}`, expected, received: got }];
+}
+
+function unknownKeyHint(
+  root: z.core.$ZodType,
+  key: string,
+  path: ConfigPath,
+  valid: readonly string[],
+): string {
+  if (nearest(key, valid) === undefined) {
+    const elsewhere = fieldPaths(root).filter((field) => field.endsWith(`.${key}`) || field === key);
+    const known = usualNames[key] ?? elsewhere.join('" or "');
+    if (known !== "" && known !== [...path, key].join(".")) return `Write it as "${known}".`;
+  }
+  return valid.length === 0 ? "Nothing may stand here." : suggestion(key, valid);
+}
+
+/** Maps what other trainers call a setting to where it stands here. */
+const usualNames: Readonly<Record<string, string>> = {
+  learning_rate: "optimizer.lr",
+  lr: "optimizer.lr",
+  weight_decay: "optimizer.weight_decay",
+  epochs: "trainer.max_epochs",
+  n_epochs: "trainer.max_epochs",
+  num_epochs: "trainer.max_epochs",
+  num_train_epochs: "trainer.max_epochs",
+  per_device_train_batch_size: "dataset.batch_size",
+  train_batch_size: "dataset.batch_size",
+  per_device_eval_batch_size: "dataset.eval_batch_size",
+  gradient_accumulation_steps: "trainer.accumulate_grad_batches",
+  max_grad_norm: "trainer.gradient_clip_val",
+  label_smoothing_factor: "loss.label_smoothing",
+  warmup_ratio: "scheduler.warmup_ratio",
+  warmup_steps: "scheduler.warmup_steps",
+  lr_scheduler_type: "scheduler.name",
+  max_seq_length: "dataset.max_length",
+  model_name_or_path: "base_model",
+  train_file: "dataset.train",
+  test_file: "dataset.test",
+  validation_file: "dataset.validation",
+};
+
+function describe(schema: z.core.$ZodType | undefined): string {
+  const words = schema && expectations.get(schema)?.expected;
+  if (words !== undefined) return words;
+  if (schema instanceof z.ZodArray) return "a list";
+  if (schema instanceof z.ZodLiteral) return [...schema.values].map(String).join(" or ");
+  return "a mapping";
+}
+
+/** Takes off defaults and the like, but never what carries its own words. */
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  let inner = schema;
+  while (
+    !expectations.has(inner) &&
+    (inner instanceof z.ZodOptional || inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault)
+  ) {
+    inner = inner.unwrap();
+  }
+  return inner;
+}
+
+function child(
+  schema: z.core.$ZodType | undefined,
+  part: ConfigValue | undefined,
+  step: string | number,
+): z.core.$ZodType | undefined {
+  if (schema instanceof z.ZodArray) return schema.element;
+  if (schema instanceof z.ZodRecord) return schema.valueType;
+  return shapeOf(schema, part)?.[step];
+}
+
+function shapeOf(
+  schema: z.core.$ZodType | undefined,
+  part: ConfigValue | undefined,
+): Record<string, z.core.$ZodType> | undefined {
+  if (schema instanceof z.ZodObject) return schema.shape;
+  if (!(schema instanceof z.ZodDiscriminatedUnion)) return undefined;
+  const { discriminator } = schema.def;
+  const objects = schema.options.filter((option) => option instanceof z.ZodObject);
+  const name = isConfigMap(part) ? part[discriminator] : undefined;
+  const chosen = objects.find(({ shape }) => {
+    const literal: unknown = shape[discriminator];
+    return literal instanceof z.ZodLiteral && literal.values.has(name as z.core.util.Literal);
+  });
+  if (chosen !== undefined) return chosen.shape;
+  return name === undefined && part === undefined
+    ? Object.assign({}, ...objects.map(({ shape }) => shape))
+    : undefined;
+}

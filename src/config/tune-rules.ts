@@ -1,0 +1,94 @@
+// Checks of the tune section: its metric, and that each key of its space is a setting that may take those values.
+import { nearest } from "../base/index.ts";
+import { metricMode } from "./metric-names.ts";
+import { type RuleFindings, unloggedMonitor } from "./rules.ts";
+import { type SchemaIssue, checkSchema, fieldPaths, schemaAt } from "./schema-issues.ts";
+import type { UseCaseConfig } from "./use-case.ts";
+import { useCaseSchema } from "./use-case-schema.ts";
+import { type ConfigMap, type ConfigPath, type ConfigValue, formatPath, isConfigMap } from "./value.ts";
+
+type Space = NonNullable<UseCaseConfig["tune"]>["space"];
+
+/** Applies the rules of the tune section. */
+export function checkTune(config: UseCaseConfig, findings: RuleFindings): void {
+  const { tune } = config;
+  if (tune === undefined) return;
+  const { issues, warnings } = findings;
+  const problem = unloggedMonitor(config, tune.metric);
+  if (problem !== undefined) issues.push({ path: ["tune", "metric"], code: "value", message: problem });
+  else if (`${metricMode(tune.metric)}imize` !== tune.direction) {
+    const message = `"${tune.metric}" improves the other way. Is "${tune.direction}" meant?`;
+    warnings.push({ path: ["tune", "direction"], code: "value", message });
+  }
+  if (Object.keys(tune.space).length === 0) {
+    issues.push({
+      path: ["tune", "space"],
+      code: "missing",
+      message: 'nothing to search. Add a key such as "optimizer.lr".',
+    });
+  }
+  for (const [key, dimension] of Object.entries(tune.space)) {
+    issues.push(...rangeIssues(dimension, ["tune", "space", key]));
+    issues.push(...targetIssues(config, key, dimension));
+  }
+}
+
+function rangeIssues(dimension: Space[string], path: ConfigPath): SchemaIssue[] {
+  if (dimension.type === "categorical") return [];
+  const { low, high, log, step } = dimension;
+  const issue = (key: string, message: string): SchemaIssue => ({
+    path: [...path, key],
+    code: "value",
+    message,
+  });
+  if (low > high) return [issue("high", `must be at least low (${low}), got ${high}.`)];
+  if (log && low <= 0) return [issue("low", `must be above 0 where log is true, got ${low}.`)];
+  if (log && step !== undefined && (dimension.type === "float" || step !== 1)) {
+    return [issue("step", "a step and log cannot go together. Delete one.")];
+  }
+  return [];
+}
+
+/** Puts the ends of a range, or each choice, into the config, and sees whether the schema still accepts it. */
+function targetIssues(config: UseCaseConfig, key: string, dimension: Space[string]): SchemaIssue[] {
+  const path = ["tune", "space", key];
+  const target = key.split(".").map((step) => (/^\d+$/u.test(step) ? Number(step) : step));
+  const root = structuredClone(config) as unknown as ConfigMap;
+  if (["tune", "use_case", "experiment", "register"].includes(String(target[0]))) {
+    return [
+      { path, code: "value", message: `"${target[0]}" cannot be searched. Name a setting of the training.` },
+    ];
+  }
+  if (schemaAt(useCaseSchema, root, target) === undefined || !reachable(root, target)) {
+    const near = nearest(key, fieldPaths(useCaseSchema));
+    const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
+    return [{ path, code: "unknown_key", message: `the config has no key "${key}" to search.${hint}` }];
+  }
+  const values = dimension.type === "categorical" ? dimension.choices : [dimension.low, dimension.high];
+  for (const candidate of values) {
+    put(root, target, candidate);
+    const [wrong] = checkSchema(useCaseSchema, root).issues;
+    if (wrong === undefined) continue;
+    const where = dimension.type === "categorical" ? "choices" : candidate === dimension.low ? "low" : "high";
+    return [{ ...wrong, path: [...path, where], message: `${formatPath(target)}: ${wrong.message}` }];
+  }
+  return [];
+}
+
+function reachable(root: ConfigMap, target: ConfigPath): boolean {
+  return parentOf(root, target) !== undefined;
+}
+
+function put(root: ConfigMap, target: ConfigPath, candidate: ConfigValue): void {
+  const parent = parentOf(root, target) as Record<string | number, ConfigValue>;
+  parent[target.at(-1)!] = candidate;
+}
+
+function parentOf(root: ConfigMap, target: ConfigPath): ConfigMap | ConfigValue[] | undefined {
+  let at: ConfigValue | undefined = root;
+  for (const step of target.slice(0, -1)) {
+    at = Array.isArray(at) ? at[Number(step)] : isConfigMap(at) ? at[step] : undefined;
+  }
+  if (Array.isArray(at)) return Number(target.at(-1)) < at.length ? at : undefined;
+  return isConfigMap(at) ? at : undefined;
+}

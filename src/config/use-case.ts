@@ -1,0 +1,153 @@
+// From the value of a config file to a typed UseCaseConfig. Every mistake is collected; none ends the search.
+import type * as z from "zod";
+import type { ConfigIssue } from "../base/index.ts";
+import type { ConfigDocument } from "./document.ts";
+import { type OverrideResult, applyOverrides } from "./overrides.ts";
+import type { SchemaIssue } from "./schema-issues.ts";
+import type { useCaseSchema } from "./use-case-schema.ts";
+import { type ConfigMap, type ConfigPath, formatPath, formatValue, isConfigMap, valueAt } from "./value.ts";
+
+/**
+ * Is the config of a use case, checked and with every default filled in. Keys are those of the file.
+ * Batches: an integer counts them, a number below 1 is a share; absent limits mean all.
+ */
+export type UseCaseConfig = z.output<typeof useCaseSchema>;
+
+/** Holds what came of validating a config. */
+export interface ValidatedUseCase {
+  /** Present if there are no issues. */
+  config?: UseCaseConfig;
+  /** The config as far as it is valid, with defaults for what is not; for further checks, never for a run. */
+  draft?: UseCaseConfig;
+  issues: readonly ConfigIssue[];
+  warnings: readonly ConfigIssue[];
+  /** Gives an issue its place in the file, or the override that it comes from. */
+  locate: (issue: SchemaIssue) => ConfigIssue;
+  /** Tells whether a path is part of what is wrong already. */
+  isBroken: (path: ConfigPath) => boolean;
+}
+
+/** Validates a config that was read, after `overrides`; `useCase` is its name where the file has none. */
+export async function validateUseCase(
+  document: ConfigDocument,
+  { overrides = [], useCase }: { overrides?: readonly string[]; useCase: string },
+): Promise<ValidatedUseCase> {
+  const [{ normalizeUseCase }, { refuse }, { checkSchema, keysAt }, { useCaseSchema }, { checkRules }] =
+    await Promise.all([
+      import("./normalize-use-case.ts"), // all of these load zod (50 ms), which reading a config need not
+      import("./refusals.ts"),
+      import("./schema-issues.ts"),
+      import("./use-case-schema.ts"),
+      import("./rules.ts"),
+    ]);
+  const overridden = applyOverrides(document.value, overrides);
+  const root = overridden.value;
+  if (!isConfigMap(root)) {
+    const message = `a config must be a mapping of keys to values, got ${formatValue(root)}.`;
+    const issue: ConfigIssue = { path: "", code: "type", message, ...document.places.value([]) };
+    return { issues: [issue], warnings: [], locate: () => issue, isBroken: () => true };
+  }
+  const isWholeShare = (path: ConfigPath): boolean =>
+    writtenBy(overridden, path)?.isFloat ?? document.places.isFloat(path);
+  const normalized = normalizeUseCase(root, { useCase, isWholeShare });
+  const locate = (issue: SchemaIssue): ConfigIssue =>
+    locateIssue({ ...issue, path: normalized.original(issue.path) }, document, overridden);
+
+  const value = unknownNulls(normalized.value, normalized.nulls, (path) =>
+    keysAt(useCaseSchema, normalized.value, path),
+  );
+  const checked = checkSchema(useCaseSchema, value);
+  const wrong = refuse([...normalized.issues, ...checked.issues], value);
+  const broken = wrong.map(({ path }) => path);
+  const isBroken = (path: ConfigPath): boolean => broken.some((other) => overlaps(other, path));
+  const draft = checked.data ?? draftOf(value, wrong, (part) => checkSchema(useCaseSchema, part));
+  const rules = draft === undefined ? { issues: [], warnings: [] } : checkRules(draft);
+  const issues = [
+    ...overridden.issues,
+    ...[...wrong, ...rules.issues.filter(({ path }) => !isBroken(path))].map(locate),
+  ];
+  const warnings = rules.warnings.filter(({ path }) => !isBroken(path)).map(locate);
+  const result = { issues, warnings, locate, isBroken };
+  if (draft === undefined) return result;
+  return issues.length === 0 ? { ...result, draft, config: draft } : { ...result, draft };
+}
+
+/** Returns the last override that wrote a path or something around it. */
+function writtenBy(
+  { written }: OverrideResult,
+  path: ConfigPath,
+): OverrideResult["written"][number]["override"] | undefined {
+  return written.findLast((entry) => startsWith(path, entry.path))?.override;
+}
+
+function locateIssue(
+  issue: SchemaIssue,
+  { places }: ConfigDocument,
+  overridden: OverrideResult,
+): ConfigIssue {
+  const { path, message, ...rest } = issue;
+  const override = writtenBy(overridden, path);
+  if (override !== undefined) {
+    return { ...rest, path: formatPath(path), message: `${message} (Override "${override.text}".)` };
+  }
+  const place = issue.code === "unknown_key" ? places.key(path) : places.value(path);
+  return { ...rest, path: formatPath(path), message, ...place };
+}
+
+/** Puts back keys that are null and unknown to the schema, so that it reports them: null is no licence for a typo. */
+function unknownNulls(
+  value: ConfigMap,
+  nulls: readonly ConfigPath[],
+  keysAt: (path: ConfigPath) => string[],
+): ConfigMap {
+  const result = structuredClone(value);
+  for (const path of nulls) {
+    const parent = valueAt(result, path.slice(0, -1));
+    const keys = keysAt(path.slice(0, -1));
+    if (isConfigMap(parent) && keys.length > 0 && !keys.includes(String(path.at(-1))))
+      parent[path.at(-1)!] = null;
+  }
+  return result;
+}
+
+/** Takes what is wrong out of a config until the rest is valid. */
+function draftOf(
+  value: ConfigMap,
+  wrong: readonly SchemaIssue[],
+  check: (value: ConfigMap) => { data?: UseCaseConfig; issues: readonly SchemaIssue[] },
+): UseCaseConfig | undefined {
+  const draft = structuredClone(value);
+  let issues = wrong;
+  for (let round = 0; round < 3; round++) {
+    for (const issue of issues) takeOut(draft, issue);
+    const checked = check(draft);
+    if (checked.data !== undefined) return checked.data;
+    issues = checked.issues;
+  }
+  return undefined;
+}
+
+function takeOut(draft: ConfigMap, { path, code }: SchemaIssue): void {
+  const [section, index] = path;
+  const list = draft[String(section)];
+  if (Array.isArray(list) && typeof index === "number" && (path.length === 2 || code === "missing")) {
+    list[index] = { name: section === "loggers" ? "mlflow" : "lr_monitor" }; // keeps the places of those after it
+  } else if (section === "dataset" && (path.length === 1 || (code === "missing" && path[1] === "train"))) {
+    draft["dataset"] = { ...(isConfigMap(draft["dataset"]) ? draft["dataset"] : {}), train: "missing" };
+  } else if (code === "missing") {
+    delete draft[String(section)];
+  } else {
+    let depth = path.length;
+    while (depth > 0 && !isConfigMap(valueAt(draft, path.slice(0, depth - 1)))) depth--;
+    const parent = valueAt(draft, path.slice(0, depth - 1));
+    if (isConfigMap(parent) && depth > 0) delete parent[path[depth - 1]!];
+  }
+}
+
+function startsWith(path: ConfigPath, start: ConfigPath): boolean {
+  return start.every((step, index) => path[index] === step);
+}
+
+function overlaps(a: ConfigPath, b: ConfigPath): boolean {
+  return startsWith(a, b) || startsWith(b, a);
+}
