@@ -1,0 +1,43 @@
+// Finds runs whose process is gone, and says so in the store.
+import { hostname } from "node:os";
+import { logger } from "../../base/index.ts";
+import type { TrackingStore } from "../store.ts";
+import type { Run } from "../types.ts";
+import { processStart, processTags } from "./context.ts";
+import { endReasonTag } from "./run.ts";
+
+/**
+ * Marks runs of this host FAILED that are RUNNING without a process, and returns their ids.
+ * Runs of other hosts, and runs that other programs log, are left alone.
+ */
+export async function repairRuns(store: TrackingStore): Promise<string[]> {
+  const running = await store.searchRuns({ statuses: ["RUNNING"], maxResults: 10_000 });
+  const repaired: string[] = [];
+  for (const run of running.filter(isDead)) {
+    const { runId } = run.info;
+    await store.setTags(runId, { [endReasonTag]: `process ${run.data.tags[processTags.pid]} is gone` });
+    await store.updateRun({ runId, status: "FAILED", endTime: lastSign(run) });
+    logger.info(`tracking: run ${run.info.runName} (${runId}) is marked FAILED, its process is gone.`);
+    repaired.push(runId);
+  }
+  return repaired;
+}
+
+function isDead({ data: { tags } }: Run): boolean {
+  const pid = Number(tags[processTags.pid]);
+  if (tags[processTags.host] !== hostname() || !Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    // no such process; any other answer (no permission) means that it is there
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
+  const start = tags[processTags.start];
+  const present = processStart(pid);
+  return start !== undefined && present !== undefined && start !== present;
+}
+
+/** Returns when the run gave its last sign of life. */
+function lastSign({ info, data }: Run): number {
+  return Math.max(info.startTime, ...data.latestMetrics.map(({ timestamp }) => timestamp));
+}

@@ -1,0 +1,51 @@
+export { LocalArtifactRepository, checkArtifactPath } from "./artifacts/local.ts";
+export type { ArtifactInfo, CopyOptions } from "./artifacts/local.ts";
+export { childUri, localPath, localUri } from "./artifacts/uri.ts";
+export { contextTags, gitCommit } from "./client/context.ts";
+export type { ContextOptions } from "./client/context.ts";
+export { flattenParams } from "./client/flatten.ts";
+export { getOrCreateRegisteredModel, registerModelVersion } from "./client/register.ts";
+export type { RegisterModelOptions } from "./client/register.ts";
+export { repairRuns } from "./client/repair.ts";
+export { ActiveRun, endReasonTag, getOrCreateExperiment, startRun } from "./client/run.ts";
+export type { EndReport, StartRunOptions } from "./client/run.ts";
+export type { WriterOptions } from "./client/writer.ts";
+export { logTransformersModel } from "./models/log-model.ts";
+export type { LogTransformersModelOptions } from "./models/log-model.ts";
+export { formatMlmodel } from "./models/mlmodel.ts";
+export type { ColumnSpec, MlmodelOptions, ModelSignature } from "./models/mlmodel.ts";
+export type {
+  CreateExperimentInput,
+  CreateLoggedModelInput,
+  CreateModelVersionInput,
+  CreateRegisteredModelInput,
+  CreateRunInput,
+  LogBatchInput,
+  RegistryStore,
+  SearchRunsInput,
+  TrackingStore,
+  UpdateRunInput,
+} from "./store.ts";
+export { SqliteStore } from "./stores/sql/sqlite-store.ts";
+export type { SqliteStoreOptions } from "./stores/sql/sqlite-store.ts";
+export { SystemMetricsSampler, startSystemMetrics } from "./system-metrics.ts";
+export type { SystemMetricsOptions } from "./system-metrics.ts";
+export type {
+  Dataset,
+  DatasetInput,
+  Experiment,
+  LifecycleStage,
+  LoggedModel,
+  LoggedModelStatus,
+  Metric,
+  ModelVersion,
+  Param,
+  RegisteredModel,
+  Run,
+  RunData,
+  RunInfo,
+  RunInputs,
+  RunOutputs,
+  RunStatus,
+  RunTag,
+} from "./types.ts";

@@ -1,0 +1,80 @@
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { Database, type SqlValue } from "./database.ts";
+
+interface Table {
+  columns: SqlValue[][];
+  foreignKeys: SqlValue[][];
+  constraints: string[];
+  indexes: Record<string, { unique: number; columns: SqlValue[][] }>;
+}
+
+interface Schema {
+  revision: string;
+  tables: Record<string, Table>;
+  triggers: string[];
+}
+
+// written by tools/golden/tracking_schema.py
+const golden = JSON.parse(
+  readFileSync(new URL("../../../../tests/goldens/tracking/mlflow-schema.json", import.meta.url), "utf8"),
+) as Schema;
+
+test("a new database has MLflow's tables, columns, keys, constraints, indexes and triggers", async () => {
+  const database = await Database.open(join(mkdtempSync(join(tmpdir(), "sconce-")), "mlflow.db"));
+  const names = (type: string) =>
+    database
+      .all("SELECT name FROM sqlite_master WHERE type = ? ORDER BY name", type)
+      .map(({ name }) => String(name));
+  expect(names("table")).toEqual(Object.keys(golden.tables).sort());
+  expect(names("trigger")).toEqual(golden.triggers);
+  for (const [name, table] of Object.entries(golden.tables))
+    expect(describe(database, name), name).toEqual(table);
+  expect(database.all("SELECT version_num FROM alembic_version")).toEqual([{ version_num: golden.revision }]);
+  expect(database.all("SELECT * FROM workspaces")).toEqual([
+    {
+      name: "default",
+      description: "Default workspace for legacy resources",
+      default_artifact_root: null,
+      trace_archival_location: null,
+      trace_archival_retention: null,
+    },
+  ]);
+  database.close();
+});
+
+function describe(database: Database, name: string): Table {
+  const pragma = (sql: string) => database.all(sql).map((row) => Object.values(row));
+  const indexes = pragma(`PRAGMA index_list("${name}")`).filter(([, , , origin]) => origin === "c");
+  const sql = String(
+    database.first("SELECT sql FROM sqlite_master WHERE name = ? AND type = 'table'", name)?.["sql"],
+  );
+  return {
+    columns: pragma(`PRAGMA table_xinfo("${name}")`).map((row) => row.slice(1, 7)),
+    foreignKeys: pragma(`PRAGMA foreign_key_list("${name}")`)
+      .map((row) => row.slice(2, 8))
+      .sort(byText),
+    constraints: sql
+      .split("\n")
+      .map((line) => line.trim().replace(/,$/, ""))
+      .filter((line) => /^(CONSTRAINT|CHECK|FOREIGN KEY)\b/.test(line))
+      .sort(),
+    indexes: Object.fromEntries(
+      indexes.map(([, index, unique]) => [
+        index,
+        {
+          unique: Number(unique),
+          columns: pragma(`PRAGMA index_xinfo("${index}")`)
+            .filter((row) => row[5] === 1)
+            .map((row) => [row[2] ?? null, row[3] ?? null]),
+        },
+      ]),
+    ),
+  };
+}
+
+function byText(a: SqlValue[], b: SqlValue[]): number {
+  return a.join("\0") < b.join("\0") ? -1 : 1;
+}
