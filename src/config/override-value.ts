@@ -19,7 +19,8 @@ export function isFloatLiteral(text: string): boolean {
 }
 
 const integerPattern = /^[+-]?(0|[1-9](_?\d)*)$/u;
-const floatPattern = /^[+-]?((\d(_?\d)*)?\.\d(_?\d)*|\d(_?\d)*\.?)(e[+-]?\d(_?\d)*)?$/iu;
+const floatPattern =
+  /^[+-]?(((\d(_?\d)*)?\.\d(_?\d)*|\d(_?\d)*\.)(e[+-]?\d(_?\d)*)?|\d(_?\d)*e[+-]?\d(_?\d)*)$/iu;
 const escapable = "\\()[]{}:=, \t";
 
 class ValueReader {
@@ -176,7 +177,8 @@ class ValueReader {
 }
 
 function typed(word: string): ConfigValue {
-  if (integerPattern.test(word) || floatPattern.test(word)) return Number(word.replaceAll("_", ""));
+  if (integerPattern.test(word)) return Number(word.replaceAll("_", "")) + 0; // -0 is no integer
+  if (floatPattern.test(word)) return Number(word.replaceAll("_", ""));
   if (/^[+-]?inf$/iu.test(word)) return word.startsWith("-") ? -Infinity : Infinity;
   if (/^[+-]?nan$/iu.test(word)) return Number.NaN;
   if (/^(true|false)$/iu.test(word)) return word.toLowerCase() === "true";

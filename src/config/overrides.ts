@@ -67,7 +67,7 @@ export function applyOverrides(config: ConfigValue, overrides: readonly string[]
       const override = parseOverride(text);
       written.push({ path: applyOverride(value, override), override });
     } catch (error) {
-      issues.push({ path: "", code: "syntax", message: `override "${text}": ${(error as Error).message}` });
+      issues.push({ path: "", code: "syntax", message: `override ${formatValue(text)}: ${(error as Error).message}` });
     }
   }
   return { value, written, issues };
@@ -177,5 +177,6 @@ function absent(parent: ConfigMap | ConfigValue[], path: ConfigPath): string {
 
 function outOfRange(list: ConfigValue[], path: ConfigPath): string {
   const name = formatPath(path.slice(0, -1));
-  return `${name} has ${list.length} items (0 to ${list.length - 1}), got index ${path.at(-1)}. Add one with +${name}.${list.length}=...`;
+  const count = `${list.length} item${list.length === 1 ? "" : "s"}`;
+  return `${name} has ${count}, got index ${path.at(-1)}. Add one with +${name}.${list.length}=...`;
 }

@@ -88,7 +88,7 @@ function locateIssue(
   const { path, message, ...rest } = issue;
   const override = writtenBy(overridden, path);
   if (override !== undefined) {
-    return { ...rest, path: formatPath(path), message: `${message} (Override "${override.text}".)` };
+    return { ...rest, path: formatPath(path), message: `${message} (Override ${formatValue(override.text)}.)` };
   }
   const place = issue.code === "unknown_key" ? places.key(path) : places.value(path);
   return { ...rest, path: formatPath(path), message, ...place };
