@@ -1,9 +1,15 @@
 export { auditPart, contentHash, countSharedRows } from "./audit.ts";
 export type { LabelledTexts, PartAudit, TextColumns } from "./audit.ts";
+export { BatchPlan } from "./batches.ts";
+export type { BatchPlanOptions } from "./batches.ts";
 export { classWeightings, classWeights, countClasses } from "./class-weights.ts";
 export type { ClassWeightOptions, ClassWeighting } from "./class-weights.ts";
+export { collate } from "./collate.ts";
+export type { CollateOptions, TokenBatch, TokenRow } from "./collate.ts";
 export { LabelMap } from "./labels.ts";
 export type { PlaceOfRow } from "./labels.ts";
+export { TextLoader } from "./loader.ts";
+export type { LoaderState, TextBatch, TextLoaderOptions } from "./loader.ts";
 export type { DelimitedOptions } from "./readers/csv.ts";
 export { readTable, tableReaders } from "./readers/read-table.ts";
 export type { ReadTableOptions, TableReader } from "./readers/read-table.ts";

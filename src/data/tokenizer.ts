@@ -69,21 +69,11 @@ export class Tokenizer {
         `encodeBatch: pairs must be as many as texts, got ${pairs.length} and ${texts.length}. Pass one a text.`,
       );
     }
-    const native = await this.#truncatingAt(maxLength, pairs !== undefined);
-    const ids: number[][] = [];
-    const types: number[][] = [];
-    for (let start = 0; start < texts.length; start += chunkSize) {
-      const chunk = { native, maxLength, texts: texts.slice(start, start + chunkSize) };
-      const encodings =
-        pairs === undefined
-          ? (await this.#encodeTexts(chunk)).encodings
-          : await this.#encodePairs({ ...chunk, pairs: pairs.slice(start, start + chunkSize) });
-      for (const encoding of encodings) {
-        ids.push(encoding.getIds());
-        types.push(encoding.getTypeIds());
-      }
-    }
-    return pack(ids, types);
+    const [encoded] = await Promise.all([
+      this.#encodeChunks(texts, { maxLength, ...(pairs && { pairs }) }),
+      this.#checkMaxLength(maxLength, pairs !== undefined),
+    ]);
+    return encoded;
   }
 
   /** Writes the files that Python's `AutoTokenizer.from_pretrained` reads, with the same ids as result. */
@@ -113,7 +103,7 @@ export class Tokenizer {
     }
   }
 
-  async #truncatingAt(maxLength: number, isPair: boolean): Promise<NativeTokenizer> {
+  async #checkMaxLength(maxLength: number, isPair: boolean): Promise<void> {
     const numSpecial = (await this.#whole.encode("", isPair ? "" : null)).getLength();
     if (!Number.isInteger(maxLength) || maxLength <= numSpecial) {
       throw new UsageError(
@@ -121,6 +111,28 @@ export class Tokenizer {
           `got ${maxLength}. Set it to 128, say.`,
       );
     }
+  }
+
+  // hands the first chunk over before it awaits anything: a caller may block the main thread right after
+  async #encodeChunks(texts: readonly string[], { maxLength, pairs }: EncodeOptions): Promise<EncodedTexts> {
+    const native = this.#truncatingAt(maxLength);
+    const ids: number[][] = [];
+    const types: number[][] = [];
+    for (let start = 0; start < texts.length; start += chunkSize) {
+      const chunk = { native, maxLength, texts: texts.slice(start, start + chunkSize) };
+      const encodings =
+        pairs === undefined
+          ? (await this.#encodeTexts(chunk)).encodings
+          : await this.#encodePairs({ ...chunk, pairs: pairs.slice(start, start + chunkSize) });
+      for (const encoding of encodings) {
+        ids.push(encoding.getIds());
+        types.push(encoding.getTypeIds());
+      }
+    }
+    return pack(ids, types);
+  }
+
+  #truncatingAt(maxLength: number): NativeTokenizer {
     let native = this.#natives.get(maxLength);
     if (native === undefined) {
       native = this.#create();
@@ -210,7 +222,7 @@ function longestFirst([a, b]: readonly [number, number], budget: number): [numbe
 }
 
 /** Texts that are handed over at once: bounds the memory of encodings that wait to be collected. */
-const chunkSize = 2048;
+const chunkSize = 4096;
 
 /** Characters of a text that are read at first: English has 4 to 5 a token. */
 function cutLimit(maxLength: number): number {
