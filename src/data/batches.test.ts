@@ -124,5 +124,7 @@ test("batches that cannot be are refused", () => {
   }
   expect(
     () => new BatchPlan({ ...base, batchSize: 2000, dropLast: true }),
-  ).toThrowErrorMatchingInlineSnapshot(`[UsageError: dataset.batch_size: 2000 rows make a batch, the data has 1003 and drop_last is on. Lower batch_size, or turn drop_last off.]`);
+  ).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: dataset.batch_size: 2000 rows make a batch, the data has 1003 and drop_last is on. Lower batch_size, or turn drop_last off.]`,
+  );
 });

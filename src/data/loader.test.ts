@@ -154,10 +154,16 @@ test("an event loop turn passes before each batch", async () => {
 
 test("places and texts that cannot be are refused", () => {
   const loader = new TextLoader(base);
-  expect(() => loader.seek({ epoch: 0, batch: 33 })).toThrowErrorMatchingInlineSnapshot(`[UsageError: TextLoader: an epoch has 33 batches, there is no epoch 0, batch 33. Resume with the data and dataset.batch_size that the checkpoint was made with.]`);
+  expect(() => loader.seek({ epoch: 0, batch: 33 })).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: TextLoader: an epoch has 33 batches, there is no epoch 0, batch 33. Resume with the data and dataset.batch_size that the checkpoint was made with.]`,
+  );
   expect(() => loader.seek({ epoch: -1, batch: 0 })).toThrow(/there is no epoch -1/);
   expect(
     () => new TextLoader({ ...base, texts: [], labels: new Int32Array() }),
-  ).toThrowErrorMatchingInlineSnapshot(`[UsageError: TextLoader: there must be texts, got none. Pass at least one.]`);
-  expect(() => new TextLoader({ ...base, labels: new Int32Array(3) })).toThrowErrorMatchingInlineSnapshot(`[UsageError: TextLoader: labels must be as many as texts, got 3 and 330. Pass one a text.]`);
+  ).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: TextLoader: there must be texts, got none. Pass at least one.]`,
+  );
+  expect(() => new TextLoader({ ...base, labels: new Int32Array(3) })).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: TextLoader: labels must be as many as texts, got 3 and 330. Pass one a text.]`,
+  );
 });

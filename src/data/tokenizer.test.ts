@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -300,5 +301,35 @@ test.skipIf(published === "").each(["roberta-base", "t5-small"])(
     Tokenizer.fromFolder(folder).save(saved);
     expect(existsSync(join(saved, "vocab.txt"))).toBe(false);
     await expectCases(Tokenizer.fromFolder(saved), golden<Case[]>(name));
+  },
+);
+
+const python = process.env["SCONCE_PYTHON"] ?? "";
+
+test.skipIf(python === "")(
+  "Python's AutoTokenizer loads what is saved (needs SCONCE_PYTHON with transformers)",
+  async () => {
+    const bertConfig = { model_type: "bert" };
+    const sources = [tinyFolder({ do_lower_case: false, strip_accents: true }), tinyFolder()];
+    if (minilm !== "") sources.push(minilm);
+    if (published !== "") sources.push(join(published, "tokenizers/roberta-base"));
+    for (const source of sources) {
+      const tokenizer = Tokenizer.fromFolder(source);
+      const saved = join(root, `python-${folders++}`);
+      tokenizer.save(saved);
+      if (!source.includes("roberta")) writeFileSync(join(saved, "config.json"), JSON.stringify(bertConfig));
+      const script = `
+import json, sys
+from transformers import AutoTokenizer
+tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+print(json.dumps([tokenizer(json.load(sys.stdin))["input_ids"], tokenizer.pad_token_id]))`;
+      const output = execFileSync(python, ["-c", script, saved], {
+        input: JSON.stringify(texts),
+        encoding: "utf8",
+      });
+      const [ids, padId] = JSON.parse(output) as [number[][], number];
+      expect(rows(await tokenizer.encodeBatch(texts, { maxLength: 100_000 }))).toEqual(ids);
+      expect(tokenizer.padId).toBe(padId);
+    }
   },
 );

@@ -40,10 +40,12 @@ export class Tokenizer {
   /** Most tokens that the model was made for, or Infinity when the files do not say. */
   readonly modelMaxLength: number;
   readonly #files: TokenizerFiles;
+  readonly #padToken: string;
   readonly #definition: string;
-  readonly #whole: NativeTokenizer;
-  // truncation is state of a native tokenizer, which running batches read: one for each length
+  // truncation is state of a native tokenizer, which running batches read: one for each length, Infinity for none
   readonly #natives = new Map<number, NativeTokenizer>();
+  /** The one that the constructor needs, until a length claims it: building one takes 20 ms. */
+  #unclaimed: NativeTokenizer | undefined;
 
   /** Reads `tokenizer.json` (or BERT's `vocab.txt`) and what stands beside it; throws `FileError`. */
   static fromFolder(folder: string): Tokenizer {
@@ -53,11 +55,12 @@ export class Tokenizer {
   private constructor(files: TokenizerFiles) {
     this.#files = files;
     this.#definition = JSON.stringify(files.definition);
-    this.#whole = this.#create();
+    const native = this.#create();
+    this.#unclaimed = native;
     const { config } = files;
-    this.padId = padIdOf(files, this.#whole);
+    [this.#padToken, this.padId] = findPadToken(files, native);
     this.paddingSide = config["padding_side"] === "left" ? "left" : "right";
-    this.vocabSize = this.#whole.getVocabSize(true);
+    this.vocabSize = native.getVocabSize(true);
     const limit = config["model_max_length"];
     this.modelMaxLength = typeof limit === "number" && limit < 1e15 ? limit : Infinity; // HF writes 1e30 for "none"
   }
@@ -78,7 +81,8 @@ export class Tokenizer {
 
   /** Writes the files that Python's `AutoTokenizer.from_pretrained` reads, with the same ids as result. */
   save(folder: string): void {
-    const { config, specialTokens, vocab } = this.#files;
+    const { config, vocab } = this.#files;
+    const specialTokens = { pad_token: this.#padToken, ...this.#files.specialTokens };
     const named = {
       tokenizer_class: vocab === undefined ? "PreTrainedTokenizerFast" : "BertTokenizer",
       ...specialTokens,
@@ -104,7 +108,7 @@ export class Tokenizer {
   }
 
   async #checkMaxLength(maxLength: number, isPair: boolean): Promise<void> {
-    const numSpecial = (await this.#whole.encode("", isPair ? "" : null)).getLength();
+    const numSpecial = (await this.#truncatingAt(maxLength).encode("", isPair ? "" : null)).getLength();
     if (!Number.isInteger(maxLength) || maxLength <= numSpecial) {
       throw new UsageError(
         `dataset.max_length: must be a whole number above the ${numSpecial} special tokens of a row, ` +
@@ -135,8 +139,9 @@ export class Tokenizer {
   #truncatingAt(maxLength: number): NativeTokenizer {
     let native = this.#natives.get(maxLength);
     if (native === undefined) {
-      native = this.#create();
-      native.setTruncation(maxLength, { direction: this.#truncationSide });
+      native = this.#unclaimed ?? this.#create();
+      this.#unclaimed = undefined;
+      if (maxLength < Infinity) native.setTruncation(maxLength, { direction: this.#truncationSide });
       this.#natives.set(maxLength, native);
     }
     return native;
@@ -184,15 +189,16 @@ export class Tokenizer {
 
   /** Truncates a pair as Python's 0.23.3 does; 0.23.2 gives an odd token to the second text, not the longer. */
   async #truncatePair([first, second]: readonly [string, string], maxLength: number): Promise<Encoding> {
+    const whole = this.#truncatingAt(Infinity);
     const [a, b, empty] = await Promise.all([
-      this.#whole.encode(first, null, { addSpecialTokens: false }),
-      this.#whole.encode(second, null, { addSpecialTokens: false }),
-      this.#whole.encode("", ""),
+      whole.encode(first, null, { addSpecialTokens: false }),
+      whole.encode(second, null, { addSpecialTokens: false }),
+      whole.encode("", ""),
     ]);
     const [keepA, keepB] = longestFirst([a.getLength(), b.getLength()], maxLength - empty.getLength());
     a.truncate(keepA, 0, this.#truncationSide);
     b.truncate(keepB, 0, this.#truncationSide);
-    return this.#whole.postProcess(a, b);
+    return whole.postProcess(a, b);
   }
 
   /** Cuts texts so that each still has more tokens than a row can take. */
@@ -229,11 +235,11 @@ function cutLimit(maxLength: number): number {
   return Math.max(1024, maxLength * 10);
 }
 
-function padIdOf({ folder, specialTokens }: TokenizerFiles, native: NativeTokenizer): number {
+function findPadToken({ folder, specialTokens }: TokenizerFiles, native: NativeTokenizer): [string, number] {
   const names = specialTokens["pad_token"] === undefined ? ["[PAD]", "<pad>"] : [specialTokens["pad_token"]];
   for (const name of names) {
     const id = native.tokenToId(name);
-    if (id !== null) return id;
+    if (id !== null) return [name, id];
   }
   throw new FileError(
     `${folder}: batches need a padding token, the vocabulary lacks ${names.join(" and ")}. ` +
