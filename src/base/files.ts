@@ -13,11 +13,11 @@ import {
 import { dirname } from "node:path";
 import { threadId } from "node:worker_threads";
 
-/** Writes a file through a temporary neighbour, fsync and rename. */
-export function writeFileAtomic(path: string, content: string | Uint8Array | readonly Uint8Array[]): void {
+/** Writes a file through a temporary neighbour, fsync and rename. Chunks are taken one by one, as they are written. */
+export function writeFileAtomic(path: string, content: string | Uint8Array | Iterable<Uint8Array>): void {
   mkdirSync(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}.${threadId}.tmp`;
-  const chunks = Array.isArray(content) ? content : [content as string | Uint8Array];
+  const chunks = typeof content === "string" || ArrayBuffer.isView(content) ? [content] : content;
   try {
     const fd = openSync(temporary, "w");
     try {

@@ -1,0 +1,108 @@
+// One schedule after another.
+import { UsageError } from "../../../base/index.ts";
+import { checkNumber } from "../options.ts";
+import type { Optimizer } from "../optimizer.ts";
+import { LRScheduler } from "./lr-scheduler.ts";
+import type { SchedulerStateDict } from "./lr-scheduler.ts";
+
+/**
+ * Hands over from one scheduler to the next at each of the `milestones`; each starts at its own epoch 0.
+ *
+ * @example
+ * const optimizer = new optim.SGD([torch.ones([1])], { lr: 1 });
+ * const warmup = new optim.ConstantLR(optimizer, { factor: 0.5, totalIters: 9 });
+ * const decay = new optim.ExponentialLR(optimizer, 0.1);
+ * const scheduler = new optim.SequentialLR(optimizer, [warmup, decay], [2]);
+ * for (let epoch = 0; epoch < 3; epoch++) scheduler.step();
+ * scheduler.getLastLr(); // => [0.1]
+ */
+export class SequentialLR extends LRScheduler {
+  readonly schedulers: readonly LRScheduler[];
+  readonly milestones: readonly number[];
+
+  constructor(optimizer: Optimizer, schedulers: readonly LRScheduler[], milestones: readonly number[]) {
+    checkParts(optimizer, schedulers, milestones);
+    super(optimizer);
+    this.schedulers = schedulers;
+    this.milestones = milestones;
+    this.lastEpoch = 0;
+    // the parts have each set their first rates and counted an epoch when they were made: take that back
+    for (const group of optimizer.paramGroups) group.lr = group.initialLr!;
+    undo(schedulers);
+    const first = this.#partAt(0);
+    first.initialStep();
+    this.lastLr = first.getLastLr();
+  }
+
+  override step(): void {
+    this.lastEpoch++;
+    const part = this.#partAt(this.lastEpoch);
+    if (this.milestones.includes(this.lastEpoch)) part.updateLr(0);
+    else part.step();
+    this.lastLr = part.getLastLr();
+  }
+
+  override stateDict(): SchedulerStateDict {
+    return { ...super.stateDict(), _schedulers: this.schedulers.map((part) => part.stateDict()) };
+  }
+
+  override loadStateDict(saved: SchedulerStateDict): void {
+    const parts = saved["_schedulers"] as SchedulerStateDict[] | undefined;
+    if (parts?.length !== this.schedulers.length) {
+      throw new UsageError(
+        `SequentialLR.loadStateDict: the state must have ${this.schedulers.length} schedulers, got ${parts?.length ?? "none"}. ` +
+          `Load the state of the same sequence.`,
+      );
+    }
+    super.loadStateDict(saved);
+    this.schedulers.forEach((part, i) => part.loadStateDict(parts[i]!));
+  }
+
+  protected override getLr(): number[] {
+    return this.lastLr;
+  }
+
+  protected override stateFields(): Record<string, string> {
+    return { lastEpoch: "last_epoch", lastLr: "_last_lr", milestones: "_milestones" };
+  }
+
+  #partAt(epoch: number): LRScheduler {
+    const passed = this.milestones.filter((milestone) => milestone <= epoch).length;
+    return this.schedulers[passed]!;
+  }
+}
+
+function undo(schedulers: readonly LRScheduler[]): void {
+  for (const part of schedulers) {
+    if (part instanceof SequentialLR) undo(part.schedulers);
+    else part.lastEpoch--;
+  }
+}
+
+function checkParts(
+  optimizer: Optimizer,
+  schedulers: readonly LRScheduler[],
+  milestones: readonly number[],
+): void {
+  if (schedulers.length === 0 || milestones.length !== schedulers.length - 1) {
+    throw new UsageError(
+      `SequentialLR: milestones must be one fewer than schedulers, got ${milestones.length} and ${schedulers.length}.`,
+    );
+  }
+  milestones.forEach((milestone, i) => {
+    checkNumber("SequentialLR", `milestones[${i}]`, milestone, {
+      above: milestones[i - 1] ?? 0,
+      integer: true,
+    });
+  });
+  schedulers.forEach((part, i) => {
+    if (part.optimizer !== optimizer) {
+      throw new UsageError(`SequentialLR: scheduler ${i} must be over the same optimizer, got another one.`);
+    }
+    if (part.needsMetric) {
+      throw new UsageError(
+        `SequentialLR: scheduler ${i} must not need a metric, got ${part.constructor.name}. Step it by itself.`,
+      );
+    }
+  });
+}

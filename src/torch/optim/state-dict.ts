@@ -1,0 +1,169 @@
+// Optimizer state in PyTorch's shape and spelling, and back. Checks that a state dict fits its optimizer.
+import { ShapeError, UsageError } from "../../base/index.ts";
+import { Tensor } from "../tensor.ts";
+import { camelCaseKeys, snakeCase, snakeCaseKeys } from "./names.ts";
+import type { OptimizerOptions, ParamGroup, ParamState } from "./optimizer.ts";
+
+/** State of an optimizer as PyTorch's `state_dict()` lays it out; parameters are numbered across the groups. */
+export interface OptimizerStateDict {
+  state: Record<number, Record<string, Tensor | null>>;
+  param_groups: (Record<string, unknown> & { params: number[] })[];
+}
+
+/** Turns groups and state into PyTorch's shape. */
+export function packStateDict(
+  groups: readonly ParamGroup[],
+  state: ReadonlyMap<Tensor, ParamState>,
+  torchOptions: Readonly<Record<string, unknown>>,
+): OptimizerStateDict {
+  const packed: OptimizerStateDict = { state: {}, param_groups: [] };
+  let index = 0;
+  for (const { params, ...options } of groups) {
+    const indices = params.map((param) => {
+      const own = state.get(param);
+      if (own !== undefined) packed.state[index] = snakeCaseKeys(own) as Record<string, Tensor>;
+      return index++;
+    });
+    packed.param_groups.push({ ...copyArrays(snakeCaseKeys(options)), ...torchOptions, params: indices });
+  }
+  return packed;
+}
+
+/** What `unpackStateDict` must know of the optimizer that takes the state. */
+export interface StateDictTarget {
+  name: string;
+  groups: readonly ParamGroup[];
+  optionNames: readonly string[];
+  torchOptions: Readonly<Record<string, unknown>>;
+  stateNames(options: OptimizerOptions): string[];
+}
+
+/** What fits an optimizer: the options of each group, and the tensors of each parameter that has state. */
+export interface UnpackedStateDict {
+  options: Partial<OptimizerOptions>[];
+  state: { param: Tensor; tensors: ParamState }[];
+}
+
+/** Reads a state dict for an optimizer, or throws with the first thing that does not fit. */
+export function unpackStateDict(saved: OptimizerStateDict, target: StateDictTarget): UnpackedStateDict {
+  const { groups } = target;
+  const where = `${target.name}.loadStateDict`;
+  if (saved.param_groups.length !== groups.length) {
+    throw new UsageError(
+      `${where}: the state must have ${groups.length} parameter groups, got ${saved.param_groups.length}. ` +
+        `Make the optimizer with the groups that it was saved with.`,
+    );
+  }
+  const owners = new Map<number, { param: Tensor; options: OptimizerOptions }>();
+  const options = saved.param_groups.map((savedGroup, i) => {
+    const group = groups[i]!;
+    checkGroup(where, i, savedGroup, group);
+    const loaded = groupOptions(where, savedGroup, target);
+    savedGroup.params.forEach((index, j) => {
+      owners.set(index, { param: group.params[j]!, options: { ...group, ...loaded } });
+    });
+    return loaded;
+  });
+  const state = Object.entries(saved.state).map(([index, tensors]) => {
+    const owner = owners.get(Number(index));
+    if (owner === undefined) {
+      throw new UsageError(
+        `${where}: state ${index} must belong to a parameter, got none of that number in param_groups.`,
+      );
+    }
+    const names = target.stateNames(owner.options);
+    return {
+      param: owner.param,
+      tensors: paramState(`${where}: parameter ${index}`, names, tensors, owner.param),
+    };
+  });
+  return { options, state };
+}
+
+function checkGroup(
+  where: string,
+  i: number,
+  saved: OptimizerStateDict["param_groups"][number],
+  group: ParamGroup,
+): void {
+  if (saved.params.length !== group.params.length) {
+    throw new UsageError(
+      `${where}: group ${i} must have ${group.params.length} parameters, got ${saved.params.length}. ` +
+        `Load the state of an optimizer over the same model.`,
+    );
+  }
+  const savedNames = saved["param_names"] as string[] | undefined;
+  const j =
+    group.paramNames?.findIndex((name, k) => savedNames !== undefined && savedNames[k] !== name) ?? -1;
+  if (j >= 0) {
+    throw new UsageError(
+      `${where}: parameter ${j} of group ${i} must be "${group.paramNames![j]}", got "${savedNames![j]}". ` +
+        `Load the state of an optimizer over the same parameters in the same order.`,
+    );
+  }
+}
+
+function groupOptions(
+  where: string,
+  saved: Readonly<Record<string, unknown>>,
+  { optionNames, torchOptions }: StateDictTarget,
+): Partial<OptimizerOptions> {
+  const kind = "decoupled_weight_decay";
+  if (kind in torchOptions && saved[kind] !== undefined && saved[kind] !== torchOptions[kind]) {
+    throw new UsageError(
+      `${where}: the state was saved by ${saved[kind] === true ? "AdamW" : "Adam"}. Load it into that optimizer.`,
+    );
+  }
+  const scheduled = ["initialLr", "maxLr", "minLr", "maxMomentum", "baseMomentum"];
+  const known = new Set([...optionNames, ...scheduled]);
+  const missing = optionNames.filter((name) => !(snakeCase(name) in saved));
+  if (missing.includes("lr")) {
+    throw new UsageError(`${where}: a parameter group must have lr, got ${Object.keys(saved).join(", ")}.`);
+  }
+  const entries = Object.entries(copyArrays(camelCaseKeys(saved))).filter(([name]) => known.has(name));
+  return Object.fromEntries(entries);
+}
+
+function paramState(
+  where: string,
+  names: readonly string[],
+  saved: Readonly<Record<string, Tensor | null>>,
+  param: Tensor,
+): ParamState {
+  // PyTorch writes null for a momentum buffer that is not there yet
+  const present = Object.entries(camelCaseKeys(saved)).filter(([, value]) => value !== null);
+  const given = Object.fromEntries(present);
+  const missing = names.filter((name) => !(name in given) && name !== "momentumBuffer");
+  if (missing.length > 0) {
+    throw new UsageError(
+      `${where} must have ${names.map(snakeCase).join(", ")}, got ${Object.keys(saved).join(", ")}. ` +
+        `Load the state of the same kind of optimizer.`,
+    );
+  }
+  const state: ParamState = {};
+  for (const name of names) {
+    const tensor = given[name];
+    if (tensor === undefined) continue;
+    if (!(tensor instanceof Tensor)) {
+      throw new UsageError(`${where}: ${snakeCase(name)} must be a Tensor, got ${typeof tensor}.`);
+    }
+    const expected = name === "step" ? "" : param.shape.join(", ");
+    if (tensor.shape.join(", ") !== expected) {
+      throw new ShapeError(
+        `${where}: ${snakeCase(name)} must have the shape [${expected}], got [${tensor.shape.join(", ")}]. ` +
+          `Load the state of an optimizer over the same model.`,
+      );
+    }
+    state[name] = tensor;
+  }
+  return state;
+}
+
+function copyArrays(options: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? [...(value as unknown[])] : value,
+    ]),
+  );
+}

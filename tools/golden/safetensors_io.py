@@ -1,0 +1,60 @@
+"""Writes tests/goldens/torch/safetensors*: files that Hugging Face's safetensors wrote, and what is in them.
+
+Run: python tools/golden/safetensors_io.py   (safetensors 0.8.0, torch 2.13.0)
+"""
+
+import json
+import pathlib
+
+import torch
+from safetensors.torch import save_file
+
+OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "goldens" / "torch"
+torch.manual_seed(0)
+
+TENSORS = {
+    "float32": torch.randn(2, 3),
+    "float64": torch.randn(3, dtype=torch.float64),
+    "float16": torch.tensor([1.5, -2.0, 65504.0], dtype=torch.float16),
+    "bfloat16": torch.tensor([1.5, -2.0, 3e38], dtype=torch.bfloat16),
+    "int64": torch.tensor([-(2**62), 0, 2**53 + 1]),
+    "int32": torch.tensor([[-(2**31), 2**31 - 1]], dtype=torch.int32),
+    "int16": torch.tensor([-32768, 32767], dtype=torch.int16),
+    "int8": torch.tensor([-128, 127, 3], dtype=torch.int8),
+    "uint8": torch.tensor([0, 255], dtype=torch.uint8),
+    "bool": torch.tensor([True, False, True]),
+    "complex64": torch.tensor([1 + 2j, -3.5j], dtype=torch.complex64),
+    "scalar": torch.tensor(0.25),
+    "empty": torch.zeros(0, 4),
+    "zz.after.empty": torch.ones(1),
+    'odd name: é "quoted" \\ \n 🕯': torch.ones(2),
+    "\uffee sorts before the candle in UTF-16 alone": torch.ones(1),
+}
+
+
+def plain(tensor):
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor)
+    return [str(v) if isinstance(v, int) and abs(v) > 2**53 else v for v in tensor.flatten().tolist()]
+
+
+save_file(TENSORS, OUT / "safetensors-dtypes.safetensors", metadata={"format": "pt"})
+(OUT / "safetensors-dtypes.json").write_text(
+    json.dumps({
+        name: {"dtype": str(t.dtype).removeprefix("torch."), "shape": list(t.shape), "values": plain(t)}
+        for name, t in TENSORS.items()
+    }, indent=1) + "\n"
+)
+
+shards = OUT / "safetensors-sharded"
+shards.mkdir(exist_ok=True)
+parts = {
+    "model-00001-of-00002.safetensors": {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.ones(2)},
+    "model-00002-of-00002.safetensors": {"b.weight": torch.full((3,), 7.0)},
+}
+for file, tensors in parts.items():
+    save_file(tensors, shards / file, metadata={"format": "pt"})
+weight_map = {name: file for file, tensors in parts.items() for name in tensors}
+(shards / "model.safetensors.index.json").write_text(
+    json.dumps({"metadata": {"total_size": 44}, "weight_map": weight_map}, indent=2) + "\n"
+)
