@@ -84,18 +84,12 @@ export const callbackKind: ComponentKind = {
     },
   ],
   unavailable: [
-    ...["backbone_finetuning", "batch_size_finder", "device_stats_monitor", "ema_weight_averaging"],
-    ...["gradient_accumulation_scheduler", "lambda_callback", "learning_rate_finder", "model_pruning"],
-    ...["model_summary", "rich_model_summary", "on_exception_checkpoint", "spike_detection"],
-    ...[
-      "stochastic_weight_averaging",
-      "throughput_monitor",
-      "timer",
-      "weight_averaging",
-      "base_prediction_writer",
-    ],
-    ...["tqdm_progress_bar", "rich_progress_bar"],
-  ],
+    "backbone_finetuning batch_size_finder device_stats_monitor ema_weight_averaging",
+    "gradient_accumulation_scheduler lambda_callback learning_rate_finder model_pruning",
+    "model_summary rich_model_summary on_exception_checkpoint spike_detection",
+    "stochastic_weight_averaging throughput_monitor timer weight_averaging base_prediction_writer",
+    "tqdm_progress_bar rich_progress_bar",
+  ].flatMap((names) => names.split(" ")),
 };
 
 /** Names the loggers and their Python spellings. */
@@ -113,15 +107,7 @@ export const loggerKind: ComponentKind = {
       },
     },
   ],
-  unavailable: [
-    "comet",
-    "csv",
-    "jsonl",
-    "neptune",
-    "tensorboard",
-    "tensor_board_logger",
-    "csv_logger",
-    "wandb",
-    "wandb_logger",
-  ],
+  unavailable: "comet csv jsonl neptune tensorboard tensor_board_logger csv_logger wandb wandb_logger".split(
+    " ",
+  ),
 };

@@ -15,6 +15,7 @@ import {
 import type { SchemaIssue } from "./schema-issues.ts";
 import { caseClash } from "./segments.ts";
 import { type UseCaseConfig, type ValidatedUseCase, validateUseCase } from "./use-case.ts";
+import type { ConfigPath } from "./value.ts";
 
 /** Holds every path that a config leads to, absolute. */
 export interface ResolvedUseCase {
@@ -56,7 +57,7 @@ export async function checkUseCase(path: string, overrides: readonly string[] = 
     throw error;
   }
   const { config, draft, isBroken, locate } = validated;
-  const found = draft === undefined ? undefined : checkSurroundings(draft, location);
+  const found = draft === undefined ? undefined : checkSurroundings(draft, location, isBroken);
   const fresh = (findings: readonly SchemaIssue[]): ConfigIssue[] =>
     findings.filter((issue) => !isBroken(issue.path)).map(locate);
   const issues = inFileOrder([...validated.issues, ...fresh(found?.issues ?? [])]);
@@ -111,6 +112,7 @@ interface Findings {
 function checkSurroundings(
   config: UseCaseConfig,
   location: UseCaseLocation,
+  isBroken: (path: ConfigPath) => boolean,
 ): Findings & { resolved?: ResolvedUseCase } {
   const findings: Findings = { issues: [], warnings: [] };
   const [train, test, validation] = (["train", "test", "validation"] as const).map((key) =>
@@ -118,9 +120,8 @@ function checkSurroundings(
   );
   const baseModel = checkBaseModel(config, location, findings);
   const trackingDatabase = checkTracking(config, location, findings);
-  const outputs = findings.issues.some(({ path }) => path[0] === "use_case" || path[0] === "experiment")
-    ? undefined
-    : checkOutputs(config, location, findings);
+  const isNamed = !isBroken(["use_case"]) && !isBroken(["experiment"]);
+  const outputs = isNamed ? checkOutputs(config, location, findings) : undefined;
   if (
     train === undefined ||
     baseModel === undefined ||

@@ -1,5 +1,5 @@
 // Components by name: the closed table that turns `name`, `_target_`, `class_path` and `module`/`func` into one form.
-import { type ConfigIssue, normalizeName, suggestion } from "../base/index.ts";
+import { type ConfigIssue, suggestion } from "../base/index.ts";
 import type { ConfigPath, ConfigMap, ConfigValue } from "./value.ts";
 import { formatValue, isConfigMap } from "./value.ts";
 
@@ -134,14 +134,20 @@ function byName(
   path: ConfigPath,
   sink: NormalizeSink,
 ): ComponentNames | undefined {
-  const folded = normalizeName(name);
   const found = kind.components.find((component) =>
     [component.name, ...component.classes, ...(component.aliases ?? [])].some(
-      (other) => normalizeName(other) === folded,
+      (other) => fold(other) === fold(name),
     ),
   );
-  if (found === undefined) sink.report(path, "value", unknownName(name, kind));
-  return found;
+  if (found !== undefined) return found;
+  sink.report(
+    path,
+    "value",
+    isUnavailable(name, kind)
+      ? `the ${kind.kind} "${name}" is not available yet. Available: ${nameList(kind)}.`
+      : `unknown ${kind.kind} "${name}". ${suggestion(name, names(kind))}`,
+  );
+  return undefined;
 }
 
 function byTarget(
@@ -152,29 +158,25 @@ function byTarget(
 ): ComponentNames | undefined {
   const dot = target.lastIndexOf(".");
   const [module, className] = [target.slice(0, dot), target.slice(dot + 1)];
-  const known = kind.modules.some((name) => module === name || module.startsWith(`${name}.`));
-  const found = known ? kind.components.find(({ classes }) => classes.includes(className)) : undefined;
-  if (found === undefined) {
-    const classes = kind.components.flatMap((component) => component.classes);
-    const unavailable = known && kind.unavailable.includes(snakeCase(className));
-    sink.report(
-      path,
-      "value",
-      unavailable
-        ? unknownName(snakeCase(className), kind)
-        : `no ${kind.kind} is known as "${target}"; a config never imports code. ` +
-            `Known: ${classes.join(", ")} of ${kind.modules.join(", ")}.`,
-    );
-  }
-  return found;
+  const isKnownModule = kind.modules.some((name) => module === name || module.startsWith(`${name}.`));
+  const found = isKnownModule
+    ? kind.components.find(({ classes }) => classes.includes(className))
+    : undefined;
+  if (found !== undefined) return found;
+  const classes = kind.components.flatMap((component) => component.classes);
+  sink.report(
+    path,
+    "value",
+    isKnownModule && isUnavailable(className, kind)
+      ? `the ${kind.kind} "${className}" is not available yet. Available: ${classes.join(", ")}.`
+      : `no ${kind.kind} is known as "${target}"; a config never imports code. ` +
+          `Known: ${classes.join(", ")} of ${kind.modules.join(", ")}.`,
+  );
+  return undefined;
 }
 
-function unknownName(name: string, kind: ComponentKind): string {
-  const folded = normalizeName(name);
-  if (kind.unavailable.some((other) => other === folded || other === snakeCase(name))) {
-    return `the ${kind.kind} "${name}" is not available yet. Available: ${nameList(kind)}.`;
-  }
-  return `unknown ${kind.kind} "${name}". ${suggestion(name, names(kind))}`;
+function isUnavailable(name: string, { unavailable }: ComponentKind): boolean {
+  return unavailable.some((other) => fold(other) === fold(name));
 }
 
 function names({ components }: ComponentKind): string[] {
@@ -185,6 +187,7 @@ function nameList(kind: ComponentKind): string {
   return names(kind).sort().join(", ");
 }
 
-function snakeCase(className: string): string {
-  return className.replace(/(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/gu, "_").toLowerCase();
+/** Folds `RMSprop`, `rms-prop` and `rmsprop` into one. */
+function fold(name: string): string {
+  return name.toLowerCase().replaceAll(/[-_]/gu, "");
 }

@@ -1,5 +1,4 @@
 // The first line of a data file, which tells its columns. The rows are src/data's matter.
-import { isUtf8 } from "node:buffer";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { extname } from "node:path";
 
@@ -42,16 +41,23 @@ function readHead(path: string): { text: string } | { problem: string } {
     if (!fstatSync(file).isFile()) return { problem: "a data file must be a file, got a folder." };
     const buffer = Buffer.alloc(headBytes);
     const length = readSync(file, buffer, 0, headBytes, 0);
-    let head = buffer.subarray(0, length);
-    // the cut may go through a character or a row; whole lines suffice
-    if (length === headBytes) head = head.subarray(0, head.lastIndexOf(0x0a) + 1 || length);
+    const head = buffer.subarray(0, length);
     if (head.subarray(0, 2).toString("latin1") === "PK")
       return { problem: "the file is an archive. Unpack it." };
-    if (!isUtf8(head)) return { problem: "the text must be UTF-8. Save the file in that encoding." };
-    const text = head.toString("utf8").replace(/^\uFEFF/u, "");
+    const text = decode(head);
+    if (text === undefined) return { problem: "the text must be UTF-8. Save the file in that encoding." };
     return text.trim() === "" ? { problem: "the file is empty. Fill it." } : { text };
   } finally {
     closeSync(file);
+  }
+}
+
+/** Decodes the beginning of a text, without a byte order mark; a character that the cut divides is left out. */
+function decode(head: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(head, { stream: true });
+  } catch {
+    return undefined;
   }
 }
 

@@ -139,10 +139,11 @@ function dropWholeShares(
 
 /** Fills in the defaults that follow from another key. */
 function fillDefaults(value: ConfigMap): void {
-  value["register"] ??= value["use_case"]!;
+  if (typeof value["use_case"] === "string") value["register"] ??= value["use_case"];
+  else value["register"] ??= "unnamed"; // the use case is reported
   const { dataset, trainer, champion, tune, scheduler, callbacks } = value;
-  if (isConfigMap(dataset) && Number.isInteger(dataset["batch_size"])) {
-    dataset["eval_batch_size"] ??= 2 * Number(dataset["batch_size"]);
+  if (isConfigMap(dataset) && Number(dataset["batch_size"]) >= 1) {
+    dataset["eval_batch_size"] ??= 2 * Math.trunc(Number(dataset["batch_size"]));
   }
   if (isConfigMap(trainer) && Number(trainer["max_steps"] ?? -1) > 0) trainer["max_epochs"] ??= -1;
   for (const rule of [champion, scheduler, ...(Array.isArray(callbacks) ? callbacks : [])]) {

@@ -5,7 +5,7 @@ import { expecting, flag, number } from "./fields.ts";
 
 const betas = expecting(
   "two numbers of at least 0 and below 1, [0.9, 0.999]",
-  z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]),
+  z.tuple([number({ min: 0, below: 1 }), number({ min: 0, below: 1 })]),
 );
 
 const common = {
@@ -55,19 +55,7 @@ export const optimizerKind: ComponentKind = {
     { name: "sgd", classes: ["SGD"], refusedOptions },
   ],
   unavailable: [
-    ...[
-      "adafactor",
-      "adagrad",
-      "adadelta",
-      "adamax",
-      "asgd",
-      "lamb",
-      "lbfgs",
-      "lion",
-      "muon",
-      "nadam",
-      "radam",
-    ],
-    ...["rmsprop", "rprop", "sparse_adam", "schedule_free_adamw"],
-  ],
+    "adafactor adagrad adadelta adamax asgd lamb lbfgs lion muon nadam radam rmsprop rprop",
+    "sparse_adam schedule_free_adamw",
+  ].flatMap((names) => names.split(" ")),
 };

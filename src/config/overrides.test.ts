@@ -56,7 +56,10 @@ test("1.0 is told from 1", () => {
 describe("an override that cannot be applied names itself and the way out", () => {
   test.each([
     ["+seed=1", 'override "+seed=1": the key is there already, as 42. Write seed=1 to change it.'],
-    ["~optimizer.xyz123", 'override "~optimizer.xyz123": there is no optimizer.xyz123 to delete. Valid: lr, name.'],
+    [
+      "~optimizer.xyz123",
+      'override "~optimizer.xyz123": there is no optimizer.xyz123 to delete. Valid: lr, name.',
+    ],
     [
       "~optimizer.lt",
       'override "~optimizer.lt": there is no optimizer.lt to delete. Did you mean "lr"? Valid: lr, name.',

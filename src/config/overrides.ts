@@ -67,7 +67,11 @@ export function applyOverrides(config: ConfigValue, overrides: readonly string[]
       const override = parseOverride(text);
       written.push({ path: applyOverride(value, override), override });
     } catch (error) {
-      issues.push({ path: "", code: "syntax", message: `override ${formatValue(text)}: ${(error as Error).message}` });
+      issues.push({
+        path: "",
+        code: "syntax",
+        message: `override ${formatValue(text)}: ${(error as Error).message}`,
+      });
     }
   }
   return { value, written, issues };

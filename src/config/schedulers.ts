@@ -70,7 +70,7 @@ export const schedulerSchema = z.discriminatedUnion("name", [
   }),
   z.strictObject({
     name: z.literal("multi_step_lr"),
-    milestones: expecting("a list of integers, [2, 4]", z.array(z.int().min(1)).min(1)),
+    milestones: expecting("a list of integers, [2, 4]", z.array(integer({ min: 1 })).min(1)),
     gamma: number({ above: 0 }).default(0.1),
     interval: interval("epoch"),
   }),
@@ -159,7 +159,7 @@ export const schedulerKind: ComponentKind = {
     torch("one_cycle_lr", "OneCycleLR", ["one_cycle"]),
   ],
   unavailable: [
-    ...["cosine_warmup_with_min_lr", "greedy", "constant_lr", "polynomial_lr", "cyclic_lr", "lambda_lr"],
-    ...["multiplicative_lr", "chained_scheduler", "sequential_lr"],
-  ],
+    "cosine_warmup_with_min_lr greedy constant_lr polynomial_lr cyclic_lr lambda_lr",
+    "multiplicative_lr chained_scheduler sequential_lr",
+  ].flatMap((names) => names.split(" ")),
 };

@@ -68,9 +68,12 @@ function translate(root: z.core.$ZodType, value: ConfigValue, issue: z.core.$Zod
       message: `unknown key. ${unknownKeyHint(root, key, path, valid)}`,
     }));
   }
-  const received = "input" in issue ? issue.input : undefined;
+  const input = "input" in issue ? issue.input : undefined;
+  const discriminator = issue.code === "invalid_union" ? issue.discriminator : undefined;
+  const received = discriminator !== undefined && isConfigMap(input) ? input[discriminator] : input;
   const schema = schemaAt(root, value, path);
-  const expected = describe(schema);
+  const expected =
+    discriminator === undefined ? describe(schema) : kindsOf(schemaAt(root, value, path.slice(0, -1)));
   if (received === undefined) {
     return [{ path, code: "missing", message: `must be set: expected ${expected}.`, expected }];
   }
@@ -92,8 +95,8 @@ function unknownKeyHint(
 ): string {
   if (nearest(key, valid) === undefined) {
     const elsewhere = fieldPaths(root).filter((field) => field.endsWith(`.${key}`) || field === key);
-    const known = usualNames[key] ?? elsewhere.join('" or "');
-    if (known !== "" && known !== [...path, key].join(".")) return `Write it as "${known}".`;
+    const known = usualNames[key] ?? (elsewhere.length === 1 ? elsewhere[0] : undefined);
+    if (known !== undefined && known !== [...path, key].join(".")) return `Write it as "${known}".`;
   }
   return valid.length === 0 ? "Nothing may stand here." : suggestion(key, valid);
 }
@@ -149,6 +152,7 @@ function child(
   step: string | number,
 ): z.core.$ZodType | undefined {
   if (schema instanceof z.ZodArray) return schema.element;
+  if (schema instanceof z.ZodTuple) return schema.def.items[Number(step)];
   if (schema instanceof z.ZodRecord) return schema.valueType;
   return shapeOf(schema, part)?.[step];
 }
@@ -159,15 +163,24 @@ function shapeOf(
 ): Record<string, z.core.$ZodType> | undefined {
   if (schema instanceof z.ZodObject) return schema.shape;
   if (!(schema instanceof z.ZodDiscriminatedUnion)) return undefined;
-  const { discriminator } = schema.def;
-  const objects = schema.options.filter((option) => option instanceof z.ZodObject);
-  const name = isConfigMap(part) ? part[discriminator] : undefined;
-  const chosen = objects.find(({ shape }) => {
-    const literal: unknown = shape[discriminator];
-    return literal instanceof z.ZodLiteral && literal.values.has(name as z.core.util.Literal);
-  });
-  if (chosen !== undefined) return chosen.shape;
-  return name === undefined && part === undefined
-    ? Object.assign({}, ...objects.map(({ shape }) => shape))
-    : undefined;
+  const kinds = kindShapes(schema);
+  if (part === undefined) return Object.assign({}, ...kinds.values()) as Record<string, z.core.$ZodType>;
+  return kinds.get(isConfigMap(part) ? part[schema.def.discriminator] : undefined);
+}
+
+/** Maps the names that a union is told apart by to the fields of each. */
+function kindShapes(schema: z.ZodDiscriminatedUnion): Map<unknown, Record<string, z.core.$ZodType>> {
+  const kinds = new Map<unknown, Record<string, z.core.$ZodType>>();
+  for (const option of schema.options) {
+    if (!(option instanceof z.ZodObject)) continue;
+    const name: unknown = option.shape[schema.def.discriminator];
+    if (name instanceof z.ZodLiteral) kinds.set(name.value, option.shape);
+  }
+  return kinds;
+}
+
+function kindsOf(schema: z.core.$ZodType | undefined): string {
+  return schema instanceof z.ZodDiscriminatedUnion
+    ? `one of ${[...kindShapes(schema).keys()].join(", ")}`
+    : "a name";
 }

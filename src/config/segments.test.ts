@@ -4,54 +4,11 @@ import { basename, dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { caseClash, decodeSegment, encodeSegment } from "./segments.ts";
 
+// prettier-ignore
 const odd = [
-  ...[
-    "/Users/a@b/x",
-    "..",
-    ".",
-    "",
-    "...",
-    ".hidden",
-    "a.",
-    "a/b",
-    "a\\b",
-    "a%2Fb",
-    "%",
-    "%%",
-    "%41",
-    "a b",
-    " a ",
-  ],
-  ...[
-    "a\0b",
-    "\n",
-    "\t",
-    "C:",
-    "CON",
-    "con.txt",
-    "nul",
-    "COM1",
-    "console",
-    "~",
-    "$HOME",
-    "*?<>|\"':",
-    "naïve",
-    "日本語",
-  ],
-  ...[
-    "e\u0301",
-    "\u1112\u1161\u11ab",
-    "😀",
-    "a\u202Eb",
-    "-rf",
-    "--",
-    "Spam",
-    "spam",
-    "a".repeat(240),
-    "#?;",
-    "\u2028",
-    "ﬁ",
-  ],
+  "/Users/a@b/x", "..", ".", "", "...", ".hidden", "a.", "a/b", "a\\b", "a%2Fb", "%", "%%", "%41", "a b", " a ",
+  "a\0b", "\n", "\t", "C:", "CON", "con.txt", "nul", "COM1", "console", "~", "$HOME", "*?<>|\"':", "naïve", "日本語",
+  "e\u0301", "\u1112\u1161\u11ab", "😀", "a\u202Eb", "-rf", "--", "Spam", "spam", "a".repeat(240), "#?;", "\u2028", "ﬁ",
 ];
 
 test("every name comes back from its folder name", () => {
@@ -67,7 +24,7 @@ test("a folder name is one safe segment", () => {
   for (const name of odd) {
     const segment = encodeSegment(name);
     expect(basename(segment)).toBe(segment);
-    expect(dirname(join("/root", segment))).toBe("/root");
+    expect(dirname(join("/outputs", segment))).toBe("/outputs");
     expect(segment).not.toMatch(/^\.|\.$|[\s\0/\\:*?"<>|]/u);
     expect(segment).not.toBe("");
     mkdirSync(join(mkdtempSync(join(tmpdir(), "sconce-segment-")), segment)); // the file system agrees

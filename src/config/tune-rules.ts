@@ -28,8 +28,8 @@ export function checkTune(config: UseCaseConfig, findings: RuleFindings): void {
     });
   }
   for (const [key, dimension] of Object.entries(tune.space)) {
-    issues.push(...rangeIssues(dimension, ["tune", "space", key]));
-    issues.push(...targetIssues(config, key, dimension));
+    const wrong = rangeIssues(dimension, ["tune", "space", key]);
+    issues.push(...(wrong.length > 0 ? wrong : targetIssues(config, key, dimension)));
   }
 }
 

@@ -9,6 +9,13 @@ import { trainerSchema } from "./trainer-flags.ts";
 const column = () => text("the name of a column");
 const metric = () => text("the name of a metric");
 
+/** A label is text; `[0, 1]` means the texts of these numbers. */
+const label = () =>
+  expecting(
+    "a string or a number",
+    z.preprocess((value) => (typeof value === "number" ? String(value) : value), z.string().min(1)),
+  );
+
 const modelSchema = z.strictObject({
   /** Overrides `hidden_dropout_prob` of the base model. */
   dropout: number({ min: 0, below: 1 }).optional(),
@@ -29,8 +36,8 @@ const datasetSchema = z.strictObject({
   /** The second text of a pair. */
   text_pair_column: column().optional(),
   label_column: column().default("label"),
-  /** All labels in their order; absent: those of the training rows, sorted. */
-  labels: expecting("a list of two labels or more", z.array(z.string().min(1)).min(2)).optional(),
+  /** All labels in their order, as the data file writes them; absent: those of the training rows, sorted. */
+  labels: expecting("a list of two labels or more", z.array(label()).min(2)).optional(),
   /** Separates the columns of a text file; absent: found out from the file. */
   delimiter: expecting("one character", z.string().length(1)).optional(),
   /** Tokens of a text; longer ones are cut. */

@@ -58,15 +58,13 @@ export async function validateUseCase(
   );
   const checked = checkSchema(useCaseSchema, value);
   const wrong = refuse([...normalized.issues, ...checked.issues], value);
-  const broken = wrong.map(({ path }) => path);
-  const isBroken = (path: ConfigPath): boolean => broken.some((other) => overlaps(other, path));
+  const isWrong = (path: ConfigPath): boolean => wrong.some((issue) => overlaps(issue.path, path));
   const draft = checked.data ?? draftOf(value, wrong, (part) => checkSchema(useCaseSchema, part));
   const rules = draft === undefined ? { issues: [], warnings: [] } : checkRules(draft);
-  const issues = [
-    ...overridden.issues,
-    ...[...wrong, ...rules.issues.filter(({ path }) => !isBroken(path))].map(locate),
-  ];
-  const warnings = rules.warnings.filter(({ path }) => !isBroken(path)).map(locate);
+  const all = [...wrong, ...rules.issues.filter(({ path }) => !isWrong(path))];
+  const issues = [...overridden.issues, ...all.map(locate)];
+  const warnings = rules.warnings.filter(({ path }) => !isWrong(path)).map(locate);
+  const isBroken = (path: ConfigPath): boolean => all.some((issue) => overlaps(issue.path, path));
   const result = { issues, warnings, locate, isBroken };
   if (draft === undefined) return result;
   return issues.length === 0 ? { ...result, draft, config: draft } : { ...result, draft };
@@ -88,7 +86,11 @@ function locateIssue(
   const { path, message, ...rest } = issue;
   const override = writtenBy(overridden, path);
   if (override !== undefined) {
-    return { ...rest, path: formatPath(path), message: `${message} (Override ${formatValue(override.text)}.)` };
+    return {
+      ...rest,
+      path: formatPath(path),
+      message: `${message} (Override ${formatValue(override.text)}.)`,
+    };
   }
   const place = issue.code === "unknown_key" ? places.key(path) : places.value(path);
   return { ...rest, path: formatPath(path), message, ...place };
@@ -134,6 +136,8 @@ function takeOut(draft: ConfigMap, { path, code }: SchemaIssue): void {
     list[index] = { name: section === "loggers" ? "mlflow" : "lr_monitor" }; // keeps the places of those after it
   } else if (section === "dataset" && (path.length === 1 || (code === "missing" && path[1] === "train"))) {
     draft["dataset"] = { ...(isConfigMap(draft["dataset"]) ? draft["dataset"] : {}), train: "missing" };
+  } else if (section === "use_case" || section === "register") {
+    draft[section] = "unnamed";
   } else if (code === "missing") {
     delete draft[String(section)];
   } else {
@@ -148,6 +152,7 @@ function startsWith(path: ConfigPath, start: ConfigPath): boolean {
   return start.every((step, index) => path[index] === step);
 }
 
+/** Tells whether one path lies within the other; the root itself is no part of either. */
 function overlaps(a: ConfigPath, b: ConfigPath): boolean {
-  return startsWith(a, b) || startsWith(b, a);
+  return a.length > 0 && b.length > 0 && (startsWith(a, b) || startsWith(b, a));
 }

@@ -1,0 +1,48 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { readDataHeader } from "./header.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "sconce-header-"));
+const columns = (name: string, content: string, delimiter?: string) => {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return readDataHeader(path, { delimiter });
+};
+
+test.each([
+  ["a.csv", "text,label\nx,y\n", ["text", "label"], ","],
+  ["a.csv", "\uFEFFtext,label\r\nx,y\r\n", ["text", "label"], ","],
+  ["a.csv", "text\rlabel\r", ["text"], ","],
+  ["a.csv", '"a ""quoted"", name","two\nlines",c\n1,2,3', ['a "quoted", name', "two\nlines", "c"], ","],
+  ["a.csv", "text;label;note, with commas\nx;y;z\n", ["text", "label", "note, with commas"], ";"],
+  ["a.csv", "text|label\nx|y\n", ["text", "label"], "|"],
+  ["a.csv", "text\tlabel\nx\ty\n", ["text", "label"], "\t"],
+  ["a.tsv", "text, or so\tlabel\nx\ty\n", ["text, or so", "label"], "\t"],
+  ["a.CSV", "only\nx\n", ["only"], ","],
+])("%s: %j", (name, content, expected, delimiter) => {
+  expect(columns(name, content)).toEqual({ columns: expected, delimiter });
+});
+
+test("a delimiter that is given is taken", () => {
+  expect(columns("a.csv", "a:b,c\n1:2\n", ":")).toEqual({ columns: ["a", "b,c"], delimiter: ":" });
+});
+
+test("JSON lines name their columns in each row", () => {
+  expect(columns("a.jsonl", '{"text": "x", "label": 1}\n{"text": "y"}\n')).toEqual({
+    columns: ["text", "label"],
+  });
+  expect(columns("a.jsonl", "[1]\n")).toEqual({
+    problem: "the first line must be a JSON object, as every line of JSON lines.",
+  });
+  expect(columns("a.jsonl", "{\n")).toHaveProperty("problem");
+});
+
+test("only the beginning of a large file is read, and a character that the cut divides is no error", () => {
+  for (const shift of ["", "a", "ab"]) {
+    const content = `text,label\n${shift}${"日".repeat(40_000)},y\n`;
+    expect(columns("big.csv", content)).toEqual({ columns: ["text", "label"], delimiter: "," });
+    expect(columns("big.csv", `text,label\n${`${shift}日本,y\n`.repeat(20_000)}`)).toHaveProperty("columns");
+  }
+});

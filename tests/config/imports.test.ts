@@ -1,0 +1,29 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { expect, test } from "vitest";
+
+const folder = new URL("../../src/config/", import.meta.url);
+const read = (file: string) => readFileSync(new URL(file, folder), "utf8");
+const specifiers = (text: string, pattern: RegExp) =>
+  Array.from(text.matchAll(pattern), (match) => match[1]!);
+
+test("configuration imports the base layer, zod and yaml, and nothing else", () => {
+  const files = readdirSync(folder).filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"));
+  const imported = files.flatMap((file) => specifiers(read(file), /(?:from|import\() ?"([^"]+)"/gu));
+  const outside = imported.filter((name) => !name.startsWith("./") && !name.startsWith("node:"));
+  expect([...new Set(outside)].sort()).toEqual(["../base/index.ts", "yaml", "zod"]);
+});
+
+test("neither zod nor yaml is loaded before a config is checked", () => {
+  const seen = new Set<string>();
+  const visit = (file: string): void => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    const valueImports = /^(?:import|export) (?!type\b)[^;]*?from "([^"]+)"/gmu;
+    for (const name of specifiers(read(file), valueImports)) {
+      expect([file, name]).not.toEqual([file, expect.stringMatching(/^(zod|yaml)$/)]);
+      if (name.startsWith("./")) visit(name.slice(2));
+    }
+  };
+  visit("index.ts");
+  expect(seen.size).toBeGreaterThan(10);
+});
