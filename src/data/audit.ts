@@ -49,20 +49,26 @@ export function auditPart({ texts, pairs, labels }: LabelledTexts): PartAudit {
   };
 }
 
-/** Counts the rows of `test` whose text also stands in `train`: a score on them is not a score on unseen data. */
-export function countSharedRows(train: TextColumns, test: TextColumns): number {
-  const keys = new Set(train.texts.map((text, row) => keyOf(text, train.pairs?.[row])));
-  return test.texts.filter((text, row) => keys.has(keyOf(text, test.pairs?.[row]))).length;
+/** Counts the rows of `part` whose text also stands in one of `earlier` parts. */
+export function countSharedRows(earlier: readonly TextColumns[], part: TextColumns): number {
+  const keys = new Set<string>();
+  for (const { texts, pairs } of earlier) {
+    for (let row = 0; row < texts.length; row++) keys.add(keyOf(texts[row]!, pairs?.[row]));
+  }
+  return part.texts.filter((text, row) => keys.has(keyOf(text, part.pairs?.[row]))).length;
 }
 
-/** Texts without their labels. */
-export type TextColumns = Omit<LabelledTexts, "labels">;
+/** Holds texts without their labels. */
+export type TextColumns = Pick<LabelledTexts, "texts" | "pairs">;
 
-/** Returns the SHA-256 in hex of the rows in their order; any change of a text, label or their order changes it. */
-export function contentHash({ texts, pairs, labels }: LabelledTexts): string {
+/** Returns the SHA-256 in hex of the rows of all parts; any change of a text, label or their order changes it. */
+export function contentHash(parts: readonly LabelledTexts[]): string {
   const hash = createHash("sha256");
-  for (let row = 0; row < texts.length; row++) {
-    hash.update(`${JSON.stringify([texts[row], pairs?.[row] ?? null, labels[row]])}\n`);
+  for (const { texts, pairs, labels } of parts) {
+    hash.update(`${texts.length}\n`);
+    for (let row = 0; row < texts.length; row++) {
+      hash.update(`${JSON.stringify([texts[row], pairs?.[row] ?? null, labels[row]])}\n`);
+    }
   }
   return hash.digest("hex");
 }

@@ -6,6 +6,8 @@ export { classWeightings, classWeights, countClasses } from "./class-weights.ts"
 export type { ClassWeightOptions, ClassWeighting } from "./class-weights.ts";
 export { collate } from "./collate.ts";
 export type { CollateOptions, TokenBatch, TokenRow } from "./collate.ts";
+export { inspectTable } from "./inspect.ts";
+export type { DetectedTask, InspectOptions, TableGuess } from "./inspect.ts";
 export { LabelMap } from "./labels.ts";
 export type { PlaceOfRow } from "./labels.ts";
 export { TextLoader } from "./loader.ts";
@@ -17,5 +19,7 @@ export { randomSplit, stratifiedSplit } from "./split.ts";
 export type { Split, SplitOptions, StratifiedSplitOptions } from "./split.ts";
 export { Table } from "./table.ts";
 export type { TableContent } from "./table.ts";
+export { loadTextData } from "./text-data.ts";
+export type { TextData, TextDataOptions, TextPart } from "./text-data.ts";
 export { Tokenizer } from "./tokenizer.ts";
 export type { EncodeOptions, EncodedTexts } from "./tokenizer.ts";

@@ -43,6 +43,12 @@ export class Table {
     return this.columns.includes(name);
   }
 
+  /** Tells whether every row has a cell in a column; JSON rows may leave keys out. */
+  isComplete(name: string): boolean {
+    const index = this.columns.indexOf(name);
+    return index !== -1 && !this.#values[index]!.includes(undefined);
+  }
+
   /** Returns a column's cells in row order; throws when the column, or a cell of it, is missing. */
   column(name: string): readonly string[] {
     const index = this.columns.indexOf(name);
