@@ -39,10 +39,6 @@ export class Table {
     this.#unit = unit;
   }
 
-  has(name: string): boolean {
-    return this.columns.includes(name);
-  }
-
   /** Tells whether every row has a cell in a column; JSON rows may leave keys out. */
   isComplete(name: string): boolean {
     const index = this.columns.indexOf(name);
