@@ -3,7 +3,7 @@ import { axes, emptyNote, headerHeight, svgDocument } from "./chart.ts";
 import type { Frame } from "./chart.ts";
 import { linearScale } from "./scale.ts";
 import type { Scale } from "./scale.ts";
-import { element, escapeText, fittedText, text, textWidth } from "./svg.ts";
+import { element, escapeText, fittedText, textWidth } from "./svg.ts";
 import { theme } from "./theme.ts";
 
 export interface Bar {
@@ -32,7 +32,7 @@ export interface BarChartOptions {
 export function barChart({ title, subtitle, valueLabel, bars, domain }: BarChartOptions): string {
   const rowHeight = bars.length > 30 ? 17 : 24;
   const labelWidth = Math.min(230, Math.max(40, ...bars.map(({ label }) => textWidth(label, 12)))) + 4;
-  const noteWidth = Math.max(0, ...bars.map((bar) => textWidth(valueText(bar), 11)));
+  const noteWidth = Math.min(220, Math.max(0, ...bars.map((bar) => textWidth(valueText(bar), 11)))) + 2;
   const frame: Frame = {
     left: 20 + labelWidth,
     top: headerHeight({ subtitle }) + 4,
@@ -49,7 +49,7 @@ export function barChart({ title, subtitle, valueLabel, bars, domain }: BarChart
   const body = [
     ...axes({ frame, x, y: rows, xLabel: valueLabel, yLabel: "" }),
     ...bars.flatMap((bar, index) =>
-      drawBar(bar, { x, y: rows.position(index), frame, labelWidth, rowHeight }),
+      drawBar(bar, { x, y: rows.position(index), frame, labelWidth, noteWidth, rowHeight }),
     ),
     ...(bars.length === 0 ? [emptyNote(frame, "nothing to show")] : []),
   ];
@@ -62,16 +62,17 @@ interface DrawBar {
   y: number;
   frame: Frame;
   labelWidth: number;
+  noteWidth: number;
   rowHeight: number;
 }
 
-function drawBar(bar: Bar, { x, y, frame, labelWidth, rowHeight }: DrawBar): string[] {
+function drawBar(bar: Bar, { x, y, frame, labelWidth, noteWidth, rowHeight }: DrawBar): string[] {
   const { label, value, low, high } = bar;
   const right = frame.left + frame.width;
   const clamp = (pixel: number) => Math.min(Math.max(pixel, frame.left), right);
   const parts = [
     fittedText(label, { x: frame.left - 8, y, anchor: "end", width: labelWidth }),
-    text(valueText(bar), { x: right + 8, y, size: 11, fill: theme.muted }),
+    fittedText(valueText(bar), { x: right + 8, y, size: 11, fill: theme.muted, width: noteWidth }),
   ];
   if (!Number.isFinite(value)) return parts;
   const zero = clamp(x.position(0));
@@ -99,7 +100,9 @@ function drawBar(bar: Bar, { x, y, frame, labelWidth, rowHeight }: DrawBar): str
 }
 
 function valueText({ value, note }: Bar): string {
-  const shown = Number.isFinite(value) ? String(Number(value.toPrecision(3))) : "undefined";
+  // shares get the same number of decimals, so that they compare at a glance
+  const digits = Math.abs(value) <= 1 ? value.toFixed(3) : String(Number(value.toPrecision(4)));
+  const shown = Number.isFinite(value) ? digits.replace("-", "\u2212") : "undefined";
   return note === undefined ? shown : `${shown}  (${note})`;
 }
 

@@ -32,7 +32,7 @@ export function confusionPlot({
   const cell = Math.max(14, Math.min(84, Math.floor(520 / size)));
   const labelSize = Math.max(8, Math.min(12, cell - 4));
   const longest = Math.max(...classNames.map((name) => textWidth(name, labelSize)));
-  const labelWidth = Math.min(longest, 190) + 4;
+  const labelWidth = Math.min(longest, 220) + 4;
   const upright = longest > cell - 6; // column labels that do not fit across stand up
   const subtitle = summary(matrix);
   const frame: Frame = {
@@ -41,11 +41,12 @@ export function confusionPlot({
     width: cell * size,
     height: cell * size,
   };
-  const columnLabels = upright ? labelWidth + 8 : 20;
+  const slanted = upright && cell >= 30;
+  const columnLabels = slanted ? labelWidth * Math.SQRT1_2 + 16 : upright ? labelWidth + 8 : 20;
   const body = [
     ...cells(matrix, { classNames, frame, cell }),
     grid(frame, size),
-    ...labels(classNames, { frame, cell, labelSize, labelWidth, upright }),
+    ...labels(classNames, { frame, cell, labelSize, labelWidth, turn: slanted ? -45 : upright ? -90 : 0 }),
     text("true class", { x: 18, y: frame.top + frame.height / 2, anchor: "middle", rotate: -90 }),
     text("predicted class", {
       x: frame.left + frame.width / 2,
@@ -54,7 +55,7 @@ export function confusionPlot({
     }),
     ...colourBar(frame),
   ];
-  const width = Math.max(frame.left + frame.width + 86, 360);
+  const width = Math.max(frame.left + frame.width + 100, 360);
   return svgDocument({ width, height: frame.top + frame.height + columnLabels + 32, title, subtitle }, body);
 }
 
@@ -75,11 +76,12 @@ function cells(
       // in a large matrix zeros are left blank, so that the rest stands out
       if (count === 0 && (cell < 34 || total === 0)) continue;
       const share = count / total;
+      const fill = count === 0 ? theme.background : heatColour(share, i === j ? "right" : "wrong");
       const x = frame.left + j * cell;
       const y = frame.top + i * cell;
       const tooltip = `true ${classNames[i]}, predicted ${classNames[j]}: ${count} (${percent(share)} of the class)`;
       parts.push(
-        element("rect", { x, y, width: cell, height: cell, fill: heatColour(share) }, [
+        element("rect", { x, y, width: cell, height: cell, fill }, [
           element("title", {}, [escapeText(tooltip)]),
         ]),
         ...cellText({ count, share, x: x + cell / 2, y: y + cell / 2, cell }),
@@ -99,7 +101,7 @@ interface CellText {
 
 function cellText({ count, share, x, y, cell }: CellText): string[] {
   const written = String(count);
-  const size = Math.min(cell * 0.36, 16, (cell - 3) / textWidth(written, 1));
+  const size = Math.min(cell * (cell < 34 ? 0.58 : 0.32), 16, (cell - 3) / textWidth(written, 1));
   const common = { x, anchor: "middle", fill: textOnHeat(share) } as const;
   if (cell < 44) return size < 4 ? [] : [text(written, { ...common, y, size })];
   return [
@@ -124,8 +126,8 @@ function labels(
     cell,
     labelSize,
     labelWidth,
-    upright,
-  }: { frame: Frame; cell: number; labelSize: number; labelWidth: number; upright: boolean },
+    turn,
+  }: { frame: Frame; cell: number; labelSize: number; labelWidth: number; turn: number },
 ): string[] {
   const bottom = frame.top + frame.height;
   return classNames.flatMap((name, k) => {
@@ -133,44 +135,37 @@ function labels(
     const common = { size: labelSize, width: labelWidth };
     return [
       fittedText(name, { ...common, x: frame.left - 7, y: frame.top + centre, anchor: "end" }),
-      upright
-        ? fittedText(name, { ...common, x: frame.left + centre, y: bottom + 8, anchor: "end", rotate: -90 })
+      turn !== 0
+        ? fittedText(name, { ...common, x: frame.left + centre, y: bottom + 9, anchor: "end", rotate: turn })
         : fittedText(name, { ...common, x: frame.left + centre, y: bottom + 12, anchor: "middle" }),
     ];
   });
 }
 
 function colourBar({ left, top, width, height }: Frame): string[] {
-  const x = left + width + 20;
+  const x = left + width + 22;
+  const bar = { top: top + 16, height: Math.min(height - 16, 200) };
   const steps = 40;
-  const bar = Math.min(height, 220);
-  const parts = Array.from({ length: steps }, (_, k) =>
-    element("rect", {
-      x,
-      y: top + (k * bar) / steps,
-      width: 12,
-      height: bar / steps + 0.5, // overlapped, so that no seam shows
-      fill: heatColour(1 - k / (steps - 1)),
-    }),
+  const stripes = (["right", "wrong"] as const).flatMap((kind, column) =>
+    Array.from({ length: steps }, (_, k) =>
+      element("rect", {
+        x: x + 16 * column,
+        y: bar.top + (k * bar.height) / steps,
+        width: 13,
+        height: bar.height / steps + (k < steps - 1 ? 0.5 : 0), // overlapped, so that no seam shows
+        fill: heatColour(1 - k / (steps - 1), kind),
+      }),
+    ),
   );
   const marks = [1, 0.5, 0].map((share) =>
     text(`${share * 100} %`, {
-      x: x + 17,
-      y: top + (1 - share) * (bar - 10) + 5,
+      x: x + 34,
+      y: bar.top + 5 + (1 - share) * (bar.height - 10),
       size: 10,
       fill: theme.muted,
     }),
   );
-  const outline = {
-    x,
-    y: top,
-    width: 12,
-    height: bar,
-    fill: "none",
-    stroke: theme.axis,
-    "stroke-width": 0.5,
-  };
-  return [...parts, element("rect", outline), ...marks];
+  return [...stripes, ...marks, text("right, wrong", { x, y: top + 5, size: 10, fill: theme.muted })];
 }
 
 function percent(share: number): string {

@@ -2,9 +2,9 @@
 import { ShapeError } from "../base/index.ts";
 import { axes, emptyNote, headerHeight, leftMargin, legendRows, svgDocument } from "./chart.ts";
 import type { Frame } from "./chart.ts";
-import { pathThrough } from "./path.ts";
+import { pathOfMeans, pathThrough } from "./path.ts";
 import type { Point } from "./path.ts";
-import { linearScale, logScale } from "./scale.ts";
+import { largest, linearScale, logScale } from "./scale.ts";
 import type { Scale } from "./scale.ts";
 import { element } from "./svg.ts";
 import { seriesStyle } from "./theme.ts";
@@ -12,7 +12,7 @@ import { seriesStyle } from "./theme.ts";
 export interface LineSeries {
   name: string;
   x: ArrayLike<number>;
-  /** A value that is not finite, or not positive on a log axis, is a gap. */
+  /** A value that is not finite (or beyond 1e290), or not positive on a log axis, is a gap. */
   y: ArrayLike<number>;
 }
 
@@ -32,7 +32,8 @@ export interface LineChartOptions {
 }
 
 /**
- * Draws several series as lines, with a legend where there is more than one.
+ * Draws several series as lines, with a legend where there is more than one. Where points are denser than pixels,
+ * the line is their mean on a pale band from lowest to highest.
  *
  * @example
  * lineChart({
@@ -54,15 +55,21 @@ export function lineChart(options: LineChartOptions): string {
   // the height of the legend shrinks no plot: many series make a taller picture
   const frameHeight = height - headerHeight({ subtitle }) - 60;
   const points = runs.flat(2);
+  // gaps keep their place on the x axis, also at its ends
+  const places = series.flatMap((one) =>
+    Array.from(one.x)
+      .filter(isShown)
+      .map((value): Point => [value, 0]),
+  );
   const yOptions = { domain: extent(points, 1), range: [top + frameHeight, top] as const };
   const y = yScale === "log" ? logScale(padLog(yOptions)) : linearScale({ ...yOptions, nice: true });
   const left = leftMargin(y);
-  const frame: Frame = { left, top, width: width - left - 24, height: frameHeight };
+  const frame: Frame = { left, top, width: width - left - 36, height: frameHeight };
   const x = linearScale({
-    domain: extent(points, 0),
+    domain: extent(places, 0),
     range: [left, left + frame.width],
     count: Math.max(2, Math.floor(frame.width / 90)),
-    integer: points.every(([value]) => Number.isInteger(value)),
+    integer: places.every(([value]) => Number.isInteger(value)),
   });
   const body = [
     ...axes({ frame, x, y, xLabel: options.xLabel, yLabel: options.yLabel }),
@@ -84,12 +91,16 @@ function unbrokenRuns({ name, x, y }: LineSeries, yScale: "linear" | "log"): Poi
   const runs: Point[][] = [];
   let open = false;
   for (let i = 0; i < x.length; i++) {
-    const shown = Number.isFinite(x[i]!) && Number.isFinite(y[i]!) && (yScale === "linear" || y[i]! > 0);
+    const shown = isShown(x[i]!) && isShown(y[i]!) && (yScale === "linear" || y[i]! >= 1 / largest);
     if (shown && open) runs.at(-1)!.push([x[i]!, y[i]!]);
     else if (shown) runs.push([[x[i]!, y[i]!]]);
     open = shown;
   }
   return runs;
+}
+
+function isShown(value: number): boolean {
+  return Math.abs(value) <= largest; // neither NaN nor infinite, nor beyond what an axis can divide
 }
 
 function drawRuns(
@@ -100,18 +111,28 @@ function drawRuns(
   const count = runs.reduce((sum, run) => sum + run.length, 0);
   return runs.flatMap((run) => {
     const pixels = run.map(([a, b]): Point => [x.position(a), y.position(b)]);
-    const path = element("path", {
-      d: pathThrough(pixels),
-      fill: "none",
-      "stroke-width": 1.75,
-      "stroke-linejoin": "round",
-      ...style,
-    });
+    const path = (d: string, opacity?: number) =>
+      element("path", {
+        d,
+        fill: "none",
+        "stroke-width": 1.75,
+        "stroke-linejoin": "round",
+        "stroke-opacity": opacity,
+        ...style,
+      });
     // few points are marked, and a point without neighbours would be invisible as a line
-    const marked = count <= 40 ? pixels : run.length === 1 ? pixels : [];
-    const dots = marked.map(([cx, cy]) => element("circle", { cx, cy, r: 2.75, fill: style.stroke }));
-    return run.length === 1 ? dots : [path, ...dots];
+    const dots = (count <= 40 || run.length === 1 ? pixels : []).map(([cx, cy]) =>
+      element("circle", { cx, cy, r: 2.75, fill: style.stroke }),
+    );
+    if (run.length === 1) return dots;
+    if (!isDense(pixels)) return [path(pathThrough(pixels)), ...dots];
+    return [path(pathThrough(pixels), 0.3), path(pathOfMeans(pixels))];
   });
+}
+
+/** Says whether a line would be a band: more than three points to each column of pixels. */
+function isDense(pixels: readonly Point[]): boolean {
+  return pixels.length > 3 * Math.abs(pixels.at(-1)![0] - pixels[0]![0]) && pixels.length > 300;
 }
 
 function extent(points: readonly Point[], axis: 0 | 1): [number, number] {

@@ -8,26 +8,45 @@ export type Point = readonly [x: number, y: number];
  * highest and last of them draw the same picture.
  */
 export function pathThrough(points: readonly Point[]): string {
-  return thinned(points)
-    .map(([x, y], index) => `${index === 0 ? "M" : "L"}${round(x)} ${round(y)}`)
-    .join("");
+  const kept = points.length < 2000 ? points : pixelColumns(points).flatMap(outline);
+  return written(kept);
 }
 
-function thinned(points: readonly Point[]): readonly Point[] {
-  if (points.length < 2000) return points;
-  const kept: Point[] = [];
-  let start = 0;
-  for (let i = 1; i <= points.length; i++) {
-    if (i < points.length && Math.round(points[i]![0]) === Math.round(points[start]![0])) continue;
-    let lowest = start;
-    let highest = start;
-    for (let k = start; k < i; k++) {
-      if (points[k]![1] < points[lowest]![1]) lowest = k;
-      if (points[k]![1] > points[highest]![1]) highest = k;
-    }
-    const indices = new Set([start, lowest, highest, i - 1]);
-    for (const index of [...indices].sort((a, b) => a - b)) kept.push(points[index]!);
-    start = i;
+/** Writes the `d` of a path through the mean of each pixel column. */
+export function pathOfMeans(points: readonly Point[]): string {
+  return written(
+    pixelColumns(points).map((column): Point => {
+      const sums = column.reduce(([x, y], point) => [x + point[0], y + point[1]], [0, 0] as Point);
+      return [sums[0] / column.length, sums[1] / column.length];
+    }),
+  );
+}
+
+function written(points: readonly Point[]): string {
+  return points.map(([x, y], index) => `${index === 0 ? "M" : "L"}${round(x)} ${round(y)}`).join("");
+}
+
+/** Groups neighbours that share a pixel column. */
+function pixelColumns(points: readonly Point[]): Point[][] {
+  const columns: Point[][] = [];
+  let current: number | undefined;
+  for (const point of points) {
+    const pixel = Math.round(point[0]);
+    if (pixel === current) columns.at(-1)!.push(point);
+    else columns.push([point]);
+    current = pixel;
   }
-  return kept;
+  return columns;
+}
+
+/** Returns the first, lowest, highest and last point of a column, in their order. */
+function outline(column: readonly Point[]): Point[] {
+  let lowest = 0;
+  let highest = 0;
+  for (let i = 1; i < column.length; i++) {
+    if (column[i]![1] < column[lowest]![1]) lowest = i;
+    if (column[i]![1] > column[highest]![1]) highest = i;
+  }
+  const kept = [...new Set([0, lowest, highest, column.length - 1])].sort((a, b) => a - b);
+  return kept.map((index) => column[index]!);
 }

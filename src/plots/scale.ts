@@ -47,9 +47,9 @@ export function linearScale({
   };
 }
 
-/** Returns a logarithmic scale; the domain must be positive. */
+/** Returns a logarithmic scale; the domain must be positive and within `largest` and its inverse. */
 export function logScale({ domain, range, count = 6 }: ScaleOptions): Scale {
-  const [low, high] = domain[0] === domain[1] ? [domain[0] / 2, domain[1] * 2] : domain;
+  const [low, high] = domain[1] / domain[0] < 1 + 1e-9 ? [domain[0] / 2, domain[1] * 2] : domain;
   const from = Math.log10(low);
   const to = Math.log10(high);
   return {
@@ -79,25 +79,31 @@ function logTicks(from: number, to: number, count: number): Tick[] {
   return values.map((value) => ({ value, label: plain ? group(String(value)) : scientific(value, 0) }));
 }
 
-/** Spreads a domain without width, and one too narrow for ticks to differ. */
-function spread([low, high]: readonly [number, number]): [number, number] {
+/** Spreads a domain without width, or too narrow for ticks to differ, and keeps it where steps are finite. */
+function spread(domain: readonly [number, number]): [number, number] {
+  const [low, high] = domain.map((end) => Math.min(Math.max(end, -largest), largest)) as [number, number];
   const size = Math.max(Math.abs(low), Math.abs(high));
-  if (high - low > size * 1e-9) return [low, high];
-  const pad = size === 0 ? 1 : size * 0.1;
+  if (high - low > Math.max(size * 1e-9, 1 / largest)) return [low, high];
+  const pad = size < 1 / largest ? 1 : size * 0.1;
   return [low - pad, high + pad];
 }
 
+/** The largest magnitude that an axis shows; its inverse is the smallest. */
+export const largest = 1e290;
+
 function niceStep(rough: number, integer: boolean): number {
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].find((multiple) => multiple * power >= rough * 0.999)! * power;
+  const share = rough / power;
+  // the bounds are the geometric means of neighbouring multiples
+  const step = power * (share < Math.SQRT2 ? 1 : share < Math.sqrt(10) ? 2 : share < Math.sqrt(50) ? 5 : 10);
   return integer ? Math.max(1, Math.round(step)) : step;
 }
 
 function linearLabel(value: number, { step, values }: { step: number; values: readonly number[] }): string {
-  const largest = Math.max(...values.map(Math.abs));
+  const size = Math.max(...values.map(Math.abs));
   if (value === 0) return "0";
-  const digits = Math.max(0, Math.ceil(Math.log10(largest / step) - 1e-9));
-  if ((largest >= 1e6 || largest < 1e-3) && digits < 5) return scientific(value, exactDigits(value, step));
+  const digits = Math.max(0, Math.ceil(Math.log10(size / step) - 1e-9));
+  if ((size >= 1e7 || size < 1e-3) && digits < 5) return scientific(value, exactDigits(value, step));
   return group(value.toFixed(Math.max(0, -Math.floor(Math.log10(step) + 1e-9))));
 }
 
@@ -110,7 +116,8 @@ function scientific(value: number, digits: number): string {
   const [mantissa, exponent] = value.toExponential(digits).split("e") as [string, string];
   const power = `10${[...String(Number(exponent))].map((digit) => superscripts[digit]).join("")}`;
   const factor = mantissa.replace(/\.?0+$/, "");
-  return factor === "1" ? power : `${factor.replace("-", "\u2212")}\u00d7${power}`;
+  if (factor === "1") return power;
+  return factor === "-1" ? `\u2212${power}` : `${factor.replace("-", "\u2212")}\u00d7${power}`;
 }
 
 const superscripts: Record<string, string> = Object.fromEntries(

@@ -48,7 +48,8 @@ export function text(content: string, options: TextOptions): string {
 
 /** Writes a label of at most `width` pixels; a longer one ends in an ellipsis and shows whole as a tooltip. */
 export function fittedText(content: string, options: TextOptions & { width: number }): string {
-  const shown = truncate(content, { width: options.width, size: options.size ?? 12 });
+  const { width, size = 12, bold = false } = options;
+  const shown = truncate(content, { width: bold ? width / 1.15 : width, size });
   return text(shown, shown === content ? options : { ...options, tooltip: content });
 }
 
@@ -60,8 +61,7 @@ export function escapeText(content: string): string {
     .replace(/[&<>"']/g, (character) => entities[character]!);
 }
 
-const forbidden =
-  /[\u0000-\u001F\u007F-\u009F\u200E\u200F\u202A-\u202E\u2066-\u2069\uFFFE\uFFFF]|\p{Surrogate}/gu;
+const forbidden = /[\p{Cc}\u200E\u200F\u202A-\u202E\u2066-\u2069\uFFFE\uFFFF]|\p{Surrogate}/gu;
 
 const entities: Record<string, string> = {
   "&": "&amp;",

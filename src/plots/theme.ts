@@ -22,25 +22,38 @@ export function seriesStyle(index: number): { stroke: string; "stroke-dasharray"
   };
 }
 
-/** Returns a blue between white (0) and dark (1). */
-export function heatColour(share: number): string {
-  const position = Math.min(Math.max(share, 0), 1) * (heat.length - 1);
-  const index = Math.min(Math.floor(position), heat.length - 2);
-  const channels = heat[index]!.map((from, channel) =>
-    Math.round(from + (heat[index + 1]![channel]! - from) * (position - index)),
+/** Returns a colour from pale (0) to dark (1): blue for what is right, orange for what is wrong. */
+export function heatColour(share: number, kind: HeatKind): string {
+  const colours = heat[kind];
+  const position = Math.min(Math.max(share, 0), 1) * (colours.length - 1);
+  const index = Math.min(Math.floor(position), colours.length - 2);
+  const channels = colours[index]!.map((from, channel) =>
+    Math.round(from + (colours[index + 1]![channel]! - from) * (position - index)),
   );
   return `#${channels.map((channel) => channel.toString(16).padStart(2, "0")).join("")}`;
 }
 
-/** Returns the colour of text on a heat colour. */
+export type HeatKind = "right" | "wrong";
+
+/** Returns the colour of text on a heat colour, dark or white, whichever has more contrast. */
 export function textOnHeat(share: number): string {
-  return share > 0.5 ? theme.background : theme.text;
+  return share > 0.65 ? theme.background : theme.text;
 }
 
-const heat = [
-  [255, 255, 255],
-  [198, 219, 239],
-  [107, 174, 214],
-  [33, 113, 181],
-  [8, 48, 107],
-];
+// ColorBrewer's Blues and Oranges (colorbrewer2.org); even a single row of a class is visibly tinted
+const heat: Record<HeatKind, readonly (readonly number[])[]> = {
+  right: [
+    [239, 246, 252],
+    [198, 219, 239],
+    [107, 174, 214],
+    [33, 113, 181],
+    [8, 48, 107],
+  ],
+  wrong: [
+    [255, 243, 230],
+    [253, 208, 162],
+    [253, 141, 60],
+    [217, 72, 1],
+    [127, 39, 4],
+  ],
+};
