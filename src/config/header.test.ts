@@ -14,7 +14,9 @@ const columns = (name: string, content: string, delimiter?: string) => {
 test.each([
   ["a.csv", "text,label\nx,y\n", ["text", "label"], ","],
   ["a.csv", "\uFEFFtext,label\r\nx,y\r\n", ["text", "label"], ","],
-  ["a.csv", "text\rlabel\r", ["text"], ","],
+  ["a.csv", "text\rx\r", ["text"], ","],
+  ["a.csv", "text;label\na, b, c;x\nd;y\n", ["text", "label"], ";"],
+  ["a.tab", "text\tlabel\nx\ty", ["text", "label"], "\t"],
   ["a.csv", '"a ""quoted"", name","two\nlines",c\n1,2,3', ['a "quoted", name', "two\nlines", "c"], ","],
   ["a.csv", "text;label;note, with commas\nx;y;z\n", ["text", "label", "note, with commas"], ";"],
   ["a.csv", "text|label\nx|y\n", ["text", "label"], "|"],
@@ -30,9 +32,15 @@ test("a delimiter that is given is taken", () => {
 });
 
 test("JSON lines name their columns in each row", () => {
-  expect(columns("a.jsonl", '{"text": "x", "label": 1}\n{"text": "y"}\n')).toEqual({
-    columns: ["text", "label"],
-  });
+  const lines = '\n{"text": "}x{ \\" ", "label": {"a": 1}}\r\n\n{"text": "y", "more": 1}\n{"cut';
+  expect(columns("a.jsonl", lines)).toEqual({ columns: ["text", "label", "more"] });
+  expect(columns("a.ndjson", '{"text": "x"}')).toEqual({ columns: ["text"] });
+  expect(columns("a.json", ' [\n {"text": "x"}, {"label": 1} ]')).toEqual({ columns: ["text", "label"] });
+  for (const text of ["[1, 2]", '{"text": "x"}']) {
+    expect(columns("a.json", text)).toEqual({
+      problem: "the file must hold a JSON array of objects, [{...}, ...]; one object a line is .jsonl.",
+    });
+  }
   expect(columns("a.jsonl", "[1]\n")).toEqual({
     problem: "the first line must be a JSON object, as every line of JSON lines.",
   });

@@ -1,21 +1,23 @@
-// The first line of a data file, which tells its columns. The rows are src/data's matter.
+// The first rows of a data file, which tell its columns. Reading it whole is src/data's matter.
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { extname } from "node:path";
 
-/** Holds what the first line of a data file tells. */
+/** Holds what the first rows of a data file tell. */
 export interface DataHeader {
   columns: readonly string[];
-  /** Absent in JSON lines. */
+  /** Absent in JSON. */
   delimiter?: string;
 }
 
 /** Lists the endings of the data files that can be read. */
-export const dataExtensions = [".csv", ".tsv", ".jsonl"] as const;
+export const dataExtensions: readonly string[] = [".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json"];
+
+const jsonExtensions: readonly string[] = [".jsonl", ".ndjson", ".json"];
 
 const headBytes = 1 << 16;
 
 /**
- * Reads the column names of a CSV, TSV or JSONL file, from its first 64 KiB.
+ * Reads the column names of a CSV, TSV or JSON file from its first 64 KiB.
  * Returns a message where they cannot be told, or where no row follows them.
  */
 export function readDataHeader(
@@ -23,16 +25,18 @@ export function readDataHeader(
   { delimiter }: { delimiter?: string | undefined } = {},
 ): DataHeader | { problem: string } {
   const extension = extname(path).toLowerCase();
-  if (!dataExtensions.includes(extension as (typeof dataExtensions)[number])) {
+  if (!dataExtensions.includes(extension)) {
     return { problem: `a data file ends in ${dataExtensions.join(", ")}, got "${extension}". Convert it.` };
   }
   const head = readHead(path);
   if ("problem" in head) return head;
-  if (extension === ".jsonl") return jsonColumns(head.text);
-  const separator = delimiter ?? (extension === ".tsv" ? "\t" : guessDelimiter(head.text));
-  const { fields, rest } = firstRecord(head.text, separator);
-  if (rest.trim() === "") return { problem: "the file has a header and no rows. Add rows." };
-  return { columns: fields, delimiter: separator };
+  if (jsonExtensions.includes(extension)) return jsonColumns(head.text, extension === ".json");
+  const separator = delimiter ?? (extension === ".csv" ? guessDelimiter(head.text) : "\t");
+  const [columns, firstRow] = records(head.text, separator, 2);
+  if (columns === undefined || firstRow === undefined) {
+    return { problem: "the file has a header and no rows. Add rows." };
+  }
+  return { columns, delimiter: separator };
 }
 
 function readHead(path: string): { text: string } | { problem: string } {
@@ -40,10 +44,10 @@ function readHead(path: string): { text: string } | { problem: string } {
   try {
     if (!fstatSync(file).isFile()) return { problem: "a data file must be a file, got a folder." };
     const buffer = Buffer.alloc(headBytes);
-    const length = readSync(file, buffer, 0, headBytes, 0);
-    const head = buffer.subarray(0, length);
-    if (head.subarray(0, 2).toString("latin1") === "PK")
+    const head = buffer.subarray(0, readSync(file, buffer, 0, headBytes, 0));
+    if (head.subarray(0, 2).toString("latin1") === "PK") {
       return { problem: "the file is an archive. Unpack it." };
+    }
     const text = decode(head);
     if (text === undefined) return { problem: "the text must be UTF-8. Save the file in that encoding." };
     return text.trim() === "" ? { problem: "the file is empty. Fill it." } : { text };
@@ -61,44 +65,85 @@ function decode(head: Uint8Array): string | undefined {
   }
 }
 
-function jsonColumns(text: string): DataHeader | { problem: string } {
-  const line = text.split("\n", 1)[0]!;
-  try {
-    const row: unknown = JSON.parse(line);
-    if (typeof row === "object" && row !== null && !Array.isArray(row)) return { columns: Object.keys(row) };
-  } catch {
-    // told below
+/** Collects the keys of the objects at the beginning: any row may bring in a column. */
+function jsonColumns(text: string, isArray: boolean): DataHeader | { problem: string } {
+  const columns = new Set<string>();
+  let count = 0;
+  const rows = isArray ? /^\s*\[(.*)$/su.exec(text)?.[1] : text;
+  for (const object of objectsOf(rows ?? "")) {
+    for (const key of Object.keys(object)) columns.add(key);
+    count++;
   }
-  return { problem: "the first line must be a JSON object, as every line of JSON lines." };
+  if (count > 0) return { columns: [...columns] };
+  return {
+    problem: isArray
+      ? "the file must hold a JSON array of objects, [{...}, ...]; one object a line is .jsonl."
+      : "the first line must be a JSON object, as every line of JSON lines.",
+  };
 }
 
-/** Takes the separator that occurs most often in the first line, outside quotes. */
+function* objectsOf(text: string): Generator<object> {
+  // an object ends at the brace that makes what is read so far whole; braces inside strings do not
+  for (let start = text.search(/\S/u); text[start] === "{";) {
+    const end = objectEnd(text, start);
+    if (end === undefined) return;
+    try {
+      yield JSON.parse(text.slice(start, end)) as object;
+    } catch {
+      return;
+    }
+    start = end + text.slice(end).search(/[^\s,]/u);
+  }
+}
+
+function objectEnd(text: string, start: number): number | undefined {
+  const mark = /"(?:[^"\\]|\\.)*"|[{}]/gsu;
+  mark.lastIndex = start;
+  let depth = 0;
+  for (let match = mark.exec(text); match !== null; match = mark.exec(text)) {
+    if (match[0] === "{") depth++;
+    if (match[0] === "}" && --depth === 0) return mark.lastIndex;
+  }
+  return undefined;
+}
+
+/** Picks the delimiter that gives most of the first records as many fields as the header, as src/data does. */
 function guessDelimiter(text: string): string {
-  const counts = [",", ";", "\t", "|"].map((separator) => ({
-    separator,
-    count: firstRecord(text, separator).fields.length,
-  }));
-  return counts.reduce((best, next) => (next.count > best.count ? next : best)).separator;
+  let best = { delimiter: ",", score: 0 };
+  for (const delimiter of [",", "\t", ";", "|"]) {
+    const widths = records(text, delimiter, 100).map((fields) => fields.length);
+    const width = widths[0] ?? 1;
+    // agreement counts first, the number of columns breaks ties
+    const score =
+      widths.filter((other) => other === width).length / widths.length + Math.min(width, 100) / 1e4;
+    if (width > 1 && score > best.score) best = { delimiter, score };
+  }
+  return best.delimiter;
 }
 
-/** Reads one CSV record (RFC 4180): quoted fields may hold separators, newlines and doubled quotes. */
-function firstRecord(text: string, separator: string): { fields: string[]; rest: string } {
-  const fields: string[] = [];
+/** Reads the first CSV records (RFC 4180): quoted fields may hold separators, newlines and doubled quotes. */
+function records(text: string, separator: string, limit: number): string[][] {
+  const result: string[][] = [];
+  let fields: string[] = [];
   let field = "";
-  let quoted = false;
-  let at = 0;
-  for (; at < text.length; at++) {
+  let isQuoted = false;
+  const endRecord = (): void => {
+    if (fields.length > 0 || field !== "") result.push([...fields, field]);
+    [fields, field] = [[], ""];
+  };
+  for (let at = 0; at < text.length && result.length < limit; at++) {
     const character = text[at]!;
-    if (quoted) {
+    if (isQuoted) {
       if (character !== '"') field += character;
       else if (text[at + 1] === '"') field += text[++at];
-      else quoted = false;
-    } else if (character === '"' && field === "") quoted = true;
+      else isQuoted = false;
+    } else if (character === '"' && field === "") isQuoted = true;
     else if (character === separator) {
       fields.push(field);
       field = "";
-    } else if (character === "\n" || character === "\r") break;
+    } else if (character === "\n" || character === "\r") endRecord();
     else field += character;
   }
-  return { fields: [...fields, field], rest: text.slice(at) };
+  if (result.length < limit) endRecord(); // the last one may lack its newline
+  return result;
 }

@@ -5,18 +5,19 @@ import { UsageError, writeFileAtomic } from "../base/index.ts";
 import type { ConfigMap } from "./value.ts";
 import { configToJson } from "./write.ts";
 
-/** Holds what a look at a data file found. */
+/** Holds what a look at a data file found, as `inspectTable` of src/data returns it. */
 export interface DataGuess {
-  /** The task that the columns suggest; only `text_classification` can be written. */
+  /** The task that the columns suggest; only the classification of texts and pairs can be written. */
   task: string;
   textColumn: string;
-  textPairColumn?: string;
-  labelColumn: string;
+  pairColumn?: string;
+  /** One column; several for tasks that are not available yet. */
+  labelColumns: readonly string[];
   labels: readonly string[];
   /** Tokens that most texts stay within. */
   maxLength: number;
-  rows: number;
-  /** Absent in JSON lines. */
+  numRows: number;
+  /** Absent: found out from the file, each time. */
   delimiter?: string;
 }
 
@@ -46,7 +47,9 @@ export function draftUseCase(
       `init: a use case is named by letters, digits, "-" and "_", got "${useCase}". Choose one with --name NAME.`,
     );
   }
-  if (guess.task !== "text_classification") {
+  const [labelColumn] = guess.labelColumns;
+  const isAvailable = ["text_classification", "text_pair_classification"].includes(guess.task);
+  if (!isAvailable || labelColumn === undefined) {
     throw new UsageError(
       `init: "${dataFile}" looks like ${guess.task}, which is not available yet; available: text_classification. ` +
         "Name the columns with --text-column and --label-column if it is one.",
@@ -54,8 +57,8 @@ export function draftUseCase(
   }
   return {
     name: useCase,
-    config: draftConfig(guess, dataFile, useCase),
-    readme: draftReadme(guess, dataFile, useCase),
+    config: draftConfig({ ...guess, labelColumn }, dataFile, useCase),
+    readme: draftReadme({ ...guess, labelColumn }, dataFile, useCase),
     dataFile,
   };
 }
@@ -87,9 +90,12 @@ export function writeUseCase(
   return folder;
 }
 
-function draftConfig(guess: DataGuess, dataFile: string, useCase: string): ConfigMap {
-  const { textColumn, textPairColumn, labelColumn, maxLength, rows, delimiter } = guess;
-  const usualDelimiter = extname(dataFile).toLowerCase() === ".tsv" ? "\t" : ",";
+function draftConfig(
+  guess: DataGuess & { labelColumn: string },
+  dataFile: string,
+  useCase: string,
+): ConfigMap {
+  const { textColumn, pairColumn, labelColumn, maxLength, numRows, delimiter } = guess;
   return {
     use_case: useCase,
     task: "text_classification",
@@ -98,23 +104,23 @@ function draftConfig(guess: DataGuess, dataFile: string, useCase: string): Confi
     dataset: {
       train: `Datasets/${dataFile}`,
       text_column: textColumn,
-      ...(textPairColumn === undefined ? {} : { text_pair_column: textPairColumn }),
+      ...(pairColumn === undefined ? {} : { text_pair_column: pairColumn }),
       label_column: labelColumn,
-      ...(delimiter === undefined || delimiter === usualDelimiter ? {} : { delimiter }),
+      ...(delimiter === undefined ? {} : { delimiter }),
       max_length: Math.min(512, Math.max(16, Math.ceil(maxLength / 8) * 8)),
       validation_ratio: 0.1,
       batch_size: 32,
     },
     optimizer: { name: "adamw", lr: 5e-5, weight_decay: 0.01 },
     scheduler: { name: "linear", warmup_ratio: 0.06 },
-    trainer: { max_epochs: rows < 2000 ? 5 : 3, gradient_clip_val: 1 },
+    trainer: { max_epochs: numRows < 2000 ? 5 : 3, gradient_clip_val: 1 },
     callbacks: [{ name: "early_stopping", monitor: "val_f1", patience: 2 }],
     champion: { metric: "f1" },
   };
 }
 
 function draftReadme(
-  { labels, rows, textColumn, labelColumn }: DataGuess,
+  { labels, numRows, textColumn, labelColumn }: DataGuess & { labelColumn: string },
   dataFile: string,
   useCase: string,
 ): string {
@@ -124,7 +130,7 @@ function draftReadme(
 
 Tells the \`${labelColumn}\` of a text (\`${textColumn}\`): ${labels.length} labels, ${shown.join(", ")}${rest}.
 
-Data: \`Datasets/${dataFile}\`, ${rows} rows. A tenth of them is set aside for validation. For figures that
+Data: \`Datasets/${dataFile}\`, ${numRows} rows. A tenth of them is set aside for validation. For figures that
 can be trusted, set more rows aside in a file of their own and name it in the config: \`"test": "Datasets/test.csv"\`.
 
 \`\`\`sh

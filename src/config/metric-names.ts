@@ -4,20 +4,29 @@ import { nearest } from "../base/index.ts";
 /** Says which way a metric improves. */
 export type MetricMode = "min" | "max";
 
-/** Maps each metric of a text classifier, by its bare name, to the way it improves. */
+/** Maps the loss and each metric that src/metrics measures, by its bare name, to the way it improves. */
 export const metricModes: Readonly<Record<string, MetricMode>> = {
   loss: "min",
   accuracy: "max",
-  f1: "max",
-  f1_micro: "max",
-  f1_weighted: "max",
+  balanced_accuracy: "max",
   precision: "max",
   recall: "max",
+  f1: "max",
+  precision_macro: "max",
+  recall_macro: "max",
+  f1_macro: "max",
+  precision_micro: "max",
+  recall_micro: "max",
+  f1_micro: "max",
+  precision_weighted: "max",
+  recall_weighted: "max",
+  f1_weighted: "max",
+  mcc: "max",
+  cohen_kappa: "max",
   roc_auc: "max",
   average_precision: "max",
   log_loss: "min",
-  mcc: "max",
-  cohen_kappa: "max",
+  brier: "min",
   calibration_error: "min",
 };
 

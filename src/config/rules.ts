@@ -83,6 +83,14 @@ function dataset({ dataset: data }: UseCaseConfig, { issues, warnings }: RuleFin
       ),
     );
   }
+  const json = (["train", "test", "validation"] as const).find((key) =>
+    /\.(jsonl?|ndjson)$/iu.test(data[key] ?? ""),
+  );
+  if (data.delimiter !== undefined && json !== undefined) {
+    issues.push(
+      value(["dataset", "delimiter"], `JSON has no delimiter, and dataset.${json} is JSON. Delete it.`),
+    );
+  }
   const repeated = labels.find((label, index) => labels.indexOf(label) !== index);
   if (repeated !== undefined)
     issues.push(value(["dataset", "labels"], `labels must differ, got "${repeated}" twice.`));

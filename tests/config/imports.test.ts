@@ -27,3 +27,12 @@ test("neither zod nor yaml is loaded before a config is checked", () => {
   visit("index.ts");
   expect(seen.size).toBeGreaterThan(10);
 });
+
+test("the metrics that a config may name are those that are measured, and the loss", async () => {
+  const [{ metricModes }, metrics] = await Promise.all([import("sconce/config"), import("sconce/metrics")]);
+  const { loss, ...measured } = metricModes;
+  expect(loss).toBe("min");
+  expect(measured).toEqual(
+    Object.fromEntries(metrics.classificationMetrics.map((name) => [name, metrics.metricMode(name)])),
+  );
+});

@@ -175,7 +175,7 @@ const mistakes: [text: string, issues: string[]][] = [
   ["dataset: {train: Datasets/header.csv}", ['1:18 file dataset.train: "Datasets/header.csv": the file has a header and no rows. Add rows.']],
   ["dataset: {train: Datasets/latin.csv}", ['1:18 file dataset.train: "Datasets/latin.csv": the text must be UTF-8. Save the file in that encoding.']],
   ["dataset: {train: Datasets/zip.csv}", ['1:18 file dataset.train: "Datasets/zip.csv": the file is an archive. Unpack it.']],
-  ["dataset: {train: Datasets/data.parquet}", ['1:18 file dataset.train: "Datasets/data.parquet": a data file ends in .csv, .tsv, .jsonl, got ".parquet". Convert it.']],
+  ["dataset: {train: Datasets/data.parquet}", ['1:18 file dataset.train: "Datasets/data.parquet": a data file ends in .csv, .tsv, .tab, .jsonl, .ndjson, .json, got ".parquet". Convert it.']],
   ["dataset: {train: Datasets/folder.csv}", ['1:18 file dataset.train: "Datasets/folder.csv": a data file must be a file, got a folder.']],
   ["dataset: {train: Datasets/rows.jsonl}", ['1:10 file dataset.text_column: "Datasets/rows.jsonl" has no column "text". It has: body, y.', '1:10 file dataset.label_column: "Datasets/rows.jsonl" has no column "label". It has: body, y.']],
   ["dataset: {train: Datasets/train.csv, text_column: txt}", ['1:51 file dataset.text_column: "Datasets/train.csv" has no column "txt". Did you mean "text"? It has: text, label.']],
@@ -211,6 +211,8 @@ const mistakes: [text: string, issues: string[]][] = [
   ["champion: {metrik: f1}", ['2:12 unknown_key champion.metrik: unknown key. Did you mean "metric"? Valid: ...']],
   ["loss: {name: focal}", ["2:8 unknown_key loss.name: unknown key. Valid: label_smoothing."]],
   ["experiment: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", ['2:13 value experiment: a name must fit into 240 bytes as a folder name, got 241 for "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"... Shorten it.']],
+  ['dataset: {train: Datasets/rows.jsonl, text_column: body, label_column: y, delimiter: ","}', ["1:86 value dataset.delimiter: JSON has no delimiter, and dataset.train is JSON. Delete it."]],
+  ["scheduler: {name: cosine_annealing_lr, T_max: 3}", ['2:19 value scheduler.name: the scheduler "cosine_annealing_lr" is not available yet. Available: ...']],
 ];
 
 async function issuesOf(text: string): Promise<string[]> {

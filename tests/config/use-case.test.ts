@@ -201,7 +201,7 @@ describe("a component may be spelled as in other tools", () => {
 
   test.each([
     ["linear", { name: "linear" }],
-    ["{name: one_cycle, max_lr: 0.1}", { name: "one_cycle_lr", max_lr: 0.1, pct_start: 0.3 }],
+    ["{name: one_cycle, max_lr: 0.1}", { name: "one_cycle", max_lr: 0.1, pct_start: 0.3 }],
     [
       "{_target_: torch.optim.lr_scheduler.StepLR, step_size: 2}",
       { name: "step_lr", gamma: 0.1, interval: "epoch" },
@@ -344,10 +344,10 @@ describe("a new use case", () => {
   const guess: DataGuess = {
     task: "text_classification",
     textColumn: "body",
-    labelColumn: "kind",
+    labelColumns: ["kind"],
     labels: ["ham", "spam"],
     maxLength: 61,
-    rows: 500,
+    numRows: 500,
     delimiter: ";",
   };
   const dataPath = write("mail.csv", "body;kind\nhello;ham\nbuy;spam\n");
@@ -377,7 +377,7 @@ describe("a new use case", () => {
     `);
   });
   test("never overwrites", () => {
-    const draft = draftUseCase({ ...guess, rows: 1 }, { dataPath });
+    const draft = draftUseCase({ ...guess, numRows: 1 }, { dataPath });
     expect(() => writeUseCase(root, draft, { dataPath })).toThrow(
       /nothing is overwritten. Choose another name with --name NAME/,
     );
