@@ -1,12 +1,12 @@
 // Reads safetensors files, memory-mapped: pages come from the disk when a tensor is first used.
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import type { Stats } from "node:fs";
-import { FileError, suggestion } from "../../base/index.ts";
+import { FileError } from "../../base/index.ts";
 import { wrap } from "../binding.ts";
 import { dtypeCode } from "../dtype.ts";
 import { native } from "../native.ts";
 import type { Tensor } from "../tensor.ts";
-import { damaged, maxHeaderBytes, parseHeader } from "./safetensors-header.ts";
+import { damaged, maxHeaderBytes, notFound, parseHeader } from "./safetensors-header.ts";
 import type { SafetensorsHeader } from "./safetensors-header.ts";
 
 /** Options of `loadSafetensors`. */
@@ -25,9 +25,7 @@ export function loadSafetensors(path: string, { keys }: LoadSafetensorsOptions =
   const { header, status } = readHeader(path);
   const names = keys === undefined ? [...header.tensors.keys()] : [...new Set(keys)];
   for (const name of names) {
-    if (!header.tensors.has(name)) {
-      throw new FileError(`${path}: has no tensor "${name}". ${suggestion(name, header.tensors.keys())}`);
-    }
+    if (!header.tensors.has(name)) throw notFound(path, name, header.tensors.keys());
   }
   const mapping = native.mapFile(path);
   try {

@@ -1,6 +1,6 @@
 // The header of a safetensors file: its grammar and its rules. Knows no tensors and reads no weights.
 // Format: https://github.com/huggingface/safetensors#format
-import { FileError } from "../../base/index.ts";
+import { FileError, nearest } from "../../base/index.ts";
 import type { Dtype } from "../dtype.ts";
 import { repeatedKey } from "./repeated-key.ts";
 
@@ -68,8 +68,7 @@ function parseJson(path: string, bytes: Uint8Array): Record<string, unknown> {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw damaged(path, `the header must be JSON: ${reason}`, { cause: error });
+    throw damaged(path, "the header must be JSON, got other text", { cause: error });
   }
   if (!isObject(json)) throw damaged(path, `the header must be a JSON object, got ${show(json)}`);
   const repeated = repeatedKey(text);
@@ -147,6 +146,17 @@ function checkCoverage(path: string, tensors: ReadonlyMap<string, TensorEntry>, 
   if (covered < dataBytes) {
     throw damaged(path, `the tensors must fill the file: they take ${covered} bytes, got ${dataBytes}`);
   }
+}
+
+/** Makes the error of a name that a file does not have; large models have too many names to list. */
+export function notFound(path: string, name: string, names: Iterable<string>): FileError {
+  const all = [...names];
+  const near = nearest(name, all);
+  const hint =
+    near === undefined
+      ? `It has ${all.length}: ${all.slice(0, 5).join(", ")} ...`
+      : `Did you mean "${near}"?`;
+  return new FileError(`${path}: has no tensor "${name}". ${hint}`);
 }
 
 /** Makes the error of a file that breaks a rule of the format. */

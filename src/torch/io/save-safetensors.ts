@@ -21,6 +21,7 @@ export function saveSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
+  const entries = layOut(tensors);
   const shared = [...dropShared(tensors).dropped][0];
   if (shared !== undefined) {
     throw new UsageError(
@@ -28,7 +29,6 @@ export function saveSafetensors(
         `Save dropShared(tensors).tensors and tie the weights again after loading, or clone() one.`,
     );
   }
-  const entries = layOut(tensors);
   const header = encodeHeader(entries, metadata);
   try {
     writeFileAtomic(path, chunks(header, entries));
@@ -93,6 +93,11 @@ function layOut(tensors: ReadonlyMap<string, Tensor>): Entry[] {
   );
   const entries = [...tensors].map(([name, tensor]) => {
     checkName(name);
+    if (tensor.isDisposed) {
+      throw new UsageError(
+        `saveSafetensors: "${name}" must hold its memory, got a tensor that was disposed. Save it before its scope ends.`,
+      );
+    }
     const format = formatOf.get(tensor.dtype);
     if (format === undefined) {
       throw new UsageError(

@@ -1,10 +1,11 @@
 // Weights in several files, with an index that says which file holds which tensor.
 import { readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { FileError, suggestion } from "../../base/index.ts";
+import { FileError } from "../../base/index.ts";
 import type { Tensor } from "../tensor.ts";
 import { loadSafetensors } from "./load-safetensors.ts";
 import type { LoadSafetensorsOptions } from "./load-safetensors.ts";
+import { notFound } from "./safetensors-header.ts";
 
 /** Loads the tensors that a `model.safetensors.index.json` names, from the files beside it. */
 export function loadShardedSafetensors(
@@ -16,11 +17,7 @@ export function loadShardedSafetensors(
   const byFile = new Map<string, string[]>();
   for (const name of names) {
     const file = Object.hasOwn(weightMap, name) ? weightMap[name] : undefined;
-    if (file === undefined) {
-      throw new FileError(
-        `${indexPath}: has no tensor "${name}". ${suggestion(name, Object.keys(weightMap))}`,
-      );
-    }
+    if (file === undefined) throw notFound(indexPath, name, Object.keys(weightMap));
     const group = byFile.get(file);
     if (group === undefined) byFile.set(file, [name]);
     else group.push(name);
@@ -34,15 +31,7 @@ export function loadShardedSafetensors(
 }
 
 function readIndex(path: string): Record<string, string> {
-  let index: unknown;
-  try {
-    index = JSON.parse(readFileSync(path, "utf8"));
-  } catch (error) {
-    const reason = (error as Error).message;
-    throw new FileError(`${path}: the index of the weights cannot be read: ${reason}. Download it again.`, {
-      cause: error,
-    });
-  }
+  const index = parse(path);
   const weightMap = (index as { weight_map?: unknown } | null)?.weight_map;
   if (typeof weightMap !== "object" || weightMap === null || Array.isArray(weightMap)) {
     throw new FileError(
@@ -58,4 +47,22 @@ function readIndex(path: string): Record<string, string> {
     }
   }
   return weightMap as Record<string, string>;
+}
+
+function parse(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new FileError(`${path}: the index cannot be read: ${(error as Error).message}. Check the path.`, {
+      cause: error,
+    });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new FileError(`${path}: the index must be JSON, got other text. Download it again.`, {
+      cause: error,
+    });
+  }
 }

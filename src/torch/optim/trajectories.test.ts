@@ -8,7 +8,7 @@ type Case = {
   optimizer: string;
   options: Record<string, unknown>;
   groups?: { params: string[]; [option: string]: unknown }[];
-  dtype?: "float64" | "bfloat16";
+  dtype?: "float32" | "float64" | "bfloat16";
   clip?: number;
   scheduler?: string;
   warmup_steps?: number;

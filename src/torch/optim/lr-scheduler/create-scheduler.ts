@@ -60,7 +60,7 @@ export function createScheduler(
 ): LRScheduler {
   const kind = schedulers.get(name);
   const where = `scheduler "${name}"`;
-  const { warmupSteps = 0, trainingSteps, ...specific } = options;
+  const { warmupSteps = 0, trainingSteps: _, ...specific } = options;
   checkNames(where, specific, kind.options);
   checkNumber(where, "warmupSteps", warmupSteps, { min: 0, integer: true });
   if (warmupSteps > 0 && kind.warmup !== true) {

@@ -45,7 +45,7 @@ export class LambdaLR extends LRScheduler {
     return { ...super.stateDict(), lr_lambdas: this.#lambdas.map(() => null) };
   }
 
-  override loadStateDict(saved: SchedulerStateDict): void {
+  override loadStateDict(saved: Readonly<SchedulerStateDict>): void {
     if (!Array.isArray(saved["lr_lambdas"])) {
       throw new UsageError(
         `LambdaLR.loadStateDict: the state must have lr_lambdas, got ${Object.keys(saved).join(", ") || "nothing"}. ` +

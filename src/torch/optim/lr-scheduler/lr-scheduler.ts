@@ -103,7 +103,7 @@ export abstract class LRScheduler {
   }
 
   /** Restores what `stateDict` gave, here or in PyTorch. Restore the optimizer too: it holds the rates. */
-  loadStateDict(saved: SchedulerStateDict): void {
+  loadStateDict(saved: Readonly<SchedulerStateDict>): void {
     const fields = Object.entries(this.stateFields());
     const missing = fields.filter(([, name]) => saved[name] === undefined).map(([, name]) => name);
     if (missing.length > 0) {

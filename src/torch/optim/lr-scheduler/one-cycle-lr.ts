@@ -1,6 +1,7 @@
 // The one-cycle policy (Smith and Topin 2018): up, down and out, with momentum going the other way.
 import { UsageError } from "../../../base/index.ts";
 import { checkBoolean, checkChoice, checkNumber } from "../options.ts";
+import type { Bounds } from "../options.ts";
 import type { Optimizer, ParamGroup } from "../optimizer.ts";
 import { LRScheduler } from "./lr-scheduler.ts";
 import type { LRSchedulerOptions } from "./lr-scheduler.ts";
@@ -59,9 +60,12 @@ export class OneCycleLR extends LRScheduler {
     checkBoolean(where, "cycleMomentum", cycleMomentum);
     checkNumber(where, "divFactor", divFactor, { above: 0 });
     checkNumber(where, "finalDivFactor", finalDivFactor, { above: 0 });
-    const maxLrs = perGroup(optimizer, "maxLr", maxLr);
-    const maxMomentums = perGroup(optimizer, "maxMomentum", options.maxMomentum ?? 0.95);
-    const baseMomentums = perGroup(optimizer, "baseMomentum", options.baseMomentum ?? 0.85);
+    const maxLrs = perGroup(optimizer, "maxLr", maxLr, { above: 0 });
+    const maxMomentums = perGroup(optimizer, "maxMomentum", options.maxMomentum ?? 0.95, { min: 0, max: 1 });
+    const baseMomentums = perGroup(optimizer, "baseMomentum", options.baseMomentum ?? 0.85, {
+      min: 0,
+      max: 1,
+    });
     if (cycleMomentum && !("betas" in optimizer.defaults) && !("momentum" in optimizer.defaults)) {
       throw new UsageError(
         `${where}: cycleMomentum needs an optimizer with momentum or betas, got ${optimizer.name}. Set cycleMomentum: false.`,
@@ -149,7 +153,12 @@ function setMomentum(group: ParamGroup, momentum: number): void {
   else options.momentum = momentum;
 }
 
-function perGroup(optimizer: Optimizer, name: string, value: number | readonly number[]): number[] {
+function perGroup(
+  optimizer: Optimizer,
+  name: string,
+  value: number | readonly number[],
+  bounds: Bounds,
+): number[] {
   const groups = optimizer.paramGroups.length;
   const values = typeof value === "number" ? Array.from({ length: groups }, () => value) : [...value];
   if (values.length !== groups) {
@@ -157,6 +166,6 @@ function perGroup(optimizer: Optimizer, name: string, value: number | readonly n
       `OneCycleLR: ${name} must be one number or ${groups}, one for each group, got ${values.length}.`,
     );
   }
-  for (const each of values) checkNumber("OneCycleLR", name, each, { above: 0 });
+  for (const each of values) checkNumber("OneCycleLR", name, each, bounds);
   return values;
 }

@@ -118,7 +118,7 @@ export class ReduceLROnPlateau extends LRScheduler {
   }
 
   /** Restores what `stateDict` gave; JSON has no infinity, so a `best` of null is the worst value. */
-  override loadStateDict(saved: SchedulerStateDict): void {
+  override loadStateDict(saved: Readonly<SchedulerStateDict>): void {
     super.loadStateDict(saved["best"] === null ? { ...saved, best: worst(this.mode) } : saved);
   }
 

@@ -246,5 +246,5 @@ function progressOf(step: number, warmupSteps: number, trainingSteps: number): n
 function checkSteps(where: string, warmupSteps: number, trainingSteps?: number): void {
   checkNumber(where, "numWarmupSteps", warmupSteps, { min: 0, integer: true });
   if (trainingSteps === undefined) return;
-  checkNumber(where, "numTrainingSteps", trainingSteps, { min: Math.max(1, warmupSteps), integer: true });
+  checkNumber(where, "numTrainingSteps", trainingSteps, { min: 1, integer: true });
 }

@@ -46,7 +46,7 @@ export class SequentialLR extends LRScheduler {
     return { ...super.stateDict(), _schedulers: this.schedulers.map((part) => part.stateDict()) };
   }
 
-  override loadStateDict(saved: SchedulerStateDict): void {
+  override loadStateDict(saved: Readonly<SchedulerStateDict>): void {
     const parts = saved["_schedulers"] as SchedulerStateDict[] | undefined;
     if (parts?.length !== this.schedulers.length) {
       throw new UsageError(
