@@ -1,3 +1,4 @@
+export { cpuLimit, memoryLimitBytes } from "./environment.ts";
 export {
   ConfigError,
   DataError,
@@ -13,6 +14,8 @@ export {
 } from "./errors.ts";
 export type { ConfigIssue } from "./errors.ts";
 export { fsyncDirectory, sha256File, writeFileAtomic } from "./files.ts";
+export { acquireLock } from "./lock.ts";
+export type { Lock } from "./lock.ts";
 export { Logger, logger, stderrSink } from "./logger.ts";
 export type { LogLevel, LogSink } from "./logger.ts";
 export { Registry, normalizeName } from "./registry.ts";

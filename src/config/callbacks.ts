@@ -28,7 +28,6 @@ export const callbackSchema = z.discriminatedUnion("name", [
     /** How many of the best checkpoints to keep; -1 keeps all, 0 none. */
     save_top_k: integer({ min: -1 }).default(1),
     save_last: flag().default(false),
-    save_weights_only: flag().default(false),
     every_n_train_steps: integer({ min: 1 }).optional(),
     every_n_epochs: integer({ min: 1 }).optional(),
   }),
@@ -65,6 +64,8 @@ export const callbackKind: ComponentKind = {
       aliases: ["checkpoint"],
       refusedOptions: {
         verbose,
+        save_weights_only:
+          "a checkpoint holds all that a run needs to go on; the model alone stands in the run's folder",
         dirpath: "checkpoints stand in the run's folder under outputs/TrainedModels",
         filename: "checkpoints are named by epoch and step",
         auto_insert_metric_name: "checkpoints are named by epoch and step",

@@ -20,8 +20,7 @@ const adam = {
   betas: betas.default([0.9, 0.999]),
   eps: number({ min: 0 }).default(1e-8),
   amsgrad: flag().default(false),
-  /** One kernel for all parameters; absent: wherever it is supported. */
-  fused: flag().optional(),
+  fused: expecting("true, as every update runs in one fused kernel", z.literal(true)).optional(),
 };
 
 /** Accepts an optimizer by name with its options. */

@@ -20,6 +20,7 @@ const refusedKeys: Readonly<Record<string, string>> = {
   defaults: "composing configs is not available yet; write one whole file",
   hydra: "composing configs is not available yet; write one whole file",
   plugins: notYet,
+  "dataset.num_workers": "batches are always prepared on other threads",
   "retrain.window": notYet,
   "retrain.cooldown": notYet,
   "retrain.budget": notYet,

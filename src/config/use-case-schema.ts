@@ -50,8 +50,6 @@ const datasetSchema = z.strictObject({
   bucketing: choice(["length", "none"]).default("length"),
   class_weights: choice(["none", "inverse_frequency", "effective_number", "sqrt"]).default("none"),
   shuffle: flag().default(true),
-  /** Threads that prepare batches; 0: the main one. */
-  num_workers: integer({ min: 0, max: 64 }).default(1),
 });
 
 const trackingSchema = z.strictObject({
@@ -124,7 +122,10 @@ export const useCaseSchema = z.strictObject({
   scheduler: schedulerSchema.prefault({ name: "constant" }),
   trainer: trainerSchema.prefault({}),
   callbacks: expecting("a list of callbacks", z.array(callbackSchema)).default([]),
-  loggers: expecting("a list of loggers", z.array(loggerSchema)).default([{ name: "mlflow" }]),
+  loggers: expecting(
+    "a list of loggers, at least one, as every run is tracked",
+    z.array(loggerSchema).min(1),
+  ).default([{ name: "mlflow" }]),
   mlops: z.strictObject({ tracking: trackingSchema.prefault({}) }).prefault({}),
   champion: championSchema.prefault({}),
   /** Name of the registered model; absent: the use case. */

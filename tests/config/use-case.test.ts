@@ -79,7 +79,6 @@ test("the smallest config is a data file", async () => {
         "eval_batch_size": 64,
         "label_column": "label",
         "max_length": 128,
-        "num_workers": 1,
         "shuffle": true,
         "text_column": "text",
         "train": "shared/rows.jsonl",

@@ -1,0 +1,132 @@
+// Gradients: backward, grad, gradient mode and autocast. On CPU the engine runs on the calling thread.
+#include <ATen/autocast_mode.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/generated/variable_factories.h>
+
+#include "modules.h"
+
+namespace sconce {
+
+namespace {
+
+// backward(handle, gradient | null, retainGraph, createGraph)
+napi_value backward(Env& env, const Args& args) {
+  at::Tensor root = to_tensor(env, args[0]);
+  at::Tensor gradient = to_optional_tensor(env, args[1]);
+  root.backward(gradient, to_bool(env, args[2]), to_bool(env, args[3]));
+  return undefined(env);
+}
+
+// gradOf(outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused) -> handles, 0 where unused
+napi_value grad_of(Env& env, const Args& args) {
+  auto outputs = to_tensors(env, args[0]);
+  auto inputs = to_tensors(env, args[1]);
+  std::vector<at::Tensor> seeds;
+  for (uint32_t i = 0, n = array_length(env, args[2]); i < n; i++) {
+    seeds.push_back(to_optional_tensor(env, element(env, args[2], i)));
+  }
+  auto gradients = torch::autograd::grad(outputs, inputs, seeds, to_bool(env, args[3]), to_bool(env, args[4]),
+                                         to_bool(env, args[5]));
+  napi_value array = new_array(env, gradients.size());
+  for (size_t i = 0; i < gradients.size(); i++) set_element(env, array, i, from_tensor(env, gradients[i]));
+  return array;
+}
+
+napi_value grad(Env& env, const Args& args) { return from_tensor(env, to_tensor(env, args[0]).grad()); }
+
+// setGrad(handle, gradient | null)
+napi_value set_grad(Env& env, const Args& args) {
+  to_tensor(env, args[0]).mutable_grad() = to_optional_tensor(env, args[1]);
+  return undefined(env);
+}
+
+// clearGrads(handles): sets many gradients to none in one crossing
+napi_value clear_grads(Env& env, const Args& args) {
+  for (uint32_t i = 0, n = array_length(env, args[0]); i < n; i++) {
+    to_tensor(env, element(env, args[0], i)).mutable_grad().reset();
+  }
+  return undefined(env);
+}
+
+// grads(handles) -> handles of the gradients, 0 where there is none
+napi_value grads(Env& env, const Args& args) {
+  uint32_t length = array_length(env, args[0]);
+  napi_value array = new_array(env, length);
+  for (uint32_t i = 0; i < length; i++) {
+    set_element(env, array, i, from_tensor(env, to_tensor(env, element(env, args[0], i)).grad()));
+  }
+  return array;
+}
+
+napi_value requires_grad(Env& env, const Args& args) { return from_bool(env, to_tensor(env, args[0]).requires_grad()); }
+
+napi_value set_requires_grad(Env& env, const Args& args) {
+  to_tensor(env, args[0]).requires_grad_(to_bool(env, args[1]));
+  return undefined(env);
+}
+
+napi_value is_leaf(Env& env, const Args& args) { return from_bool(env, to_tensor(env, args[0]).is_leaf()); }
+
+napi_value retain_grad(Env& env, const Args& args) {
+  to_tensor(env, args[0]).retain_grad();
+  return undefined(env);
+}
+
+napi_value grad_enabled(Env& env, const Args&) { return from_bool(env, at::GradMode::is_enabled()); }
+
+napi_value set_grad_enabled(Env& env, const Args& args) {
+  at::GradMode::set_enabled(to_bool(env, args[0]));
+  return undefined(env);
+}
+
+at::DeviceType device_type(Env& env, napi_value value) { return c10::Device(to_string(env, value)).type(); }
+
+// autocastState(device) -> [enabled, dtype]
+napi_value autocast_state(Env& env, const Args& args) {
+  auto device = device_type(env, args[0]);
+  napi_value state = new_array(env, 2);
+  set_element(env, state, 0, from_bool(env, at::autocast::is_autocast_enabled(device)));
+  set_element(env, state, 1, from_int64(env, static_cast<int64_t>(at::autocast::get_autocast_dtype(device))));
+  return state;
+}
+
+napi_value set_autocast(Env& env, const Args& args) {
+  auto device = device_type(env, args[0]);
+  at::autocast::set_autocast_enabled(device, to_bool(env, args[1]));
+  at::autocast::set_autocast_dtype(device, to_dtype(env, args[2]));
+  return undefined(env);
+}
+
+napi_value enter_autocast(Env& env, const Args& args) {
+  set_autocast(env, args);
+  at::autocast::increment_nesting();
+  return undefined(env);
+}
+
+// leaving the outermost region forgets the cached casts of weights
+napi_value leave_autocast(Env& env, const Args& args) {
+  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+  return set_autocast(env, args);
+}
+
+}  // namespace
+
+void define_autograd(Env& env, napi_value exports) {
+  define<backward>(env, exports, "backward");
+  define<grad_of>(env, exports, "gradOf");
+  define<grad>(env, exports, "grad");
+  define<grads>(env, exports, "grads");
+  define<set_grad>(env, exports, "setGrad");
+  define<clear_grads>(env, exports, "clearGrads");
+  define<requires_grad>(env, exports, "requiresGrad");
+  define<set_requires_grad>(env, exports, "setRequiresGrad");
+  define<is_leaf>(env, exports, "isLeaf");
+  define<retain_grad>(env, exports, "retainGrad");
+  define<grad_enabled>(env, exports, "gradEnabled");
+  define<set_grad_enabled>(env, exports, "setGradEnabled");
+  define<autocast_state>(env, exports, "autocastState");
+  define<enter_autocast>(env, exports, "enterAutocast");
+  define<leave_autocast>(env, exports, "leaveAutocast");
+}
+
+}  // namespace sconce

@@ -1,0 +1,25 @@
+// Entry point: runs once in each JavaScript environment that loads the addon (main thread, workers).
+#include "dispatch.h"
+#include "modules.h"
+
+NAPI_MODULE_INIT() {
+  using namespace sconce;
+  static bool tuned = (tune_allocator(), true);
+  (void)tuned;
+  auto* state = new Env(env);
+  Env::install(state);
+  napi_add_env_cleanup_hook(
+      env,
+      [](void* data) {
+        Env::install(nullptr);
+        delete static_cast<Env*>(data);
+      },
+      state);
+  define_dispatch(*state, exports);
+  define_tensor(*state, exports);
+  define_autograd(*state, exports);
+  define_memory(*state, exports);
+  define_context(*state, exports);
+  define_files(*state, exports);
+  return exports;
+}

@@ -1,0 +1,16 @@
+// What each file of the addon exports to JavaScript.
+#pragma once
+#include "env.h"
+
+namespace sconce {
+
+void define_dispatch(Env& env, napi_value exports);
+void define_tensor(Env& env, napi_value exports);
+void define_autograd(Env& env, napi_value exports);
+void define_memory(Env& env, napi_value exports);
+void define_context(Env& env, napi_value exports);
+void define_files(Env& env, napi_value exports);
+
+void tune_allocator();
+
+}  // namespace sconce

@@ -1,0 +1,13 @@
+export { BertTrainerTorch, InterruptedError } from "./bert-trainer.ts";
+export type { BertTrainerOptions, TrainOptions, TrainResult } from "./bert-trainer.ts";
+export { readChampion } from "./champion.ts";
+export type { ChampionDecision, ChampionRule } from "./champion.ts";
+export type { ProgressListener } from "./progress.ts";
+export { RunFolder } from "./run-folder.ts";
+export type { RunRecord } from "./run-folder.ts";
+export { TextClassifier } from "./text-classification/classifier.ts";
+export type { Prediction, ScoreOptions } from "./text-classification/classifier.ts";
+export { evaluateFile } from "./text-classification/evaluate-file.ts";
+export type { EvaluateFileOptions } from "./text-classification/evaluate-file.ts";
+export { formatEvaluation } from "./text-classification/report.ts";
+export { sconceVersion } from "./version.ts";

@@ -1,0 +1,186 @@
+// A text classifier as a whole: model, tokenizer and labels in one folder, from texts to scores.
+import { BertForSequenceClassification, bert, readModelConfig } from "../../models/index.ts";
+import type { BertConfig, BertInput, LoadReport } from "../../models/index.ts";
+import { FileError } from "../../base/index.ts";
+import { LabelMap, TextLoader, Tokenizer } from "../../data/index.ts";
+import type { TokenBatch } from "../../data/index.ts";
+import { argmaxRows, softmax } from "../../metrics/index.ts";
+import { fromTypedArray, noGrad, scope } from "../../torch/index.ts";
+import { withPrecision } from "../../trainer/index.ts";
+import type { Precision } from "../../trainer/index.ts";
+
+/** What the classifier says of one text. */
+export interface Prediction {
+  label: string;
+  /** Probability of the label. */
+  score: number;
+  /** Probability of every label. */
+  scores: Record<string, number>;
+}
+
+export interface ScoreOptions {
+  /** @default the classifier's */
+  precision?: Precision;
+  /** Called after each batch with the rows done so far. */
+  onProgress?: (done: number) => void;
+}
+
+interface ClassifierParts {
+  model: BertForSequenceClassification;
+  tokenizer: Tokenizer;
+  maxLength: number;
+  precision: Precision;
+}
+
+/**
+ * Classifies texts.
+ *
+ * @example
+ * const classifier = TextClassifier.fromPretrained("outputs/OptimumModels/spam/minilm");
+ * await classifier.predict(["You won a prize!"]); // => [{ label: "spam", score: 0.98, scores: { ... } }]
+ */
+export class TextClassifier {
+  readonly model: BertForSequenceClassification;
+  readonly tokenizer: Tokenizer;
+  readonly labels: LabelMap;
+  /** Tokens of a text; longer ones are cut. */
+  readonly maxLength: number;
+  /** In which it was trained, and so is judged and used. */
+  readonly precision: Precision;
+
+  constructor({ model, tokenizer, maxLength, precision }: ClassifierParts) {
+    this.model = model;
+    this.tokenizer = tokenizer;
+    this.labels = new LabelMap(model.config.labels);
+    this.maxLength = maxLength;
+    this.precision = precision;
+  }
+
+  /** Loads a folder that `save` or Hugging Face's `save_pretrained` wrote; its head must be trained. */
+  static fromPretrained(folder: string): TextClassifier {
+    const { model, report } = bert.fromPretrained(BertForSequenceClassification, folder);
+    if (report.newlyInitialized.length > 0) {
+      throw new FileError(
+        `${folder}: a classifier must have trained weights for ${report.newlyInitialized.join(", ")}. Train it first, or name a fine-tuned model.`,
+      );
+    }
+    const { maxLength = model.config.maxPositionEmbeddings, precision = "32-true" } = (readModelConfig(
+      folder,
+    )["sconce"] ?? {}) as Partial<ClassifierParts>;
+    return new TextClassifier({
+      model: model.eval(),
+      tokenizer: Tokenizer.fromFolder(folder),
+      maxLength,
+      precision,
+    });
+  }
+
+  /** Builds an untrained classifier on a base model; the report names its new weights. */
+  static fromBaseModel(
+    folder: string,
+    labels: LabelMap,
+    { overrides, ...settings }: { maxLength: number; precision: Precision; overrides: Partial<BertConfig> },
+  ): { classifier: TextClassifier; report: LoadReport } {
+    const { model, report } = bert.fromPretrained(BertForSequenceClassification, folder, {
+      ...overrides,
+      labels: labels.names,
+    });
+    const tokenizer = Tokenizer.fromFolder(folder);
+    if (tokenizer.vocabSize > model.config.vocabSize) {
+      throw new FileError(
+        `${folder}: the tokenizer has ${tokenizer.vocabSize} tokens, but the model only ${model.config.vocabSize}. Restore the tokenizer that belongs to the model.`,
+      );
+    }
+    return { classifier: new TextClassifier({ model, tokenizer, ...settings }), report };
+  }
+
+  /** Writes model and tokenizer; Python's `from_pretrained` and `pipeline` read the folder. */
+  save(folder: string): void {
+    this.tokenizer.save(folder);
+    bert.savePretrained(this.model, folder, {
+      sconce: { maxLength: this.maxLength, precision: this.precision },
+    });
+  }
+
+  /** Returns label and scores of each text, or pair of texts. */
+  async predict(
+    texts: readonly string[],
+    {
+      pairs,
+      batchSize = 64,
+      ...options
+    }: ScoreOptions & { pairs?: readonly string[] | undefined; batchSize?: number } = {},
+  ): Promise<Prediction[]> {
+    if (texts.length === 0) return [];
+    const loader = this.loader({ texts, pairs }, batchSize);
+    return describeScores(
+      softmax(await this.logits(loader, options), this.labels.numLabels),
+      this.labels.names,
+    );
+  }
+
+  /** Makes a loader of texts for `logits`: batched by length, nothing left out. */
+  loader(
+    { texts, pairs }: { texts: readonly string[]; pairs?: readonly string[] | undefined },
+    batchSize: number,
+  ): TextLoader {
+    const { tokenizer, maxLength } = this;
+    return new TextLoader({
+      texts,
+      ...(pairs && { pairs }),
+      tokenizer,
+      maxLength,
+      batchSize,
+      shuffle: false,
+    });
+  }
+
+  /** Returns logits, row-major `[rows, labels]` in the order of the loader's texts. */
+  async logits(
+    loader: TextLoader,
+    { precision = this.precision, onProgress }: ScoreOptions = {},
+  ): Promise<Float64Array> {
+    const { numLabels } = this.labels;
+    const logits = new Float64Array(loader.numRows * numLabels);
+    const wasTraining = this.model.training;
+    this.model.eval();
+    try {
+      let done = 0;
+      loader.seek({ epoch: 0, batch: 0 });
+      for await (const batch of loader) {
+        const values = scope(() =>
+          noGrad(() =>
+            withPrecision(precision, () => this.model.forward(batchTensors(batch)))
+              .to("float64")
+              .data(),
+          ),
+        ) as Float64Array;
+        for (const [i, row] of batch.rows.entries()) {
+          logits.set(values.subarray(i * numLabels, (i + 1) * numLabels), row * numLabels);
+        }
+        onProgress?.((done += batch.items));
+      }
+    } finally {
+      this.model.train(wasTraining);
+    }
+    return logits;
+  }
+}
+
+/** Makes the model's inputs of a collated batch. */
+export function batchTensors({ inputIds, attentionMask, tokenTypeIds, shape }: TokenBatch): BertInput {
+  return {
+    inputIds: fromTypedArray(inputIds, shape),
+    attentionMask: fromTypedArray(attentionMask, shape),
+    tokenTypeIds: fromTypedArray(tokenTypeIds, shape),
+  };
+}
+
+/** Names the best label of each row of probabilities `[rows, labels]`. */
+export function describeScores(scores: Float64Array, names: readonly string[]): Prediction[] {
+  return Array.from(argmaxRows(scores, names.length), (best, row) => ({
+    label: names[best]!,
+    score: scores[row * names.length + best]!,
+    scores: Object.fromEntries(names.map((name, id) => [name, scores[row * names.length + id]!])),
+  }));
+}

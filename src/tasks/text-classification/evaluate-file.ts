@@ -1,0 +1,37 @@
+// Judges a classifier on a labelled file.
+import { readTable } from "../../data/index.ts";
+import { evaluateClassification, softmax } from "../../metrics/index.ts";
+import type { ClassificationEvaluation } from "../../metrics/index.ts";
+import type { TextClassifier } from "./classifier.ts";
+
+export interface EvaluateFileOptions {
+  path: string;
+  textColumn: string;
+  pairColumn?: string | undefined;
+  labelColumn: string;
+  batchSize: number;
+  /** Seed of the bootstrap. @default 0 */
+  seed?: number;
+  onProgress?: (done: number) => void;
+}
+
+/** Scores every row of a file and compares with its labels; a label that the model does not know throws. */
+export async function evaluateFile(
+  classifier: TextClassifier,
+  options: EvaluateFileOptions,
+): Promise<ClassificationEvaluation> {
+  const table = readTable(options.path);
+  const texts = table.column(options.textColumn);
+  const pairs = options.pairColumn === undefined ? undefined : table.column(options.pairColumn);
+  const labels = classifier.labels.encode(table.column(options.labelColumn), (row) => table.place(row));
+  const { onProgress, batchSize, seed = 0 } = options;
+  const logits = await classifier.logits(classifier.loader({ texts, pairs }, batchSize), {
+    ...(onProgress && { onProgress }),
+  });
+  return evaluateClassification({
+    labels,
+    scores: softmax(logits, classifier.labels.numLabels),
+    classNames: classifier.labels.names,
+    bootstrap: { seed },
+  });
+}

@@ -1,0 +1,220 @@
+// What a run leaves for people: plots, and the summary that is printed at its end.
+import { relative } from "node:path";
+import type { ClassificationEvaluation, Interval } from "../../metrics/index.ts";
+import {
+  classScores,
+  formatClassificationReport,
+  precisionRecallCurve,
+  rocCurve,
+  reliabilityBins,
+} from "../../metrics/index.ts";
+import {
+  barChart,
+  confusionPlot,
+  lineChart,
+  precisionRecallPlot,
+  reliabilityPlot,
+  rocPlot,
+} from "../../plots/index.ts";
+import type { ChampionDecision } from "../champion.ts";
+
+/** The points of the metrics that were logged, by name. */
+export type MetricHistory = ReadonlyMap<string, { steps: number[]; values: number[] }>;
+
+/** Draws a run's plots; keys are file names. */
+export function drawPlots(
+  history: MetricHistory,
+  evaluation: ClassificationEvaluation,
+  scores: Float64Array,
+  labels: Int32Array,
+): Record<string, string> {
+  const { classNames, confusionMatrix, metrics, report } = evaluation;
+  const positive = classNames.length === 2 ? [1] : classNames.map((_, id) => id).slice(0, 8);
+  const shown = positive.filter((id) => labels.includes(id) && labels.some((label) => label !== id));
+  const column = (id: number) => classScores(scores, classNames.length, id);
+  return {
+    "loss.svg": curves(history, "Loss", ["train_loss", "val_loss"], "cross entropy"),
+    "metrics.svg": curves(
+      history,
+      "Validation metrics",
+      ["val_accuracy", "val_f1", "val_precision", "val_recall"],
+      "score",
+    ),
+    "learning_rate.svg": curves(history, "Learning rate", ["lr"], "learning rate"),
+    "confusion_matrix.svg": confusionPlot({ matrix: confusionMatrix, classNames }),
+    "per_class_f1.svg": barChart({
+      title: "F1 by class",
+      valueLabel: "F1",
+      domain: [0, 1],
+      bars: report.classes.map(({ name, f1, support }) => ({
+        label: name,
+        value: f1,
+        note: `${support} rows`,
+      })),
+    }),
+    "reliability.svg": reliabilityPlot({
+      bins: reliabilityBins(labels, scores),
+      calibrationError: metrics.calibration_error,
+    }),
+    ...(shown.length > 0 && {
+      "roc.svg": rocPlot({
+        curves: shown.map((id) => ({
+          name: classNames[id]!,
+          ...rocCurve(labels, column(id), { positive: id }),
+        })),
+      }),
+      "precision_recall.svg": precisionRecallPlot({
+        curves: shown.map((id) => ({
+          name: classNames[id]!,
+          ...precisionRecallCurve(labels, column(id), { positive: id }),
+        })),
+      }),
+    }),
+  };
+}
+
+function curves(history: MetricHistory, title: string, names: readonly string[], yLabel: string): string {
+  const series = names.flatMap((name) => {
+    const points = history.get(name);
+    return points === undefined ? [] : [{ name, x: points.steps, y: points.values }];
+  });
+  return lineChart({ title, xLabel: "step", yLabel, series });
+}
+
+/** What the summary tells. */
+export interface SummaryInput {
+  evaluation: ClassificationEvaluation;
+  evaluatedOn: string;
+  sharedRows: number;
+  decision: ChampionDecision | undefined;
+  epochs: number;
+  steps: number;
+  reason: string;
+  trainSeconds: number;
+  totalSeconds: number;
+  samplesPerSecond: number;
+  folders: {
+    root: string;
+    run: string;
+    champion: string;
+    config: string;
+    trackingDatabase: string;
+    plots: string;
+  };
+  runId: string;
+}
+
+/** Writes an evaluation for a terminal: metrics with intervals, confusion matrix, report by class. */
+export function formatEvaluation(evaluation: ClassificationEvaluation): string {
+  return [
+    `Evaluated on ${evaluation.rows} rows`,
+    ...Object.entries(evaluation.metrics).map(([name, value]) =>
+      metricLine(name, value, evaluation.intervals[name as keyof typeof evaluation.intervals]),
+    ),
+    ...evaluation.warnings.map((warning) => `  ${warning}`),
+    "",
+    ...confusionLines(evaluation),
+    "",
+    formatClassificationReport(evaluation.report),
+  ].join("\n");
+}
+
+/** Writes the summary of a run for a terminal of 80 columns. */
+export function formatSummary(input: SummaryInput): string {
+  const { evaluation, decision, folders } = input;
+  const short = (path: string) => relative(process.cwd(), path) || ".";
+  const lines = [
+    "",
+    `Evaluated on ${evaluation.rows} ${input.evaluatedOn} rows`,
+    ...(["accuracy", "f1", "precision", "recall", "roc_auc"] as const).map((name) =>
+      metricLine(name, evaluation.metrics[name], evaluation.intervals[name], 10),
+    ),
+    ...(input.sharedRows > 0
+      ? [`  ${input.sharedRows} test rows also stand in the training file: scores may flatter`]
+      : []),
+    ...evaluation.warnings.map((warning) => `  ${clip(warning, 110)}`),
+    "",
+    ...confusionLines(evaluation),
+    "",
+    `Trained    ${input.epochs} epochs, ${input.steps} steps in ${duration(input.trainSeconds)} (${input.samplesPerSecond.toFixed(0)} samples/s), ended by ${input.reason.replace("_", " ")}; whole run ${duration(input.totalSeconds)}`,
+    `Model      ${short(folders.run)}`,
+    `Champion   ${championLine(decision)}`,
+    ...(decision === undefined ? [] : [`           ${short(folders.champion)}`]),
+    `Run        ${input.runId} in ${short(folders.trackingDatabase)}`,
+    `Plots      ${short(folders.plots)}`,
+    "",
+    "Next",
+    `  bin/sconce predict --model ${short(decision === undefined ? folders.run : folders.champion)} --text "your text"`,
+    `  bin/sconce evaluate --model ${short(folders.run)} --data FILE.csv`,
+    `  bin/sconce train ${short(folders.config)} optimizer.lr=3e-5`,
+  ];
+  return lines.join("\n");
+}
+
+function metricLine(name: string, value: number, interval: Interval | undefined, width = 18): string {
+  const range =
+    interval === undefined || Number.isNaN(interval.low)
+      ? ""
+      : `  95 % interval ${percent(interval.low)} to ${percent(interval.high)}`;
+  return `  ${name.padEnd(width)} ${percent(value)}${range}`;
+}
+
+function percent(value: number): string {
+  return Number.isFinite(value) ? value.toFixed(4) : "undefined";
+}
+
+function championLine(decision: ChampionDecision | undefined): string {
+  if (decision === undefined) return "not considered: a trial run";
+  const by = decision.difference;
+  const evidence =
+    by === undefined
+      ? ""
+      : ` (difference ${signed(by.value)}, 95 % interval ${signed(by.low)} to ${signed(by.high)})`;
+  return `${decision.promoted ? "this model" : "unchanged"}: ${decision.reason}${evidence}`;
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? "" : "+"}${value.toFixed(4)}`;
+}
+
+/** The matrix itself for few classes; for many, the pairs that are confused most. */
+function confusionLines({ confusionMatrix, classNames }: ClassificationEvaluation): string[] {
+  if (classNames.length <= 8) {
+    const cells = confusionMatrix.map((row) => row.map(String));
+    const head = classNames.map((name) => clip(name, 12));
+    const width =
+      Math.max(...head.map((name) => name.length), ...cells.flat().map((cell) => cell.length)) + 2;
+    const left = Math.max(...head.map((name) => name.length), 11);
+    return [
+      `  ${"true \\ pred".padEnd(left)}${head.map((name) => name.padStart(width)).join("")}`,
+      ...cells.map(
+        (row, id) => `  ${head[id]!.padEnd(left)}${row.map((cell) => cell.padStart(width)).join("")}`,
+      ),
+    ];
+  }
+  const confused = confusionMatrix
+    .flatMap((row, truth) => row.map((count, predicted) => ({ truth, predicted, count })))
+    .filter(({ truth, predicted, count }) => truth !== predicted && count > 0)
+    .sort((a, b) => b.count - a.count)
+    .slice(0, 5);
+  if (confused.length === 0) return ["  No class is taken for another."];
+  return [
+    "  Most confused",
+    ...confused.map(
+      ({ truth, predicted, count }) =>
+        `  ${String(count).padStart(4)}  ${classNames[truth]} taken for ${classNames[predicted]}`,
+    ),
+  ];
+}
+
+function clip(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 3)}...`;
+}
+
+/** Writes seconds as `8 s`, `2 min 5 s` or `1 h 20 min`. */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${seconds < 10 ? seconds.toFixed(1) : whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}

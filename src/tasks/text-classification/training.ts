@@ -1,0 +1,131 @@
+// What the trainer needs of a text classifier: its loss, its validation, and its batches.
+import { evaluateClassification, softmax } from "../../metrics/index.ts";
+import type { TextBatch, TextLoader, TextPart } from "../../data/index.ts";
+import { fromTypedArray, keep, nn } from "../../torch/index.ts";
+import type { Tensor } from "../../torch/index.ts";
+import type { Batch, BatchSource, Precision, Trainable } from "../../trainer/index.ts";
+import { batchTensors } from "./classifier.ts";
+import type { TextClassifier } from "./classifier.ts";
+
+/** One batch of texts with what the loop needs of it. */
+export type TrainingBatch = TextBatch & Batch;
+
+/** Gives a loader's batches to the loop; `limit` cuts epochs short. */
+export class TextBatchSource implements BatchSource<TrainingBatch> {
+  readonly batchesPerEpoch: number;
+  readonly #loader: TextLoader;
+  readonly #weightOf: (labels: BigInt64Array) => number;
+  #taken = 0;
+
+  constructor(
+    loader: TextLoader,
+    { limit, weightOf }: { limit: number; weightOf: (labels: BigInt64Array) => number },
+  ) {
+    this.#loader = loader;
+    this.batchesPerEpoch = limit;
+    this.#weightOf = weightOf;
+  }
+
+  seek({ epoch, batch }: { epoch: number; batch: number }): void {
+    this.#taken = batch;
+    if (batch < this.batchesPerEpoch) this.#loader.seek({ epoch, batch });
+  }
+
+  async next(): Promise<TrainingBatch | undefined> {
+    if (this.#taken >= this.batchesPerEpoch) return undefined;
+    this.#taken++;
+    const batch = await this.#loader.next();
+    return { ...batch, weight: this.#weightOf(batch.labels!), positions: batch.inputIds.length };
+  }
+}
+
+export interface TextTrainingOptions {
+  classifier: TextClassifier;
+  /** Weight of each class in the loss; undefined: all 1. */
+  classWeights: Float64Array | undefined;
+  labelSmoothing: number;
+  precision: Precision;
+  validation: { part: TextPart; batchSize: number } | undefined;
+}
+
+/** Trains a text classifier with cross entropy. */
+export class TextTraining implements Trainable<TrainingBatch> {
+  readonly model: nn.Module;
+  readonly #options: TextTrainingOptions;
+  readonly #weight: Tensor | undefined;
+  readonly #loaders = new Map<number, TextLoader>();
+
+  constructor(options: TextTrainingOptions) {
+    this.model = options.classifier.model;
+    this.#options = options;
+    this.#weight =
+      options.classWeights &&
+      keep(fromTypedArray(Float32Array.from(options.classWeights), [options.classWeights.length]));
+  }
+
+  lossSum(batch: TrainingBatch): Tensor {
+    const logits = this.#options.classifier.model.forward(batchTensors(batch)); // [batch, labels]
+    return nn.functional.crossEntropy(logits, fromTypedArray(batch.labels!, [batch.items]), {
+      reduction: "sum",
+      labelSmoothing: this.#options.labelSmoothing,
+      ...(this.#weight && { weight: this.#weight.to(logits.dtype) }),
+    });
+  }
+
+  /** Sum of the class weights of a batch's rows. */
+  weightOf(labels: ArrayLike<bigint | number>): number {
+    const { classWeights } = this.#options;
+    if (classWeights === undefined) return labels.length;
+    return Array.from(labels, (label) => classWeights[Number(label)]!).reduce(
+      (sum, weight) => sum + weight,
+      0,
+    );
+  }
+
+  async validate({ limit }: { limit?: number | undefined }): Promise<Record<string, number>> {
+    const { classifier, precision, validation } = this.#options;
+    const { part, batchSize } = validation!;
+    const rows = Math.min(part.labels.length, limit === undefined ? Infinity : limit * batchSize);
+    const loader = this.#loaderOf(rows);
+    const labels = part.labels.subarray(0, rows);
+    const logits = await classifier.logits(loader, { precision });
+    const { metrics } = evaluateClassification({
+      labels,
+      scores: softmax(logits, classifier.labels.numLabels),
+      classNames: classifier.labels.names,
+      bootstrap: false,
+    });
+    return { loss: this.#loss(logits, labels), ...metrics };
+  }
+
+  /** A loader of the first rows, made once: it keeps their tokens. */
+  #loaderOf(rows: number): TextLoader {
+    let loader = this.#loaders.get(rows);
+    if (loader === undefined) {
+      const { classifier, validation } = this.#options;
+      const { texts, pairs } = validation!.part;
+      loader = classifier.loader(
+        { texts: texts.slice(0, rows), pairs: pairs?.slice(0, rows) },
+        validation!.batchSize,
+      );
+      this.#loaders.set(rows, loader);
+    }
+    return loader;
+  }
+
+  /** The training loss of given logits, in double precision. */
+  #loss(logits: Float64Array, labels: Int32Array): number {
+    const { labelSmoothing, classWeights } = this.#options;
+    const numLabels = this.#options.classifier.labels.numLabels;
+    const weights = classWeights ?? new Float64Array(numLabels).fill(1);
+    let total = 0;
+    for (const [row, label] of labels.entries()) {
+      const scores = logits.subarray(row * numLabels, (row + 1) * numLabels);
+      const peak = scores.reduce((a, b) => Math.max(a, b), -Infinity);
+      const logSum = peak + Math.log(scores.reduce((sum, score) => sum + Math.exp(score - peak), 0));
+      const spread = scores.reduce((sum, score, id) => sum + weights[id]! * (logSum - score), 0) / numLabels;
+      total += (1 - labelSmoothing) * weights[label]! * (logSum - scores[label]!) + labelSmoothing * spread;
+    }
+    return total / this.weightOf(labels);
+  }
+}

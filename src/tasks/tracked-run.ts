@@ -1,0 +1,121 @@
+// A training run as the tracking store sees it: opened with its config and data, closed with its reason.
+import { existsSync } from "node:fs";
+import { configToYaml } from "../config/index.ts";
+import type { ResolvedUseCase, UseCaseConfig } from "../config/index.ts";
+import { ActiveRun, SqliteStore, repairRuns, startRun, startSystemMetrics } from "../tracking/index.ts";
+import type { DatasetInput, RunStatus } from "../tracking/index.ts";
+import type { TextData } from "../data/index.ts";
+import type { RunFolder } from "./run-folder.ts";
+
+/** Every point of every metric, for plots. */
+export class MetricHistory {
+  readonly points = new Map<string, { steps: number[]; values: number[] }>();
+
+  add(metrics: Readonly<Record<string, number>>, step: number): void {
+    for (const [name, value] of Object.entries(metrics)) {
+      let series = this.points.get(name);
+      if (series === undefined) this.points.set(name, (series = { steps: [], values: [] }));
+      series.steps.push(step);
+      series.values.push(value);
+    }
+  }
+
+  /** Last value of each metric. */
+  last(): Record<string, number> {
+    return Object.fromEntries([...this.points].map(([name, { values }]) => [name, values.at(-1)!]));
+  }
+}
+
+/** A run that is open, with what must be stopped when it ends. */
+export interface TrackedRun {
+  run: ActiveRun;
+  store: SqliteStore;
+  folder: RunFolder;
+  stopSystemMetrics: () => void;
+}
+
+export interface OpenRunOptions {
+  config: UseCaseConfig;
+  resolved: ResolvedUseCase;
+  folder: RunFolder;
+  data: TextData;
+  versions: Record<string, string>;
+  /** Continues the run that the folder records, instead of starting one. */
+  resumed: boolean;
+}
+
+/** Opens the store, marks runs whose process is gone, and starts or continues this one. */
+export async function openRun(options: OpenRunOptions): Promise<TrackedRun> {
+  const { config, resolved, folder, resumed, data, versions } = options;
+  const store = await SqliteStore.open({ path: resolved.trackingDatabase });
+  await repairRuns(store);
+  const run = resumed ? await continueRun(store, folder) : await beginRun(store, options);
+  if (!resumed) {
+    run.logParams(config);
+    run.setTags({
+      use_case: config.use_case,
+      experiment: config.experiment,
+      task: config.task,
+      data_hash: data.hash,
+      "run.folder": folder.path,
+    });
+    run.logText(await configToYaml(config), "use_case.yaml");
+    run.logDict(versions, "versions.json");
+    await run.logInputs(datasetInputs(resolved, data));
+  }
+  const stopSystemMetrics = startSystemMetrics({ log: (metrics, step) => run.logMetrics(metrics, step) });
+  return { run, store, folder, stopSystemMetrics };
+}
+
+/** Closes a run with its log, and the store with it. */
+export async function closeRun(
+  { run, store, folder, stopSystemMetrics }: TrackedRun,
+  status: RunStatus,
+  reason?: string,
+): Promise<void> {
+  stopSystemMetrics();
+  if (existsSync(folder.log)) run.logFile(folder.log, "logs/train.log");
+  await run.end(status, reason);
+  await store.close();
+}
+
+function beginRun(
+  store: SqliteStore,
+  { config, resolved, folder, versions }: OpenRunOptions,
+): Promise<ActiveRun> {
+  return startRun({
+    store,
+    experimentName: `${config.use_case}/${config.experiment}`,
+    runName: folder.name,
+    artifactLocation: resolved.outputs.artifacts,
+    folder: resolved.location.projectRoot,
+    versions,
+  });
+}
+
+async function continueRun(store: SqliteStore, folder: RunFolder): Promise<ActiveRun> {
+  const { runId } = folder.read();
+  await store.updateRun({ runId, status: "RUNNING" });
+  return new ActiveRun(store, (await store.getRun(runId)).info);
+}
+
+function datasetInputs(resolved: ResolvedUseCase, data: TextData): DatasetInput[] {
+  const contexts = { train: "training", validation: "validation", test: "testing" };
+  return (["train", "validation", "test"] as const).flatMap((name) => {
+    const path = resolved[name];
+    if (path === undefined) return [];
+    return [
+      {
+        // the files are known by the hash of all of them: MLflow shows it, and equal data looks equal
+        dataset: {
+          name,
+          digest: data.hash.slice(0, 36),
+          sourceType: "local",
+          source: JSON.stringify({ uri: path }),
+          profile: JSON.stringify({ num_rows: data[name]?.labels.length }),
+        },
+        tags: { "mlflow.data.context": contexts[name] },
+      },
+    ];
+  });
+}

@@ -1,0 +1,2 @@
+export { difference, matchers } from "./allclose.ts";
+export type { Tolerance } from "./allclose.ts";

@@ -1,0 +1,52 @@
+// What the generated operators stand on: calls into the addon, and handles turned into tensors.
+import { invariant } from "../base/index.ts";
+import { native } from "./native.ts";
+import type { Tensor } from "./tensor.ts";
+
+export { defaultDtypeCode, dtypeCode, layoutCode, memoryFormatCode } from "./dtype.ts";
+export type { Device, Dtype, Layout, MemoryFormat } from "./dtype.ts";
+export type { Generator } from "./random.ts";
+
+/** A number as operators take it; a whole number is an integer, as JavaScript has no 1.0. */
+export type Scalar = number | boolean | bigint;
+export type TensorLike = Tensor | Scalar;
+
+/** Calls operator number `op` (its place in the generated list); undefined stands for a default. */
+export const call = native.call as (op: number, ...args: unknown[]) => any;
+export const defineOps = native.defineOps;
+
+let TensorClass: (new (handle: number) => Tensor) | undefined;
+let openScopes = 0;
+
+/** Called once by ./tensor.ts: the generated operators must not import it, as it is built on them. */
+export function setTensorClass(constructor: new (handle: number) => Tensor): void {
+  TensorClass = constructor;
+}
+
+/** Called by ./scope.ts: inside a scope a tensor needs no finalizer, since the scope frees it. */
+export function countScope(change: 1 | -1): void {
+  openScopes += change;
+}
+
+/** Makes a tensor of a handle. */
+export function wrap(handle: number): Tensor {
+  invariant(TensorClass !== undefined, "an operator was called before src/torch/tensor.ts was loaded.");
+  const tensor = new TensorClass(handle);
+  if (openScopes === 0) native.track(tensor, handle);
+  return tensor;
+}
+
+/** Makes a tensor of a handle, and null of 0. */
+export function wrapOrNull(handle: number): Tensor | null {
+  return handle === 0 ? null : wrap(handle);
+}
+
+export function wrapList(handles: number[]): Tensor[] {
+  return handles.map(wrap);
+}
+
+/** Sets `requiresGrad` on what a factory made. */
+export function withGrad(tensor: Tensor, flag: boolean | undefined): Tensor {
+  if (flag === true) native.setRequiresGrad(tensor.handle, true);
+  return tensor;
+}

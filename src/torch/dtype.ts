@@ -1,0 +1,85 @@
+// Names of dtypes, layouts and memory formats, and libtorch's numbers for them.
+import { UsageError, suggestion } from "../base/index.ts";
+
+const dtypeCodes = {
+  uint8: 0,
+  int8: 1,
+  int16: 2,
+  int32: 3,
+  int64: 4,
+  float16: 5,
+  float32: 6,
+  float64: 7,
+  complex32: 8,
+  complex64: 9,
+  complex128: 10,
+  bool: 11,
+  bfloat16: 15,
+} as const;
+
+/** Element type of a tensor, by PyTorch's name. */
+export type Dtype = keyof typeof dtypeCodes;
+/** Where a tensor lives: `"cpu"`, `"cuda"`, `"cuda:1"`. */
+export type Device = string;
+export type Layout = "strided" | "sparse" | "sparse_csr" | "mkldnn";
+export type MemoryFormat = "contiguous" | "preserve" | "channels_last" | "channels_last_3d";
+
+const layoutCodes: Record<Layout, number> = { strided: 0, sparse: 1, sparse_csr: 2, mkldnn: 3 };
+const memoryFormatCodes: Record<MemoryFormat, number> = {
+  contiguous: 0,
+  preserve: 1,
+  channels_last: 2,
+  channels_last_3d: 3,
+};
+const dtypeNames = new Map<number, Dtype>(
+  Object.entries(dtypeCodes).map(([name, code]) => [code, name as Dtype]),
+);
+
+let defaultDtype: Dtype = "float32";
+
+/** Returns the dtype that factories use for floating-point numbers; `float32` unless set. */
+export function getDefaultDtype(): Dtype {
+  return defaultDtype;
+}
+
+/** Sets the dtype that factories use for floating-point numbers. */
+export function setDefaultDtype(dtype: "float32" | "float64" | "bfloat16" | "float16"): void {
+  defaultDtype = dtype;
+}
+
+export function defaultDtypeCode(): number {
+  return dtypeCodes[defaultDtype];
+}
+
+export function dtypeCode(dtype: Dtype): number;
+export function dtypeCode(dtype: Dtype | null | undefined): number | undefined;
+export function dtypeCode(dtype: Dtype | null | undefined): number | undefined {
+  return lookUp("dtype", dtypeCodes, dtype);
+}
+
+export function dtypeName(code: number): Dtype {
+  const name = dtypeNames.get(code);
+  if (name === undefined) throw new UsageError(`dtype: libtorch's type number ${code} has no name here.`);
+  return name;
+}
+
+export function layoutCode(layout: Layout | null | undefined): number | undefined {
+  return lookUp("layout", layoutCodes, layout);
+}
+
+export function memoryFormatCode(format: MemoryFormat | null | undefined): number | undefined {
+  return lookUp("memory format", memoryFormatCodes, format);
+}
+
+/** Whether numbers of this dtype have fractions (gradients are defined for these and for complex ones). */
+export function isFloatingPoint(dtype: Dtype): boolean {
+  return dtype === "float32" || dtype === "float64" || dtype === "bfloat16" || dtype === "float16";
+}
+
+function lookUp(kind: string, codes: Readonly<Record<string, number>>, name: string | null | undefined) {
+  if (name === undefined || name === null) return undefined;
+  const code = codes[name];
+  if (code === undefined)
+    throw new UsageError(`${kind}: unknown name "${name}". ${suggestion(name, Object.keys(codes))}`);
+  return code;
+}

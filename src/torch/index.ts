@@ -1,0 +1,19 @@
+// libtorch in TypeScript: `import * as torch from "sconce/torch"`.
+export * from "./ops.generated.ts";
+export { autocast, enableGrad, grad, isGradEnabled, noGrad } from "./grad-mode.ts";
+export type { AutocastOptions, GradOptions } from "./grad-mode.ts";
+export { backends, setDetectAnomaly, setDeterministicAlgorithms, threads, version } from "./context.ts";
+export { getDefaultDtype, isFloatingPoint, setDefaultDtype } from "./dtype.ts";
+export type { Device, Dtype, Layout, MemoryFormat } from "./dtype.ts";
+export type { Scalar, TensorLike } from "./binding.ts";
+export { fromTypedArray, tensor } from "./factories.ts";
+export type { TensorOptions } from "./factories.ts";
+export { hashTensors, loadSafetensors, saveSafetensors } from "./io/index.ts";
+export type { TensorData } from "./native.ts";
+export * as nn from "./nn/index.ts";
+export * as optim from "./optim/index.ts";
+export { Generator, getRngState, manualSeed, setRngState } from "./random.ts";
+export { ops } from "./raw.ts";
+export { dispose, keep, memoryStats, scope, trimMemory } from "./scope.ts";
+export { Tensor } from "./tensor.ts";
+export type { NestedNumbers } from "./tensor.ts";

@@ -1,0 +1,126 @@
+// Loads the addon: the only file that does. Everything else in src/torch goes through ./binding.ts.
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { SetupError, TorchError, cpuLimit } from "../base/index.ts";
+
+/** What native/src exports. Handles are numbers; 0 is "no tensor". */
+export interface Native {
+  defineOps(names: string): void;
+  findOp(name: string, overload: string): number;
+  call(op: number, ...args: unknown[]): unknown;
+  schema(op: number): string;
+  listSchemas(): string[];
+
+  fromData(data: ArrayBufferView, shape: readonly number[], dtype: number): number;
+  toData(handle: number): TensorData;
+  viewData(handle: number): TensorData;
+  writeData(handle: number, data: ArrayBufferView): void;
+  setData(handle: number, other: number): void;
+  item(handle: number): number | boolean | bigint;
+  shape(handle: number): number[];
+  strides(handle: number): number[];
+  dtype(handle: number): number;
+  device(handle: number): string;
+  numel(handle: number): number;
+  nbytes(handle: number): number;
+  isContiguous(handle: number): boolean;
+  sameStorage(a: number, b: number): boolean;
+
+  backward(handle: number, gradient: number, retainGraph: boolean, createGraph: boolean): void;
+  gradOf(
+    outputs: readonly number[],
+    inputs: readonly number[],
+    gradOutputs: readonly (number | null)[],
+    retainGraph: boolean,
+    createGraph: boolean,
+    allowUnused: boolean,
+  ): number[];
+  grad(handle: number): number;
+  grads(handles: readonly number[]): number[];
+  setGrad(handle: number, gradient: number): void;
+  clearGrads(handles: readonly number[]): void;
+  requiresGrad(handle: number): boolean;
+  setRequiresGrad(handle: number, flag: boolean): void;
+  isLeaf(handle: number): boolean;
+  retainGrad(handle: number): void;
+  gradEnabled(): boolean;
+  setGradEnabled(enabled: boolean): void;
+  autocastState(device: string): [enabled: boolean, dtype: number];
+  enterAutocast(device: string, enabled: boolean, dtype: number): void;
+  leaveAutocast(device: string, enabled: boolean, dtype: number): void;
+
+  track(owner: object, handle: number): void;
+  dispose(handle: number): void;
+  isDisposed(handle: number): boolean;
+  enterScope(): number;
+  leaveScope(mark: number, kept: readonly number[]): void;
+  memoryStats(): [live: number, openScopes: number, scoped: number];
+  trimMemory(): void;
+
+  setNumThreads(threads: number): void;
+  numThreads(): number;
+  manualSeed(seed: number): void;
+  newGenerator(seed: number): number;
+  generatorState(generator: number): number;
+  setGeneratorState(generator: number, state: number): void;
+  seedGenerator(generator: number, seed: number): void;
+  setDeterministic(enabled: boolean, warnOnly: boolean): void;
+  setAnomalyDetection(enabled: boolean): void;
+  setFlashAttention(enabled: boolean): void;
+  flashAttention(): boolean;
+  hasCuda(): boolean;
+  version(): string;
+  cpuCapability(): string;
+  setErrorClass(errorClass: typeof TorchError): void;
+
+  mapFile(path: string): number;
+  mapTensor(mapping: number, offset: number, shape: readonly number[], dtype: number): number;
+  unmapFile(mapping: number): void;
+}
+
+/** The typed arrays that hold a tensor's elements: bits for float16 and bfloat16, pairs for complex. */
+export type TensorData =
+  | Float32Array
+  | Float64Array
+  | BigInt64Array
+  | Int32Array
+  | Int16Array
+  | Int8Array
+  | Uint8Array
+  | Uint16Array;
+
+export const native: Native = load();
+
+function load(): Native {
+  const path = process.env["SCONCE_ADDON"] ?? join(packageRoot(), "native", "build", "sconce.node");
+  if (!existsSync(path)) {
+    throw new SetupError(`sconce/torch: the addon is not built, looked for ${path}. Run: npm run setup`);
+  }
+  let addon: Native;
+  try {
+    addon = createRequire(import.meta.url)(path) as Native;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SetupError(`sconce/torch: ${path} does not load: ${reason}. Run: npm run setup`, {
+      cause: error,
+    });
+  }
+  addon.setErrorClass(TorchError);
+  addon.setNumThreads(defaultThreads());
+  return addon;
+}
+
+/** Returns `SCONCE_NUM_THREADS`, else the cores that the container grants (libtorch would count the machine's). */
+function defaultThreads(): number {
+  const wanted = Number(process.env["SCONCE_NUM_THREADS"]);
+  return Number.isInteger(wanted) && wanted > 0 ? wanted : Math.max(1, Math.floor(cpuLimit()));
+}
+
+function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, "native", "package.json")) && dirname(folder) !== folder)
+    folder = dirname(folder);
+  return folder;
+}

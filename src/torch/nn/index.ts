@@ -1,0 +1,16 @@
+export { GELU, ReLU, Sigmoid, Tanh } from "./activations.ts";
+export { ModuleList, Sequential } from "./containers.ts";
+export type { TensorModule } from "./containers.ts";
+export { Dropout } from "./dropout.ts";
+export { Embedding } from "./embedding.ts";
+export type { EmbeddingOptions } from "./embedding.ts";
+export { functional } from "./functional.ts";
+export type { AttentionOptions, CrossEntropyOptions, Reduction } from "./functional.ts";
+export * as init from "./init.ts";
+export { Linear } from "./linear.ts";
+export { CrossEntropyLoss } from "./losses.ts";
+export { Module } from "./module.ts";
+export type { IncompatibleKeys, StateDict } from "./module.ts";
+export { LayerNorm } from "./normalization.ts";
+export type { LayerNormOptions } from "./normalization.ts";
+export { Parameter } from "./parameter.ts";

@@ -1,0 +1,187 @@
+// What the generated operators (`*.generated.ts`) share: telling arguments apart, and saying what was wrong.
+import { UsageError, suggestion } from "../base/index.ts";
+import type { Device, Dtype, Layout } from "./dtype.ts";
+import { Generator } from "./random.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** What a new tensor is made of, for factories such as `zeros`. */
+export interface TensorOptions {
+  /** @default what the operator gives, float32 unless the default dtype was changed */
+  dtype?: Dtype | null | undefined;
+  layout?: Layout | null | undefined;
+  /** @default "cpu" */
+  device?: Device | null | undefined;
+  /** Page-locked memory, for fast copies to a GPU. @default false */
+  pinMemory?: boolean | null | undefined;
+  /** Records gradients for the new tensor. @default false */
+  requiresGrad?: boolean | undefined;
+}
+
+/** Is the root of `Tensor`, so that the generated operators can tell a tensor without importing its class. */
+export abstract class TensorBase {
+  /** Names the native tensor. */
+  abstract readonly handle: number;
+}
+
+/** Tells whether `x` is a tensor. */
+export function isTensor(x: unknown): x is Tensor {
+  return x instanceof TensorBase;
+}
+
+/** Tells whether `x` is a list of tensors; an empty list is one, and holes (`null`) are left to the operator. */
+export function isTensors(x: unknown): boolean {
+  return Array.isArray(x) && (x.length === 0 || x[0] === null || isTensor(x[0]));
+}
+
+/** Tells whether `x` may stand for a `Scalar`: a number, boolean or bigint. */
+export function isScalar(x: unknown): boolean {
+  return typeof x === "number" || typeof x === "boolean" || typeof x === "bigint";
+}
+
+/** Tells whether `x` is a list of scalars. */
+export function isScalars(x: unknown): boolean {
+  return Array.isArray(x) && (x.length === 0 || isScalar(x[0]));
+}
+
+/** Tells whether `x` is a number or bigint. */
+export function isNumber(x: unknown): boolean {
+  return typeof x === "number" || typeof x === "bigint";
+}
+
+/** Tells whether `x` is a list of numbers. */
+export function isNumbers(x: unknown): boolean {
+  return Array.isArray(x) && (x.length === 0 || isNumber(x[0]));
+}
+
+/** Tells whether `x` is one number or a list of them: a size that may fan out, `kernelSize: 3`. */
+export function isNumberOrNumbers(x: unknown): boolean {
+  return isNumber(x) || isNumbers(x);
+}
+
+/** Tells whether `x` is a boolean. */
+export function isBoolean(x: unknown): boolean {
+  return typeof x === "boolean";
+}
+
+/** Tells whether `x` is a list of booleans. */
+export function isBooleans(x: unknown): boolean {
+  return Array.isArray(x) && (x.length === 0 || typeof x[0] === "boolean");
+}
+
+/** Tells whether `x` is a string: a word, a dtype, a device, a layout. */
+export function isString(x: unknown): boolean {
+  return typeof x === "string";
+}
+
+/** Tells whether `x` is a random generator. */
+export function isGenerator(x: unknown): x is Generator {
+  return x instanceof Generator;
+}
+
+/** Tells whether `x` is the options object of a call: an object that is neither tensor, list nor generator. */
+export function isOptions(x: unknown): boolean {
+  return (
+    typeof x === "object" &&
+    x !== null &&
+    !(x instanceof TensorBase) &&
+    !Array.isArray(x) &&
+    (x as { handle?: unknown }).handle === undefined
+  );
+}
+
+/** Returns the options of a call after checking that `allowed` knows each of their names. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export function named(operator: string, options: any, allowed: readonly string[]): any {
+  if (!isOptions(options)) {
+    throw new UsageError(
+      `${operator}: the last argument must be an options object, got ${describe(options)}.`,
+    );
+  }
+  for (const name in options) {
+    if (!allowed.includes(name)) {
+      throw new UsageError(
+        `${operator}: unknown option "${name}", or given twice. ${suggestion(name, allowed)}`,
+      );
+    }
+  }
+  return options;
+}
+
+/**
+ * Turns a call with named arguments into positions, for operators whose overloads name a position differently.
+ *
+ * `layouts` holds one entry for each overload: its positional names, and its keyword-only names. The first
+ * overload that has all given names wins. Returns the positions, then the keyword-only options.
+ */
+export function rebind(
+  operator: string,
+  layouts: readonly (readonly [positional: readonly string[], keywords: readonly string[]])[],
+  given: readonly unknown[],
+): any[] {
+  const split = given.findIndex((value) => isOptions(value));
+  const options = given[split] as Record<string, unknown>;
+  const names = Object.keys(options);
+  const width = given.length - 1;
+  for (const [positional, keywords] of layouts) {
+    const fits = names.every((name) => positional.indexOf(name) >= split || keywords.includes(name));
+    if (!fits || positional.length < split) continue;
+    const bound: unknown[] = Array.from({ length: width }, (_, i) =>
+      i < split ? given[i] : i < positional.length ? options[positional[i]!] : undefined,
+    );
+    bound.push(Object.fromEntries(keywords.map((name) => [name, options[name]])));
+    return bound;
+  }
+  const known = new Set(layouts.flatMap(([positional, keywords]) => [...positional.slice(1), ...keywords]));
+  const unknown = names.find((name) => !known.has(name));
+  throw new UsageError(
+    unknown === undefined
+      ? `${operator}: no signature takes the options ${names.join(", ")} together after ${split} positional arguments. ` +
+          `Signatures take: ${layouts.map(([p, k]) => [...p, ...k].join(", ")).join(" | ")}.`
+      : `${operator}: unknown option "${unknown}". ${suggestion(unknown, known)}`,
+  );
+}
+
+/** Returns the handles of a list of tensors. */
+export function handles(tensors: readonly Tensor[]): number[] {
+  return tensors.map((tensor, i) => {
+    if (!isTensor(tensor)) {
+      throw new UsageError(
+        `A list of tensors must hold tensors alone, got ${describe(tensor)} at index ${i}.`,
+      );
+    }
+    return tensor.handle;
+  });
+}
+
+/** Returns the handles of a list of tensors with holes (`null`), as `index` takes. */
+export function handlesOrNull(tensors: readonly (Tensor | null)[]): (number | null)[] {
+  return tensors.map((tensor) => tensor?.handle ?? null);
+}
+
+/** Makes the error of a call that fits no signature of its operator. */
+export function refuse(operator: string, signatures: string, given: readonly unknown[]): UsageError {
+  const last = given.findLastIndex((value) => value !== undefined && !isEmpty(value));
+  const kinds = given.slice(0, last + 1).map(describe);
+  const lines = signatures.split("\n").map((signature) => `  ${signature}`);
+  return new UsageError(
+    `${operator}: no signature takes (${kinds.join(", ")}). Call it as:\n${lines.join("\n")}`,
+  );
+}
+
+function isEmpty(value: unknown): boolean {
+  return isOptions(value) && Object.values(value as object).every((member) => member === undefined);
+}
+
+/** Says in a word or two what `value` is. */
+function describe(value: unknown): string {
+  if (isTensor(value)) return "Tensor";
+  if (Array.isArray(value)) {
+    const kinds = [...new Set(value.map(describe))];
+    return kinds.length === 0 ? "[]" : kinds.length === 1 ? `${kinds[0]}[]` : `(${kinds.join(" | ")})[]`;
+  }
+  if (typeof value === "string") return JSON.stringify(value);
+  if (value === null || typeof value !== "object") return value === null ? "null" : typeof value;
+  if (!isOptions(value)) return value.constructor.name;
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  return `{ ${members.map(([name, member]) => `${name}: ${describe(member)}`).join(", ")} }`;
+}

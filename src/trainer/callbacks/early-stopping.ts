@@ -1,0 +1,83 @@
+// Ends training when a metric no longer improves.
+import { TrainingError, logger } from "../../base/index.ts";
+import type { Run } from "../run.ts";
+import type { Callback } from "./callback.ts";
+
+/** Options by Lightning's names. */
+export interface EarlyStoppingConfig {
+  monitor: string;
+  mode: "min" | "max";
+  /** Validations without improvement before training stops. @default 3 */
+  patience?: number;
+  /** Smallest change that counts as improvement. @default 0 */
+  minDelta?: number;
+  /** Stops when the metric is not finite. @default true */
+  checkFinite?: boolean;
+  /** Stops as soon as the metric is better than this. */
+  stoppingThreshold?: number | undefined;
+  /** Stops as soon as the metric is worse than this. */
+  divergenceThreshold?: number | undefined;
+}
+
+export class EarlyStopping implements Callback {
+  readonly name = "early_stopping";
+  readonly config: EarlyStoppingConfig;
+  #best: number;
+  #waited = 0;
+
+  constructor(config: EarlyStoppingConfig) {
+    this.config = config;
+    this.#best = config.mode === "min" ? Infinity : -Infinity;
+  }
+
+  onValidationEnd(run: Run, metrics: Readonly<Record<string, number>>): void {
+    const reason = this.#judge(metrics);
+    if (reason === undefined) return;
+    logger.info(`early stopping after step ${run.state.step}: ${reason}`);
+    run.stop ??= "early_stopping";
+  }
+
+  stateDict(): Record<string, unknown> {
+    return { best: Number.isFinite(this.#best) ? this.#best : null, waited: this.#waited };
+  }
+
+  loadStateDict({ best, waited }: Readonly<Record<string, unknown>>): void {
+    if (typeof best === "number") this.#best = best;
+    this.#waited = Number(waited);
+  }
+
+  #judge(metrics: Readonly<Record<string, number>>): string | undefined {
+    const {
+      monitor,
+      patience = 3,
+      minDelta = 0,
+      checkFinite = true,
+      stoppingThreshold,
+      divergenceThreshold,
+    } = this.config;
+    const value = metrics[monitor];
+    if (value === undefined) {
+      throw new TrainingError(
+        `early_stopping: the validation must log "${monitor}", it logs ${Object.keys(metrics).join(", ")}. Set callbacks.monitor to one of these.`,
+      );
+    }
+    if (checkFinite && !Number.isFinite(value)) return `${monitor} is ${value}`;
+    if (stoppingThreshold !== undefined && this.#better(value, stoppingThreshold))
+      return `${monitor} = ${value} passed ${stoppingThreshold}`;
+    if (divergenceThreshold !== undefined && this.#better(divergenceThreshold, value))
+      return `${monitor} = ${value} is beyond ${divergenceThreshold}`;
+    if (this.#better(value, this.#best, minDelta)) {
+      this.#best = value;
+      this.#waited = 0;
+      return undefined;
+    }
+    this.#waited++;
+    return this.#waited >= patience
+      ? `${monitor} did not improve on ${this.#best} in ${this.#waited} validations`
+      : undefined;
+  }
+
+  #better(a: number, b: number, by = 0): boolean {
+    return this.config.mode === "min" ? a < b - by : a > b + by;
+  }
+}

@@ -1,0 +1,173 @@
+// A run on disk: everything that makes the continued run equal to one that never stopped, bit for bit.
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { FileError, fsyncDirectory, logger, sha256File, writeFileAtomic } from "../base/index.ts";
+import {
+  dispose,
+  getRngState,
+  loadSafetensors,
+  saveSafetensors,
+  scope,
+  setRngState,
+} from "../torch/index.ts";
+import type { Tensor, optim } from "../torch/index.ts";
+import type { Run, RunState } from "./run.ts";
+
+const format = 1;
+
+interface TrainerFile {
+  format: number;
+  /** Identifies config and data; a checkpoint of another job is refused. */
+  fingerprint: string;
+  state: RunState;
+  schedule: Record<string, unknown>;
+  callbacks: Record<string, Record<string, unknown>>;
+  paramGroups: unknown[];
+}
+
+interface Manifest {
+  files: Record<string, { bytes: number; sha256: string }>;
+}
+
+/**
+ * Saves a run into `folder`: weights, optimizer, schedule, random generators, callbacks and position. The folder
+ * appears whole (temporary name, fsync, rename), its manifest of sizes and hashes written last.
+ */
+export async function saveCheckpoint(run: Run, folder: string, fingerprint: string): Promise<void> {
+  const temporary = `${folder}.${process.pid}.tmp`;
+  rmSync(temporary, { recursive: true, force: true });
+  mkdirSync(temporary, { recursive: true });
+  try {
+    const optimizer = run.optimizer.stateDict();
+    scope(() => {
+      saveSafetensors(join(temporary, "model.safetensors"), run.task.model.stateDict(), { format: "pt" });
+      saveSafetensors(
+        join(temporary, "optimizer.safetensors"),
+        flattenOptimizer(optimizer).set("rng.cpu", getRngState()),
+      );
+    });
+    const trainer: TrainerFile = {
+      format,
+      fingerprint,
+      state: run.state,
+      schedule: run.schedule.stateDict(),
+      callbacks: Object.fromEntries(
+        run.callbacks.flatMap((c) => (c.stateDict === undefined ? [] : [[c.name, c.stateDict()]])),
+      ),
+      paramGroups: optimizer.param_groups,
+    };
+    writeFileAtomic(join(temporary, "trainer.json"), JSON.stringify(trainer));
+    await writeManifest(temporary);
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(temporary, folder);
+    fsyncDirectory(join(folder, ".."));
+  } catch (error) {
+    rmSync(temporary, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Restores a run that was built from the same config from a checkpoint that `verifyCheckpoint` passed. */
+export function loadCheckpoint(run: Run, folder: string, fingerprint: string): void {
+  const trainer = readTrainer(folder);
+  if (trainer.fingerprint !== fingerprint) {
+    throw new FileError(
+      `${folder}: the checkpoint is of another config or other data. Resume with the config and data that it began with, or start a new run.`,
+    );
+  }
+  const weights = loadSafetensors(join(folder, "model.safetensors"));
+  const optimizer = loadSafetensors(join(folder, "optimizer.safetensors"));
+  try {
+    run.task.model.loadStateDict(weights);
+    run.optimizer.loadStateDict(unflattenOptimizer(optimizer, trainer.paramGroups));
+    setRngState(optimizer.get("rng.cpu")!);
+  } finally {
+    dispose(weights, optimizer);
+  }
+  run.schedule.loadStateDict(trainer.schedule);
+  Object.assign(run.state, trainer.state);
+  for (const callback of run.callbacks) {
+    const state = trainer.callbacks[callback.name];
+    if (state !== undefined) callback.loadStateDict?.(state);
+  }
+}
+
+/** Returns what is wrong with a checkpoint, or undefined when every file is as its manifest says. */
+export async function verifyCheckpoint(folder: string): Promise<string | undefined> {
+  let manifest: Manifest;
+  try {
+    manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")) as Manifest;
+  } catch {
+    return "it has no manifest, so it was not finished";
+  }
+  for (const [name, { bytes, sha256 }] of Object.entries(manifest.files)) {
+    const path = join(folder, name);
+    if (!existsSync(path)) return `${name} is missing`;
+    if (statSync(path).size !== bytes) return `${name} has ${statSync(path).size} bytes instead of ${bytes}`;
+    if ((await sha256File(path)) !== sha256) return `the content of ${name} was changed`;
+  }
+  return undefined;
+}
+
+/**
+ * Returns the newest checkpoint of a folder of checkpoints that is whole; damaged newer ones are passed over with
+ * a warning. Undefined when there is none.
+ */
+export async function newestCheckpoint(folder: string): Promise<string | undefined> {
+  if (!existsSync(folder)) return undefined;
+  const candidates = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !entry.name.endsWith(".tmp"))
+    .map((entry) => ({
+      path: join(folder, entry.name),
+      step: Number(/step=(\d+)$/.exec(entry.name)?.[1] ?? -1),
+    }))
+    .sort((a, b) => b.step - a.step);
+  for (const { path } of candidates) {
+    const damage = await verifyCheckpoint(path);
+    if (damage === undefined) return path;
+    logger.warn(`${path}: not used, ${damage}; looking for an older checkpoint`);
+  }
+  return undefined;
+}
+
+async function writeManifest(folder: string): Promise<void> {
+  const files: Manifest["files"] = {};
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    files[name] = { bytes: statSync(path).size, sha256: await sha256File(path) };
+  }
+  writeFileAtomic(join(folder, "manifest.json"), JSON.stringify({ files } satisfies Manifest, null, 2));
+}
+
+function readTrainer(folder: string): TrainerFile {
+  const trainer = JSON.parse(readFileSync(join(folder, "trainer.json"), "utf8")) as TrainerFile;
+  if (trainer.format !== format) {
+    throw new FileError(
+      `${folder}: the checkpoint's format must be ${format}, got ${trainer.format}. Resume with the version of Sconce that wrote it.`,
+    );
+  }
+  return trainer;
+}
+
+function flattenOptimizer({ state }: optim.OptimizerStateDict): Map<string, Tensor> {
+  const tensors = new Map<string, Tensor>();
+  for (const [index, entries] of Object.entries(state)) {
+    // what is null (momentum before its first step) is made anew
+    for (const [key, tensor] of Object.entries(entries))
+      if (tensor !== null) tensors.set(`${index}.${key}`, tensor);
+  }
+  return tensors;
+}
+
+function unflattenOptimizer(
+  tensors: ReadonlyMap<string, Tensor>,
+  paramGroups: unknown[],
+): optim.OptimizerStateDict {
+  const state: Record<string, Record<string, Tensor>> = {};
+  for (const [name, tensor] of tensors) {
+    const dot = name.indexOf(".");
+    const index = name.slice(0, dot);
+    if (index !== "rng") (state[index] ??= {})[name.slice(dot + 1)] = tensor;
+  }
+  return { state, param_groups: paramGroups } as optim.OptimizerStateDict;
+}

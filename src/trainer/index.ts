@@ -1,0 +1,23 @@
+export type { Callback, StepInfo } from "./callbacks/callback.ts";
+export { EarlyStopping } from "./callbacks/early-stopping.ts";
+export type { EarlyStoppingConfig } from "./callbacks/early-stopping.ts";
+export { LearningRateMonitor } from "./callbacks/lr-monitor.ts";
+export { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
+export type { ModelCheckpointConfig } from "./callbacks/model-checkpoint.ts";
+export { Throughput } from "./callbacks/throughput.ts";
+export { loadCheckpoint, newestCheckpoint, saveCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
+export { train } from "./loop.ts";
+export { withPrecision } from "./precision.ts";
+export type {
+  Batch,
+  BatchSource,
+  LoopConfig,
+  MetricSink,
+  Precision,
+  Run,
+  RunState,
+  StopReason,
+  Trainable,
+} from "./run.ts";
+export { fit, limitBatches } from "./trainer.ts";
+export type { FitOptions, FitResult, TrainingConfig } from "./trainer.ts";

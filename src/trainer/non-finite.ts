@@ -1,0 +1,65 @@
+// Finds where NaN or infinity came from.
+import { noGrad, scope, Tensor } from "../torch/index.ts";
+import type { nn } from "../torch/index.ts";
+
+/**
+ * Says which weight, or else which module first put out a number that is not finite, by running `forward` again
+ * and looking at every module's output. Slow; for the error message alone.
+ */
+export function findNonFinite(model: nn.Module, forward: () => unknown): string {
+  return scope(() =>
+    noGrad(() => {
+      for (const [name, parameter] of model.namedParameters()) {
+        if (!isFinite(parameter)) return `The weight "${name}" holds ${describe(parameter)}.`;
+      }
+      let first: string | undefined;
+      const restore = watchOutputs(model, (name, output) => {
+        if (first === undefined && !isFinite(output))
+          first = `"${name}" was the first module to put out ${describe(output)}.`;
+      });
+      try {
+        forward();
+      } finally {
+        restore();
+      }
+      return first ?? "Every module put out finite numbers, so the loss itself overflowed.";
+    }),
+  );
+}
+
+/** Calls `visit` with every tensor that a module of `model` returns, until the returned function is called. */
+function watchOutputs(model: nn.Module, visit: (name: string, output: Tensor) => void): () => void {
+  const watched: nn.Module[] = [];
+  for (const [name, module] of model.namedModules()) {
+    const forward = module.forward.bind(module);
+    // an own property hides the class's method until it is deleted
+    Object.defineProperty(module, "forward", {
+      configurable: true,
+      enumerable: false,
+      value: (...inputs: never[]) => {
+        const output = forward(...inputs);
+        for (const tensor of tensors(output)) visit(name === "" ? module.constructor.name : name, tensor);
+        return output;
+      },
+    });
+    watched.push(module);
+  }
+  return () => {
+    for (const module of watched) delete (module as { forward?: unknown }).forward;
+  };
+}
+
+function tensors(output: unknown): Tensor[] {
+  if (output instanceof Tensor) return [output];
+  return typeof output === "object" && output !== null
+    ? Object.values(output).filter((value) => value instanceof Tensor)
+    : [];
+}
+
+function isFinite(tensor: Tensor): boolean {
+  return Boolean(tensor.isfinite().all().item());
+}
+
+function describe(tensor: Tensor): string {
+  return Boolean(tensor.isnan().any().item()) ? "NaN" : "infinity";
+}

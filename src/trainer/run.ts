@@ -1,0 +1,103 @@
+// What one training run is made of: settings that do not change, and the state that a checkpoint restores.
+import type { Tensor, nn, optim } from "../torch/index.ts";
+import type { Callback } from "./callbacks/callback.ts";
+import type { Schedule } from "./schedule.ts";
+
+/** What the loop needs of a batch. */
+export interface Batch {
+  /** Rows. */
+  items: number;
+  /** What the summed loss is divided by: the rows, or the sum of their class weights. */
+  weight: number;
+  /** Tokens or other positions with padding, for throughput. */
+  positions: number;
+}
+
+/** What is trained: a model with its loss and its way of being judged. */
+export interface Trainable<B extends Batch = Batch> {
+  readonly model: nn.Module;
+  /** Returns the loss of a batch summed over its items, a scalar with gradients. */
+  lossSum(batch: B): Tensor;
+  /** Judges the model on the validation data; bare metric names. `limit` counts batches. */
+  validate(options: { limit?: number | undefined }): Promise<Record<string, number>>;
+}
+
+/** Gives batches in an order that depends on seed and epoch alone, so that a position needs no replay. */
+export interface BatchSource<B extends Batch = Batch> {
+  readonly batchesPerEpoch: number;
+  /** Continues before batch number `batch` of an epoch. */
+  seek(position: { epoch: number; batch: number }): void;
+  /** Returns the next batch of the epoch, or undefined at its end. */
+  next(): Promise<B | undefined>;
+}
+
+/** Settings of the loop; names are Lightning's Trainer flags. */
+export interface LoopConfig {
+  /** -1: no limit. */
+  maxEpochs: number;
+  minEpochs: number;
+  /** Optimizer steps; -1: no limit. */
+  maxSteps: number;
+  minSteps: number;
+  /** Seconds; undefined: no limit. */
+  maxTime: number | undefined;
+  precision: Precision;
+  accumulateGradBatches: number;
+  /** 0: no clipping. */
+  gradientClipVal: number;
+  gradientClipAlgorithm: "norm" | "value";
+  /** Batches between validations; undefined: at the end of an epoch. */
+  valCheckInterval: number | undefined;
+  checkValEveryNEpoch: number;
+  /** Batches of one validation; undefined: all. */
+  limitValBatches: number | undefined;
+  /** Validation batches tried before training. */
+  numSanityValSteps: number;
+  logEveryNSteps: number;
+  hasValidation: boolean;
+}
+
+/** Number formats by Lightning's names: of weights and computation (`true`), or of computation alone (`mixed`). */
+export type Precision = "32-true" | "bf16-mixed" | "bf16-true" | "64-true";
+
+/** Where a run stands; all of it is restored when a run resumes. */
+export interface RunState {
+  /** Epochs that are finished. */
+  epoch: number;
+  /** Batches taken in the present epoch. */
+  batch: number;
+  /** Optimizer steps taken. */
+  step: number;
+  /** Sum of the losses and of the weights since train_loss was logged. */
+  lossSum: number;
+  lossWeight: number;
+  /** Last value of every metric that was logged. */
+  metrics: Record<string, number>;
+}
+
+/** Why training ended. */
+export type StopReason = "max_epochs" | "max_steps" | "max_time" | "early_stopping" | "signal";
+
+/** Receives metrics as they are made. */
+export type MetricSink = (metrics: Record<string, number>, step: number) => void;
+
+/** A run under way. The loop reads and advances it; callbacks look on, stop it and save it. */
+export interface Run {
+  readonly config: LoopConfig;
+  readonly task: Trainable;
+  readonly source: BatchSource;
+  readonly optimizer: optim.Optimizer;
+  readonly schedule: Schedule;
+  readonly callbacks: readonly Callback[];
+  readonly state: RunState;
+  /** Milliseconds at which training began, on the clock of `performance.now()`. */
+  startedAt: number;
+  /** Set by whoever wants the run to end after the present step. */
+  stop: StopReason | undefined;
+  /** Logs metrics at the present step. */
+  log(metrics: Record<string, number>): void;
+}
+
+export function initialState(): RunState {
+  return { epoch: 0, batch: 0, step: 0, lossSum: 0, lossWeight: 0, metrics: {} };
+}

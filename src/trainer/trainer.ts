@@ -1,0 +1,238 @@
+// Puts a run together from its config and trains it: optimizer, schedule, callbacks, checkpoints, signals.
+import { metricMode, type UseCaseConfig } from "../config/index.ts";
+import { UsageError, logger } from "../base/index.ts";
+import { nn, optim, setDeterministicAlgorithms } from "../torch/index.ts";
+import type { Callback } from "./callbacks/callback.ts";
+import { EarlyStopping } from "./callbacks/early-stopping.ts";
+import { LearningRateMonitor } from "./callbacks/lr-monitor.ts";
+import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
+import { loadCheckpoint } from "./checkpoint.ts";
+import { catchSignals } from "./interrupt.ts";
+import { train } from "./loop.ts";
+import { castWeights } from "./precision.ts";
+import { initialState } from "./run.ts";
+import type { BatchSource, LoopConfig, MetricSink, Run, StopReason, Trainable } from "./run.ts";
+import { Schedule } from "./schedule.ts";
+
+/** The sections of a config that training reads. */
+export type TrainingConfig = Pick<UseCaseConfig, "trainer" | "optimizer" | "scheduler" | "callbacks">;
+
+export interface FitOptions {
+  config: TrainingConfig;
+  task: Trainable;
+  source: BatchSource;
+  /** Batches of one validation; 0: there is no validation data. */
+  validationBatches: number;
+  /** Where and by what metric checkpoints are kept; undefined: none are written. */
+  checkpoints?: { dirpath: string; fingerprint: string; monitor: string; mode: "min" | "max" } | undefined;
+  /** Checkpoint to continue from. */
+  resumeFrom?: string | undefined;
+  /** Callbacks beside those of the config. */
+  callbacks?: readonly Callback[];
+  onMetrics: MetricSink;
+}
+
+export interface FitResult {
+  reason: StopReason;
+  /** Exit code that a signal asks for (130, 143); undefined when no signal came. */
+  exitCode: number | undefined;
+  /** Folder of the best checkpoint by the monitored metric. */
+  bestCheckpoint: string | undefined;
+  epochs: number;
+  steps: number;
+  /** Seconds of training in this process, validation included. */
+  seconds: number;
+}
+
+/** Trains `task` as the config says. The model is in the state of its last step afterwards. */
+export async function fit(options: FitOptions): Promise<FitResult> {
+  const { config, task, source, onMetrics } = options;
+  castWeights(task.model, config.trainer.precision);
+  if (config.trainer.deterministic) setDeterministicAlgorithms(true);
+  const loop = loopConfig(options);
+  const optimizer = buildOptimizer(task.model, config.optimizer);
+  const checkpointing = buildCheckpointing(options);
+  const run: Run = {
+    config: loop,
+    task,
+    source,
+    optimizer,
+    schedule: buildSchedule(config.scheduler, optimizer, totalSteps(loop, source)),
+    // checkpoints last, so that they hold what the others made of the same moment
+    callbacks: [...(options.callbacks ?? []), ...buildCallbacks(config.callbacks), ...checkpointing],
+    state: initialState(),
+    startedAt: 0,
+    stop: undefined,
+    log(metrics) {
+      Object.assign(run.state.metrics, metrics);
+      onMetrics(metrics, run.state.step);
+    },
+  };
+  if (options.resumeFrom !== undefined) {
+    loadCheckpoint(run, options.resumeFrom, options.checkpoints?.fingerprint ?? "");
+    logger.info(`resumed from ${options.resumeFrom}: epoch ${run.state.epoch + 1}, step ${run.state.step}`);
+  }
+  const interrupt = catchSignals(() => (run.stop = "signal"));
+  try {
+    const reason = await train(run);
+    return {
+      reason,
+      exitCode: interrupt.exitCode,
+      bestCheckpoint: checkpointing[0]?.best,
+      epochs: run.state.epoch,
+      steps: run.state.step,
+      seconds: (performance.now() - run.startedAt) / 1000,
+    };
+  } finally {
+    interrupt.release();
+    if (config.trainer.deterministic) setDeterministicAlgorithms(false);
+  }
+}
+
+/** Resolves a limit of batches as Lightning does: an integer counts them, a share below 1 is rounded down. */
+export function limitBatches(limit: number | undefined, available: number): number {
+  if (limit === undefined) return available;
+  return Number.isInteger(limit) && limit !== 0 ? Math.min(limit, available) : Math.floor(limit * available);
+}
+
+/** Optimizer steps of the whole run, for schedules. */
+export function totalSteps(config: LoopConfig, source: BatchSource): number {
+  const perEpoch = Math.ceil(source.batchesPerEpoch / config.accumulateGradBatches);
+  const byEpochs = config.maxEpochs === -1 ? Infinity : config.maxEpochs * perEpoch;
+  return Math.min(byEpochs, config.maxSteps === -1 ? Infinity : config.maxSteps);
+}
+
+function loopConfig({ config: { trainer }, source, validationBatches }: FitOptions): LoopConfig {
+  const devRun = trainer.fast_dev_run > 0;
+  const maxSteps = trainer.max_steps;
+  const limitVal = devRun ? trainer.fast_dev_run : limitBatches(trainer.limit_val_batches, validationBatches);
+  const interval = trainer.val_check_interval;
+  return {
+    maxEpochs: devRun
+      ? 1
+      : (trainer.max_epochs ?? (maxSteps === -1 && trainer.max_time === undefined ? 3 : -1)),
+    minEpochs: trainer.min_epochs ?? 0,
+    maxSteps: devRun ? trainer.fast_dev_run : maxSteps,
+    minSteps: trainer.min_steps ?? 0,
+    maxTime: trainer.max_time === undefined ? undefined : seconds(trainer.max_time),
+    precision: trainer.precision,
+    accumulateGradBatches: trainer.accumulate_grad_batches,
+    gradientClipVal: trainer.gradient_clip_val ?? 0,
+    gradientClipAlgorithm: trainer.gradient_clip_algorithm,
+    valCheckInterval:
+      interval === undefined || interval === 1
+        ? undefined
+        : limitBatches(interval, source.batchesPerEpoch) || 1,
+    checkValEveryNEpoch: trainer.check_val_every_n_epoch,
+    limitValBatches: limitVal === validationBatches ? undefined : limitVal,
+    numSanityValSteps: devRun || trainer.overfit_batches !== 0 ? 0 : trainer.num_sanity_val_steps,
+    logEveryNSteps: devRun ? 1 : trainer.log_every_n_steps,
+    hasValidation: limitVal > 0,
+  };
+}
+
+/** Reads Lightning's `DD:HH:MM:SS`. */
+function seconds(duration: string): number {
+  const [days, hours, minutes, rest] = duration.split(":").map(Number) as [number, number, number, number];
+  return ((days * 24 + hours) * 60 + minutes) * 60 + rest;
+}
+
+function buildOptimizer(model: nn.Module, config: TrainingConfig["optimizer"]): optim.Optimizer {
+  const { name, no_decay, fused: _, ...options } = { fused: true, ...config }; // every kernel here is fused
+  const trained = [...model.namedParameters()].filter(([, parameter]) => parameter.requiresGrad);
+  if (trained.length === 0)
+    throw new UsageError("optimizer: the model has no weights to train. Set model.freeze to less.");
+  const plain = new Set(no_decay ? undecayed(model) : []);
+  const groups = [
+    { params: trained.flatMap(([, p]) => (plain.has(p) ? [] : [p])) },
+    { params: trained.flatMap(([, p]) => (plain.has(p) ? [p] : [])), weightDecay: 0 },
+  ].filter(({ params }) => params.length > 0);
+  return optim.createOptimizer(name, groups, optim.camelCaseKeys(options));
+}
+
+/** Weights that Hugging Face leaves out of weight decay: biases and those of LayerNorms. */
+function undecayed(model: nn.Module): nn.Parameter[] {
+  const norms = [...model.modules()].flatMap((module) =>
+    module instanceof nn.LayerNorm ? module.parameters() : [],
+  );
+  const biases = [...model.namedParameters()].flatMap(([name, parameter]) =>
+    name.endsWith("bias") ? [parameter] : [],
+  );
+  return [...norms, ...biases];
+}
+
+function buildSchedule(
+  config: TrainingConfig["scheduler"],
+  optimizer: optim.Optimizer,
+  trainingSteps: number,
+): Schedule {
+  const { name, ...rest } = config;
+  const {
+    interval = "step",
+    monitor,
+    mode,
+    warmup_ratio,
+    warmup_steps,
+    ...options
+  } = rest as Record<string, unknown> & {
+    interval?: "epoch" | "step";
+    monitor?: string;
+    mode?: "min" | "max";
+    warmup_ratio?: number;
+    warmup_steps?: number;
+  };
+  // as transformers counts it: a share is rounded up
+  const warmupSteps =
+    warmup_steps ?? (warmup_ratio === undefined ? 0 : Math.ceil(warmup_ratio * trainingSteps));
+  const plateau = monitor === undefined ? {} : { mode: mode ?? metricMode(monitor) ?? "min" };
+  const scheduler = optim.createScheduler(name, optimizer, {
+    ...optim.camelCaseKeys(options),
+    ...plateau,
+    warmupSteps,
+    trainingSteps,
+  });
+  return new Schedule(scheduler, { interval, monitor });
+}
+
+function buildCallbacks(configs: TrainingConfig["callbacks"]): Callback[] {
+  return configs.flatMap((config): Callback[] => {
+    switch (config.name) {
+      case "early_stopping":
+        return [
+          new EarlyStopping({
+            monitor: config.monitor,
+            mode: config.mode ?? metricMode(config.monitor) ?? "min",
+            patience: config.patience,
+            minDelta: config.min_delta,
+            checkFinite: config.check_finite,
+            stoppingThreshold: config.stopping_threshold,
+            divergenceThreshold: config.divergence_threshold,
+          }),
+        ];
+      case "lr_monitor":
+        return [new LearningRateMonitor({ loggingInterval: config.logging_interval })];
+      case "model_checkpoint":
+        return []; // see buildCheckpointing
+    }
+  });
+}
+
+function buildCheckpointing({ config, checkpoints }: FitOptions): ModelCheckpoint[] {
+  if (checkpoints === undefined) return [];
+  const { dirpath, fingerprint } = checkpoints;
+  const given = config.callbacks.find((callback) => callback.name === "model_checkpoint");
+  // without a callback of the config: the best by the champion's metric, and the newest to resume from
+  if (given === undefined) return [new ModelCheckpoint({ ...checkpoints, saveTopK: 1, saveLast: true })];
+  return [
+    new ModelCheckpoint({
+      dirpath,
+      fingerprint,
+      monitor: given.monitor,
+      mode: given.mode ?? (given.monitor === undefined ? undefined : metricMode(given.monitor)),
+      saveTopK: given.save_top_k,
+      saveLast: given.save_last,
+      everyNTrainSteps: given.every_n_train_steps,
+      everyNEpochs: given.every_n_epochs,
+    }),
+  ];
+}
