@@ -46,18 +46,17 @@ export class LocalArtifactRepository {
 
   /** Writes bytes or text, over what is there. */
   writeFile(artifactPath: string, content: string | Uint8Array): void {
-    const target = this.resolve(artifactPath);
-    explained(artifactPath, () => writeFileAtomic(target, content));
+    explained(artifactPath, () => writeFileAtomic(this.resolve(artifactPath), content));
   }
 
   /** Copies a file; the artifact has the file's name unless `artifactPath` says another. */
   logFile(file: string, artifactPath: string = basename(file), options: CopyOptions = {}): void {
-    const target = this.resolve(artifactPath);
-    explained(artifactPath, () => copy(file, target, options));
+    explained(artifactPath, () => copy(file, this.resolve(artifactPath), options));
   }
 
   /** Copies a folder's files to `artifactPath`, over what is there. Links in it are followed only to files within. */
   logFolder(folder: string, artifactPath: string, options: CopyOptions = {}): void {
+    this.resolve(artifactPath);
     const source = explained(artifactPath, () => realpathSync(folder));
     for (const entry of readdirSync(source, { recursive: true, withFileTypes: true })) {
       if (entry.isDirectory()) continue;
@@ -70,8 +69,7 @@ export class LocalArtifactRepository {
         .slice(source.length + 1)
         .split(sep)
         .join("/");
-      const target = this.resolve(`${artifactPath}/${relative}`);
-      explained(artifactPath, () => copy(real, target, options));
+      explained(artifactPath, () => copy(real, this.resolve(`${artifactPath}/${relative}`), options));
     }
   }
 

@@ -162,7 +162,9 @@ export class ActiveRun {
 
   /** Writes an object as YAML where the name ends in `.yaml` or `.yml`, else as JSON. */
   logDict(value: object, artifactPath: string): void {
-    const text = /\.ya?ml$/i.test(artifactPath) ? toYaml(value) : `${JSON.stringify(value, null, 2)}\n`;
+    const text = /\.ya?ml$/i.test(artifactPath)
+      ? toYaml(value, { version: "1.1" })
+      : `${JSON.stringify(value, null, 2)}\n`;
     this.logText(text, artifactPath);
   }
 

@@ -13,7 +13,9 @@ export interface LogTransformersModelOptions {
   folder: string;
   /** Task of the Hugging Face pipeline, `text-classification`. */
   task: string;
-  /** Folder in the run's artifacts, and the name of the logged model. @default "model" */
+  /** Folder in the run's artifacts. @default "model" */
+  artifactPath?: string;
+  /** Name of the logged model. @default the name of the run */
   name?: string;
   signature?: ModelSignature;
   /** A list of texts or rows, as the model takes them. */
@@ -31,7 +33,7 @@ const pipelineClasses: Record<string, string> = {
 };
 
 /**
- * Logs a model to `<run's artifacts>/<name>` and records it as MLflow 3 does, so that `runs:/ID/model` and
+ * Logs a model to `<run's artifacts>/model` and records it as MLflow 3 does, so that `runs:/ID/model` and
  * `models:/m-ID` both load it. Files are hard links where the file system allows it: the folder must not be
  * changed in place later.
  */
@@ -39,7 +41,7 @@ export async function logTransformersModel(
   run: ActiveRun,
   options: LogTransformersModelOptions,
 ): Promise<LoggedModel> {
-  const { folder, task, name = "model", signature, inputExample, sourceModelName = folder } = options;
+  const { folder, task, artifactPath = "model", signature, inputExample, sourceModelName = folder } = options;
   const pipelineClass = pipelineClasses[task];
   if (pipelineClass === undefined) {
     throw new UsageError(
@@ -54,23 +56,27 @@ export async function logTransformersModel(
     );
   }
   const files = modelFiles(folder);
-  const artifactLocation = childUri(run.info.artifactUri, name);
+  const artifactLocation = childUri(run.info.artifactUri, artifactPath);
   const logged = await run.store.createLoggedModel({
     experimentId: run.info.experimentId,
-    name,
+    // not "model": MLflow would list the folder a second time for a model of the same name
+    name: options.name ?? run.info.runName.replace(/[/:.%"']/g, "_"),
     sourceRunId: run.runId,
     artifactLocation,
   });
   try {
     for (const file of files.model)
-      run.artifacts.logFile(join(folder, file), `${name}/model/${file}`, { link: true });
+      run.artifacts.logFile(join(folder, file), `${artifactPath}/model/${file}`, { link: true });
     for (const file of files.tokenizer) {
-      run.artifacts.logFile(join(folder, file), `${name}/components/tokenizer/${file}`, { link: true });
+      run.artifacts.logFile(join(folder, file), `${artifactPath}/components/tokenizer/${file}`, {
+        link: true,
+      });
     }
-    for (const [file, content] of Object.entries(environmentFiles())) run.logText(content, `${name}/${file}`);
+    for (const [file, content] of Object.entries(environmentFiles()))
+      run.logText(content, `${artifactPath}/${file}`);
     if (inputExample !== undefined) {
-      run.logText(JSON.stringify(inputExample), `${name}/input_example.json`);
-      run.logText(JSON.stringify({ inputs: inputExample }), `${name}/serving_input_example.json`);
+      run.logText(JSON.stringify(inputExample), `${artifactPath}/input_example.json`);
+      run.logText(JSON.stringify({ inputs: inputExample }), `${artifactPath}/serving_input_example.json`);
     }
     const mlmodel = formatMlmodel({
       task,
@@ -86,7 +92,7 @@ export async function logTransformersModel(
       ...(signature === undefined ? {} : { signature }),
       hasInputExample: inputExample !== undefined,
     });
-    run.logText(mlmodel, `${name}/MLmodel`); // last: a folder with this file is whole
+    run.logText(mlmodel, `${artifactPath}/MLmodel`); // last: a folder with this file is whole
     await run.store.logOutputs(run.runId, [{ modelId: logged.modelId, step: 0 }]);
   } catch (error) {
     await run.store.finalizeLoggedModel(logged.modelId, "FAILED").catch(() => {}); // the first error says more

@@ -1,6 +1,6 @@
 // The MLmodel file of MLflow's transformers flavour, and the environment files beside it.
 import { randomUUID } from "node:crypto";
-import { stringify as toYaml } from "yaml";
+import { stringify } from "yaml";
 
 /** Is one column of a signature; MLflow's type names. */
 export interface ColumnSpec {
@@ -127,4 +127,9 @@ function formatSignature({ inputs, outputs }: ModelSignature): Record<string, st
       })),
     );
   return { inputs: columns(inputs), outputs: outputs === undefined ? null : columns(outputs), params: null };
+}
+
+// Python reads YAML 1.1, where an unquoted time or "no" is no text
+function toYaml(value: object): string {
+  return stringify(value, { version: "1.1" });
 }

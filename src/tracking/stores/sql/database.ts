@@ -218,7 +218,7 @@ const reasons: [RegExp, string][] = [
   ],
   [/^SQLITE_IOERR/, "the disk reports an error. Check the disk"],
   [
-    /^SQLITE_CANTOPEN|ConnectionFailed/,
+    /^SQLITE_CANTOPEN|^ENOTDIR|^EEXIST|ConnectionFailed/,
     "it cannot be opened. Check that its folder exists and can be written",
   ],
 ];

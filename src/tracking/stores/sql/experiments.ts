@@ -81,7 +81,9 @@ export function selectExperimentByName(db: Database, name: string): Experiment |
 /** Turns the id that the interface uses into the table's key. */
 export function experimentKey(experimentId: string): number {
   if (!/^\d{1,15}$/.test(experimentId)) {
-    throw invalid(`experiment id: it must be a whole number, got ${JSON.stringify(experimentId)}.`);
+    throw invalid(
+      `experiment id: it must be a whole number, got ${JSON.stringify(experimentId)}. Look it up by name.`,
+    );
   }
   return Number(experimentId);
 }

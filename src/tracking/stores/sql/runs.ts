@@ -23,7 +23,7 @@ export function insertRun(
   const tagged = tags[runNameTag];
   if (runName !== undefined && tagged !== undefined && runName !== tagged) {
     throw invalid(
-      `createRun: runName and the tag ${runNameTag} must agree, got "${runName}" and "${tagged}".`,
+      `createRun: runName and the tag ${runNameTag} must agree, got "${runName}" and "${tagged}". Give one.`,
     );
   }
   const name = runName ?? tagged ?? randomRunName();

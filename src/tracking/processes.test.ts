@@ -1,0 +1,139 @@
+// What several processes do to one store: real ones, started here.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { SqliteStore, repairRuns, startRun } from "./index.ts";
+
+/** Starts a process that has `tracking` (this layer) and `path` (the database) in scope, and prints lines. */
+function start(path: string, body: string): ChildProcess {
+  const entry = fileURLToPath(new URL("./index.ts", import.meta.url));
+  const source = `
+    import { createServer } from "vite";
+    const server = await createServer({
+      configFile: false,
+      logLevel: "error",
+      optimizeDeps: { noDiscovery: true },
+      server: { middlewareMode: true, watch: null, ws: false },
+    });
+    const tracking = await server.ssrLoadModule(${JSON.stringify(entry)});
+    const path = ${JSON.stringify(path)};
+    ${body}
+  `;
+  const cwd = fileURLToPath(new URL("../../", import.meta.url));
+  return spawn(process.execPath, ["--input-type=module", "-e", source], {
+    cwd,
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+}
+
+async function output(child: ChildProcess): Promise<unknown> {
+  let text = "";
+  child.stdout?.on("data", (chunk: Buffer) => (text += chunk.toString()));
+  const [code] = (await once(child, "close")) as [number | null];
+  expect(code).toBe(0);
+  return JSON.parse(text);
+}
+
+function newPath(): string {
+  return join(mkdtempSync(join(tmpdir(), "sconce-")), "mlflow.db");
+}
+
+test("processes that make and fill one database at once lose nothing, and agree on ids and versions", async () => {
+  const path = newPath();
+  const work = `
+    const store = await tracking.SqliteStore.open({ path });
+    const run = await tracking.startRun({ store, experimentName: "shared", flushIntervalMs: 5 });
+    const versions = [];
+    for (let step = 0; step < 500; step++) {
+      run.logMetrics({ loss: step, accuracy: -step }, step);
+      if (step % 100 === 0) {
+        const { version } = await tracking.registerModelVersion(store, { name: "shared", source: "/m", aliases: ["champion"] });
+        versions.push(version);
+      }
+      if (step % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    const report = await run.end();
+    console.log(JSON.stringify({ ...report, versions, runId: run.runId, experimentId: run.info.experimentId }));
+    await store.close();
+    await server.close();
+  `;
+  const reports = (await Promise.all([start(path, work), start(path, work)].map(output))) as {
+    unwritten: number;
+    versions: number[];
+    runId: string;
+    experimentId: string;
+  }[];
+  expect(reports.map(({ unwritten, experimentId }) => [unwritten, experimentId])).toEqual([
+    [0, "1"],
+    [0, "1"],
+  ]);
+  expect(reports.flatMap(({ versions }) => versions).sort((a, b) => a - b)).toEqual([
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+  ]);
+  const store = await SqliteStore.open({ path });
+  for (const { runId } of reports) {
+    const steps = (await store.metricHistory(runId, "loss")).map(({ step }) => step);
+    expect(steps).toEqual(Array.from({ length: 500 }, (_, step) => step));
+    expect((await store.getRun(runId)).data.metrics).toEqual({ loss: 499, accuracy: -499 });
+  }
+  expect((await store.getModelVersionByAlias("shared", "champion")).version).toBeGreaterThanOrEqual(9);
+  await store.close();
+});
+
+test("a run whose process was killed is marked FAILED with what it had flushed, other runs are left alone", async () => {
+  const path = newPath();
+  const child = start(
+    path,
+    `
+    const store = await tracking.SqliteStore.open({ path });
+    const run = await tracking.startRun({ store, experimentName: "killed" });
+    run.logMetrics({ loss: 0.5 }, 7);
+    await run.flush();
+    process.stdout.write(run.runId);
+    setInterval(() => run.logMetrics({ loss: 1 }, 8), 1000);
+  `,
+  );
+  const [chunk] = (await once(child.stdout as NodeJS.ReadableStream, "data")) as [Buffer];
+  const runId = chunk.toString();
+  const store = await SqliteStore.open({ path });
+  const mine = await startRun({ store, experimentName: "killed" });
+  const { experimentId } = mine.info;
+  const foreign = await store.createRun({ experimentId, runName: "by another program" });
+  const elsewhere = await store.createRun({
+    experimentId,
+    tags: { "sconce.host": "elsewhere", "sconce.pid": "1" },
+  });
+  const reused = await store.createRun({
+    experimentId,
+    tags: {
+      "sconce.host": hostname(),
+      "sconce.pid": String(process.pid),
+      "sconce.process_start": "before:1",
+    },
+  });
+  const nonsense = await store.createRun({
+    experimentId,
+    tags: { "sconce.host": hostname(), "sconce.pid": "-1" },
+  });
+  const onLinux = process.platform === "linux" ? [reused.info.runId] : [];
+
+  expect((await repairRuns(store)).sort()).toEqual(onLinux);
+  child.kill("SIGKILL");
+  await once(child, "close");
+  expect(await repairRuns(store)).toEqual([runId]);
+  expect(await repairRuns(store)).toEqual([]);
+
+  const dead = await store.getRun(runId);
+  expect(dead.info).toMatchObject({ status: "FAILED", endTime: dead.data.latestMetrics[0]?.timestamp });
+  expect(dead.data.metrics).toEqual({ loss: 0.5 });
+  expect(dead.data.tags["sconce.end_reason"]).toBe(`process ${child.pid} is gone`);
+  for (const id of [mine.runId, foreign.info.runId, elsewhere.info.runId, nonsense.info.runId]) {
+    expect((await store.getRun(id)).info.status).toBe("RUNNING");
+  }
+  await mine.end();
+  await store.close();
+});

@@ -1,0 +1,106 @@
+// Python's mlflow.transformers on a model folder that Sconce logged.
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SqliteStore, logTransformersModel, registerModelVersion, startRun } from "sconce/tracking";
+import { describe, expect, test } from "vitest";
+import { compatSkipReason, runPython } from "../python.ts";
+
+const makeTinyModel = `
+import json, sys, torch
+from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+torch.manual_seed(0)
+words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "buy", "now", "hello", "friend"]
+open(sys.argv[1] + "/vocab.txt", "w").write("\\n".join(words) + "\\n")
+tokenizer = BertTokenizerFast(sys.argv[1] + "/vocab.txt")
+config = BertConfig(vocab_size=9, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+    id2label={0: "ham", 1: "spam"}, label2id={"ham": 0, "spam": 1})
+BertForSequenceClassification(config).save_pretrained(sys.argv[1])
+tokenizer.save_pretrained(sys.argv[1])
+print("null")
+`;
+
+const loadModel = `
+import json, sys, mlflow, transformers
+mlflow.set_tracking_uri("sqlite:///" + sys.argv[1])
+run, model, folder = sys.argv[2:5]
+texts = ["buy now", "hello friend"]
+direct = transformers.pipeline("text-classification", model=folder)(texts)
+result = {"direct": [x["label"] for x in direct]}
+for name, uri in {"runs": f"runs:/{run}/model", "models": f"models:/{model}", "alias": "models:/spam@champion"}.items():
+    pipeline = mlflow.transformers.load_model(uri)
+    answers = pipeline(texts)
+    result[name] = [x["label"] for x in answers]
+    result[name + "Error"] = max(abs(x["score"] - y["score"]) for x, y in zip(answers, direct))
+pyfunc = mlflow.pyfunc.load_model(f"runs:/{run}/model")
+result["pyfunc"] = list(pyfunc.predict(texts)["label"])
+info = mlflow.models.get_model_info(f"runs:/{run}/model")
+result["signature"] = [str(info.signature.inputs), info.model_id == model]
+result["example"] = pyfunc.input_example
+client = mlflow.MlflowClient()
+result["files"] = sorted(f.path for f in client.list_artifacts(run, "model"))
+result["logged"] = [(m.name, str(m.status), m.model_id == model) for m in client.search_logged_models(["1"])]
+result["outputs"] = [o.model_id == model for o in client.get_run(run).outputs.model_outputs]
+print(json.dumps(result))
+`;
+
+describe.skipIf(compatSkipReason !== undefined)(
+  `MLflow's transformers flavour (${compatSkipReason ?? "asked for"})`,
+  () => {
+    test("a logged model loads by run, by model id and by alias, and answers as the folder does", async () => {
+      const root = mkdtempSync(join(tmpdir(), "sconce-compat-"));
+      const folder = process.env["SCONCE_COMPAT_MODEL"] ?? mkdtempSync(join(root, "tiny-"));
+      if (process.env["SCONCE_COMPAT_MODEL"] === undefined) runPython(makeTinyModel, folder);
+      const path = join(root, "mlflow.db");
+      const store = await SqliteStore.open({ path });
+      const run = await startRun({
+        store,
+        experimentName: "spam/first",
+        runName: "v1.0",
+        artifactLocation: join(root, "spam", "first"),
+      });
+      const model = await logTransformersModel(run, {
+        folder,
+        task: "text-classification",
+        signature: { inputs: [{ type: "string" }], outputs: [{ type: "string" }] },
+        inputExample: ["buy now"],
+      });
+      await run.end();
+      expect(model).toMatchObject({ name: "v1_0", status: "READY", sourceRunId: run.runId });
+      const version = await registerModelVersion(store, {
+        name: "spam",
+        source: `models:/${model.modelId}`,
+        aliases: ["champion"],
+      });
+      expect(version).toMatchObject({
+        version: 1,
+        runId: run.runId,
+        storageLocation: model.artifactLocation,
+      });
+      await store.close();
+
+      const seen = runPython(loadModel, path, run.runId, model.modelId, folder) as Record<string, unknown>;
+      for (const name of ["runs", "models", "alias", "pyfunc"])
+        expect(seen[name], name).toEqual(seen["direct"]);
+      for (const name of ["runsError", "modelsError", "aliasError"])
+        expect(seen[name], name).toBeLessThan(1e-6);
+      expect(seen).toMatchObject({
+        signature: ["[string (required)]", true],
+        logged: [["v1_0", "READY", true]],
+        outputs: [true],
+        example: ["buy now"],
+        files: [
+          "model/MLmodel",
+          "model/components",
+          "model/conda.yaml",
+          "model/input_example.json",
+          "model/model",
+          "model/python_env.yaml",
+          "model/registered_model_meta", // MLflow's own note when it loads a local model by alias
+          "model/requirements.txt",
+          "model/serving_input_example.json",
+        ],
+      });
+    });
+  },
+);
