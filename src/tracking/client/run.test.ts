@@ -190,6 +190,9 @@ test("artifacts lie under use case, experiment and run", async () => {
     "plots",
     "raw.bin",
   ]);
+  expect(() => run.logArtifact(join(folder, "missing"))).toThrow(
+    /artifact "missing": it cannot be stored \(ENOENT/,
+  );
   run.logArtifact(join(root, "plots"), "copy");
   expect(run.artifacts.list("copy/plots").map((entry) => entry.path)).toEqual(["copy/plots/plot.svg"]);
   await run.end();

@@ -138,7 +138,8 @@ export class ActiveRun {
   /** Copies a file, or a folder with its content, into a folder of the artifacts. */
   logArtifact(path: string, artifactFolder = ""): void {
     const target = artifactFolder === "" ? basename(path) : `${artifactFolder}/${basename(path)}`;
-    if (statSync(path).isDirectory()) this.logFolder(path, target);
+    const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+    if (isFolder) this.logFolder(path, target);
     else this.logFile(path, target);
   }
 

@@ -9,7 +9,7 @@ import type { Database, SqlRow, SqlValue } from "./database.ts";
 import { experimentKey, randomRunName, selectExperiment } from "./experiments.ts";
 import { selectDatasetInputs } from "./inputs.ts";
 import { selectModelOutputs } from "./logged-models.ts";
-import { fromSqlMetricValue, keyValues, optionalText } from "./rows.ts";
+import { fromSqlMetricValue, keyValues } from "./rows.ts";
 
 const runNameTag = "mlflow.runName";
 
@@ -158,7 +158,7 @@ function selectRunInfo(db: Database, runId: string): RunInfo {
     startTime: Number(row["start_time"]),
     ...(row["end_time"] === null ? {} : { endTime: Number(row["end_time"]) }),
     lifecycleStage: row["lifecycle_stage"] as LifecycleStage,
-    ...{ artifactUri: "", ...optionalText("artifactUri", row["artifact_uri"]) },
+    artifactUri: String(row["artifact_uri"] ?? ""),
   };
 }
 

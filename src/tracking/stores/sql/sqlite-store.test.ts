@@ -478,7 +478,7 @@ function sqlite(file: string): RawDatabase {
 function execSql(file: string, sql: string): unknown[] {
   const database = sqlite(file);
   try {
-    if (/^SELECT/.test(sql)) return database.prepare(sql).all();
+    if (sql.startsWith("SELECT")) return database.prepare(sql).all();
     database.exec(sql);
     return [];
   } finally {
