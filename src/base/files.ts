@@ -13,7 +13,7 @@ import {
 import { dirname } from "node:path";
 import { threadId } from "node:worker_threads";
 
-/** Writes a file through a temporary neighbour, fsync and rename. Chunks are taken one by one, as they are written. */
+/** Writes a file through a temporary neighbour, fsync and rename; takes chunks one by one as it writes them. */
 export function writeFileAtomic(path: string, content: string | Uint8Array | Iterable<Uint8Array>): void {
   mkdirSync(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}.${threadId}.tmp`;

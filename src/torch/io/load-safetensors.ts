@@ -16,7 +16,7 @@ export interface LoadSafetensorsOptions {
 }
 
 /**
- * Loads the tensors of a safetensors file by name, in the order of the file.
+ * Loads the tensors of a safetensors file by name, in the order of their data.
  *
  * Tensors share the file's pages and are private: writing to one does not change the file. Replace such a
  * file by renaming another over it, never in place.

@@ -15,7 +15,7 @@ export interface TensorEntry {
 /** What a safetensors file says of its tensors. */
 export interface SafetensorsHeader {
   metadata: Record<string, string>;
-  /** In the order of the file. */
+  /** In the order of their data. */
   tensors: Map<string, TensorEntry>;
   /** Offset of the first byte of data in the file. */
   dataStart: number;
@@ -49,12 +49,12 @@ const foreignDtypes = ["U16", "U32", "U64", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F6
 export function parseHeader(path: string, bytes: Uint8Array, dataBytes: number): SafetensorsHeader {
   const json = parseJson(path, bytes);
   const metadata = parseMetadata(path, json["__metadata__"]);
-  const tensors = new Map<string, TensorEntry>();
-  for (const [name, value] of Object.entries(json)) {
-    if (name !== "__metadata__") tensors.set(name, parseEntry(path, name, value));
-  }
-  checkCoverage(path, tensors, dataBytes);
-  return { metadata, tensors, dataStart: 8 + bytes.length };
+  const entries = Object.entries(json)
+    .filter(([name]) => name !== "__metadata__")
+    .map(([name, value]) => [name, parseEntry(path, name, value)] as const)
+    .sort(([, a], [, b]) => a.start - b.start || a.end - b.end);
+  checkCoverage(path, entries, dataBytes);
+  return { metadata, tensors: new Map(entries), dataStart: 8 + bytes.length };
 }
 
 function parseJson(path: string, bytes: Uint8Array): Record<string, unknown> {
@@ -124,10 +124,13 @@ function parseEntry(path: string, name: string, value: unknown): TensorEntry {
   return { dtype: format.dtype, shape, start, end };
 }
 
-function checkCoverage(path: string, tensors: ReadonlyMap<string, TensorEntry>, dataBytes: number): void {
+function checkCoverage(
+  path: string,
+  entries: readonly (readonly [string, TensorEntry])[],
+  dataBytes: number,
+): void {
   let covered = 0;
-  const byStart = [...tensors].sort(([, a], [, b]) => a.start - b.start || a.end - b.end);
-  for (const [name, { start, end }] of byStart) {
+  for (const [name, { start, end }] of entries) {
     if (start !== covered) {
       const fault = start < covered ? "overlaps the tensor before it" : "leaves a hole before it";
       throw damaged(

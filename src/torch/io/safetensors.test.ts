@@ -56,6 +56,11 @@ describe("files of Python's safetensors", () => {
     }
   });
 
+  test("list tensors as they lie in the file, also those whose names are numbers", () => {
+    saveSafetensors(path, new Map([["b", ones([1])], ["1", ones([1], { dtype: "float64" })], ["0", ones([1])]])); // prettier-ignore
+    expect([...loadSafetensors(path).keys()]).toEqual(["1", "0", "b"]);
+  });
+
   test("load in part, by name and in the order asked for", () => {
     const loaded = loadSafetensors(golden, { keys: ["scalar", "bool", "scalar"] });
     expect([...loaded.keys()]).toEqual(["scalar", "bool"]);
@@ -221,7 +226,9 @@ describe.skipIf(!prlimit)("a disk that fills up while a file is written", () => 
     const large = new Map([["x", ones([4])], ["y", ones([1000, 1000])]]); // prettier-ignore
     limit("65536");
     const mistake = () => saveSafetensors(path, large);
-    expect(messagesOf([mistake], folder)).toMatchInlineSnapshot(`"FileError: saveSafetensors: cannot write DIR/model.safetensors (4000152 bytes): EFBIG: file too large, write. What was there before is untouched. Free space, or choose another place."`);
+    expect(messagesOf([mistake], folder)).toMatchInlineSnapshot(
+      `"FileError: saveSafetensors: cannot write DIR/model.safetensors (4000152 bytes): EFBIG: file too large, write. What was there before is untouched. Free space, or choose another place."`,
+    );
     limit("unlimited");
     expect(readFileSync(path).equals(before)).toBe(true);
     expect(readdirSync(folder)).toEqual(["model.safetensors"]);

@@ -5,7 +5,7 @@ import type { RawOp } from "../raw.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkBoolean, checkNumber } from "./options.ts";
 import { Optimizer, handleOf, stepTensor, zerosFor } from "./optimizer.ts";
-import type { OptimizerOptions, ParamGroup, Params } from "./optimizer.ts";
+import type { OptimizerOptions, ParamGroup, Params } from "./param-groups.ts";
 
 const addForeach = rawOp("_foreach_add_", "Scalar");
 const fusedAdam = rawOp("_fused_adam_");
@@ -110,7 +110,7 @@ export class Adam extends Optimizer<AdamOptions> {
  *
  * @example
  * const optimizer = new optim.AdamW([torch.ones([2], { requiresGrad: true })], { lr: 5e-5 });
- * optimizer.paramGroups[0].weightDecay; // => 0.01
+ * optimizer.defaults.weightDecay; // => 0.01
  */
 export class AdamW extends Adam {
   constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {

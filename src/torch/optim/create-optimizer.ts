@@ -1,7 +1,8 @@
 // Optimizers by the names that configs use.
 import { Registry } from "../../base/index.ts";
 import { Adam, AdamW } from "./adam.ts";
-import type { Optimizer, Params } from "./optimizer.ts";
+import type { Optimizer } from "./optimizer.ts";
+import type { Params } from "./param-groups.ts";
 import { SGD } from "./sgd.ts";
 
 /** Makes one kind of optimizer; it checks the options itself. */

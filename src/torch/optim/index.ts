@@ -48,14 +48,14 @@ export { ExponentialLR, MultiStepLR, StepLR } from "./lr-scheduler/step-lr.ts";
 export type { StepLROptions } from "./lr-scheduler/step-lr.ts";
 export { camelCaseKeys, snakeCaseKeys } from "./names.ts";
 export { Optimizer } from "./optimizer.ts";
+export type { ParamState } from "./optimizer.ts";
 export type {
   OptimizerOptions,
   ParamGroup,
   ParamGroupInput,
-  ParamState,
   Params,
   ScheduledOptions,
-} from "./optimizer.ts";
+} from "./param-groups.ts";
 export { SGD } from "./sgd.ts";
 export type { SGDOptions } from "./sgd.ts";
 export type { OptimizerStateDict } from "./state-dict.ts";

@@ -8,6 +8,8 @@ import { rawOp } from "../raw.ts";
 import { keep, scope } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
 import { checkBoolean, checkNames, checkNumber } from "./options.ts";
+import { checkParameter, groupsOf, splitNames } from "./param-groups.ts";
+import type { OptimizerOptions, ParamGroup, ParamGroupInput, Params } from "./param-groups.ts";
 import { packStateDict, unpackStateDict } from "./state-dict.ts";
 import type { OptimizerStateDict } from "./state-dict.ts";
 
@@ -15,41 +17,6 @@ const emptyLike = rawOp("empty_like");
 const zerosLike = rawOp("zeros_like");
 const zeroForeach = rawOp("_foreach_zero_");
 const copyInto = rawOp("copy_");
-
-/** Options that every optimizer has. */
-export interface OptimizerOptions {
-  /** Learning rate. */
-  lr: number;
-  /** How strongly weights are pulled towards zero. */
-  weightDecay: number;
-  /** Climbs the gradient instead of descending. */
-  maximize: boolean;
-}
-
-/** Numbers that schedulers keep in a group beside the optimizer's own options. */
-export interface ScheduledOptions {
-  /** The learning rate before any schedule. */
-  initialLr?: number;
-  maxLr?: number;
-  minLr?: number;
-  maxMomentum?: number;
-  baseMomentum?: number;
-}
-
-/** Parameters that are trained with the same options; change `lr` here to change it from the next step on. */
-export type ParamGroup<Options extends OptimizerOptions = OptimizerOptions> = Options &
-  ScheduledOptions & { params: Tensor[]; paramNames?: string[] };
-
-/** A group as the constructor takes it: what is left out comes from the optimizer's own options. */
-export type ParamGroupInput<Options> = Partial<Options> & {
-  params: Tensor | Iterable<Tensor> | Iterable<readonly [name: string, parameter: Tensor]>;
-};
-
-/** What an optimizer trains: parameters, named parameters, or groups with options of their own. */
-export type Params<Options> =
-  | Iterable<Tensor>
-  | Iterable<readonly [name: string, parameter: Tensor]>
-  | Iterable<ParamGroupInput<Options>>;
 
 /** What an optimizer remembers of one parameter: `step`, `expAvg`, `momentumBuffer`. */
 export type ParamState = Record<string, Tensor>;
@@ -112,8 +79,9 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     scope(() =>
       noGrad(() => {
         for (const group of this.paramGroups) {
-          for (const { params, gradients } of withGradients(group.params))
+          for (const { params, gradients } of withGradients(group.params)) {
             this.update(group, params, gradients);
+          }
         }
       }),
     );
@@ -128,7 +96,8 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     }
     scope(() =>
       noGrad(() => {
-        for (const { gradients } of withGradients(params)) zeroForeach(gradients);
+        const gradients = native.grads(params.map(handleOf)).filter((gradient) => gradient !== 0);
+        if (gradients.length > 0) zeroForeach(gradients);
       }),
     );
   }
@@ -211,7 +180,7 @@ interface Bucket {
   gradients: number[];
 }
 
-/** Picks the parameters that have a gradient, apart by device and dtype: a fused kernel takes one of each. */
+/** Picks the parameters that have a gradient, apart by device and dtype: a fused CUDA kernel takes one of each. */
 function withGradients(params: readonly Tensor[]): Iterable<Bucket> {
   const gradients = native.grads(params.map(handleOf));
   const buckets = new Map<string, Bucket>();
@@ -234,76 +203,6 @@ function sameLayout(param: number, gradient: number): number {
   const copy = emptyLike(param) as number;
   copyInto(copy, gradient);
   return copy;
-}
-
-function groupsOf<Options>(where: string, params: Params<Options>): ParamGroupInput<Options>[] {
-  if (params instanceof Tensor) {
-    throw new UsageError(
-      `${where}: params must be a list, got one Tensor. Pass [parameter] or model.parameters().`,
-    );
-  }
-  const items = [...(params as Iterable<unknown>)];
-  if (items.length === 0) {
-    throw new UsageError(
-      `${where}: params must have at least one parameter, got none. Pass model.parameters().`,
-    );
-  }
-  const isGroup = (item: unknown) =>
-    typeof item === "object" && item !== null && !(item instanceof Tensor) && !Array.isArray(item);
-  if (items.every(isGroup)) return items as ParamGroupInput<Options>[];
-  return [{ params: items } as unknown as ParamGroupInput<Options>];
-}
-
-function splitNames(
-  where: string,
-  given: ParamGroupInput<unknown>["params"],
-): { params: Tensor[]; paramNames?: string[] } {
-  if (given === undefined)
-    throw new UsageError(`${where}: a group must have params. Write { params: [...], lr: ... }.`);
-  const items = given instanceof Tensor ? [given] : [...given];
-  const named = items.filter((item) => Array.isArray(item));
-  if (named.length === 0) return { params: items as Tensor[] };
-  if (named.length < items.length) {
-    throw new UsageError(
-      `${where}: parameters must be named all or none, got ${named.length} names for ${items.length}.`,
-    );
-  }
-  return {
-    params: named.map(([, param]) => param as Tensor),
-    paramNames: named.map(([name]) => name as string),
-  };
-}
-
-function checkParameter(where: string, label: string, param: unknown): asserts param is Tensor {
-  if (!(param instanceof Tensor)) {
-    throw new UsageError(
-      `${where}: ${label} must be a Tensor, got ${param === null ? "null" : typeof param}.`,
-    );
-  }
-  if (!param.isLeaf) {
-    throw new UsageError(
-      `${where}: ${label} must be a leaf, got the result of an operator. Pass the weights themselves, or detach() it.`,
-    );
-  }
-  if (!isDense(param.shape, param.strides)) {
-    throw new UsageError(
-      `${where}: ${label} must fill its memory without holes or overlap, got shape [${param.shape.join(", ")}] ` +
-        `with strides [${param.strides.join(", ")}]. Pass x.contiguous().`,
-    );
-  }
-}
-
-function isDense(shape: readonly number[], strides: readonly number[]): boolean {
-  const dims = shape
-    .map((length, i) => ({ length, stride: strides[i]! }))
-    .filter(({ length }) => length !== 1);
-  if (dims.some(({ length }) => length === 0)) return true;
-  let expected = 1;
-  for (const { length, stride } of dims.sort((a, b) => a.stride - b.stride)) {
-    if (stride !== expected) return false;
-    expected *= length;
-  }
-  return true;
 }
 
 function copyState(param: Tensor, tensors: ParamState): ParamState {

@@ -4,7 +4,7 @@ import { rawOp } from "../raw.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkBoolean, checkNumber } from "./options.ts";
 import { Optimizer, handleOf, zerosFor } from "./optimizer.ts";
-import type { OptimizerOptions, ParamGroup, Params } from "./optimizer.ts";
+import type { OptimizerOptions, ParamGroup, Params } from "./param-groups.ts";
 
 const fusedSgd = rawOp("_fused_sgd_");
 

@@ -2,7 +2,8 @@
 import { ShapeError, UsageError } from "../../base/index.ts";
 import { Tensor } from "../tensor.ts";
 import { camelCaseKeys, snakeCase, snakeCaseKeys } from "./names.ts";
-import type { OptimizerOptions, ParamGroup, ParamState } from "./optimizer.ts";
+import type { ParamState } from "./optimizer.ts";
+import type { OptimizerOptions, ParamGroup } from "./param-groups.ts";
 
 /** State of an optimizer as PyTorch's `state_dict()` lays it out; parameters are numbered across the groups. */
 export interface OptimizerStateDict {

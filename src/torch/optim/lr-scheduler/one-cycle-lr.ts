@@ -2,7 +2,8 @@
 import { UsageError } from "../../../base/index.ts";
 import { checkBoolean, checkChoice, checkNumber } from "../options.ts";
 import type { Bounds } from "../options.ts";
-import type { Optimizer, ParamGroup } from "../optimizer.ts";
+import type { Optimizer } from "../optimizer.ts";
+import type { ParamGroup } from "../param-groups.ts";
 import { LRScheduler } from "./lr-scheduler.ts";
 import type { LRSchedulerOptions } from "./lr-scheduler.ts";
 
