@@ -45,9 +45,13 @@ export interface CheckReport {
 /**
  * Checks a use case's config and all that it names: keys, types, rules, files, columns, base model, stores.
  * All problems come back at once, in the order of the file; nothing is loaded, fetched or written.
+ * `location` is given for a config that stands elsewhere than where its paths begin, as in a run's folder.
  */
-export async function checkUseCase(path: string, overrides: readonly string[] = []): Promise<CheckReport> {
-  const location = locateUseCase(path);
+export async function checkUseCase(
+  path: string,
+  overrides: readonly string[] = [],
+  location: UseCaseLocation = locateUseCase(path),
+): Promise<CheckReport> {
   const report = { source: path, location };
   let validated: ValidatedUseCase;
   try {
@@ -71,8 +75,9 @@ export async function checkUseCase(path: string, overrides: readonly string[] = 
 export async function loadUseCase(
   path: string,
   overrides: readonly string[] = [],
+  location?: UseCaseLocation,
 ): Promise<{ config: UseCaseConfig; resolved: ResolvedUseCase; warnings: readonly ConfigIssue[] }> {
-  const { config, resolved, issues, warnings } = await checkUseCase(path, overrides);
+  const { config, resolved, issues, warnings } = await checkUseCase(path, overrides, location);
   if (config === undefined || resolved === undefined) throw new ConfigError(path, issues);
   return { config, resolved, warnings };
 }

@@ -1,7 +1,7 @@
 // Fine-tunes a BERT from a use case's config: data, model, training, evaluation, tracking, champion. The loop
 // itself is in trainer/; each step here is one function away.
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { DataError, TrainingError, logger, writeFileAtomic } from "../base/index.ts";
 import { configToYaml, loadUseCase, metricMode, bareMetricName } from "../config/index.ts";
 import type { ResolvedUseCase, UseCaseConfig } from "../config/index.ts";
@@ -140,6 +140,7 @@ export class BertTrainerTorch {
       const { run } = tracked;
       const record = {
         runId: run.runId,
+        config: relative(resolved.location.projectRoot, resolve(this.#source)),
         fingerprint: print,
         dataHash: data.hash,
         versions: versions(),

@@ -7,6 +7,8 @@ import { newestCheckpoint } from "../trainer/index.ts";
 /** What `run.json` says of a run. */
 export interface RunRecord {
   runId: string;
+  /** The config file that it was started with, relative to the project root. */
+  config: string;
   status: "RUNNING" | "FINISHED" | "FAILED" | "KILLED";
   /** Identifies config and data, for checkpoints. */
   fingerprint: string;

@@ -6,7 +6,7 @@ export type { ContextOptions } from "./client/context.ts";
 export { flattenParams } from "./client/flatten.ts";
 export { getOrCreateRegisteredModel, registerModelVersion } from "./client/register.ts";
 export type { RegisterModelOptions } from "./client/register.ts";
-export { repairRuns } from "./client/repair.ts";
+export { findDeadRuns, repairRuns } from "./client/repair.ts";
 export { ActiveRun, endReasonTag, getOrCreateExperiment, startRun } from "./client/run.ts";
 export type { EndReport, StartRunOptions } from "./client/run.ts";
 export type { WriterOptions } from "./client/writer.ts";

@@ -6,14 +6,19 @@ import type { Run } from "../types.ts";
 import { processStart, processTags } from "./context.ts";
 import { endReasonTag } from "./run.ts";
 
+/** Returns the runs of this host that are RUNNING without a process; runs that other programs log are left out. */
+export async function findDeadRuns(store: TrackingStore): Promise<Run[]> {
+  const running = await store.searchRuns({ statuses: ["RUNNING"], maxResults: 10_000 });
+  return running.filter(isDead);
+}
+
 /**
  * Marks runs of this host FAILED that are RUNNING without a process, and returns their ids.
  * Runs of other hosts, and runs that other programs log, are left alone.
  */
 export async function repairRuns(store: TrackingStore): Promise<string[]> {
-  const running = await store.searchRuns({ statuses: ["RUNNING"], maxResults: 10_000 });
   const repaired: string[] = [];
-  for (const run of running.filter(isDead)) {
+  for (const run of await findDeadRuns(store)) {
     const { runId } = run.info;
     await store.setTags(runId, { [endReasonTag]: `process ${run.data.tags[processTags.pid]} is gone` });
     await store.updateRun({ runId, status: "FAILED", endTime: lastSign(run) });
