@@ -18,6 +18,7 @@ import { currentLibtorch, ensureLibtorch } from "../tools/setup/libtorch.mjs";
 import { SetupFailure, record, say } from "../tools/setup/log.mjs";
 import { buildFolder, projectRoot } from "../tools/setup/paths.mjs";
 import { run, tail } from "../tools/setup/run.mjs";
+import { stampOf } from "../tools/setup/stamp.mjs";
 import { findNodeHeaders } from "./node-headers.mjs";
 
 const compileMemoryBytes = 2e9; // what one translation unit of libtorch's headers takes at its peak, rounded up
@@ -31,7 +32,7 @@ export function isAddonCurrent({
 } = {}) {
   if (libtorch === undefined || !existsSync(join(build, "sconce.node"))) return false;
   const stamp = join(build, "addon.json");
-  return existsSync(stamp) && readFileSync(stamp, "utf8") === stampOf(libtorch, sources);
+  return existsSync(stamp) && readFileSync(stamp, "utf8") === stampWith(libtorch, sources);
 }
 
 /** Compiles and links the addon where it is not up to date, and returns its path. */
@@ -43,7 +44,7 @@ export async function buildAddon({
 } = {}) {
   const output = join(build, "sconce.node");
   if (isAddonCurrent({ libtorch, sources, build })) return output;
-  const stamp = stampOf(libtorch, sources); // taken first: a file saved while it compiles is compiled again
+  const stamp = stampWith(libtorch, sources); // taken first: a file saved while it compiles is compiled again
   const compiler = await findCompiler(env);
   const flags = await compileFlags(libtorch, env);
   const units = unitsOf(sources, build, { compiler, flags, libtorch });
@@ -211,16 +212,15 @@ function removeOldObjects(units, build) {
   }
 }
 
-function stampOf(libtorch, sources) {
-  const files = [...filesOf(sources, /\.(cc|h|hpp|inc)$/), fileURLToPath(import.meta.url)].map((path) => {
-    const { mtimeMs, size } = statSync(path);
-    return [path, mtimeMs, size];
-  });
+function stampWith(libtorch, sources) {
+  const tools = stampOf(dirname(fileURLToPath(import.meta.url)), ["build.mjs", "node-headers.mjs"]);
+  const { CXX: compiler = null } = process.env;
   return JSON.stringify({
     libtorch,
-    files,
-    node: process.versions.modules,
-    compiler: process.env["CXX"] ?? null,
+    compiler,
+    node: process.version,
+    tools,
+    sources: stampOf(sources, ["."]),
   });
 }
 

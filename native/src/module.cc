@@ -4,8 +4,9 @@
 
 NAPI_MODULE_INIT() {
   using namespace sconce;
-  static bool tuned = (tune_allocator(), true);
-  (void)tuned;
+  // once in a process, however many environments load the addon
+  static bool prepared = (tune_allocator(), replace_bernoulli(), true);
+  (void)prepared;
   auto* state = new Env(env);
   Env::install(state);
   napi_add_env_cleanup_hook(

@@ -12,5 +12,6 @@ void define_context(Env& env, napi_value exports);
 void define_files(Env& env, napi_value exports);
 
 void tune_allocator();
+void replace_bernoulli();
 
 }  // namespace sconce

@@ -27,26 +27,31 @@ export function record(text) {
   if (logFile !== undefined) appendFileSync(logFile, text.endsWith("\n") ? text : `${text}\n`);
 }
 
+/** Ends the log of a step. */
+export function closeLog() {
+  logFile = undefined;
+}
+
 /** Returns the path of the present log, if there is one. */
 export function logPath() {
   return logFile;
 }
 
 /**
- * Shows how far a download or an extraction is.
- * `unit` is what is counted, bytes by default; `total` may be unknown (0).
+ * Shows how many bytes of a download or an extraction are done, and the time that it takes.
+ * `total` may be unknown (0); where nothing can be counted, `bytes: false` shows the time alone.
  */
-export function progress(label, { total = 0, unit = "bytes" } = {}) {
+export function progress(label, { total = 0, bytes = true } = {}) {
   const start = performance.now();
   let lastShown = interactive ? -Infinity : start;
   let done = 0;
   const text = () => {
     const seconds = (performance.now() - start) / 1000;
-    const amount =
-      unit === "bytes" ? megabytes(done, total) : `${done}${total > 0 ? ` of ${total}` : ""} ${unit}`;
+    const time = `${seconds.toFixed(0)} s`;
+    if (!bytes) return `  ${label}: ${time}`;
     const percent = total > 0 ? `${Math.min(100, Math.floor((100 * done) / total))} %, ` : "";
-    const speed = unit === "bytes" && seconds > 0.5 ? `, ${(done / 1e6 / seconds).toFixed(1)} MB/s` : "";
-    return `  ${label}: ${percent}${amount}${speed}, ${seconds.toFixed(0)} s`;
+    const speed = seconds > 0.5 ? `, ${(done / 1e6 / seconds).toFixed(1)} MB/s` : "";
+    return `  ${label}: ${percent}${megabytes(done, total)}${speed}, ${time}`;
   };
   const show = () => {
     const now = performance.now();
