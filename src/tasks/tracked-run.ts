@@ -2,8 +2,16 @@
 import { existsSync } from "node:fs";
 import { configToYaml } from "../config/index.ts";
 import type { ResolvedUseCase, UseCaseConfig } from "../config/index.ts";
-import { ActiveRun, SqliteStore, repairRuns, startRun, startSystemMetrics } from "../tracking/index.ts";
-import type { DatasetInput, RunStatus } from "../tracking/index.ts";
+import {
+  ActiveRun,
+  SqliteStore,
+  contextTags,
+  endReasonTag,
+  repairRuns,
+  startRun,
+  startSystemMetrics,
+} from "../tracking/index.ts";
+import type { ContextOptions, DatasetInput, RunStatus, TrackingStore } from "../tracking/index.ts";
 import type { TextData } from "../data/index.ts";
 import type { RunFolder } from "./run-folder.ts";
 
@@ -11,10 +19,25 @@ import type { RunFolder } from "./run-folder.ts";
 export class MetricHistory {
   readonly points = new Map<string, { steps: number[]; values: number[] }>();
 
+  /** Reads what a run has logged so far. */
+  static async ofRun(store: TrackingStore, runId: string): Promise<MetricHistory> {
+    const history = new MetricHistory();
+    const { latestMetrics } = (await store.getRun(runId)).data;
+    for (const { key } of latestMetrics.filter(({ key }) => !key.startsWith("system/"))) {
+      for (const { step, value } of await store.metricHistory(runId, key)) history.add({ [key]: value }, step);
+    }
+    return history;
+  }
+
+  /** Adds a point of each metric. A run that goes back to a checkpoint logs its later steps anew: they replace. */
   add(metrics: Readonly<Record<string, number>>, step: number): void {
     for (const [name, value] of Object.entries(metrics)) {
       let series = this.points.get(name);
       if (series === undefined) this.points.set(name, (series = { steps: [], values: [] }));
+      while (series.steps.length > 0 && series.steps.at(-1)! >= step) {
+        series.steps.pop();
+        series.values.pop();
+      }
       series.steps.push(step);
       series.values.push(value);
     }
@@ -49,7 +72,8 @@ export async function openRun(options: OpenRunOptions): Promise<TrackedRun> {
   const { config, resolved, folder, resumed, data, versions } = options;
   const store = await SqliteStore.open({ path: resolved.trackingDatabase });
   await repairRuns(store);
-  const run = resumed ? await continueRun(store, folder) : await beginRun(store, options);
+  const context = { folder: resolved.location.projectRoot, versions };
+  const run = resumed ? await continueRun(store, folder, context) : await beginRun(store, options, context);
   if (!resumed) {
     run.logParams(config);
     run.setTags({
@@ -81,20 +105,26 @@ export async function closeRun(
 
 function beginRun(
   store: SqliteStore,
-  { config, resolved, folder, versions }: OpenRunOptions,
+  { config, resolved, folder }: OpenRunOptions,
+  context: ContextOptions,
 ): Promise<ActiveRun> {
   return startRun({
     store,
     experimentName: `${config.use_case}/${config.experiment}`,
     runName: folder.name,
     artifactLocation: resolved.outputs.artifacts,
-    folder: resolved.location.projectRoot,
-    versions,
+    ...context,
   });
 }
 
-async function continueRun(store: SqliteStore, folder: RunFolder): Promise<ActiveRun> {
+async function continueRun(
+  store: SqliteStore,
+  folder: RunFolder,
+  context: ContextOptions,
+): Promise<ActiveRun> {
   const { runId } = folder.read();
+  // it is this process's now: the old one is gone, and why it ended is history
+  await store.setTags(runId, { ...contextTags(context), [endReasonTag]: "" });
   await store.updateRun({ runId, status: "RUNNING" });
   return new ActiveRun(store, (await store.getRun(runId)).info);
 }
