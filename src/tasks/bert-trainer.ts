@@ -1,6 +1,7 @@
 // Fine-tunes a BERT from a use case's config: data, model, training, evaluation, tracking, champion. The loop
 // itself is in trainer/; each step here is one function away.
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { DataError, TrainingError, logger, writeFileAtomic } from "../base/index.ts";
 import { configToYaml, loadUseCase, metricMode, bareMetricName } from "../config/index.ts";
@@ -19,9 +20,10 @@ import {
   threads,
   version as torchVersion,
 } from "../torch/index.ts";
-import { Throughput, fit, limitBatches } from "../trainer/index.ts";
-import type { Callback, FitResult, Run } from "../trainer/index.ts";
+import { Throughput, catchSignals, fit, limitBatches } from "../trainer/index.ts";
+import type { Callback, FitResult, Interrupt, Run } from "../trainer/index.ts";
 import { fetchBaseModel } from "./base-model.ts";
+import { readChampion } from "./champion.ts";
 import type { ChampionDecision } from "./champion.ts";
 import { silent } from "./progress.ts";
 import type { ProgressListener } from "./progress.ts";
@@ -122,9 +124,13 @@ export class BertTrainerTorch {
     const data = loadDataset(config, resolved);
     progress.end();
     const print = fingerprint(config, data.hash);
-    const resumable = resume === undefined ? undefined : await findResumable(outputs.trainedModels, resume);
+    const resumable =
+      resume === undefined ? undefined : await findResumable(outputs.trainedModels, resume, print);
+    readChampion(outputs.optimumModel); // a damaged one is better known now than after the training
     const folder = resumable?.folder ?? RunFolder.create(outputs.trainedModels);
+    const lock = await folder.lock();
     const stopLog = folder.captureLog();
+    const interrupt = catchSignals();
     let tracked: TrackedRun | undefined;
     try {
       manualSeed(config.seed);
@@ -149,7 +155,8 @@ export class BertTrainerTorch {
       folder.write({ ...record, status: "RUNNING" });
       writeFileAtomic(join(folder.path, "use_case.yaml"), await configToYaml(config));
 
-      const history = new MetricHistory();
+      const history =
+        resumable === undefined ? new MetricHistory() : await MetricHistory.ofRun(tracked.store, run.runId);
       const throughput = new Throughput();
       const fitted = await this.#fit({
         data,
@@ -162,12 +169,15 @@ export class BertTrainerTorch {
         print,
         checkpoint: resumable?.checkpoint,
         progress,
+        interrupt,
       });
-      if (fitted.exitCode !== undefined) throw interrupted(folder, fitted);
+      refuseToGoOn(interrupt, folder, fitted.steps);
       if (fitted.bestCheckpoint !== undefined) restoreWeights(classifier, fitted.bestCheckpoint);
       this.#classifier = classifier;
 
-      const judged = await this.#judge(classifier, data, progress);
+      const judged = await this.#judge(classifier, data, progress, () =>
+        refuseToGoOn(interrupt, folder, fitted.steps),
+      );
       classifier.save(folder.path);
       const result = await this.#store({
         judged,
@@ -189,7 +199,9 @@ export class BertTrainerTorch {
       throw error;
     } finally {
       setDetectAnomaly(false);
+      interrupt.release();
       stopLog();
+      lock.release();
     }
   }
 
@@ -270,11 +282,8 @@ export class BertTrainerTorch {
   async #fit(job: FitJob): Promise<FitResult> {
     const { config, resolved } = this;
     const { trainer, dataset } = config;
-    const { data, classifier, loader, folder, run, history, throughput, print, progress } = job;
-    const trainBatches =
-      trainer.overfit_batches !== 0
-        ? limitBatches(trainer.overfit_batches, loader.numBatches)
-        : limitBatches(trainer.limit_train_batches, loader.numBatches);
+    const { data, classifier, loader, folder, run, history, throughput, print, progress, interrupt } = job;
+    const trainBatches = countTrainBatches(trainer, loader.numBatches);
     const validation =
       trainer.overfit_batches !== 0
         ? firstRows(data.train, trainBatches * dataset.batch_size)
@@ -292,7 +301,7 @@ export class BertTrainerTorch {
       validation: validation && { part: validation, batchSize: this.#evalBatchSize },
     });
     const source = new TextBatchSource(loader, {
-      limit: Math.max(1, trainBatches),
+      limit: trainBatches,
       weightOf: (labels) => task.weightOf(labels),
     });
     const metric = bareMetricName(config.champion.metric);
@@ -312,6 +321,7 @@ export class BertTrainerTorch {
             }
           : undefined,
       resumeFrom: job.checkpoint,
+      interrupt,
       callbacks: [
         throughput,
         ...(trainer.enable_progress_bar ? [progressCallback(progress, source.batchesPerEpoch)] : []),
@@ -325,7 +335,12 @@ export class BertTrainerTorch {
   }
 
   /** Scores the test data, or the validation data where there is none. */
-  async #judge(classifier: TextClassifier, data: TextData, progress: ProgressListener): Promise<Judgement> {
+  async #judge(
+    classifier: TextClassifier,
+    data: TextData,
+    progress: ProgressListener,
+    afterBatch: () => void,
+  ): Promise<Judgement> {
     const { trainer, seed } = this.config;
     const [name, whole] =
       data.test !== undefined
@@ -335,11 +350,16 @@ export class BertTrainerTorch {
           : (["training", data.train] as const);
     const batches = Math.ceil(whole.labels.length / this.#evalBatchSize);
     const limit =
-      trainer.fast_dev_run > 0 ? trainer.fast_dev_run : limitBatches(trainer.limit_test_batches, batches);
-    const part = limit < batches ? firstRows(whole, Math.max(1, limit) * this.#evalBatchSize) : whole;
+      trainer.fast_dev_run > 0
+        ? trainer.fast_dev_run
+        : limitBatches("limit_test_batches", trainer.limit_test_batches, batches);
+    const part = limit < batches ? firstRows(whole, limit * this.#evalBatchSize) : whole;
     progress.start(`evaluating on ${name} data`, part.labels.length);
     const logits = await classifier.logits(classifier.loader(part, this.#evalBatchSize), {
-      onProgress: (done) => progress.update(done),
+      onProgress(done) {
+        progress.update(done);
+        afterBatch();
+      },
     });
     progress.end();
     const scores = softmax(logits, classifier.labels.numLabels);
@@ -443,7 +463,13 @@ export class BertTrainerTorch {
     } catch {
       // it failed before there was a record
     }
-    if (tracked !== undefined) await closeRun(tracked, status, reason.slice(0, 4000));
+    if (tracked === undefined) return;
+    try {
+      await closeRun(tracked, status, reason.slice(0, 4000));
+    } catch (closing) {
+      // the error that ended the run is the one to report
+      logger.error(`the run could not be closed as ${status}: ${(closing as Error).message}`);
+    }
   }
 }
 
@@ -458,6 +484,7 @@ interface FitJob {
   print: string;
   checkpoint: string | undefined;
   progress: ProgressListener;
+  interrupt: Interrupt;
 }
 
 interface StoreJob extends Pick<
@@ -502,11 +529,13 @@ function versions(): Record<string, string> {
   return { sconce: sconceVersion, libtorch: torchVersion, node: process.versions.node };
 }
 
-function interrupted(folder: RunFolder, { exitCode, steps }: FitResult): InterruptedError {
-  return new InterruptedError(
-    `train: stopped by a signal after step ${steps}; everything is saved in ${folder.path}. Go on with: sconce train CONFIG --resume last`,
-    exitCode!,
-  );
+/** Ends a run whose end a signal has asked for. */
+function refuseToGoOn({ signal, exitCode }: Interrupt, folder: RunFolder, steps: number): void {
+  if (signal === undefined) return;
+  const saved = existsSync(folder.checkpoints)
+    ? `everything is saved in ${folder.path}. Go on with: sconce train CONFIG --resume last`
+    : "nothing is saved, as checkpoints are switched off.";
+  throw new InterruptedError(`train: stopped by ${signal} after step ${steps}; ${saved}`, exitCode!);
 }
 
 function restoreWeights({ model }: TextClassifier, checkpoint: string): void {
@@ -521,6 +550,14 @@ function checkLength(maxLength: number, { model }: TextClassifier, folder: strin
   throw new DataError(
     `dataset.max_length: ${folder} reads at most ${limit} tokens, got ${maxLength}. Set it to ${limit} or less.`,
   );
+}
+
+function countTrainBatches(trainer: UseCaseConfig["trainer"], available: number): number {
+  const { fast_dev_run, overfit_batches, limit_train_batches } = trainer;
+  if (fast_dev_run > 0) return Math.min(fast_dev_run, available);
+  return overfit_batches !== 0
+    ? limitBatches("overfit_batches", overfit_batches, available)
+    : limitBatches("limit_train_batches", limit_train_batches, available);
 }
 
 function freeze({ model }: TextClassifier, part: "none" | "embeddings" | "encoder"): void {

@@ -13,6 +13,7 @@ import { basename, dirname, join } from "node:path";
 import { FileError, fsyncDirectory, logger, writeFileAtomic } from "../base/index.ts";
 import { compareModels } from "../metrics/index.ts";
 import type { ClassificationMetric, ModelComparison } from "../metrics/index.ts";
+import { lockFile } from "./run-folder.ts";
 
 /** When a new model takes the champion's place. */
 export interface ChampionRule {
@@ -45,14 +46,18 @@ const evidenceFile = "champion.json";
 export function readChampion(folder: string): ChampionDecision | undefined {
   const path = join(folder, evidenceFile);
   if (!existsSync(path)) return undefined;
+  let cause: unknown;
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as ChampionDecision;
+    const evidence = JSON.parse(readFileSync(path, "utf8")) as ChampionDecision | null;
+    if (typeof evidence?.candidate?.run === "string" && typeof evidence.candidate.runId === "string")
+      return evidence;
   } catch (error) {
-    throw new FileError(
-      `${path}: must be JSON. Restore it, or move ${folder} away to begin without a champion.`,
-      { cause: error },
-    );
+    cause = error;
   }
+  throw new FileError(
+    `${path}: must say which run the champion is of, but it is damaged. Restore it, or move ${folder} away to begin without a champion.`,
+    { cause },
+  );
 }
 
 /** Compares a candidate with the champion by scores on the same rows, and says who should hold the place. */
@@ -111,7 +116,8 @@ export function installChampion(
   mkdirSync(incoming, { recursive: true });
   try {
     for (const entry of readdirSync(modelFolder, { withFileTypes: true })) {
-      if (entry.isFile()) place(join(modelFolder, entry.name), join(incoming, entry.name));
+      if (entry.isFile() && entry.name !== lockFile)
+        place(join(modelFolder, entry.name), join(incoming, entry.name));
     }
     writeFileAtomic(join(incoming, evidenceFile), `${JSON.stringify(decision, null, 2)}\n`);
     if (existsSync(championFolder)) renameSync(championFolder, outgoing);

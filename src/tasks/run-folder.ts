@@ -1,8 +1,9 @@
 // The folder of one run under outputs/TrainedModels: its name, its state, its log.
 import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { FileError, UsageError, logger, writeFileAtomic } from "../base/index.ts";
-import { newestCheckpoint } from "../trainer/index.ts";
+import { basename, dirname, join, resolve } from "node:path";
+import { FileError, UsageError, acquireLock, logger, writeFileAtomic } from "../base/index.ts";
+import type { Lock } from "../base/index.ts";
+import { newestCheckpoint, refuseOtherJob, verifyCheckpoint } from "../trainer/index.ts";
 
 /** What `run.json` says of a run. */
 export interface RunRecord {
@@ -18,6 +19,9 @@ export interface RunRecord {
 }
 
 const recordFile = "run.json";
+
+/** Name of the file that says which process trains in a folder. */
+export const lockFile = "run.lock";
 
 /** A run's folder; the model's own files stand in it once training has ended. */
 export class RunFolder {
@@ -71,45 +75,90 @@ export class RunFolder {
     writeFileAtomic(join(this.path, recordFile), `${JSON.stringify(record, null, 2)}\n`);
   }
 
+  /** Keeps other processes from training in this folder until it is released, or this process is gone. */
+  lock(): Promise<Lock> {
+    return acquireLock(join(this.path, lockFile), { what: `The run ${this.name}` });
+  }
+
   /** Copies every log line into the run's log until the returned function is called. */
   captureLog(): () => void {
     mkdirSync(dirname(this.log), { recursive: true });
-    return logger.addSink((level, message) => {
-      appendFileSync(this.log, `${new Date().toISOString()} ${level.padEnd(5)} ${message}\n`);
+    const removeSink = logger.addSink((level, message) => {
+      try {
+        appendFileSync(this.log, `${new Date().toISOString()} ${level.padEnd(5)} ${message}\n`);
+      } catch (error) {
+        removeSink(); // before it is logged: a full disk must not end the run for want of a log line
+        logger.warn(`${this.log}: the log ends here, ${(error as Error).message}`);
+      }
     });
+    return removeSink;
   }
+}
+
+/** A run that can go on, and the checkpoint that it goes on from. */
+export interface Resumable {
+  folder: RunFolder;
+  checkpoint: string;
 }
 
 /**
  * Finds what to resume: `last` is the newest run of the experiment that has not finished; else the path of a run or of
- * one of its checkpoints. The checkpoint is the newest whole one, or the one named.
+ * one of its checkpoints. The checkpoint is the newest whole one, or the one named, and must be of the job that
+ * `fingerprint` identifies. Nothing is changed.
  */
 export async function findResumable(
   trainedModels: string,
   wanted: string,
-): Promise<{ folder: RunFolder; checkpoint: string }> {
-  if (wanted !== "last") return resumableAt(wanted);
-  const runs = existsSync(trainedModels) ? readdirSync(trainedModels).sort().reverse() : [];
+  fingerprint: string,
+): Promise<Resumable> {
+  const found = wanted === "last" ? await lastUnfinished(trainedModels) : await resumableAt(resolve(wanted));
+  refuseOtherJob(found.checkpoint, fingerprint);
+  return found;
+}
+
+async function lastUnfinished(trainedModels: string): Promise<Resumable> {
+  const byName = new Intl.Collator("en", { numeric: true }).compare; // ..._10 is newer than ..._9
+  const runs = existsSync(trainedModels) ? readdirSync(trainedModels).sort(byName).reverse() : [];
   for (const name of runs) {
     const folder = new RunFolder(join(trainedModels, name));
-    if (!existsSync(join(folder.path, recordFile)) || folder.read().status === "FINISHED") continue;
+    if (!isUnfinished(folder)) continue;
     const checkpoint = await newestCheckpoint(folder.checkpoints);
     if (checkpoint !== undefined) return { folder, checkpoint };
   }
   throw new UsageError(
-    `--resume last: no unfinished run with a checkpoint in ${trainedModels}. Start a new run without --resume.`,
+    `--resume last: there is nothing to resume, no unfinished run with a whole checkpoint in ${trainedModels}. Start a new run without --resume.`,
   );
 }
 
-async function resumableAt(path: string): Promise<{ folder: RunFolder; checkpoint: string }> {
+function isUnfinished(folder: RunFolder): boolean {
+  if (!existsSync(join(folder.path, recordFile))) return false;
+  try {
+    return folder.read().status !== "FINISHED";
+  } catch (error) {
+    logger.warn(`${(error as Error).message} It is passed over.`); // one damaged run must not hide the others
+    return false;
+  }
+}
+
+async function resumableAt(path: string): Promise<Resumable> {
   if (!existsSync(path) || !statSync(path).isDirectory()) {
     throw new UsageError(`--resume: ${path} is not a folder. Name a run, one of its checkpoints, or "last".`);
   }
-  if (basename(dirname(path)) === "checkpoints")
-    return { folder: new RunFolder(dirname(dirname(path))), checkpoint: path };
-  const folder = new RunFolder(path);
+  const isCheckpoint = basename(dirname(path)) === "checkpoints";
+  const folder = new RunFolder(isCheckpoint ? dirname(dirname(path)) : path);
+  if (folder.read().status === "FINISHED") {
+    throw new UsageError(
+      `--resume: there is nothing to resume, ${folder.path} is finished. Start a new run without --resume.`,
+    );
+  }
+  if (isCheckpoint) {
+    const damage = await verifyCheckpoint(path);
+    if (damage === undefined) return { folder, checkpoint: path };
+    throw new FileError(
+      `${path}: the checkpoint must be whole: ${damage}. Name ${folder.path} to go on from the newest whole one.`,
+    );
+  }
   const checkpoint = await newestCheckpoint(folder.checkpoints);
-  if (checkpoint === undefined)
-    throw new UsageError(`--resume: ${path} holds no whole checkpoint. Start a new run without --resume.`);
-  return { folder, checkpoint };
+  if (checkpoint !== undefined) return { folder, checkpoint };
+  throw new UsageError(`--resume: ${path} holds no whole checkpoint. Start a new run without --resume.`);
 }

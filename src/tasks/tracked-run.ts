@@ -24,7 +24,8 @@ export class MetricHistory {
     const history = new MetricHistory();
     const { latestMetrics } = (await store.getRun(runId)).data;
     for (const { key } of latestMetrics.filter(({ key }) => !key.startsWith("system/"))) {
-      for (const { step, value } of await store.metricHistory(runId, key)) history.add({ [key]: value }, step);
+      for (const { step, value } of await store.metricHistory(runId, key))
+        history.add({ [key]: value }, step);
     }
     return history;
   }

@@ -35,9 +35,9 @@ interface Manifest {
  */
 export async function saveCheckpoint(run: Run, folder: string, fingerprint: string): Promise<void> {
   const temporary = `${folder}.${process.pid}.tmp`;
-  rmSync(temporary, { recursive: true, force: true });
-  mkdirSync(temporary, { recursive: true });
   try {
+    rmSync(temporary, { recursive: true, force: true });
+    mkdirSync(temporary, { recursive: true });
     const optimizer = run.optimizer.stateDict();
     scope(() => {
       saveSafetensors(join(temporary, "model.safetensors"), run.task.model.stateDict(), { format: "pt" });
@@ -56,25 +56,26 @@ export async function saveCheckpoint(run: Run, folder: string, fingerprint: stri
       ),
       paramGroups: optimizer.param_groups,
     };
-    writeFileAtomic(join(temporary, "trainer.json"), JSON.stringify(trainer));
+    writeFileAtomic(join(temporary, "trainer.json"), JSON.stringify(trainer, encodeNumber));
     await writeManifest(temporary);
     rmSync(folder, { recursive: true, force: true });
     renameSync(temporary, folder);
     fsyncDirectory(join(folder, ".."));
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true });
-    throw error;
+    const refusal = systemError(error);
+    if (refusal === undefined) throw error;
+    throw new FileError(
+      `${folder}: the checkpoint cannot be written, ${refusal.message}. Earlier checkpoints are untouched. Free space or mend the folder, then: sconce train CONFIG --resume last`,
+      { cause: error },
+    );
   }
 }
 
 /** Restores a run that was built from the same config from a checkpoint that `verifyCheckpoint` passed. */
 export function loadCheckpoint(run: Run, folder: string, fingerprint: string): void {
+  refuseOtherJob(folder, fingerprint);
   const trainer = readTrainer(folder);
-  if (trainer.fingerprint !== fingerprint) {
-    throw new FileError(
-      `${folder}: the checkpoint is of another config or other data. Resume with the config and data that it began with, or start a new run.`,
-    );
-  }
   const weights = loadSafetensors(join(folder, "model.safetensors"));
   const optimizer = loadSafetensors(join(folder, "optimizer.safetensors"));
   try {
@@ -90,6 +91,14 @@ export function loadCheckpoint(run: Run, folder: string, fingerprint: string): v
     const state = trainer.callbacks[callback.name];
     if (state !== undefined) callback.loadStateDict?.(state);
   }
+}
+
+/** Throws a `FileError` when a checkpoint is of another config or of other data. */
+export function refuseOtherJob(folder: string, fingerprint: string): void {
+  if (readTrainer(folder).fingerprint === fingerprint) return;
+  throw new FileError(
+    `${folder}: the checkpoint is of another config or other data. Resume with the config and data that it began with, or start a new run.`,
+  );
 }
 
 /** Returns what is wrong with a checkpoint, or undefined when every file is as its manifest says. */
@@ -140,13 +149,31 @@ async function writeManifest(folder: string): Promise<void> {
 }
 
 function readTrainer(folder: string): TrainerFile {
-  const trainer = JSON.parse(readFileSync(join(folder, "trainer.json"), "utf8")) as TrainerFile;
+  const text = readFileSync(join(folder, "trainer.json"), "utf8");
+  const trainer = JSON.parse(text, decodeNumber) as TrainerFile;
   if (trainer.format !== format) {
     throw new FileError(
       `${folder}: the checkpoint's format must be ${format}, got ${trainer.format}. Resume with the version of Sconce that wrote it.`,
     );
   }
   return trainer;
+}
+
+/** Keeps NaN and infinities, which JSON lacks: a metric may be undefined, a best value still infinite. */
+function encodeNumber(_key: string, value: unknown): unknown {
+  return typeof value === "number" && !Number.isFinite(value) ? { number: String(value) } : value;
+}
+
+function decodeNumber(_key: string, value: unknown): unknown {
+  const { number } = (value ?? {}) as { number?: unknown };
+  return typeof number === "string" ? Number(number) : value;
+}
+
+/** Returns the refusal of the operating system (disk full, no permission) that an error comes from. */
+function systemError(error: unknown): NodeJS.ErrnoException | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return code !== undefined && syscall !== undefined ? error : systemError(error.cause);
 }
 
 function flattenOptimizer({ state }: optim.OptimizerStateDict): Map<string, Tensor> {

@@ -5,7 +5,15 @@ export { LearningRateMonitor } from "./callbacks/lr-monitor.ts";
 export { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
 export type { ModelCheckpointConfig } from "./callbacks/model-checkpoint.ts";
 export { Throughput } from "./callbacks/throughput.ts";
-export { loadCheckpoint, newestCheckpoint, saveCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
+export {
+  loadCheckpoint,
+  newestCheckpoint,
+  refuseOtherJob,
+  saveCheckpoint,
+  verifyCheckpoint,
+} from "./checkpoint.ts";
+export { catchSignals } from "./interrupt.ts";
+export type { Interrupt } from "./interrupt.ts";
 export { train } from "./loop.ts";
 export { withPrecision } from "./precision.ts";
 export type {

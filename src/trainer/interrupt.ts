@@ -3,31 +3,42 @@ import { logger } from "../base/index.ts";
 
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
 
-/** A signal that asked the run to end, with the exit code that the process then owes. */
+/** Watches for signals until it is released. */
 export interface Interrupt {
-  signal: keyof typeof exitCodes | undefined;
-  exitCode: number | undefined;
+  /** The signal that came, with the exit code that the process then owes. */
+  readonly signal: NodeJS.Signals | undefined;
+  readonly exitCode: number | undefined;
+  /** Sets what to do at the first signal, at once if it has come. */
+  onSignal(react: () => void): void;
   /** Restores the process's own handling. */
   release(): void;
 }
 
-/** Calls `onSignal` at the first signal. Handlers run between steps, as the engine holds the thread. */
-export function catchSignals(onSignal: () => void): Interrupt {
-  const interrupt: Interrupt = {
-    signal: undefined,
-    exitCode: undefined,
+/** Watches for SIGINT and SIGTERM. Handlers run only when the event loop turns, as the engine holds the thread. */
+export function catchSignals(): Interrupt {
+  let caught: keyof typeof exitCodes | undefined;
+  let react: (() => void) | undefined;
+  const handle = (signal: NodeJS.Signals): void => {
+    const name = signal as keyof typeof exitCodes;
+    if (caught !== undefined) process.exit(exitCodes[name]);
+    caught = name;
+    logger.warn(`${signal}: finishing the step and saving; send it again to exit at once`);
+    react?.();
+  };
+  for (const name of Object.keys(exitCodes)) process.on(name, handle);
+  return {
+    get signal() {
+      return caught;
+    },
+    get exitCode() {
+      return caught && exitCodes[caught];
+    },
+    onSignal(callback) {
+      react = callback;
+      if (caught !== undefined) callback();
+    },
     release() {
       for (const name of Object.keys(exitCodes)) process.off(name, handle);
     },
   };
-  function handle(signal: NodeJS.Signals): void {
-    const exitCode = exitCodes[signal as keyof typeof exitCodes];
-    if (interrupt.signal !== undefined) process.exit(exitCode);
-    interrupt.signal = signal as keyof typeof exitCodes;
-    interrupt.exitCode = exitCode;
-    logger.warn(`${signal}: finishing the step and saving; send it again to exit at once`);
-    onSignal();
-  }
-  for (const name of Object.keys(exitCodes)) process.on(name, handle);
-  return interrupt;
 }

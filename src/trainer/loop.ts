@@ -138,14 +138,17 @@ async function take({ config, source }: Run): Promise<Batch[]> {
 function validationDue({ config, state }: Run, before: number): boolean {
   const interval = config.valCheckInterval;
   if (interval === undefined || !config.hasValidation) return false;
+  if ((state.epoch + 1) % config.checkValEveryNEpoch !== 0) return false;
   return Math.floor(state.batch / interval) > Math.floor(before / interval);
 }
 
 function stopAtLimits(run: Run): void {
   const { config, state } = run;
-  if (config.maxSteps !== -1 && state.step >= config.maxSteps) run.stop ??= "max_steps";
-  if (config.maxEpochs !== -1 && state.epoch >= config.maxEpochs) run.stop ??= "max_epochs";
-  if (config.maxTime !== undefined && performance.now() - run.startedAt >= config.maxTime * 1000)
+  if (run.stop !== undefined && mayStop(run)) return;
+  // these end the run even where min_epochs or min_steps holds early stopping back
+  if (config.maxSteps !== -1 && state.step >= config.maxSteps) run.stop = "max_steps";
+  else if (config.maxEpochs !== -1 && state.epoch >= config.maxEpochs) run.stop = "max_epochs";
+  else if (config.maxTime !== undefined && performance.now() - run.startedAt >= config.maxTime * 1000)
     run.stop ??= "max_time";
 }
 

@@ -8,6 +8,7 @@ import { LearningRateMonitor } from "./callbacks/lr-monitor.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
 import { loadCheckpoint } from "./checkpoint.ts";
 import { catchSignals } from "./interrupt.ts";
+import type { Interrupt } from "./interrupt.ts";
 import { train } from "./loop.ts";
 import { castWeights } from "./precision.ts";
 import { initialState } from "./run.ts";
@@ -30,6 +31,8 @@ export interface FitOptions {
   /** Callbacks beside those of the config. */
   callbacks?: readonly Callback[];
   onMetrics: MetricSink;
+  /** Signals that end the run. @default those that come while `fit` runs */
+  interrupt?: Interrupt;
 }
 
 export interface FitResult {
@@ -72,7 +75,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     loadCheckpoint(run, options.resumeFrom, options.checkpoints?.fingerprint ?? "");
     logger.info(`resumed from ${options.resumeFrom}: epoch ${run.state.epoch + 1}, step ${run.state.step}`);
   }
-  const interrupt = catchSignals(() => (run.stop = "signal"));
+  const interrupt = options.interrupt ?? catchSignals();
+  interrupt.onSignal(() => (run.stop = "signal"));
   try {
     const reason = await train(run);
     return {
@@ -84,15 +88,23 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       seconds: (performance.now() - run.startedAt) / 1000,
     };
   } finally {
-    interrupt.release();
+    if (options.interrupt === undefined) interrupt.release();
     if (config.trainer.deterministic) setDeterministicAlgorithms(false);
   }
 }
 
-/** Resolves a limit of batches as Lightning does: an integer counts them, a share below 1 is rounded down. */
-export function limitBatches(limit: number | undefined, available: number): number {
+/**
+ * Resolves a limit of batches as Lightning does: an integer counts them, a share below 1 is rounded down.
+ *
+ * @throws UsageError naming `flag` when no batch is left.
+ */
+export function limitBatches(flag: string, limit: number | undefined, available: number): number {
   if (limit === undefined) return available;
-  return Number.isInteger(limit) && limit !== 0 ? Math.min(limit, available) : Math.floor(limit * available);
+  const batches = Number.isInteger(limit) ? Math.min(limit, available) : Math.floor(limit * available);
+  if (batches > 0) return batches;
+  throw new UsageError(
+    `trainer.${flag}: must come to one batch at least, got ${limit} of ${available}. Set it to the number of batches, or to a larger share.`,
+  );
 }
 
 /** Optimizer steps of the whole run, for schedules. */
@@ -105,7 +117,7 @@ export function totalSteps(config: LoopConfig, source: BatchSource): number {
 function loopConfig({ config: { trainer }, source, validationBatches }: FitOptions): LoopConfig {
   const devRun = trainer.fast_dev_run > 0;
   const maxSteps = trainer.max_steps;
-  const limitVal = devRun ? trainer.fast_dev_run : limitBatches(trainer.limit_val_batches, validationBatches);
+  const limitVal = validationLimit(trainer, validationBatches);
   const interval = trainer.val_check_interval;
   return {
     maxEpochs: devRun
@@ -120,15 +132,30 @@ function loopConfig({ config: { trainer }, source, validationBatches }: FitOptio
     gradientClipVal: trainer.gradient_clip_val ?? 0,
     gradientClipAlgorithm: trainer.gradient_clip_algorithm,
     valCheckInterval:
-      interval === undefined || interval === 1
-        ? undefined
-        : limitBatches(interval, source.batchesPerEpoch) || 1,
+      interval === undefined || interval === 1 ? undefined : batchesBetween(interval, source.batchesPerEpoch),
     checkValEveryNEpoch: trainer.check_val_every_n_epoch,
     limitValBatches: limitVal === validationBatches ? undefined : limitVal,
     numSanityValSteps: devRun || trainer.overfit_batches !== 0 ? 0 : trainer.num_sanity_val_steps,
     logEveryNSteps: devRun ? 1 : trainer.log_every_n_steps,
     hasValidation: limitVal > 0,
   };
+}
+
+/** Batches of one validation; 0: none, as there is no data or the flag is 0. */
+function validationLimit(
+  { fast_dev_run, limit_val_batches }: TrainingConfig["trainer"],
+  available: number,
+): number {
+  if (available === 0 || limit_val_batches === 0) return 0;
+  return fast_dev_run > 0
+    ? Math.min(fast_dev_run, available)
+    : limitBatches("limit_val_batches", limit_val_batches, available);
+}
+
+/** Batches between validations; a share of an epoch comes to one at least, and no more than an epoch lies between. */
+function batchesBetween(interval: number, perEpoch: number): number {
+  if (Number.isInteger(interval)) return Math.min(interval, perEpoch);
+  return Math.max(1, Math.floor(interval * perEpoch));
 }
 
 /** Reads Lightning's `DD:HH:MM:SS`. */

@@ -24,26 +24,34 @@ export class EarlyStopping implements Callback {
   readonly config: EarlyStoppingConfig;
   #best: number;
   #waited = 0;
+  #stopped = false;
 
   constructor(config: EarlyStoppingConfig) {
     this.config = config;
     this.#best = config.mode === "min" ? Infinity : -Infinity;
   }
 
+  /** Ends a run at once that was saved after it had been stopped. */
+  onTrainStart(run: Run): void {
+    if (this.#stopped) run.stop ??= "early_stopping";
+  }
+
   onValidationEnd(run: Run, metrics: Readonly<Record<string, number>>): void {
     const reason = this.#judge(metrics);
     if (reason === undefined) return;
     logger.info(`early stopping after step ${run.state.step}: ${reason}`);
+    this.#stopped = true;
     run.stop ??= "early_stopping";
   }
 
   stateDict(): Record<string, unknown> {
-    return { best: Number.isFinite(this.#best) ? this.#best : null, waited: this.#waited };
+    return { best: this.#best, waited: this.#waited, stopped: this.#stopped };
   }
 
-  loadStateDict({ best, waited }: Readonly<Record<string, unknown>>): void {
-    if (typeof best === "number") this.#best = best;
+  loadStateDict({ best, waited, stopped }: Readonly<Record<string, unknown>>): void {
+    this.#best = Number(best);
     this.#waited = Number(waited);
+    this.#stopped = stopped === true;
   }
 
   #judge(metrics: Readonly<Record<string, number>>): string | undefined {

@@ -1,5 +1,5 @@
 // Saves the run while it trains, and keeps the best and the newest checkpoints.
-import { rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { logger } from "../../base/index.ts";
 import { saveCheckpoint } from "../checkpoint.ts";
@@ -12,8 +12,9 @@ export interface ModelCheckpointConfig {
   dirpath: string;
   /** Identifies config and data, see `saveCheckpoint`. */
   fingerprint: string;
-  /** Metric by which checkpoints are ranked; undefined: the newest is the best. */
+  /** Metric by which checkpoints are ranked; undefined: the newest are kept. */
   monitor?: string | undefined;
+  /** @default "min" */
   mode?: "min" | "max" | undefined;
   /** How many of the best to keep; -1 keeps all, 0 none. @default 1 */
   saveTopK?: number;
@@ -28,7 +29,7 @@ export interface ModelCheckpointConfig {
 interface Saved {
   /** Name within `dirpath`, so that the folder may be moved. */
   name: string;
-  /** NaN where nothing is monitored, or was measured yet. */
+  /** Null where nothing is monitored, or nothing was measured at that moment. */
   value: number | null;
   step: number;
 }
@@ -43,15 +44,23 @@ export class ModelCheckpoint implements Callback {
     this.config = config;
   }
 
-  /** Folder of the best checkpoint so far; undefined before the first. */
+  /** Folder of the best checkpoint so far; undefined when nothing is monitored, or was measured yet. */
   get best(): string | undefined {
     const best = this.#ranked()[0];
-    return best === undefined ? undefined : join(this.config.dirpath, best.name);
+    return best === undefined || best.value === null ? undefined : join(this.config.dirpath, best.name);
   }
 
   /** Value of the monitored metric at the best checkpoint. */
   get bestValue(): number | undefined {
     return this.#ranked()[0]?.value ?? undefined;
+  }
+
+  /** Removes what a killed process left half written. */
+  onTrainStart(): void {
+    const { dirpath } = this.config;
+    if (!existsSync(dirpath)) return;
+    for (const name of readdirSync(dirpath))
+      if (name.endsWith(".tmp")) rmSync(join(dirpath, name), { recursive: true, force: true });
   }
 
   async onTrainBatchEnd(run: Run): Promise<void> {
@@ -74,7 +83,8 @@ export class ModelCheckpoint implements Callback {
   }
 
   async onTrainEnd(run: Run): Promise<void> {
-    if (this.config.saveLast === true || run.stop === "signal") await this.#save(run);
+    // the last validation was of other weights: what is saved only because the run ends has no rank
+    if (this.config.saveLast === true || run.stop === "signal") await this.#save(run, { ranked: false });
   }
 
   stateDict(): Record<string, unknown> {
@@ -86,17 +96,16 @@ export class ModelCheckpoint implements Callback {
     this.#newestStep = Math.max(-1, ...this.#saved.map(({ step }) => step));
   }
 
-  async #save(run: Run): Promise<void> {
-    const { dirpath, fingerprint, monitor } = this.config;
+  async #save(run: Run, { ranked } = { ranked: true }): Promise<void> {
+    const { dirpath, fingerprint, monitor, saveTopK = 1, saveLast = false } = this.config;
     const { epoch, step, metrics } = run.state;
-    if (step === this.#newestStep) return;
+    if (step === this.#newestStep || (saveTopK === 0 && !saveLast && run.stop !== "signal")) return;
     const name = `epoch=${epoch}-step=${step}`;
+    const value = ranked && monitor !== undefined ? (metrics[monitor] ?? NaN) : NaN;
     const before = this.#saved;
-    this.#saved = [
-      ...before,
-      { name, value: monitor === undefined ? null : (metrics[monitor] ?? null), step },
-    ];
-    const dropped = this.#drop(run);
+    // first, as the list is part of what is saved
+    this.#saved = [...before, { name, value: Number.isNaN(value) ? null : value, step }];
+    this.#drop(saveTopK);
     try {
       await saveCheckpoint(run, join(dirpath, name), fingerprint);
     } catch (error) {
@@ -105,30 +114,37 @@ export class ModelCheckpoint implements Callback {
     }
     this.#newestStep = step;
     logger.debug(`checkpoint ${basename(dirpath)}/${name}`);
-    // only now that the new one is whole
-    for (const { name: old } of dropped) rmSync(join(dirpath, old), { recursive: true, force: true });
+    this.#removeDropped(step);
   }
 
   /** Takes out of the list what is neither among the best nor needed to resume. */
-  #drop(run: Run): Saved[] {
-    const { saveTopK = 1, saveLast = false } = this.config;
-    if (saveTopK === -1) return [];
-    const keep = new Set(this.#ranked().slice(0, saveTopK));
-    const newest = this.#saved.at(-1)!;
-    // the one being written is kept whatever its rank: a run that is killed resumes from it
-    if (saveLast || run.stop === "signal" || saveTopK > 0) keep.add(newest);
-    const dropped = this.#saved.filter((saved) => !keep.has(saved));
+  #drop(saveTopK: number): void {
+    if (saveTopK === -1) return;
+    // the newest is kept whatever its rank: a run that is killed resumes from it
+    const keep = new Set([...this.#ranked().slice(0, saveTopK), this.#saved.at(-1)!]);
     this.#saved = this.#saved.filter((saved) => keep.has(saved));
-    return dropped;
+  }
+
+  /** Removes folders that the list does not name, left by a killed process too; newer ones may be resumed from. */
+  #removeDropped(newestStep: number): void {
+    const { dirpath } = this.config;
+    const kept = new Set(this.#saved.map(({ name }) => name));
+    for (const name of readdirSync(dirpath)) {
+      const step = /^epoch=\d+-step=(\d+)$/.exec(name)?.[1];
+      if (step !== undefined && Number(step) <= newestStep && !kept.has(name))
+        rmSync(join(dirpath, name), { recursive: true, force: true });
+    }
   }
 
   #ranked(): Saved[] {
-    const { mode } = this.config;
-    const rank = ({ value, step }: Saved) => {
-      if (mode === undefined || this.config.monitor === undefined) return step;
-      if (value === null || Number.isNaN(value)) return -Infinity;
-      return mode === "max" ? value : -value;
-    };
-    return [...this.#saved].sort((a, b) => rank(b) - rank(a) || b.step - a.step);
+    const { mode = "min" } = this.config;
+    return [...this.#saved].sort((a, b) => {
+      if (a.value === null || b.value === null) {
+        if (a.value !== b.value) return a.value === null ? 1 : -1;
+        return b.step - a.step; // nothing to rank by: the newest
+      }
+      if (a.value === b.value) return a.step - b.step; // the first to be so good
+      return (mode === "max") === a.value > b.value ? -1 : 1;
+    });
   }
 }
