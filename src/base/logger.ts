@@ -44,7 +44,9 @@ export class Logger {
 export function stderrSink(minimum: LogLevel = levelFromEnvironment()): LogSink {
   return (level, message) => {
     if (rank[level] < rank[minimum]) return;
-    process.stderr.write(level === "info" ? `${message}\n` : `${level}: ${message}\n`);
+    // on a terminal a progress bar may stand in the line; it is drawn again below
+    const fresh = process.stderr.isTTY ? "\r\x1b[K" : "";
+    process.stderr.write(`${fresh}${level === "info" ? "" : `${level}: `}${message}\n`);
   };
 }
 

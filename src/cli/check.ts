@@ -1,19 +1,25 @@
 // `sconce check`: proves a config before any work starts. Loads neither libtorch nor data.
-import { ConfigError } from "../base/index.ts";
+import { ConfigError, UsageError } from "../base/index.ts";
 import { checkUseCase, configToYaml, formatResolved } from "../config/index.ts";
 import { parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
-import { UsageError } from "../base/index.ts";
 
 export const command: Command = {
-  summary: "proves a config: keys, types, files, columns, metrics; reports every problem at once",
-  help: `Usage: sconce check CONFIG [a.b=value ...] [--json] [--resolve]
+  help: `Usage: sconce check CONFIG [a.b=value ...] [--resolve] [--json]
 
-Reports every problem of a config with its line and column, and what its paths lead to. Nothing is loaded,
-fetched or written. Exit code 2 when there is a problem.
+Reports every problem of a config, and of the overrides, with line and column,
+and shows where its paths lead: keys, types, files, columns, metrics, base
+model, stores. Nothing is loaded, fetched or written.
 
-  --resolve   also prints the config with all defaults filled in
-  --json      prints problems and paths as JSON`,
+  a.b=value    changes a key of the config, as for sconce train
+  --resolve    also prints the config with all defaults filled in
+  --json       prints problems and paths as JSON
+
+Exit code 2 when there is a problem.
+
+Examples:
+  sconce check use_cases/spam/Configurations/config.json
+  sconce check use_cases/spam/Configurations/config.json optimizer.lr=3e-5`,
 
   async run(words) {
     const { flags, positionals } = parseWords("check", words, {
@@ -25,9 +31,8 @@ fetched or written. Exit code 2 when there is a problem.
       throw new UsageError("sconce check: the config is missing. See: sconce check --help");
     const { issues, warnings, config, resolved } = await checkUseCase(path, overrides);
     if (flags.json === true) {
-      process.stdout.write(
-        `${JSON.stringify({ issues, warnings, resolved, ...(flags.resolve === true && { config }) }, null, 2)}\n`,
-      );
+      const shown = { issues, warnings, resolved, ...(flags.resolve === true && { config }) };
+      process.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
       return issues.length === 0 ? 0 : 2;
     }
     if (warnings.length > 0)

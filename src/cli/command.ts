@@ -5,8 +5,6 @@ import { UsageError, suggestion } from "../base/index.ts";
 
 /** One command of the command line; each has a file of its own. */
 export interface Command {
-  /** One line for the list of commands. */
-  summary: string;
   /** Text of `sconce <command> --help`. */
   help: string;
   /** Runs with the words after the command's name and returns the exit code. */
@@ -60,6 +58,13 @@ export function onlyWord(command: string, what: string, positionals: readonly st
       `sconce ${command}: expected one ${what}, got also "${extra}". See: sconce ${command} --help`,
     );
   return word;
+}
+
+/** Reads a number of at least zero. */
+export function amountOf(flag: string, text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value) && value >= 0) return value;
+  throw new UsageError(`${flag}: must be a number of 0 or more, got "${text}".`);
 }
 
 /** Reads a whole number above zero. */

@@ -5,18 +5,22 @@ import type { Command } from "./command.ts";
 import { terminalProgress } from "./progress.ts";
 
 export const command: Command = {
-  summary: "judges a trained model on a labelled file, with intervals and a report by class",
   help: `Usage: sconce evaluate --model FOLDER --data FILE [--json]
 
-Prints every metric with its 95 % bootstrap interval, the confusion matrix and a report by class.
+Judges a model on labelled rows: every metric with its 95 % bootstrap interval,
+the confusion matrix, and precision, recall and F1 by class.
 
-  --model FOLDER         a trained model
-  --data FILE            CSV, TSV or JSONL with labels
-  --text-column NAME     (default: text)
-  --pair-column NAME     column of the second texts of pairs
-  --label-column NAME    (default: label)
-  --batch-size N         rows at a time (default: 64)
-  --json                 prints everything as JSON`,
+  -m, --model FOLDER    a model: outputs/OptimumModels/USE_CASE/EXPERIMENT, the
+                        folder of a run, or any folder of a fine-tuned model
+  -d, --data FILE       CSV, TSV, JSONL or JSON with labels
+  --text-column NAME    column of the texts (default: text)
+  --pair-column NAME    column of the second texts of pairs
+  --label-column NAME   column of the labels (default: label)
+  --batch-size N        rows at a time (default: 64)
+  --json                prints everything as JSON
+
+Example:
+  sconce evaluate -m outputs/OptimumModels/spam/minilm -d new-mails.csv`,
 
   async run(words) {
     const { flags } = parseWords("evaluate", words, {
@@ -33,14 +37,20 @@ Prints every metric with its 95 % bootstrap interval, the confusion matrix and a
       throw new UsageError("sconce evaluate: --model and --data are needed. See: sconce evaluate --help");
     const batchSize = countOf("--batch-size", flags["batch-size"]);
     const { TextClassifier, evaluateFile, formatEvaluation } = await import("../tasks/index.ts");
+    const classifier = TextClassifier.fromPretrained(model);
     const progress = terminalProgress();
-    progress.start("evaluating");
-    const evaluation = await evaluateFile(TextClassifier.fromPretrained(model), {
+    let isStarted = false;
+    const evaluation = await evaluateFile(classifier, {
       path: data,
       textColumn: flags["text-column"],
       pairColumn: flags["pair-column"],
       labelColumn: flags["label-column"],
       batchSize,
+      onProgress(done, total) {
+        if (!isStarted) progress.start("evaluating", total);
+        isStarted = true;
+        progress.update(done);
+      },
     });
     progress.end();
     if (flags.json) {

@@ -1,34 +1,81 @@
 // The command line: finds the command, runs it, and turns errors into messages and exit codes.
-import { ConfigError, SconceError, UsageError, nearest } from "../base/index.ts";
+import { UsageError, nearest } from "../base/index.ts";
 import type { Command } from "./command.ts";
+import { exitCodes, report } from "./report.ts";
 
-// loaded when called, so that --help is there at once
-const commands: Readonly<Record<string, () => Promise<{ command: Command }>>> = {
-  train: () => import("./train.ts"),
-  check: () => import("./check.ts"),
-  predict: () => import("./predict.ts"),
-  evaluate: () => import("./evaluate.ts"),
+interface Entry {
+  /** One line for the list of commands, of at most 66 characters. */
+  summary: string;
+  /** Loads the command when it is called, so that the list is there at once. */
+  load: () => Promise<{ command: Command }>;
+}
+
+const commands: Readonly<Record<string, Entry>> = {
+  init: {
+    summary: "makes a use case of a data file: folders, config, README",
+    load: () => import("./init.ts"),
+  },
+  check: {
+    summary: "proves a config and reports all problems at once",
+    load: () => import("./check.ts"),
+  },
+  train: {
+    summary: "fine-tunes a model: fit, test, track, store, compare, register",
+    load: () => import("./train.ts"),
+  },
+  predict: {
+    summary: "labels texts with a trained model",
+    load: () => import("./predict.ts"),
+  },
+  evaluate: {
+    summary: "judges a trained model on a labelled file",
+    load: () => import("./evaluate.ts"),
+  },
+  reproduce: {
+    summary: "trains a recorded run again and compares the results",
+    load: () => import("./reproduce.ts"),
+  },
+  clean: {
+    summary: "shows what takes up disk space, and frees it",
+    load: () => import("./clean.ts"),
+  },
+  doctor: {
+    summary: "says what is installed, what is missing and how to get it",
+    load: () => import("./doctor.ts"),
+  },
 };
 
-const exitCodes = { done: 0, failed: 1, badInput: 2 } as const;
+// bin/sconce carries it out before this program is built
+const setupSummary = "installs what is missing: packages, libtorch, addon, weights";
 
 /** Runs the command line; `argv` is what follows the program's name. Returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   const [name, ...words] = argv;
+  // a reader that has seen enough, as in `sconce predict ... | head`, is no error
+  process.stdout.once("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(exitCodes.done);
+  });
   try {
-    if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-      process.stdout.write(`${await overview()}\n`);
-      return name === undefined ? exitCodes.badInput : exitCodes.done;
+    if (name === undefined) {
+      process.stderr.write(`${overview()}\n`);
+      return exitCodes.badInput;
     }
     if (name === "--version" || name === "-V") {
       const { sconceVersion } = await import("../tasks/version.ts");
       process.stdout.write(`sconce ${sconceVersion}\n`);
       return exitCodes.done;
     }
-    const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
-    if (load === undefined) throw unknownCommand(name);
-    const { command } = await load();
-    if (words.includes("--help") || words.includes("-h")) {
+    const asksForHelp = ["--help", "-h", "help"].includes(name);
+    const wanted = asksForHelp ? words.find((word) => !word.startsWith("-")) : name;
+    if (wanted === undefined) {
+      process.stdout.write(`${overview()}\n`);
+      return exitCodes.done;
+    }
+    const entry = Object.hasOwn(commands, wanted) ? commands[wanted] : undefined;
+    if (entry === undefined) throw unknownCommand(wanted);
+    const { command } = await entry.load();
+    if (asksForHelp || isHelp(words)) {
       process.stdout.write(`${command.help}\n`);
       return exitCodes.done;
     }
@@ -38,44 +85,35 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** Prints an error for people and returns the exit code that it means. */
-export function report(error: unknown): number {
-  if (!SconceError.is(error)) {
-    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-    return exitCodes.failed;
-  }
-  const count =
-    error instanceof ConfigError
-      ? `\n${error.issues.length} ${error.issues.length === 1 ? "problem" : "problems"}`
-      : "";
-  process.stderr.write(`${error.message}${count}\n`);
-  const { exitCode } = error as SconceError & { exitCode?: number };
-  return exitCode ?? (inputErrors.has(error.code) ? exitCodes.badInput : exitCodes.failed);
+/** Tells whether a command is asked about itself; what follows `--` are words, not flags. */
+function isHelp(words: readonly string[]): boolean {
+  const end = words.indexOf("--");
+  const flags = end === -1 ? words : words.slice(0, end);
+  return flags.includes("--help") || flags.includes("-h");
 }
 
-const inputErrors = new Set(["config", "usage", "data", "file"]);
+function overview(): string {
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(11)}${summary}`);
+  return `Trains, tunes, tracks, promotes and serves deep-learning models on libtorch.
 
-async function overview(): Promise<string> {
-  const lines = await Promise.all(
-    Object.entries(commands).map(
-      async ([name, load]) => `  ${name.padEnd(10)} ${(await load()).command.summary}`,
-    ),
-  );
-  return [
-    "Trains, tunes, tracks, promotes and serves deep-learning models on libtorch.",
-    "",
-    "Usage: sconce <command> [config] [a.b=value ...]",
-    "",
-    ...lines,
-    "",
-    "sconce <command> --help says more. Exit codes: 0 done, 1 failed, 2 bad input, 130 or 143 interrupted.",
-  ].join("\n");
+Usage: sconce COMMAND [...]
+
+${lines.join("\n")}
+  ${"setup".padEnd(11)}${setupSummary}
+
+  sconce COMMAND --help   says more, with examples
+  sconce --version        prints the version
+
+From a data file to a trained model:
+  sconce init reviews.csv
+  sconce train use_cases/reviews/Configurations/config.json
+
+Exit codes: 0 done, 1 failed, 2 bad input, 130 or 143 interrupted.`;
 }
 
 function unknownCommand(name: string): UsageError {
-  const near = nearest(name, Object.keys(commands));
+  const names = [...Object.keys(commands), "setup"];
+  const near = nearest(name, names);
   const hint = near === undefined ? "" : `Did you mean "${near}"? `;
-  return new UsageError(
-    `sconce: unknown command "${name}". ${hint}Commands: ${Object.keys(commands).join(", ")}.`,
-  );
+  return new UsageError(`sconce: unknown command "${name}". ${hint}Commands: ${names.join(", ")}.`);
 }

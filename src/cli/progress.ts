@@ -1,13 +1,15 @@
 // Draws the phases of a job: a bar that moves on a terminal, plain lines elsewhere.
 import type { ProgressListener } from "../tasks/index.ts";
 
-const barWidth = 24;
+const widestBar = 24;
+const narrowestBar = 6;
 const redrawMs = 80;
 const lineMs = 15_000;
+const clearToEnd = "\x1b[K";
 
 /** Returns a listener that draws to standard error. */
 export function terminalProgress(stream: NodeJS.WriteStream = process.stderr): ProgressListener {
-  return stream.isTTY ? new Bar(stream) : new Lines(stream);
+  return stream.isTTY && process.env["TERM"] !== "dumb" ? new Bar(stream) : new Lines(stream);
 }
 
 class Phase {
@@ -52,26 +54,55 @@ class Bar implements ProgressListener {
   }
 
   end(): void {
-    const { total } = this.#phase;
-    if (total !== undefined && this.#phase.done > 0) this.#draw();
-    else this.#write(`${this.#phase.name} ${clock(this.#phase.seconds)}`);
+    const { name, total, done, seconds } = this.#phase;
+    if (total !== undefined && done > 0) this.#draw();
+    else this.#write(`${name} ${clock(seconds)}`);
     this.#stream.write("\n");
   }
 
   #draw(): void {
-    const { name, total, done, detail, seconds, left } = this.#phase;
     this.#drawnAt = performance.now();
-    if (total === undefined) return this.#write(`${name} ...`);
-    const filled = Math.round((barWidth * done) / total);
-    const bar = "#".repeat(filled) + "-".repeat(barWidth - filled);
-    const time =
-      done === total ? clock(seconds) : `${clock(seconds)} < ${left === undefined ? "?" : clock(left)}`;
-    this.#write(`${name} [${bar}] ${done}/${total}  ${time}  ${detail}`);
+    const width = (this.#stream.columns || 80) - 1; // a full line would wrap
+    this.#write(formatBar(this.#phase, width));
   }
 
+  // overwriting and then clearing the rest does not flicker
   #write(line: string): void {
-    this.#stream.write(`\r\x1b[2K${line.slice(0, (this.#stream.columns ?? 80) - 1)}`);
+    this.#stream.write(`\r${line}${clearToEnd}`);
   }
+}
+
+/** What a bar shows. */
+interface BarState {
+  name: string;
+  total: number | undefined;
+  done: number;
+  detail: string;
+  seconds: number;
+  left: number | undefined;
+}
+
+/** Lays a bar out in `width` columns: what is done and the time first, then the bar, then what detail fits. */
+export function formatBar({ name, total, done, detail, seconds, left }: BarState, width: number): string {
+  if (total === undefined) return clip(done === 0 ? `${name} ...` : `${name} ${done}`, width);
+  const remaining = left === undefined ? "" : `, ${clock(left)} left`;
+  const time = `${clock(seconds)}${done === total ? "" : remaining}`;
+  const counts = `${String(done).padStart(String(total).length)}/${total}  ${time}`;
+  const room = Math.min(widestBar, width - `${name} [] ${counts}`.length);
+  if (room < narrowestBar) return clip(`${name} ${counts}`, width);
+  const filled = Math.round((room * Math.min(done, total)) / total);
+  const bar = "#".repeat(filled) + "-".repeat(room - filled);
+  return withDetail(`${name} [${bar}] ${counts}`, detail, width);
+}
+
+/** Appends as many whole parts of the detail as fit; a number cut in half would be another number. */
+function withDetail(line: string, detail: string, width: number): string {
+  let text = line;
+  for (const part of detail.split("  ")) {
+    if (part === "" || text.length + 2 + part.length > width) break;
+    text += `  ${part}`;
+  }
+  return text;
 }
 
 class Lines implements ProgressListener {
@@ -101,12 +132,18 @@ class Lines implements ProgressListener {
   #line(): void {
     const { name, total, done, detail, seconds, left } = this.#phase;
     this.#writtenAt = performance.now();
+    const counts = total === undefined ? String(done) : `${done}/${total}`;
     const time = left === undefined || left === 0 ? clock(seconds) : `${clock(seconds)}, ${clock(left)} left`;
-    this.#stream.write(`${name}: ${done}/${total}, ${time}${detail === "" ? "" : `, ${detail}`}\n`);
+    this.#stream.write(`${name}: ${counts}, ${time}${detail === "" ? "" : `, ${detail}`}\n`);
   }
 }
 
-function clock(seconds: number): string {
+function clip(text: string, width: number): string {
+  return text.slice(0, Math.max(0, width));
+}
+
+/** Writes seconds as `0:07` or `1:02:03`. */
+export function clock(seconds: number): string {
   const whole = Math.round(seconds);
   const minutes = Math.floor(whole / 60);
   const rest = `${String(minutes % 60).padStart(minutes < 60 ? 1 : 2, "0")}:${String(whole % 60).padStart(2, "0")}`;

@@ -23,4 +23,4 @@ export type { UseCaseConfig, ValidatedUseCase } from "./use-case.ts";
 export type { ConfigMap, ConfigPath, ConfigValue } from "./value.ts";
 export { configToJson, configToYaml, flatten, writeConfig } from "./write.ts";
 export { draftUseCase, writeUseCase } from "./init.ts";
-export type { DataGuess, UseCaseDraft } from "./init.ts";
+export type { DataGuess, DataPlan, UseCaseDraft } from "./init.ts";

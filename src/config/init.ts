@@ -21,6 +21,16 @@ export interface DataGuess {
   delimiter?: string;
 }
 
+/** Says how the rows of a data file are shared out. */
+export interface DataPlan {
+  /** Name of the training file in `Datasets/`. @default the data file's */
+  trainFile?: string;
+  /** The file in `Datasets/` that the model is judged on, with its rows. @default none */
+  test?: { file: string; numRows: number };
+  /** Share of the training rows to validate on; 0 for none. @default 0.1 */
+  validationRatio?: number;
+}
+
 /** Holds the files of a new use case, not yet written. */
 export interface UseCaseDraft {
   name: string;
@@ -28,8 +38,8 @@ export interface UseCaseDraft {
   config: ConfigMap;
   /** The content of `README.md`. */
   readme: string;
-  /** Name of the data file in `Datasets/`. */
-  dataFile: string;
+  /** Names of the files in `Datasets/`. */
+  dataFiles: readonly string[];
 }
 
 /**
@@ -38,7 +48,7 @@ export interface UseCaseDraft {
  */
 export function draftUseCase(
   guess: DataGuess,
-  { dataPath, name }: { dataPath: string; name?: string },
+  { dataPath, name, ...plan }: DataPlan & { dataPath: string; name?: string },
 ): UseCaseDraft {
   const dataFile = basename(dataPath);
   const useCase = name ?? nameFromFile(dataFile);
@@ -55,28 +65,29 @@ export function draftUseCase(
         "Name the columns with --text-column and --label-column if it is one.",
     );
   }
+  const facts = { trainFile: dataFile, validationRatio: 0.1, ...guess, ...plan, labelColumn, useCase };
   return {
     name: useCase,
-    config: draftConfig({ ...guess, labelColumn }, dataFile, useCase),
-    readme: draftReadme({ ...guess, labelColumn }, dataFile, useCase),
-    dataFile,
+    config: draftConfig(facts),
+    readme: draftReadme(facts),
+    dataFiles: [facts.trainFile, ...(plan.test === undefined ? [] : [plan.test.file])],
   };
 }
 
 /**
- * Writes a new use case to `use_cases/NAME/`, with a copy of its data file, and returns the folder.
- * If one of the files exists already, nothing is written and a `UsageError` says which.
+ * Writes a new use case to `use_cases/NAME/` and returns the folder. Each data file is a copy of `dataPath` unless
+ * `contents` has it. If a file exists already, nothing is written and a `UsageError` says which.
  */
 export function writeUseCase(
   projectRoot: string,
   draft: UseCaseDraft,
-  { dataPath }: { dataPath: string },
+  { dataPath, contents = {} }: { dataPath: string; contents?: Readonly<Record<string, string>> },
 ): string {
   const folder = join(projectRoot, "use_cases", draft.name);
-  const data = join(folder, "Datasets", draft.dataFile);
+  const data = draft.dataFiles.map((file) => join(folder, "Datasets", file));
   const config = join(folder, "Configurations", "config.json");
   const readme = join(folder, "README.md");
-  const existing = [config, readme, data].filter((path) => existsSync(path));
+  const existing = [config, readme, ...data].filter((path) => existsSync(path));
   if (existing.length > 0) {
     throw new UsageError(
       `init: ${existing.join(", ")} must not exist, since nothing is overwritten. Choose another name with --name NAME, ` +
@@ -84,54 +95,58 @@ export function writeUseCase(
     );
   }
   mkdirSync(join(folder, "Datasets"), { recursive: true });
-  copyFileSync(dataPath, data, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  for (const path of data) {
+    const content = contents[basename(path)];
+    if (content !== undefined) writeFileAtomic(path, content);
+    else copyFileSync(dataPath, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  }
   writeFileAtomic(readme, draft.readme);
   writeFileAtomic(config, configToJson(draft.config)); // last: a use case that has a config is whole
   return folder;
 }
 
-function draftConfig(
-  guess: DataGuess & { labelColumn: string },
-  dataFile: string,
-  useCase: string,
-): ConfigMap {
-  const { textColumn, pairColumn, labelColumn, maxLength, numRows, delimiter } = guess;
+interface DraftFacts extends DataGuess, Required<Omit<DataPlan, "test">>, Pick<DataPlan, "test"> {
+  labelColumn: string;
+  useCase: string;
+}
+
+function draftConfig(facts: DraftFacts): ConfigMap {
+  const { useCase, textColumn, pairColumn, labelColumn, maxLength, numRows, delimiter } = facts;
+  const { trainFile, test, validationRatio } = facts;
   return {
     use_case: useCase,
     task: "text_classification",
     seed: 42,
     base_model: "minilm",
     dataset: {
-      train: `Datasets/${dataFile}`,
+      train: `Datasets/${trainFile}`,
+      ...(test === undefined ? {} : { test: `Datasets/${test.file}` }),
       text_column: textColumn,
       ...(pairColumn === undefined ? {} : { text_pair_column: pairColumn }),
       label_column: labelColumn,
       ...(delimiter === undefined ? {} : { delimiter }),
       max_length: Math.min(512, Math.max(16, Math.ceil(maxLength / 8) * 8)),
-      validation_ratio: 0.1,
+      validation_ratio: validationRatio,
       batch_size: 32,
     },
     optimizer: { name: "adamw", lr: 5e-5, weight_decay: 0.01 },
     scheduler: { name: "linear", warmup_ratio: 0.06 },
     trainer: { max_epochs: numRows < 2000 ? 5 : 3, gradient_clip_val: 1 },
-    callbacks: [{ name: "early_stopping", monitor: "val_f1", patience: 2 }],
+    // without validation there is nothing to watch
+    callbacks: validationRatio === 0 ? [] : [{ name: "early_stopping", monitor: "val_f1", patience: 2 }],
     champion: { metric: "f1" },
   };
 }
 
-function draftReadme(
-  { labels, numRows, textColumn, labelColumn }: DataGuess & { labelColumn: string },
-  dataFile: string,
-  useCase: string,
-): string {
+function draftReadme(facts: DraftFacts): string {
+  const { useCase, labels, textColumn, labelColumn } = facts;
   const shown = labels.slice(0, 20).map((label) => `\`${label}\``);
   const rest = labels.length > shown.length ? `, and ${labels.length - shown.length} more` : "";
   return `# ${useCase}
 
 Tells the \`${labelColumn}\` of a text (\`${textColumn}\`): ${labels.length} labels, ${shown.join(", ")}${rest}.
 
-Data: \`Datasets/${dataFile}\`, ${numRows} rows. A tenth of them is set aside for validation. For figures that
-can be trusted, set more rows aside in a file of their own and name it in the config: \`"test": "Datasets/test.csv"\`.
+${describeData(facts)}
 
 \`\`\`sh
 sconce check use_cases/${useCase}/Configurations/config.json
@@ -139,6 +154,21 @@ sconce train use_cases/${useCase}/Configurations/config.json
 sconce train use_cases/${useCase}/Configurations/config.json trainer.max_epochs=1 optimizer.lr=2e-5
 \`\`\`
 `;
+}
+
+function describeData({ trainFile, test, numRows, validationRatio }: DraftFacts): string {
+  const numTrainRows = numRows - (test?.numRows ?? 0);
+  const validation =
+    validationRatio === 0
+      ? "There are too few rows to set some aside for validation."
+      : `Of them, ${Math.round(100 * validationRatio)} % are set aside for validation.`;
+  const train = `Data: \`Datasets/${trainFile}\`, ${numTrainRows} rows. ${validation}`;
+  if (test !== undefined)
+    return `${train}\n\`Datasets/${test.file}\`, ${test.numRows} rows, is what models are judged on; training never sees it.`;
+  return (
+    `${train} For figures that\ncan be trusted, set more rows aside in a file of their own ` +
+    'and name it in the config: `"test": "Datasets/test.csv"`.'
+  );
 }
 
 function nameFromFile(file: string): string {

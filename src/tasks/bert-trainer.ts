@@ -150,6 +150,7 @@ export class BertTrainerTorch {
         fingerprint: print,
         dataHash: data.hash,
         versions: versions(),
+        threads: threads.get(),
         startedAt: new Date().toISOString(),
       };
       folder.write({ ...record, status: "RUNNING" });
@@ -331,6 +332,8 @@ export class BertTrainerTorch {
         run.logMetrics(metrics, step);
         history.add(metrics, step);
       },
+      // a store that fails does not end the training; it is told again when the run ends
+      flushMetrics: () => run.flush().catch((error: Error) => logger.warn(error.message)),
     });
   }
 

@@ -15,6 +15,8 @@ export interface RunRecord {
   fingerprint: string;
   dataHash: string;
   versions: Record<string, string>;
+  /** Threads that one operator used; another number sums in another order. */
+  threads: number;
   startedAt: string;
 }
 

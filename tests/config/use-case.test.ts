@@ -364,7 +364,7 @@ describe("a new use case", () => {
 
       Tells the \`kind\` of a text (\`body\`): 2 labels, \`ham\`, \`spam\`.
 
-      Data: \`Datasets/mail.csv\`, 500 rows. A tenth of them is set aside for validation. For figures that
+      Data: \`Datasets/mail.csv\`, 500 rows. Of them, 10 % are set aside for validation. For figures that
       can be trusted, set more rows aside in a file of their own and name it in the config: \`"test": "Datasets/test.csv"\`.
 
       \`\`\`sh

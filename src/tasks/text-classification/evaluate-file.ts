@@ -12,7 +12,8 @@ export interface EvaluateFileOptions {
   batchSize: number;
   /** Seed of the bootstrap. @default 0 */
   seed?: number;
-  onProgress?: (done: number) => void;
+  /** Called after each batch with the rows done so far, and all of them. */
+  onProgress?: (done: number, total: number) => void;
 }
 
 /** Scores every row of a file and compares with its labels; a label that the model does not know throws. */
@@ -26,7 +27,7 @@ export async function evaluateFile(
   const labels = classifier.labels.encode(table.column(options.labelColumn), (row) => table.place(row));
   const { onProgress, batchSize, seed = 0 } = options;
   const logits = await classifier.logits(classifier.loader({ texts, pairs }, batchSize), {
-    ...(onProgress && { onProgress }),
+    ...(onProgress && { onProgress: (done) => onProgress(done, texts.length) }),
   });
   return evaluateClassification({
     labels,

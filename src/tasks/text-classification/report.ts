@@ -1,4 +1,5 @@
 // What a run leaves for people: plots, and the summary that is printed at its end.
+import { existsSync } from "node:fs";
 import { relative } from "node:path";
 import type { ClassificationEvaluation, Interval } from "../../metrics/index.ts";
 import {
@@ -104,14 +105,30 @@ export interface SummaryInput {
   runId: string;
 }
 
+// averages over classes stand in the report by class
+const evaluationMetrics = [
+  "accuracy",
+  "balanced_accuracy",
+  "f1",
+  "precision",
+  "recall",
+  "roc_auc",
+  "average_precision",
+  "mcc",
+  "cohen_kappa",
+  "log_loss",
+  "brier",
+  "calibration_error",
+] as const;
+
 /** Writes an evaluation for a terminal: metrics with intervals, confusion matrix, report by class. */
 export function formatEvaluation(evaluation: ClassificationEvaluation): string {
   return [
     `Evaluated on ${evaluation.rows} rows`,
-    ...Object.entries(evaluation.metrics).map(([name, value]) =>
-      metricLine(name, value, evaluation.intervals[name as keyof typeof evaluation.intervals]),
+    ...evaluationMetrics.map((name) =>
+      metricLine(name, evaluation.metrics[name], evaluation.intervals[name]),
     ),
-    ...evaluation.warnings.map((warning) => `  ${warning}`),
+    ...evaluation.warnings.flatMap(wrap),
     "",
     ...confusionLines(evaluation),
     "",
@@ -123,6 +140,7 @@ export function formatEvaluation(evaluation: ClassificationEvaluation): string {
 export function formatSummary(input: SummaryInput): string {
   const { evaluation, decision, folders } = input;
   const short = (path: string) => relative(process.cwd(), path) || ".";
+  const program = existsSync("bin/sconce") ? "bin/sconce" : "sconce";
   const lines = [
     "",
     `Evaluated on ${evaluation.rows} ${input.evaluatedOn} rows`,
@@ -130,13 +148,14 @@ export function formatSummary(input: SummaryInput): string {
       metricLine(name, evaluation.metrics[name], evaluation.intervals[name], 10),
     ),
     ...(input.sharedRows > 0
-      ? [`  ${input.sharedRows} test rows also stand in the training file: scores may flatter`]
+      ? [`  ${input.sharedRows} test rows also stand in the training data: scores may flatter`]
       : []),
-    ...evaluation.warnings.map((warning) => `  ${clip(warning, 110)}`),
+    ...evaluation.warnings.flatMap(wrap),
     "",
     ...confusionLines(evaluation),
     "",
-    `Trained    ${input.epochs} epochs, ${input.steps} steps in ${duration(input.trainSeconds)} (${input.samplesPerSecond.toFixed(0)} samples/s), ended by ${input.reason.replace("_", " ")}; whole run ${duration(input.totalSeconds)}`,
+    `Trained    ${counted(input.epochs, "epoch")}, ${counted(input.steps, "step")} in ${duration(input.trainSeconds)}, ${input.samplesPerSecond.toFixed(0)} samples/s`,
+    `           ended by ${input.reason.replaceAll("_", " ")}; whole run ${duration(input.totalSeconds)}`,
     `Model      ${short(folders.run)}`,
     `Champion   ${championLine(decision)}`,
     ...(decision === undefined ? [] : [`           ${short(folders.champion)}`]),
@@ -144,9 +163,9 @@ export function formatSummary(input: SummaryInput): string {
     `Plots      ${short(folders.plots)}`,
     "",
     "Next",
-    `  bin/sconce predict --model ${short(decision === undefined ? folders.run : folders.champion)} --text "your text"`,
-    `  bin/sconce evaluate --model ${short(folders.run)} --data FILE.csv`,
-    `  bin/sconce train ${short(folders.config)} optimizer.lr=3e-5`,
+    `  ${program} predict --model ${short(decision === undefined ? folders.run : folders.champion)} --text "your text"`,
+    `  ${program} evaluate --model ${short(folders.run)} --data FILE.csv`,
+    `  ${program} train ${short(folders.config)} optimizer.lr=3e-5`,
   ];
   return lines.join("\n");
 }
@@ -205,6 +224,22 @@ function confusionLines({ confusionMatrix, classNames }: ClassificationEvaluatio
         `  ${String(count).padStart(4)}  ${classNames[truth]} taken for ${classNames[predicted]}`,
     ),
   ];
+}
+
+function counted(count: number, unit: string): string {
+  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+}
+
+/** Breaks a sentence into lines of at most 78 columns, indented by two. */
+function wrap(sentence: string): string[] {
+  const lines: string[] = [];
+  for (const word of sentence.split(" ")) {
+    const line = lines.at(-1);
+    if (line !== undefined && line.length + 1 + word.length <= 78)
+      lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(`  ${word}`);
+  }
+  return lines;
 }
 
 function clip(text: string, length: number): string {

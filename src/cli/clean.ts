@@ -1,0 +1,152 @@
+// `sconce clean`: shows what takes up disk space below outputs/, and deletes what is asked for.
+import { existsSync, renameSync, rmSync } from "node:fs";
+import { join, relative } from "node:path";
+import { createInterface } from "node:readline/promises";
+import { UsageError } from "../base/index.ts";
+import { findProjectRoot } from "../config/index.ts";
+import { amountOf, parseWords } from "./command.ts";
+import type { Command } from "./command.ts";
+import { findFreeable, freedBytes } from "./disk-usage.ts";
+import type { Freeable, FreeableKind } from "./disk-usage.ts";
+import { formatBytes } from "./units.ts";
+
+export const command: Command = {
+  help: `Usage: sconce clean [--checkpoints] [--runs DAYS] [--all] [--dry-run] [--yes]
+
+Frees disk space below outputs/ of the project that the current folder belongs
+to. Without a flag it only shows what could be freed. Sizes are shown first, and
+it asks before it deletes.
+
+  --checkpoints   checkpoints of finished runs: their models stay
+  --runs DAYS     whole runs, finished or not, that last changed more than DAYS
+                  days ago
+  --all           --checkpoints, and runs that failed or were interrupted; these
+                  can then not be resumed
+  --dry-run       shows what would be deleted, and deletes nothing
+  -y, --yes       does not ask; needed where there is no terminal
+
+With each of them also goes what crashed processes left half-written.
+
+Never deleted: a champion and the run that it is of (its checkpoints may go), a
+run that is going on, the tracking store with its artifacts, and anything
+outside outputs/.
+
+Examples:
+  sconce clean
+  sconce clean --checkpoints --yes
+  sconce clean --runs 30 --dry-run`,
+
+  async run(words) {
+    const { flags, positionals } = parseWords("clean", words, {
+      checkpoints: { type: "boolean", default: false },
+      runs: { type: "string" },
+      all: { type: "boolean", default: false },
+      "dry-run": { type: "boolean", default: false },
+      yes: { type: "boolean", short: "y", default: false },
+    });
+    if (positionals[0] !== undefined) {
+      throw new UsageError(
+        `sconce clean: takes flags only, got "${positionals[0]}". See: sconce clean --help`,
+      );
+    }
+    const olderThanDays = flags.runs === undefined ? undefined : amountOf("--runs", flags.runs);
+    const root = findProjectRoot(process.cwd());
+    const items = findFreeable(root, { deadIds: await findDeadIds(root), olderThanDays });
+    const kinds = chosenKinds({ ...flags, olderThanDays });
+    if (kinds === undefined) {
+      process.stdout.write(`${formatOffer(items, root)}\n`);
+      return 0;
+    }
+    const chosen = items.filter(({ kind }) => kinds.has(kind));
+    process.stdout.write(`${formatChoice(chosen, root)}\n`);
+    if (chosen.length === 0 || flags["dry-run"]) return 0;
+    if (!flags.yes && !(await confirmed())) {
+      process.stdout.write("Nothing was deleted.\n");
+      return 0;
+    }
+    const bytes = freedBytes(chosen.map(({ path }) => path));
+    for (const { path } of chosen) remove(path);
+    process.stdout.write(`Deleted: ${formatBytes(bytes)} freed.\n`);
+    return 0;
+  },
+};
+
+/** The kinds that flags ask for; undefined where none does. */
+function chosenKinds(flags: {
+  checkpoints: boolean;
+  all: boolean;
+  olderThanDays: number | undefined;
+}): ReadonlySet<FreeableKind> | undefined {
+  const kinds: FreeableKind[] = [
+    ...(flags.checkpoints || flags.all ? (["checkpoints"] as const) : []),
+    ...(flags.all ? (["unfinished"] as const) : []),
+    ...(flags.olderThanDays !== undefined ? (["old"] as const) : []),
+  ];
+  return kinds.length === 0 ? undefined : new Set([...kinds, "leftovers"]);
+}
+
+/** Ids of runs that the tracking store knows to be over, whatever their folder says. Writes nothing. */
+async function findDeadIds(root: string): Promise<ReadonlySet<string>> {
+  const path = join(root, "outputs", "mlflow", "mlflow.db");
+  if (!existsSync(path)) return new Set();
+  const { SqliteStore, findDeadRuns } = await import("../tracking/index.ts");
+  const store = await SqliteStore.open({ path });
+  try {
+    const dead = await findDeadRuns(store);
+    const over = await store.searchRuns({ statuses: ["FINISHED", "FAILED", "KILLED"], maxResults: 50_000 });
+    return new Set([...dead, ...over].map(({ info }) => info.runId));
+  } finally {
+    await store.close();
+  }
+}
+
+const kindNames: Record<FreeableKind, { what: string; flag: string }> = {
+  leftovers: { what: "left half-written by crashed processes", flag: "any flag" },
+  checkpoints: { what: "checkpoints of finished runs", flag: "--checkpoints" },
+  unfinished: { what: "runs that failed or were interrupted", flag: "--all" },
+  old: { what: "old runs", flag: "--runs DAYS" },
+};
+
+function formatOffer(items: readonly Freeable[], root: string): string {
+  if (items.length === 0) return `${join(root, "outputs")}: nothing to free.`;
+  const lines = (Object.keys(kindNames) as FreeableKind[]).flatMap((kind) => {
+    const paths = items.filter((item) => item.kind === kind).map(({ path }) => path);
+    if (paths.length === 0) return [];
+    const { what, flag } = kindNames[kind];
+    return [
+      `  ${formatBytes(freedBytes(paths)).padStart(9)}  ${String(paths.length).padStart(4)}  ${what.padEnd(40)}${flag}`,
+    ];
+  });
+  return [
+    `${join(root, "outputs")} could give back:`,
+    ...lines,
+    "",
+    "Nothing was deleted: name a flag.",
+  ].join("\n");
+}
+
+function formatChoice(chosen: readonly Freeable[], root: string): string {
+  if (chosen.length === 0) return "Nothing to delete.";
+  const lines = chosen.map(({ path, modifiedAt }) => {
+    const day = new Date(modifiedAt).toISOString().slice(0, 10);
+    return `  ${formatBytes(freedBytes([path])).padStart(9)}  ${day}  ${relative(root, path)}`;
+  });
+  const total = formatBytes(freedBytes(chosen.map(({ path }) => path)));
+  return ["To be deleted:", ...lines, `  ${total.padStart(9)}  in all`].join("\n");
+}
+
+async function confirmed(): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stdout.isTTY)
+    throw new UsageError("sconce clean: there is no terminal to ask on. Add --yes to delete, or --dry-run.");
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const answer = await terminal.question("Delete? [y/N] ");
+  terminal.close();
+  return /^y(es)?$/i.test(answer.trim());
+}
+
+/** Deletes under another name, so that a crash leaves a leftover and no half of a run. */
+function remove(path: string): void {
+  const leaving = /\.\d+\.(tmp|old|new)$/.test(path) ? path : `${path}.${process.pid}.old`;
+  if (leaving !== path) renameSync(path, leaving);
+  rmSync(leaving, { recursive: true, force: true });
+}

@@ -1,0 +1,44 @@
+// Turns an error into what a person reads and the exit code that it means.
+import { ConfigError, SconceError } from "../base/index.ts";
+
+/** What the exit code of a command says; 130 and 143 stand for SIGINT and SIGTERM. */
+export const exitCodes = { done: 0, failed: 1, badInput: 2, SIGINT: 130, SIGTERM: 143 } as const;
+
+const inputErrors = new Set(["config", "usage", "data", "file"]);
+
+/** Prints an error for people and returns the exit code that it means. */
+export function report(error: unknown): number {
+  if (!SconceError.is(error)) {
+    const fault = faultOfSystem(error);
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`${fault ?? text}\n`);
+    return exitCodes.failed;
+  }
+  process.stderr.write(`${error.message}${countOfIssues(error)}\n`);
+  const { exitCode } = error as SconceError & { exitCode?: number };
+  return exitCode ?? (inputErrors.has(error.code) ? exitCodes.badInput : exitCodes.failed);
+}
+
+function countOfIssues(error: SconceError): string {
+  if (!(error instanceof ConfigError)) return "";
+  const { length } = error.issues;
+  return `\n${length} ${length === 1 ? "problem" : "problems"}`;
+}
+
+/** Says what to do about a fault of the file system; undefined for all other errors. */
+function faultOfSystem(error: unknown): string | undefined {
+  const { code, path } = error as NodeJS.ErrnoException;
+  const place = path === undefined ? "the disk" : path;
+  switch (code) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return `${place}: no space is left on the disk. Free some (sconce clean shows what can go), then go on.`;
+    case "EROFS":
+      return `${place}: the file system is read-only. Move the project to one that can be written to.`;
+    case "EACCES":
+    case "EPERM":
+      return `${place}: permission is denied. Change the permissions, or run as the owner.`;
+    default:
+      return undefined;
+  }
+}

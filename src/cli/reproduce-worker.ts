@@ -1,0 +1,54 @@
+// The process in which `sconce reproduce` trains and compares.
+import { relative } from "node:path";
+import { logger } from "../base/index.ts";
+import { BertTrainerTorch, sconceVersion } from "../tasks/index.ts";
+import { version as torchVersion } from "../torch/index.ts";
+import { SqliteStore } from "../tracking/index.ts";
+import { amountOf, parseWords } from "./command.ts";
+import { compareRuns, formatComparison } from "./compare-runs.ts";
+import { terminalProgress } from "./progress.ts";
+import { checkSameData, loadRecordedUseCase } from "./recorded-use-case.ts";
+import { reproduceFlags } from "./reproduce.ts";
+import { runWorker } from "./worker.ts";
+
+await runWorker(async (words) => {
+  const { flags, positionals } = parseWords("reproduce", words, reproduceFlags);
+  const [folder] = positionals as [string];
+  const recorded = await loadRecordedUseCase(folder);
+  checkSameData(recorded);
+  warnOfVersions(recorded.record.versions);
+
+  const trainer = new BertTrainerTorch(recorded, { progress: terminalProgress() });
+  const { modelFolder, runId } = await trainer.train();
+  const { trackingDatabase } = recorded.resolved;
+  await tag(trackingDatabase, runId, { "sconce.reproduces": recorded.record.runId });
+
+  const comparison = await compareRuns(folder, modelFolder, amountOf("--tolerance", flags.tolerance));
+  if (flags.json) {
+    process.stdout.write(
+      `${JSON.stringify({ run: folder, reproduction: modelFolder, runId, ...comparison }, null, 2)}\n`,
+    );
+  } else {
+    const short = (path: string) => relative(process.cwd(), path) || ".";
+    process.stdout.write(
+      `\nRun           ${short(folder)}\nTrained again ${short(modelFolder)}\n\n${formatComparison(comparison)}\n`,
+    );
+  }
+  return comparison.verdict === "different" ? 1 : 0;
+});
+
+function warnOfVersions(recorded: Readonly<Record<string, string>>): void {
+  const present = { sconce: sconceVersion, libtorch: torchVersion, node: process.versions.node };
+  for (const [name, version] of Object.entries(present)) {
+    if (recorded[name] === version) continue;
+    logger.warn(
+      `reproduce: the run used ${name} ${recorded[name] ?? "of an unknown version"}, this is ${version}; results may differ.`,
+    );
+  }
+}
+
+async function tag(database: string, runId: string, tags: Record<string, string>): Promise<void> {
+  const store = await SqliteStore.open({ path: database });
+  await store.setTags(runId, tags);
+  await store.close();
+}

@@ -1,0 +1,64 @@
+// Starts a job in a process of its own and watches over it, so that a crash takes down this job alone.
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { exitCodes } from "./report.ts";
+
+/** Says what to start, and where what it may leave behind is recorded. */
+export interface WorkerOptions {
+  /** Name of the command, for messages. */
+  command: string;
+  /** Name of the worker's file in this folder, without its ending. */
+  worker: string;
+  words: readonly string[];
+  /** Returns the tracking store in which a killed worker leaves runs that look as if they went on. */
+  trackingDatabase: () => Promise<string>;
+}
+
+/** Runs a worker until its end, passing signals on to it, and returns the exit code. */
+export function supervise({ command, worker, words, trackingDatabase }: WorkerOptions): Promise<number> {
+  const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
+  const file = fileURLToPath(new URL(`./${worker}${extension}`, import.meta.url));
+  const child = spawn(process.execPath, [file, ...words], {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+    // a group of its own: a terminal's Ctrl-C then reaches it once, through us
+    detached: true,
+  });
+  let passedOn: NodeJS.Signals | undefined;
+  const passOn = (signal: NodeJS.Signals): void => {
+    passedOn = signal;
+    child.kill(signal);
+  };
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) process.on(signal, passOn);
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("exit", (code, signal) => {
+      for (const name of signals) process.off(name, passOn);
+      if (code !== null) return resolve(code);
+      const asked = signals.find((name) => name === signal && name === passedOn);
+      const how = asked === undefined ? `was ended by ${signal}${adviceOn(signal)}` : "had not begun yet.";
+      process.stderr.write(`sconce ${command}: the training process ${how}\n`);
+      trackingDatabase()
+        .then(markDeadRuns)
+        .then(() => resolve(asked === undefined ? exitCodes.failed : exitCodes[asked]), reject);
+    });
+  });
+}
+
+function adviceOn(signal: NodeJS.Signals | null): string {
+  if (signal !== "SIGKILL") return ". Please report this with the command that led to it.";
+  return (
+    ", which is what the system does when memory runs out.\n" +
+    "Lower dataset.batch_size or dataset.max_length, then go on with --resume last."
+  );
+}
+
+/** Writes into the store that the run has failed: the dead process could not. */
+async function markDeadRuns(trackingDatabase: string): Promise<void> {
+  if (!existsSync(trackingDatabase)) return;
+  const { SqliteStore, repairRuns } = await import("../tracking/index.ts");
+  const store = await SqliteStore.open({ path: trackingDatabase });
+  await repairRuns(store);
+  await store.close();
+}
