@@ -108,10 +108,11 @@ async function build() {
 }
 
 async function fetchWeights() {
-  const { resolveBaseModel } = await import(pathToFileURL(inRoot("dist", "src", "hub", "index.js")).href);
+  const { fetchModel } = await import(pathToFileURL(inRoot("dist", "src", "hub", "index.js")).href);
   const bars = new Map();
-  await resolveBaseModel("minilm", {
-    root: projectRoot,
+  await fetchModel({
+    id: "sentence-transformers/all-MiniLM-L6-v2",
+    into: inRoot("pretrained_models", "minilm"),
     onProgress: ({ file, bytes, totalBytes }) => {
       if (!bars.has(file)) bars.set(file, progress(file, { total: totalBytes }));
       bars.get(file).set(bytes, totalBytes);
