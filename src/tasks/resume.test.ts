@@ -2,10 +2,11 @@
 import { cpSync, existsSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { outcomeOf } from "../../tests/fixtures/outcome.ts";
+import type { Outcome } from "../../tests/fixtures/outcome.ts";
 import { makeTinyProject } from "../../tests/fixtures/tiny-project.ts";
 import type { TinyProject } from "../../tests/fixtures/tiny-project.ts";
 import { logger } from "../base/index.ts";
-import { hashTensors, loadSafetensors } from "../torch/index.ts";
 import { SqliteStore } from "../tracking/index.ts";
 import type { Callback, Run } from "../trainer/index.ts";
 import { BertTrainerTorch, InterruptedError } from "./index.ts";
@@ -23,25 +24,6 @@ const config = {
   ],
 };
 const steps = 8;
-
-interface Outcome {
-  weights: string;
-  metrics: Record<string, [step: number, value: number][]>;
-}
-
-/** What must not depend on where a run was stopped: its last weights, and each metric's last value at each step. */
-async function outcome(project: TinyProject, { modelFolder, runId }: TrainResult): Promise<Outcome> {
-  const weights = hashTensors(loadSafetensors(join(modelFolder, "model.safetensors")));
-  const store = await SqliteStore.open({ path: project.database });
-  const metrics: Outcome["metrics"] = {};
-  for (const { key } of (await store.getRun(runId)).data.latestMetrics) {
-    if (key.startsWith("system/") || key === "samples_per_second") continue;
-    const points = await store.metricHistory(runId, key);
-    metrics[key] = [...new Map(points.map(({ step, value }) => [step, value]))];
-  }
-  await store.close();
-  return { weights, metrics };
-}
 
 async function train(
   project: TinyProject,
@@ -97,7 +79,7 @@ async function endsAlike(callback: Callback): Promise<void> {
   await stopAt(project, callback);
   const result = await train(project, { resume: "last" });
   expect(result.steps).toBe(steps);
-  expect(await outcome(project, result)).toEqual(uninterrupted);
+  expect(await outcomeOf(project, result)).toEqual(uninterrupted);
 }
 
 function listen(): { lines: string[]; stop: () => void } {
@@ -110,7 +92,7 @@ let uninterrupted: Outcome;
 
 beforeAll(async () => {
   const whole = makeTinyProject({ config });
-  uninterrupted = await outcome(whole, await train(whole));
+  uninterrupted = await outcomeOf(whole, await train(whole));
   whole.remove();
   expect(uninterrupted.metrics["train_loss"]).toHaveLength(steps);
   expect(uninterrupted.metrics["val_loss"]).toHaveLength(2);
@@ -146,18 +128,18 @@ describe("a run that was stopped", () => {
     for (let step = 3; step <= steps; step++) await stopAt(project, moments["after the step"](step), "last");
     const result = await train(project, { resume: "last" });
     expect(project.runs()).toEqual([result.modelFolder]);
-    expect(await outcome(project, result)).toEqual(uninterrupted);
+    expect(await outcomeOf(project, result)).toEqual(uninterrupted);
   });
 
   test("by a signal in its second epoch, with the default checkpoints, still ends with its best weights", async () => {
     const plain = { trainer: { ...config.trainer, max_epochs: 3 }, optimizer: { lr: 3e-3 } };
     const whole = makeTinyProject({ config: plain });
-    const expected = await outcome(whole, await train(whole));
+    const expected = await outcomeOf(whole, await train(whole));
     whole.remove();
     for (const step of [6, 9]) {
       project = makeTinyProject({ config: plain });
       await stopAt(project, moments["by a signal"](step));
-      expect(await outcome(project, await train(project, { resume: "last" }))).toEqual(expected);
+      expect(await outcomeOf(project, await train(project, { resume: "last" }))).toEqual(expected);
       project.remove();
     }
   });
@@ -171,7 +153,7 @@ describe("a run that was stopped", () => {
       ],
     };
     const whole = makeTinyProject({ config: early });
-    const expected = await outcome(whole, await train(whole));
+    const expected = await outcomeOf(whole, await train(whole));
     whole.remove();
     project = makeTinyProject({ config: early });
     const end: Callback = {
@@ -183,7 +165,7 @@ describe("a run that was stopped", () => {
     await stopAt(project, end);
     const result = await train(project, { resume: "last" });
     expect(result.steps).toBeLessThan(6 * 4);
-    expect(await outcome(project, result)).toEqual(expected);
+    expect(await outcomeOf(project, result)).toEqual(expected);
   });
 
   test("keeps one run in the store, which ends as finished, without a reason, with all its points", async () => {
@@ -240,7 +222,7 @@ describe("a checkpoint", () => {
     log.stop();
     expect(log.lines.filter((line) => line.startsWith(newest))).toHaveLength(1);
     expect(log.lines.some((line) => line.startsWith(`resumed from ${older}`))).toBe(true);
-    expect(await outcome(project, result)).toEqual(uninterrupted);
+    expect(await outcomeOf(project, result)).toEqual(uninterrupted);
   });
 
   test("that is damaged is refused when it is asked for by its path", async () => {
@@ -257,7 +239,7 @@ describe("a checkpoint", () => {
 
   test("that is whole is gone on from when it is asked for by its path", async () => {
     const { older } = await stopped();
-    expect(await outcome(project, await train(project, { resume: older }))).toEqual(uninterrupted);
+    expect(await outcomeOf(project, await train(project, { resume: older }))).toEqual(uninterrupted);
   });
 
   test("is missing when all are damaged: the run cannot go on, and stays as it is", async () => {
@@ -290,7 +272,7 @@ describe("a checkpoint", () => {
     await stopped();
     const overrides = ["trainer.log_every_n_steps=3", "champion.metric=accuracy"];
     const result = await train(project, { resume: "last", overrides });
-    expect((await outcome(project, result)).weights).toBe(uninterrupted.weights);
+    expect((await outcomeOf(project, result)).weights).toBe(uninterrupted.weights);
   });
 
   test("left half written by a killed process is removed by the next one", async () => {

@@ -96,6 +96,8 @@ export interface Run {
   stop: StopReason | undefined;
   /** Logs metrics at the present step. */
   log(metrics: Record<string, number>): void;
+  /** Waits until all that was logged is stored. A checkpoint is saved only then: a run goes on with what follows it. */
+  flush(): Promise<void>;
 }
 
 export function initialState(): RunState {

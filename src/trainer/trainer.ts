@@ -31,6 +31,8 @@ export interface FitOptions {
   /** Callbacks beside those of the config. */
   callbacks?: readonly Callback[];
   onMetrics: MetricSink;
+  /** Waits until the metrics are stored; called before each checkpoint. */
+  flushMetrics?: () => Promise<void>;
   /** Signals that end the run. @default those that come while `fit` runs */
   interrupt?: Interrupt;
 }
@@ -69,6 +71,9 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     log(metrics) {
       Object.assign(run.state.metrics, metrics);
       onMetrics(metrics, run.state.step);
+    },
+    async flush() {
+      await options.flushMetrics?.();
     },
   };
   if (options.resumeFrom !== undefined) {

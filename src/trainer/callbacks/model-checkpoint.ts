@@ -107,6 +107,7 @@ export class ModelCheckpoint implements Callback {
     this.#saved = [...before, { name, value: Number.isNaN(value) ? null : value, step }];
     this.#drop(saveTopK);
     try {
+      await run.flush();
       await saveCheckpoint(run, join(dirpath, name), fingerprint);
     } catch (error) {
       this.#saved = before;
