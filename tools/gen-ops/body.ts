@@ -8,7 +8,9 @@ import { acceptance, arrival, crossing, kindOf, needsCheck } from "./types.ts";
 /** Names of the parameters that the code reads, the options last where there are any. */
 export function parameterNames(plan: Plan): string[] {
   const names = plan.places ?? Array.from({ length: plan.width }, (_, place) => placeName(plan, place));
-  return plan.keywords.length > 0 || (plan.places === undefined && plan.width > 0) ? [...names, "options"] : [...names];
+  return plan.keywords.length > 0 || (plan.places === undefined && plan.width > 0)
+    ? [...names, "options"]
+    : [...names];
 }
 
 // overloads that disagree on names get neutral ones; the first is the operand and agrees in nearly all
@@ -21,7 +23,10 @@ function placeName(plan: Plan, place: number): string {
 /** Returns the statements of the body. */
 export function bodyLines(plan: Plan, operatorLabel: string): string[] {
   const names = parameterNames(plan);
-  const lines = plan.places === undefined ? rebindLines(plan, names, operatorLabel) : namedLines(plan, names, operatorLabel);
+  const lines =
+    plan.places === undefined
+      ? rebindLines(plan, names, operatorLabel)
+      : namedLines(plan, names, operatorLabel);
   const discriminating = discriminators(plan);
   let open = true;
   for (const signature of plan.signatures) {
@@ -55,20 +60,31 @@ function namedLines(plan: Plan, names: readonly string[], label: string): string
     const isSlot = place === width;
     const test = isSlot ? `${source} !== undefined` : `isOptions(${source})`;
     const allowed = taken.map((name) => `"${name}"`).join(", ");
-    lines.push(`${otherwise}if (${test}) ({ ${taken.join(", ")} } = named("${label}", ${source}, [${allowed}]));`);
+    lines.push(
+      `${otherwise}if (${test}) ({ ${taken.join(", ")} } = named("${label}", ${source}, [${allowed}]));`,
+    );
     otherwise = "else ";
   }
   return lines;
 }
 
-function rebindLines({ signatures, firstNameable, keywords }: Plan, names: readonly string[], label: string): string[] {
+function rebindLines(
+  { signatures, firstNameable, keywords }: Plan,
+  names: readonly string[],
+  label: string,
+): string[] {
   const layouts = signatures.map(({ positional, keywords: own, isFactory }) => {
     const byName = [...own.map(({ name }) => argumentName(name)), ...(isFactory ? ["requiresGrad"] : [])];
     return `[${JSON.stringify(positional.map(({ name }) => argumentName(name)))}, ${JSON.stringify(byName)}]`;
   });
-  const tests = names.slice(firstNameable).map((name) => (name === "options" ? "options !== undefined" : `isOptions(${name})`));
+  const tests = names
+    .slice(firstNameable)
+    .map((name) => (name === "options" ? "options !== undefined" : `isOptions(${name})`));
   const lines = [`if (${tests.join(" || ")}) {`];
-  lines.push(`  [${names.join(", ")}] = rebind("${label}", [${layouts.join(", ")}], [${names.join(", ")}]);`, "}");
+  lines.push(
+    `  [${names.join(", ")}] = rebind("${label}", [${layouts.join(", ")}], [${names.join(", ")}]);`,
+    "}",
+  );
   for (const name of keywords) lines.push(`const ${name} = options?.${name};`);
   return lines;
 }
@@ -78,7 +94,7 @@ function discriminators({ signatures, width, keywords }: Plan): Set<string> {
   const found = new Set<string>();
   if (signatures.length === 1) return found;
   for (let place = 0; place < width; place++) {
-    const kinds = new Set(signatures.map(({ positional }) => (positional[place] ? kindOf(positional[place]) : "absent")));
+    const kinds = new Set(signatures.map(({ positional }) => placeKind(positional[place])));
     if (kinds.size > 1) found.add(String(place));
   }
   for (const keyword of keywords) {
@@ -88,17 +104,25 @@ function discriminators({ signatures, width, keywords }: Plan): Set<string> {
   return found;
 }
 
+function placeKind(argument: SchemaArgument | undefined): string {
+  return argument === undefined ? "absent" : kindOf(argument);
+}
+
 function keywordKind(signature: Signature, keyword: string): string {
   if (keyword === "requiresGrad") return String(signature.isFactory);
-  const argument = findKeyword(signature, keyword);
-  return argument === undefined ? "absent" : kindOf(argument);
+  return placeKind(findKeyword(signature, keyword));
 }
 
 function findKeyword({ keywords }: Signature, keyword: string): SchemaArgument | undefined {
   return keywords.find(({ name }) => argumentName(name) === keyword);
 }
 
-function conditionsOf(plan: Plan, signature: Signature, names: readonly string[], discriminating: ReadonlySet<string>): string[] {
+function conditionsOf(
+  plan: Plan,
+  signature: Signature,
+  names: readonly string[],
+  discriminating: ReadonlySet<string>,
+): string[] {
   const conditions: string[] = [];
   for (let place = 0; place < plan.width; place++) {
     const argument = signature.positional[place];
@@ -113,7 +137,8 @@ function conditionsOf(plan: Plan, signature: Signature, names: readonly string[]
     const isTelling = discriminating.has(keyword);
     const argument = findKeyword(signature, keyword);
     if (argument === undefined) {
-      if (isTelling && !(keyword === "requiresGrad" && signature.isFactory)) conditions.push(`${keyword} === undefined`);
+      if (isTelling && !(keyword === "requiresGrad" && signature.isFactory))
+        conditions.push(`${keyword} === undefined`);
     } else if (isTelling || needsCheck(argument)) {
       conditions.push(acceptance(argument, keyword));
     }
@@ -141,7 +166,10 @@ function callLines(plan: Plan, signature: Signature, names: readonly string[]): 
     const made = arrival(returns[0]!, called);
     return [signature.isFactory ? `return withGrad(${made}, requiresGrad);` : `return ${made};`];
   }
-  return [`const results = ${called};`, `return [${returns.map((result, i) => arrival(result, `results[${i}]`)).join(", ")}];`];
+  return [
+    `const results = ${called};`,
+    `return [${returns.map((result, i) => arrival(result, `results[${i}]`)).join(", ")}];`,
+  ];
 }
 
 // JavaScript has no 1.0: a number without a dtype fills with the default dtype, not with int64

@@ -42,14 +42,16 @@ interface YamlEntry {
 /** Reads schemas (one string each) and the text of native_functions.yaml. */
 export function readCatalog(schemas: readonly string[], yamlText: string): Catalog {
   const entries = new Map<string, YamlEntry>();
-  for (const entry of parse(yamlText) as YamlEntry[]) entries.set(entry.func.slice(0, entry.func.indexOf("(")), entry);
+  for (const entry of parse(yamlText) as YamlEntry[])
+    entries.set(entry.func.slice(0, entry.func.indexOf("(")), entry);
 
   const byName = new Map<string, { schema: Schema; entry: YamlEntry }[]>();
   for (const text of [...schemas].sort()) {
     if (!text.startsWith("aten::")) continue;
     const schema = parseSchema(text);
     const entry = entries.get(qualifiedName(schema));
-    if (entry === undefined || denialReason(schema.name) !== undefined || isOut(schema) || isForeign(schema)) continue;
+    if (entry === undefined || denialReason(schema.name) !== undefined || isOut(schema) || isForeign(schema))
+      continue;
     const list = byName.get(schema.name) ?? [];
     list.push({ schema, entry });
     byName.set(schema.name, list);
@@ -58,7 +60,10 @@ export function readCatalog(schemas: readonly string[], yamlText: string): Catal
   const table: string[] = [];
   const operators: Operator[] = [];
   for (const [name, list] of byName) {
-    const space = spaceOf(name, list.map(({ entry }) => entry.python_module));
+    const space = spaceOf(
+      name,
+      list.map(({ entry }) => entry.python_module),
+    );
     if (space === undefined) continue;
     const overloads = list.map(({ schema, entry }) => {
       const variants = (entry.variants ?? "function").split(",").map((variant) => variant.trim());
@@ -79,7 +84,9 @@ function splitOperators(overloads: readonly Overload[]): Operator[] {
   return overloads.flatMap((overload) => {
     const name = SPLIT_OVERLOADS[qualifiedName(overload.schema)];
     const own = { ...overload, isFunction: true, isMethod: false };
-    return name === undefined ? [] : [{ space: "torch" as const, name: overload.schema.name, publicName: name, overloads: [own] }];
+    return name === undefined
+      ? []
+      : [{ space: "torch" as const, name: overload.schema.name, publicName: name, overloads: [own] }];
   });
 }
 

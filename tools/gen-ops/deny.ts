@@ -12,7 +12,10 @@ export const DENIED_FAMILIES: readonly { test: RegExp; reason: string }[] = [
     reason: "old quantized tensors, which training does not use",
   },
   { test: /^sym_|_functional$|^lift(_fresh)?$|cachemask$/, reason: "an aid of PyTorch's tracer" },
-  { test: /^sparse_resize|^copy_sparse_to_sparse_$|^resize_as_sparse_$/, reason: "changes sparse tensors inside" },
+  {
+    test: /^sparse_resize|^copy_sparse_to_sparse_$|^resize_as_sparse_$/,
+    reason: "changes sparse tensors inside",
+  },
   { test: /_overrideable$/, reason: "a hook for backends outside the tree" },
 ];
 
@@ -93,7 +96,13 @@ export const SPLIT_OVERLOADS: Readonly<Record<string, string>> = {
 };
 
 /** Types that do not cross into JavaScript; an overload with one of them is left out. */
-export const FOREIGN_TYPES: ReadonlySet<string> = new Set(["Storage", "Stream", "QScheme", "Dict", "CellParamsBase"]);
+export const FOREIGN_TYPES: ReadonlySet<string> = new Set([
+  "Storage",
+  "Stream",
+  "QScheme",
+  "Dict",
+  "CellParamsBase",
+]);
 
 /** Returns why an operator has no typed function, or undefined when it has one. */
 export function denialReason(name: string): string | undefined {

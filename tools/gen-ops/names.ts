@@ -5,7 +5,9 @@ export function camelCase(name: string): string {
   const inPlace = name.endsWith("_");
   const words = (inPlace ? name.slice(0, -1) : name).split("_");
   const [first, ...rest] = words;
-  return first + rest.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("") + (inPlace ? "_" : "");
+  return (
+    first + rest.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("") + (inPlace ? "_" : "")
+  );
 }
 
 // reserved words of ES modules that PyTorch uses as names

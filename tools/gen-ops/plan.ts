@@ -36,7 +36,9 @@ const TENSOR_OPTIONS = ["dtype", "layout", "device", "pin_memory"];
 
 /** Plans the overloads of `operator` that are functions, or those that are methods. */
 export function planOperator(operator: Operator, isMethod: boolean): Plan {
-  const overloads = operator.overloads.filter((overload) => (isMethod ? overload.isMethod : overload.isFunction));
+  const overloads = operator.overloads.filter((overload) =>
+    isMethod ? overload.isMethod : overload.isFunction,
+  );
   const demoted = demotions(overloads);
   const strict = plan(operator, overloads, isMethod, new Set());
   if (strict.places !== undefined || demoted.size === 0) return strict;
@@ -44,11 +46,18 @@ export function planOperator(operator: Operator, isMethod: boolean): Plan {
   return lenient.places === undefined ? strict : lenient;
 }
 
-function plan(operator: Operator, overloads: Overload[], isMethod: boolean, demoted: ReadonlySet<string>): Plan {
+function plan(
+  operator: Operator,
+  overloads: Overload[],
+  isMethod: boolean,
+  demoted: ReadonlySet<string>,
+): Plan {
   const signatures = overloads.map((overload) => signatureOf(overload, isMethod, demoted)).sort(byLength);
   const width = Math.max(...signatures.map(({ positional }) => positional.length));
   const firstNameable = firstNameablePlace(signatures, isMethod ? 0 : 1);
-  const keywords = new Set(signatures.flatMap((signature) => signature.keywords.map(({ name }) => argumentName(name))));
+  const keywords = new Set(
+    signatures.flatMap((signature) => signature.keywords.map(({ name }) => argumentName(name))),
+  );
   if (signatures.some(({ isFactory }) => isFactory)) keywords.add("requiresGrad");
   return {
     operator,
@@ -92,7 +101,8 @@ function demotions(overloads: readonly Overload[]): Set<string> {
 // the shorter schema wins where everything optional is left out (`sum(x)`), then tensors before scalars
 function byLength(a: Signature, b: Signature): number {
   const length = ({ schema }: Signature) => schema.arguments.length;
-  const tensors = ({ schema }: Signature) => schema.arguments.filter(({ type }) => type.base === "Tensor").length;
+  const tensors = ({ schema }: Signature) =>
+    schema.arguments.filter(({ type }) => type.base === "Tensor").length;
   return length(a) - length(b) || tensors(b) - tensors(a) || a.overload.index - b.overload.index;
 }
 
@@ -106,7 +116,11 @@ function firstNameablePlace(signatures: readonly Signature[], first: number): nu
   return place;
 }
 
-function placeNames(signatures: readonly Signature[], width: number, firstNameable: number): string[] | undefined {
+function placeNames(
+  signatures: readonly Signature[],
+  width: number,
+  firstNameable: number,
+): string[] | undefined {
   const places: string[] = [];
   const keywords = new Set(signatures.flatMap((signature) => signature.keywords.map(({ name }) => name)));
   for (let place = 0; place < width; place++) {

@@ -84,11 +84,14 @@ function parseArguments(text: string): SchemaArgument[] {
 }
 
 function parseReturns(text: string): SchemaReturn[] {
-  const parts = text.startsWith("(") && closing(text, 0) === text.length - 1 ? splitTop(text.slice(1, -1)) : [text];
+  const parts =
+    text.startsWith("(") && closing(text, 0) === text.length - 1 ? splitTop(text.slice(1, -1)) : [text];
   return parts.map((part) => {
     const named = /^(.*\S) (\w+)$/.exec(part);
     // `Tensor(a -> *)` ends in a bracket, so a trailing word is always a name
-    return named ? { name: named[2], type: parseType(named[1]!) } : { name: undefined, type: parseType(part) };
+    return named
+      ? { name: named[2], type: parseType(named[1]!) }
+      : { name: undefined, type: parseType(part) };
   });
 }
 

@@ -26,14 +26,20 @@ function formsOf(plan: Plan, signature: Signature): string[] {
   });
 }
 
-function parameters(signature: Signature, places: readonly SchemaArgument[], byName: readonly SchemaArgument[]): string {
+function parameters(
+  signature: Signature,
+  places: readonly SchemaArgument[],
+  byName: readonly SchemaArgument[],
+): string {
   const options = optionsType(signature, byName);
   const mustName = byName.some(isRequired);
   const list = places.map((argument) => {
     const name = argumentName(argument.name);
     if (argument.default === undefined) return `${name}: ${inputType(argument.type)}`;
     // TypeScript allows no required parameter after an optional one
-    return mustName ? `${name}: ${inputType(argument.type)} | undefined` : `${name}?: ${inputType(argument.type)}`;
+    return mustName
+      ? `${name}: ${inputType(argument.type)} | undefined`
+      : `${name}?: ${inputType(argument.type)}`;
   });
   if (options !== undefined) list.push(`options${mustName ? "" : "?"}: ${options}`);
   return list.join(", ");
@@ -57,18 +63,27 @@ function isRequired({ default: fallback }: SchemaArgument): boolean {
 /** Returns the type of what an overload gives back. */
 export function resultType(plan: Plan, { schema }: Signature): string {
   const { returns } = schema;
-  if (returnsSelf(schema.arguments, returns.length, returns[0]?.type.alias?.set)) return plan.isMethod ? "this" : "Tensor";
+  if (returnsSelf(schema.arguments, returns.length, returns[0]?.type.alias?.set))
+    return plan.isMethod ? "this" : "Tensor";
   if (returns.length === 0) return "void";
   if (returns.length === 1) return outputType(returns[0]!);
   const named = returns.every(({ name }) => name !== undefined);
-  const members = returns.map((result) => (named ? `${argumentName(result.name!)}: ` : "") + outputType(result));
+  const members = returns.map(
+    (result) => (named ? `${argumentName(result.name!)}: ` : "") + outputType(result),
+  );
   return `[${members.join(", ")}]`;
 }
 
 /** Whether the only result is the argument `self`, changed in place. */
-export function returnsSelf(given: readonly SchemaArgument[], results: number, set: string | undefined): boolean {
+export function returnsSelf(
+  given: readonly SchemaArgument[],
+  results: number,
+  set: string | undefined,
+): boolean {
   const self = given.find(({ name }) => name === "self");
-  return results === 1 && set !== undefined && self?.type.alias?.write === true && self.type.alias.set === set;
+  return (
+    results === 1 && set !== undefined && self?.type.alias?.write === true && self.type.alias.set === set
+  );
 }
 
 /** Returns one line for each overload, with defaults: what an error message and the documentation show. */
@@ -85,15 +100,23 @@ export function signatureLines(plan: Plan): string[] {
 function describe(argument: SchemaArgument): string {
   const name = argumentName(argument.name);
   const value = defaultText(argument);
-  if (argument.default === undefined) return `${name}: ${inputType(argument.type).replaceAll("readonly ", "")}`;
+  if (argument.default === undefined)
+    return `${name}: ${inputType(argument.type).replaceAll("readonly ", "")}`;
   return value === undefined ? `${name}?` : `${name} = ${value}`;
 }
 
 /** Returns the lines of the doc comment. */
 export function docLines(plan: Plan): string[] {
   const { operator, signatures } = plan;
-  const space = operator.space === "nn" ? "torch.nn.functional" : operator.space === "torch" ? "torch" : `torch.${operator.space}`;
-  const python = plan.isMethod ? `Tensor.${operator.name}` : `${space}.${pythonName(operator.name, operator.space)}`;
+  const space =
+    operator.space === "nn"
+      ? "torch.nn.functional"
+      : operator.space === "torch"
+        ? "torch"
+        : `torch.${operator.space}`;
+  const python = plan.isMethod
+    ? `Tensor.${operator.name}`
+    : `${space}.${pythonName(operator.name, operator.space)}`;
   const lines = [`Calls PyTorch's \`${python}\`.${note(plan)}`, ""];
   for (const line of signatureLines(plan)) lines.push(`- \`${line}\``);
   const sources = signatures.map(({ schema }) => `aten::${qualifiedName(schema)}`).sort();
@@ -109,6 +132,7 @@ function note({ signatures, isMethod }: Plan): string {
   const self = isMethod ? "this tensor" : "`input`";
   const { schema } = signatures[0]!;
   const set = schema.returns[0]?.type.alias;
-  if (returnsSelf(schema.arguments, schema.returns.length, set?.set)) return ` Changes ${self} in place and returns it.`;
+  if (returnsSelf(schema.arguments, schema.returns.length, set?.set))
+    return ` Changes ${self} in place and returns it.`;
   return set !== undefined && !set.write ? ` The result may be a view: it shares memory with ${self}.` : "";
 }

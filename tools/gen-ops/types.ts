@@ -43,7 +43,10 @@ function listType({ list, elementOptional }: SchemaType, element: string): strin
 
 /** Returns the type of one result. */
 export function outputType({ type }: SchemaReturn): string {
-  invariant(!type.optional && !type.elementOptional, `gen-ops: an optional result (${type.base}) has no TypeScript form.`);
+  invariant(
+    !type.optional && !type.elementOptional,
+    `gen-ops: an optional result (${type.base}) has no TypeScript form.`,
+  );
   const { typescript } = baseOf(type);
   return type.list === undefined ? typescript : `${typescript}[]`;
 }
@@ -76,7 +79,8 @@ export function needsCheck({ type }: SchemaArgument): boolean {
 export function crossing({ type, default: fallback }: SchemaArgument, value: string): string {
   const mayBeAbsent = type.optional || fallback !== undefined;
   if (type.base === "Tensor") {
-    if (type.list !== undefined) return type.elementOptional ? `handlesOrNull(${value})` : `handles(${value})`;
+    if (type.list !== undefined)
+      return type.elementOptional ? `handlesOrNull(${value})` : `handles(${value})`;
     return mayBeAbsent ? `${value}?.handle` : `${value}.handle`;
   }
   switch (type.base) {
