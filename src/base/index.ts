@@ -14,7 +14,7 @@ export {
 } from "./errors.ts";
 export type { ConfigIssue } from "./errors.ts";
 export { fsyncDirectory, sha256File, writeFileAtomic } from "./files.ts";
-export { acquireLock } from "./lock.ts";
+export { acquireLock, isLocked } from "./lock.ts";
 export type { Lock } from "./lock.ts";
 export { Logger, logger, stderrSink } from "./logger.ts";
 export type { LogLevel, LogSink } from "./logger.ts";

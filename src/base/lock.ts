@@ -1,5 +1,5 @@
 // Lets one process at a time do something to a folder; a lock of a process that died is taken over.
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { FileError } from "./errors.ts";
@@ -31,6 +31,12 @@ export async function acquireLock(
       );
     } else await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/** Tells whether a lock is held by a process that lives, or that another machine may run. */
+export function isLocked(path: string): boolean {
+  const holder = readHolder(path);
+  return holder === undefined ? existsSync(path) : !isGone(holder);
 }
 
 interface Holder {

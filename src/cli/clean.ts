@@ -1,13 +1,14 @@
 // `sconce clean`: shows what takes up disk space below outputs/, and deletes what is asked for.
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { renameSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { createInterface } from "node:readline/promises";
-import { UsageError } from "../base/index.ts";
+import { UsageError, acquireLock } from "../base/index.ts";
 import { findProjectRoot } from "../config/index.ts";
 import { amountOf, parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
 import { findFreeable, freedBytes } from "./disk-usage.ts";
 import type { Freeable, FreeableKind } from "./disk-usage.ts";
+import { lockOf } from "./run-record.ts";
 import { formatBytes } from "./units.ts";
 
 export const command: Command = {
@@ -51,7 +52,7 @@ Examples:
     }
     const olderThanDays = flags.runs === undefined ? undefined : amountOf("--runs", flags.runs);
     const root = findProjectRoot(process.cwd());
-    const items = findFreeable(root, { deadIds: await findDeadIds(root), olderThanDays });
+    const items = findFreeable(root, { olderThanDays });
     const kinds = chosenKinds({ ...flags, olderThanDays });
     if (kinds === undefined) {
       process.stdout.write(`${formatOffer(items, root)}\n`);
@@ -65,7 +66,7 @@ Examples:
       return 0;
     }
     const bytes = freedBytes(chosen.map(({ path }) => path));
-    for (const { path } of chosen) remove(path);
+    for (const item of chosen) await remove(item);
     process.stdout.write(`Deleted: ${formatBytes(bytes)} freed.\n`);
     return 0;
   },
@@ -83,21 +84,6 @@ function chosenKinds(flags: {
     ...(flags.olderThanDays !== undefined ? (["old"] as const) : []),
   ];
   return kinds.length === 0 ? undefined : new Set([...kinds, "leftovers"]);
-}
-
-/** Ids of runs that the tracking store knows to be over, whatever their folder says. Writes nothing. */
-async function findDeadIds(root: string): Promise<ReadonlySet<string>> {
-  const path = join(root, "outputs", "mlflow", "mlflow.db");
-  if (!existsSync(path)) return new Set();
-  const { SqliteStore, findDeadRuns } = await import("../tracking/index.ts");
-  const store = await SqliteStore.open({ path });
-  try {
-    const dead = await findDeadRuns(store);
-    const over = await store.searchRuns({ statuses: ["FINISHED", "FAILED", "KILLED"], maxResults: 50_000 });
-    return new Set([...dead, ...over].map(({ info }) => info.runId));
-  } finally {
-    await store.close();
-  }
 }
 
 const kindNames: Record<FreeableKind, { what: string; flag: string }> = {
@@ -145,8 +131,14 @@ async function confirmed(): Promise<boolean> {
 }
 
 /** Deletes under another name, so that a crash leaves a leftover and no half of a run. */
-function remove(path: string): void {
-  const leaving = /\.\d+\.(tmp|old|new)$/.test(path) ? path : `${path}.${process.pid}.old`;
-  if (leaving !== path) renameSync(path, leaving);
+async function remove({ kind, path, run }: Freeable): Promise<void> {
+  // nobody goes on with a run while it is being deleted
+  const lock = run === undefined ? undefined : await acquireLock(lockOf(run), { what: `The run ${run}` });
+  const leaving = kind === "leftovers" ? path : `${path}.${process.pid}.old`;
+  try {
+    if (leaving !== path) renameSync(path, leaving);
+  } finally {
+    lock?.release();
+  }
   rmSync(leaving, { recursive: true, force: true });
 }

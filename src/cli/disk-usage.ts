@@ -1,7 +1,8 @@
 // What the files of a project's outputs take up, and what of it may go.
 import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { basename, dirname, join, relative, sep } from "node:path";
-import { readRunRecord, runFolders, subfolders } from "./run-record.ts";
+import { isLocked } from "../base/index.ts";
+import { lockOf, readRunRecord, runFolders, subfolders } from "./run-record.ts";
 
 /** Kinds of what can be deleted. */
 export type FreeableKind = "leftovers" | "checkpoints" | "unfinished" | "old";
@@ -10,52 +11,47 @@ export type FreeableKind = "leftovers" | "checkpoints" | "unfinished" | "old";
 export interface Freeable {
   kind: FreeableKind;
   path: string;
+  /** The run that it is, or is of. */
+  run?: string;
   /** Last sign of life in it, milliseconds since 1970. */
   modifiedAt: number;
 }
 
-/** Holds what `findFreeable` must know beyond the files. */
+/** Says which whole runs are old. */
 export interface FreeableOptions {
-  /** Ids of runs that are over, even if their folder says RUNNING. */
-  deadIds: ReadonlySet<string>;
-  /** Age in days from which a whole run may go; undefined: no run is old. */
+  /** Days after its last change from which a run is old. @default no run is */
   olderThanDays?: number | undefined;
   /** Milliseconds since 1970. @default now */
   now?: number;
 }
 
 const dayMs = 86_400_000;
-// a folder without run.json may be of a run that begins this minute
-const beginningMs = 3_600_000;
 
 /**
  * Lists what may be deleted below `outputs/`: leftovers of dead processes, checkpoints of finished runs, unfinished
  * runs, old runs. Never a champion or the run that it is of, nor a run that goes on, nor what a link leads to.
  */
-export function findFreeable(projectRoot: string, options: FreeableOptions): Freeable[] {
+export function findFreeable(
+  projectRoot: string,
+  { olderThanDays = Infinity, now = Date.now() }: FreeableOptions = {},
+): Freeable[] {
   const outputs = join(projectRoot, "outputs");
   if (!existsSync(outputs)) return [];
-  const { deadIds, olderThanDays, now = Date.now() } = options;
   const championRuns = findChampionRuns(outputs);
-  const items: Freeable[] = leftoversIn(outputs, now);
-  for (const folder of runFolders(projectRoot)) {
-    if (items.some(({ path }) => path === folder)) continue;
-    const record = readRunRecord(folder);
-    const modifiedAt = newestChange(folder);
-    const add = (kind: FreeableKind, path = folder) => items.push({ kind, path, modifiedAt });
-    if (record === undefined) {
-      if (now - modifiedAt > beginningMs) add("unfinished");
-      continue;
-    }
-    if (record.status === "RUNNING" && !deadIds.has(record.runId)) continue;
-    const isOld = olderThanDays !== undefined && now - modifiedAt > olderThanDays * dayMs;
-    const checkpoints = join(folder, "checkpoints");
-    if (isOld && !championRuns.has(folder)) add("old");
-    else if (record.status !== "FINISHED") add("unfinished");
-    else if (existsSync(checkpoints)) add("checkpoints", checkpoints);
+  const leftovers = leftoversIn(outputs);
+  const items = [...leftovers];
+  for (const run of runFolders(projectRoot)) {
+    if (isLocked(lockOf(run)) || leftovers.some(({ path }) => path === run)) continue;
+    const modifiedAt = newestChange(run);
+    const checkpoints = join(run, "checkpoints");
+    if (now - modifiedAt > olderThanDays * dayMs && !championRuns.has(run))
+      items.push({ kind: "old", path: run, run, modifiedAt });
+    else if (readRunRecord(run)?.status !== "FINISHED")
+      items.push({ kind: "unfinished", path: run, run, modifiedAt });
+    else if (existsSync(checkpoints)) items.push({ kind: "checkpoints", path: checkpoints, run, modifiedAt });
   }
-  const root = realpathSync(outputs) + sep;
-  return items.filter(({ path }) => realpathSync(path).startsWith(root));
+  const inside = realpathSync(outputs) + sep;
+  return items.filter(({ path }) => realpathSync(path).startsWith(inside));
 }
 
 /** Returns the bytes that deleting `paths` gives back: a file with a further link outside of them gives none. */
@@ -93,7 +89,7 @@ function championRun(folder: string): string | undefined {
 }
 
 /** Temporary files and half-done replacements whose process is gone, by the process number in their names. */
-function leftoversIn(outputs: string, now: number): Freeable[] {
+function leftoversIn(outputs: string): Freeable[] {
   const found: Freeable[] = [];
   const visit = (folder: string): void => {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
@@ -101,7 +97,7 @@ function leftoversIn(outputs: string, now: number): Freeable[] {
       const pid = Number(/\.(\d+)(?:\.\d+)?\.(?:tmp|old|new)$/.exec(entry.name)?.[1]);
       if (pid > 0) {
         if (!isAlive(pid) && !isOnlyChampion(path)) {
-          found.push({ kind: "leftovers", path, modifiedAt: Math.min(now, newestChange(path)) });
+          found.push({ kind: "leftovers", path, modifiedAt: newestChange(path) });
         }
       } else if (entry.isDirectory()) visit(path);
     }

@@ -1,7 +1,7 @@
 // Draws the phases of a job: a bar that moves on a terminal, plain lines elsewhere.
 import type { ProgressListener } from "../tasks/index.ts";
 
-const widestBar = 24;
+const widestBar = 16;
 const narrowestBar = 6;
 const redrawMs = 80;
 const lineMs = 15_000;
@@ -18,19 +18,29 @@ class Phase {
   done = 0;
   detail = "";
   startedAt = 0;
+  /** The first report: a phase that goes on where another stopped does not begin at 0. */
+  #first: { done: number; at: number } | undefined;
 
   begin(name: string, total: number | undefined): void {
     Object.assign(this, { name, total, done: 0, detail: "", startedAt: performance.now() });
+    this.#first = undefined;
+  }
+
+  advance(done: number, detail: string): void {
+    Object.assign(this, { done, detail });
+    this.#first ??= { done, at: performance.now() };
   }
 
   get seconds(): number {
     return (performance.now() - this.startedAt) / 1000;
   }
 
-  /** Seconds until the end at the present pace. */
+  /** Seconds until the end at the pace since the first report; undefined until there is a second. */
   get left(): number | undefined {
-    if (this.total === undefined || this.done === 0) return undefined;
-    return (this.seconds / this.done) * (this.total - this.done);
+    if (this.total === undefined || this.#first === undefined || this.done <= this.#first.done)
+      return undefined;
+    const secondsEach = (performance.now() - this.#first.at) / 1000 / (this.done - this.#first.done);
+    return secondsEach * (this.total - this.done);
   }
 }
 
@@ -49,7 +59,7 @@ class Bar implements ProgressListener {
   }
 
   update(done: number, detail = ""): void {
-    Object.assign(this.#phase, { done, detail });
+    this.#phase.advance(done, detail);
     if (performance.now() - this.#drawnAt >= redrawMs) this.#draw();
   }
 
@@ -121,7 +131,7 @@ class Lines implements ProgressListener {
   }
 
   update(done: number, detail = ""): void {
-    Object.assign(this.#phase, { done, detail });
+    this.#phase.advance(done, detail);
     if (performance.now() - this.#writtenAt >= lineMs) this.#line();
   }
 

@@ -13,6 +13,11 @@ export function readRunRecord(folder: string): RunRecord | undefined {
   }
 }
 
+/** The file by which the process that trains a run holds it. */
+export function lockOf(folder: string): string {
+  return join(folder, "run.lock");
+}
+
 /** Lists the folders of all runs of a project: `outputs/TrainedModels/<use_case>/<experiment>/<run>`. */
 export function runFolders(projectRoot: string): string[] {
   return subfolders(join(projectRoot, "outputs", "TrainedModels"))

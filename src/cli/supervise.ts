@@ -31,10 +31,14 @@ export function supervise({ command, worker, words, trackingDatabase }: WorkerOp
   };
   const signals = ["SIGINT", "SIGTERM"] as const;
   for (const signal of signals) process.on(signal, passOn);
+  // without a terminal of its own the worker is not told when the window changes
+  const passOnSize = (): void => void child.kill("SIGWINCH");
+  process.on("SIGWINCH", passOnSize);
   return new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("exit", (code, signal) => {
       for (const name of signals) process.off(name, passOn);
+      process.off("SIGWINCH", passOnSize);
       if (code !== null) return resolve(code);
       const asked = signals.find((name) => name === signal && name === passedOn);
       const how = asked === undefined ? `was ended by ${signal}${adviceOn(signal)}` : "had not begun yet.";

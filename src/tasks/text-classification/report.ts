@@ -157,7 +157,7 @@ export function formatSummary(input: SummaryInput): string {
     `Trained    ${counted(input.epochs, "epoch")}, ${counted(input.steps, "step")} in ${duration(input.trainSeconds)}, ${input.samplesPerSecond.toFixed(0)} samples/s`,
     `           ended by ${input.reason.replaceAll("_", " ")}; whole run ${duration(input.totalSeconds)}`,
     `Model      ${short(folders.run)}`,
-    `Champion   ${championLine(decision)}`,
+    ...championLines(decision).map((line, i) => `${(i === 0 ? "Champion" : "").padEnd(11)}${line}`),
     ...(decision === undefined ? [] : [`           ${short(folders.champion)}`]),
     `Run        ${input.runId} in ${short(folders.trackingDatabase)}`,
     `Plots      ${short(folders.plots)}`,
@@ -182,14 +182,14 @@ function percent(value: number): string {
   return Number.isFinite(value) ? value.toFixed(4) : "undefined";
 }
 
-function championLine(decision: ChampionDecision | undefined): string {
-  if (decision === undefined) return "not considered: a trial run";
-  const by = decision.difference;
-  const evidence =
-    by === undefined
-      ? ""
-      : ` (difference ${signed(by.value)}, 95 % interval ${signed(by.low)} to ${signed(by.high)})`;
-  return `${decision.promoted ? "this model" : "unchanged"}: ${decision.reason}${evidence}`;
+function championLines(decision: ChampionDecision | undefined): string[] {
+  if (decision === undefined) return ["not considered: a trial run"];
+  const { promoted, reason, difference: by } = decision;
+  const interval = by && `95 % interval ${signed(by.low)} to ${signed(by.high)}`;
+  return [
+    `${promoted ? "this model" : "unchanged"}: ${reason}`,
+    ...(by === undefined ? [] : [`difference ${signed(by.value)}, ${interval}`]),
+  ];
 }
 
 function signed(value: number): string {
