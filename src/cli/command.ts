@@ -42,9 +42,12 @@ export function parseWords<const O extends Options>(
         cause: error,
       });
     }
-    throw new UsageError(`sconce ${command}: ${message.split(". ")[0]}. See: sconce ${command} --help`, {
-      cause: error,
-    });
+    throw new UsageError(
+      `sconce ${command}: ${message.split(/\.?\n|\. /)[0]}. See: sconce ${command} --help`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -1,0 +1,116 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { sconce } from "./run.ts";
+
+const commands = ["init", "check", "train", "predict", "evaluate", "reproduce", "clean", "doctor"];
+const entry = new URL("../../dist/src/cli/main.js", import.meta.url).href;
+
+/** Runs a command in a plain process and returns the native libraries that it has loaded at the end. */
+function librariesAfter(words: readonly string[]): string[] {
+  const script = `
+    import { main } from ${JSON.stringify(entry)};
+    const write = process.stdout.write;
+    process.stdout.write = () => true;
+    await main(${JSON.stringify(words)});
+    process.stdout.write = write;
+    console.log(JSON.stringify(process.report.getReport().sharedObjects));
+  `;
+  const output = execFileSync(process.execPath, ["--input-type=module", "-e", script], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  return JSON.parse(output.trim().split("\n").at(-1)!) as string[];
+}
+
+describe("the overview", () => {
+  test("lists every command, in 80 columns", async () => {
+    const { code, stdout } = await sconce(["--help"]);
+    expect(code).toBe(0);
+    for (const name of [...commands, "setup"]) expect(stdout).toMatch(new RegExp(`^  ${name} +\\w`, "m"));
+    expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
+  });
+
+  test("is what sconce says when it is called without a word, as a mistake", async () => {
+    const { code, stdout, stderr } = await sconce([]);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain("Usage: sconce COMMAND");
+  });
+
+  test("takes at most 60 ms more than Node itself", async () => {
+    const best = async (run: () => Promise<number>) => {
+      const times: number[] = [];
+      for (let n = 0; n < 7; n++) times.push(await run());
+      return Math.min(...times);
+    };
+    const node = await best(async () => {
+      const start = performance.now();
+      execFileSync(process.execPath, ["-e", "0"]);
+      return performance.now() - start;
+    });
+    const overview = await best(async () => (await sconce(["--help"])).milliseconds);
+    console.log(`sconce --help: ${overview.toFixed(0)} ms, of which Node ${node.toFixed(0)} ms`);
+    expect(overview - node).toBeLessThan(60);
+  });
+});
+
+describe.each(commands)("sconce %s --help", (name) => {
+  test("says how it is used, with an example, in 80 columns", async () => {
+    const { code, stdout, stderr } = await sconce([name, "--help"]);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(new RegExp(`^Usage: sconce ${name} `));
+    expect(stdout).toMatch(new RegExp(`Examples?:\n  (cat .*\\| )?sconce ${name}`));
+    expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    expect((await sconce(["help", name])).stdout).toBe(stdout);
+  });
+
+  test("loads neither libtorch nor another native library", () => {
+    expect(librariesAfter([name, "--help"]).filter((path) => /\.node$|torch/.test(path))).toEqual([]);
+  });
+});
+
+test("the version is the package's", async () => {
+  const path = fileURLToPath(new URL("../../package.json", import.meta.url));
+  const { version } = JSON.parse(readFileSync(path, "utf8")) as { version: string };
+  expect((await sconce(["--version"])).stdout).toBe(`sconce ${version}\n`);
+});
+
+describe("a word that is none", () => {
+  test.each([
+    [["trian"], 'sconce: unknown command "trian". Did you mean "train"? Commands: init, check, train'],
+    [["constructor"], 'sconce: unknown command "constructor". Commands: init'],
+    [["help", "evalute"], 'Did you mean "evaluate"?'],
+    [["train", "--resum", "last"], 'sconce train: unknown flag --resum. Did you mean "--resume"?'],
+    [["check", "a.json", "-x"], "sconce check: unknown flag -x. Valid: --json, --resolve."],
+    [["predict", "--modle", "x"], 'Did you mean "--model"?'],
+    [["train", "--resume"], "sconce train: Option '--resume <value>' argument missing."],
+    [["predict", "--text", "x"], "sconce predict: --model is missing. See: sconce predict --help"],
+    [["predict", "-m", "x"], "give either --input FILE or --text TEXT"],
+    [["predict", "-m", "x", "--text", "a", "--input", "b"], "give either --input FILE or --text TEXT"],
+    [
+      ["predict", "-m", "x", "--text", "a", "-o", "a.txt"],
+      '--output must end in .jsonl or .csv, got "a.txt"',
+    ],
+    [["predict", "-m", "x", "--text", "a", "-o", "/"], "--output must be a file, got the folder /"],
+    [
+      ["predict", "-m", "x", "--text", "a", "--batch-size", "0"],
+      '--batch-size: must be a whole number above 0, got "0".',
+    ],
+    [["predict", "-m", "x", "-i", "-"], "standard input is empty"],
+    [["evaluate", "-m", "x"], "sconce evaluate: --model and --data are needed"],
+    [["check"], "sconce check: the config is missing"],
+    [["init"], "sconce init: data file is missing"],
+    [["init", "a.csv", "b.csv"], 'expected one data file, got also "b.csv"'],
+    [["clean", "all"], 'sconce clean: takes flags only, got "all"'],
+    [["clean", "--runs", "-1"], "--runs"],
+    [["clean", "--runs", "soon"], '--runs: must be a number of 0 or more, got "soon".'],
+    [["reproduce"], "sconce reproduce: run is missing"],
+    [["doctor", "x"], 'sconce doctor: takes flags only, got "x"'],
+  ])("%j exits with 2 and says what is meant", async (words, message) => {
+    const { code, stdout, stderr } = await sconce(words);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain(message);
+    expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+  });
+});
