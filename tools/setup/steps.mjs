@@ -108,17 +108,21 @@ async function build() {
 }
 
 async function fetchWeights() {
-  const { fetchModel } = await import(pathToFileURL(inRoot("dist", "src", "hub", "index.js")).href);
-  const bars = new Map();
+  const compiled = (layer) => import(pathToFileURL(inRoot("dist", "src", layer, "index.js")).href);
+  const [{ fetchModel }, { baseModelAliases }] = await Promise.all([compiled("hub"), compiled("config")]);
+  let bar;
   await fetchModel({
-    id: "sentence-transformers/all-MiniLM-L6-v2",
+    id: baseModelAliases.minilm,
     into: inRoot("pretrained_models", "minilm"),
     onProgress: ({ file, bytes, totalBytes }) => {
-      if (!bars.has(file)) bars.set(file, progress(file, { total: totalBytes }));
-      bars.get(file).set(bytes, totalBytes);
-      if (bytes === totalBytes) bars.get(file).finish();
+      if (bar?.file !== file) {
+        bar?.finish();
+        bar = { file, ...progress(file, { total: totalBytes }) };
+      }
+      bar.set(bytes, totalBytes);
     },
   });
+  bar?.finish();
 }
 
 // a use case that makes its data from a package has a prepare.mjs
@@ -129,10 +133,15 @@ function preparers() {
 }
 
 function isDataPrepared() {
-  return preparers().every(
-    (path) =>
-      existsSync(preparedStamp(path)) && readFileSync(preparedStamp(path), "utf8") === inputStamp(path),
-  );
+  return preparers().every(isPrepared);
+}
+
+// what was written is only looked for, not compared: an author may have changed it
+function isPrepared(preparer) {
+  if (!existsSync(preparedStamp(preparer))) return false;
+  const { inputs, files } = JSON.parse(readFileSync(preparedStamp(preparer), "utf8"));
+  const folder = join(preparer, "..", "Datasets");
+  return inputs === inputStamp(preparer) && files.every((name) => existsSync(join(folder, name)));
 }
 
 function preparedStamp(preparer) {
@@ -140,15 +149,17 @@ function preparedStamp(preparer) {
 }
 
 function inputStamp(preparer) {
-  return stampOf(join(preparer, ".."), ["prepare.mjs", "package.json"]);
+  const folder = join(preparer, "..");
+  const scripts = readdirSync(folder).filter((name) => name.endsWith(".mjs"));
+  return stampOf(folder, [...scripts.sort(), "package.json"]);
 }
 
 async function prepareData() {
-  for (const path of preparers()) {
-    const stamp = inputStamp(path);
-    if (existsSync(preparedStamp(path)) && readFileSync(preparedStamp(path), "utf8") === stamp) continue;
+  for (const path of preparers().filter((path) => !isPrepared(path))) {
+    const inputs = inputStamp(path);
     const { code, output } = await run(process.execPath, [path], { onOutput: (text) => say(text.trimEnd()) });
     if (code !== 0) throw new SetupFailure(`${path} failed (exit code ${code}).\n${tail(output)}`);
-    writeFileSync(preparedStamp(path), stamp);
+    const files = readdirSync(join(path, "..", "Datasets")).filter((name) => !name.startsWith("."));
+    writeFileSync(preparedStamp(path), JSON.stringify({ inputs, files }));
   }
 }
