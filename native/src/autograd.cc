@@ -34,9 +34,24 @@ napi_value grad_of(Env& env, const Args& args) {
 
 napi_value grad(Env& env, const Args& args) { return from_tensor(env, to_tensor(env, args[0]).grad()); }
 
-// setGrad(handle, gradient | null)
+std::string kind_of(const at::Tensor& tensor) {
+  return c10::str(at::toString(tensor.scalar_type()), tensor.sizes(), " on ", tensor.device());
+}
+
+// setGrad(handle, gradient | null): as Python checks it, since fused optimizers trust a gradient's shape and dtype
 napi_value set_grad(Env& env, const Args& args) {
-  to_tensor(env, args[0]).mutable_grad() = to_optional_tensor(env, args[1]);
+  const at::Tensor& tensor = to_tensor(env, args[0]);
+  at::Tensor gradient = to_optional_tensor(env, args[1]);
+  if (gradient.defined()) {
+    bool fits = gradient.scalar_type() == tensor.scalar_type() && gradient.device() == tensor.device() &&
+                gradient.sizes() == tensor.sizes();
+    if (!fits) {
+      throw std::runtime_error("grad: a gradient must have its tensor's shape, dtype and device, got " + kind_of(gradient) +
+                               " for " + kind_of(tensor) + ". Convert it with x.to() and x.reshape() first.");
+    }
+    if (gradient.is_same(tensor)) throw std::runtime_error("grad: a tensor cannot be its own gradient. Give a clone.");
+  }
+  tensor.mutable_grad() = gradient;
   return undefined(env);
 }
 

@@ -1,6 +1,7 @@
 // Calls any operator of libtorch with arguments converted by the operator's own schema.
 #include "dispatch.h"
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 
@@ -221,6 +222,25 @@ std::string describe_tensor(const at::Tensor& tensor) {
   return text.str();
 }
 
+// shapes of the tensors that one argument holds, or nothing; never throws, as an error is being told
+std::string describe_argument(Env& env, Kind kind, napi_value value) {
+  int32_t handle;
+  if (kind == Kind::kTensor && napi_get_value_int32(env.napi, value, &handle) == napi_ok) {
+    Slot* slot = env.find(handle);
+    return slot == nullptr ? "" : describe_tensor(slot->tensor);
+  }
+  uint32_t length = 0;
+  if (kind != Kind::kTensorList || napi_get_array_length(env.napi, value, &length) != napi_ok) return "";
+  constexpr uint32_t kShown = 8;
+  std::string text;
+  for (uint32_t i = 0; i < std::min(length, kShown); i++) {
+    napi_value item;
+    if (napi_get_element(env.napi, value, i, &item) != napi_ok) return "";
+    text += (i == 0 ? "" : ", ") + describe_argument(env, Kind::kTensor, item);
+  }
+  return "[" + text + (length > kShown ? ", ...]" : "]");
+}
+
 }  // namespace
 
 Op::Op(c10::OperatorHandle handle) : handle(handle), name(toString(handle.operator_name())) {
@@ -239,11 +259,8 @@ std::string with_context(Env& env, const Args& args, const std::string& message)
   std::string tensors;
   const auto& arguments = env.current_op->arguments;
   for (size_t i = 0; i < arguments.size() && i + 1 < args.size(); i++) {
-    int32_t handle;
-    if (arguments[i].kind != Kind::kTensor || napi_get_value_int32(env.napi, args[i + 1], &handle) != napi_ok) continue;
-    Slot* slot = env.find(handle);
-    if (slot == nullptr) continue;
-    tensors += (tensors.empty() ? "" : ", ") + arguments[i].name + ": " + describe_tensor(slot->tensor);
+    std::string text = describe_argument(env, arguments[i].kind, args[i + 1]);
+    if (!text.empty()) tensors += (tensors.empty() ? "" : ", ") + arguments[i].name + ": " + text;
   }
   return env.current_op->name + ": " + message + (tensors.empty() ? "" : " (" + tensors + ")");
 }

@@ -19,6 +19,9 @@ thread_local Env* current_env = nullptr;
 std::string first_line(std::string message) {
   auto end = message.find("\nException raised from");
   if (end != std::string::npos) message.resize(end);
+  // what follows a missing kernel lists every backend of the build
+  auto backends = message.find(" This could be because the operator doesn't exist for this backend");
+  if (backends != std::string::npos) message.resize(backends);
   return message;
 }
 
