@@ -30,7 +30,7 @@ export async function setUp(names = Object.keys(steps)) {
       say(`set-up: ${step.title} done in ${seconds(stepStart)} s`);
     } catch (error) {
       const log = logPath();
-      say(error instanceof SetupFailure || error.code === "setup" ? error.message : describe(error));
+      say(error instanceof SetupFailure || isForUser(error) ? error.message : describe(error));
       say(`set-up: ${step.title} failed.${log === undefined ? "" : ` Log: ${log}`}`);
       return false;
     } finally {
@@ -42,6 +42,11 @@ export async function setUp(names = Object.keys(steps)) {
 }
 
 const logFolder = resolve(projectRoot, ".sconce", "logs");
+
+// a SconceError of the compiled sources
+function isForUser(error) {
+  return typeof error === "object" && error !== null && Symbol.for("sconce.error") in error;
+}
 
 function seconds(start) {
   return ((performance.now() - start) / 1000).toFixed(1);

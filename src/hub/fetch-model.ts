@@ -6,9 +6,11 @@ import {
   linkSync,
   mkdirSync,
   readFileSync,
+  readdirSync,
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { FileError, acquireLock, fsyncDirectory, logger } from "../base/index.ts";
@@ -57,6 +59,7 @@ export async function fetchModel(options: FetchModelOptions): Promise<void> {
   const partial = `${into}.partial`; // beside `into`, as only a rename within a disk is all or nothing
   try {
     if (isThere()) return; // another process was waited for
+    checkFree(into); // before gigabytes come
     rmSync(partial, { recursive: true, force: true });
     mkdirSync(partial, { recursive: true });
     await fill(partial, options);
@@ -155,16 +158,16 @@ function place(blob: string, target: string): void {
   copyFileSync(blob, target, constants.COPYFILE_FICLONE);
 }
 
+function checkFree(into: string): void {
+  const entry = statSync(into, { throwIfNoEntry: false });
+  if (entry === undefined) return;
+  const found = entry.isDirectory() ? readdirSync(into)[0] : "a file";
+  if (found === undefined) return;
+  throw new FileError(`${into}: must be free or hold a config.json, got ${found} there. Move it away.`);
+}
+
 function publish(partial: string, into: string): void {
   fsyncDirectory(partial);
-  try {
-    renameSync(partial, into);
-  } catch (error) {
-    if (!["ENOTEMPTY", "EEXIST", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? ""))
-      throw error;
-    throw new FileError(`${into}: must be free or hold a model, got something else. Move it away.`, {
-      cause: error,
-    });
-  }
+  renameSync(partial, into); // an empty folder gives way
   fsyncDirectory(dirname(into));
 }

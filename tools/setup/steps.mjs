@@ -8,8 +8,8 @@ import { SetupFailure, progress, say } from "./log.mjs";
 import { projectRoot } from "./paths.mjs";
 import { run, tail } from "./run.mjs";
 import { stampOf } from "./stamp.mjs";
+import { oldestNode } from "./versions.mjs";
 
-const oldestNode = [20, 19];
 const inRoot = (...parts) => join(projectRoot, ...parts);
 
 export const steps = {
