@@ -99,13 +99,13 @@ export function formatBar({ name, total, done, detail, seconds, left }: BarState
   const time = `${clock(seconds)}${done === total ? "" : remaining}`;
   const counts = `${String(done).padStart(String(total).length)}/${total}  ${time}`;
   const room = Math.min(widestBar, width - `${name} [] ${counts}`.length);
-  if (room < narrowestBar) return clip(`${name} ${counts}`, width);
+  if (room < narrowestBar) return withDetail(clip(name, width), counts.trimStart(), width);
   const filled = Math.round((room * Math.min(done, total)) / total);
   const bar = "#".repeat(filled) + "-".repeat(room - filled);
   return withDetail(`${name} [${bar}] ${counts}`, detail, width);
 }
 
-/** Appends as many whole parts of the detail as fit; a number cut in half would be another number. */
+/** Appends as many whole parts, set apart by two spaces, as fit; a number cut in half would be another number. */
 function withDetail(line: string, detail: string, width: number): string {
   let text = line;
   for (const part of detail.split("  ")) {
