@@ -21,3 +21,4 @@ export type { LogLevel, LogSink } from "./logger.ts";
 export { Registry, normalizeName } from "./registry.ts";
 export { Rng } from "./rng.ts";
 export { nearest, suggestion } from "./suggest.ts";
+export { sconceVersion } from "./version.ts";

@@ -1,5 +1,5 @@
 // The command line: finds the command, runs it, and turns errors into messages and exit codes.
-import { UsageError, nearest } from "../base/index.ts";
+import { UsageError, nearest, sconceVersion } from "../base/index.ts";
 import type { Command } from "./command.ts";
 import { exitCodes, report } from "./report.ts";
 
@@ -62,7 +62,6 @@ export async function main(argv: readonly string[]): Promise<number> {
       return exitCodes.badInput;
     }
     if (name === "--version" || name === "-V") {
-      const { sconceVersion } = await import("../tasks/version.ts");
       process.stdout.write(`sconce ${sconceVersion}\n`);
       return exitCodes.done;
     }

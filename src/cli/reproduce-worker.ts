@@ -1,7 +1,7 @@
 // The process in which `sconce reproduce` trains and compares.
 import { relative } from "node:path";
-import { logger } from "../base/index.ts";
-import { BertTrainerTorch, sconceVersion } from "../tasks/index.ts";
+import { logger, sconceVersion } from "../base/index.ts";
+import { BertTrainerTorch } from "../tasks/index.ts";
 import { version as torchVersion } from "../torch/index.ts";
 import { SqliteStore } from "../tracking/index.ts";
 import { amountOf, parseWords } from "./command.ts";

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
-import { DataError, TrainingError, logger, writeFileAtomic } from "../base/index.ts";
+import { DataError, TrainingError, logger, sconceVersion, writeFileAtomic } from "../base/index.ts";
 import { configToYaml, loadUseCase, metricMode, bareMetricName } from "../config/index.ts";
 import type { ResolvedUseCase, UseCaseConfig } from "../config/index.ts";
 import { TextLoader, classWeights, countClasses } from "../data/index.ts";
@@ -38,7 +38,6 @@ import { considerChampion } from "./text-classification/consider-champion.ts";
 import { TextBatchSource, TextTraining } from "./text-classification/training.ts";
 import { MetricHistory, closeRun, openRun } from "./tracked-run.ts";
 import type { TrackedRun } from "./tracked-run.ts";
-import { sconceVersion } from "./version.ts";
 
 export interface BertTrainerOptions {
   /** Hydra-style `a.b=value` changes to the config. */

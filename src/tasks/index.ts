@@ -10,4 +10,3 @@ export type { Prediction, ScoreOptions } from "./text-classification/classifier.
 export { evaluateFile } from "./text-classification/evaluate-file.ts";
 export type { EvaluateFileOptions } from "./text-classification/evaluate-file.ts";
 export { formatEvaluation } from "./text-classification/report.ts";
-export { sconceVersion } from "./version.ts";

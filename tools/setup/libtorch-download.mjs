@@ -7,10 +7,8 @@ import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { SetupFailure, progress, record, say } from "./log.mjs";
 import { run, tail } from "./run.mjs";
+import { pinnedVersion } from "./versions.mjs";
 import { extractZip } from "./zip.mjs";
-
-/** The version that is fetched where none is found. */
-export const pinnedVersion = "2.13.0";
 
 const officialIndex = "https://download.pytorch.org/whl/cpu/torch/";
 const connectTimeoutMs = 6_000;

@@ -1,14 +1,11 @@
 // Finds libtorch, or fetches it, and notes in native/build/libtorch.json where it is.
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { downloadLibtorch, pinnedVersion } from "./libtorch-download.mjs";
 import { SetupFailure, say } from "./log.mjs";
 import { withLock } from "./lock.mjs";
 import { buildFolder, cacheFolder } from "./paths.mjs";
 import { run } from "./run.mjs";
-
-/** The versions that the addon compiles and runs with, as minor versions of 2. */
-export const supportedMinors = [11, 12, 13, 14, 15];
+import { pinnedVersion, supportedMinors } from "./versions.mjs";
 
 /**
  * Returns what libtorch.json holds, when it still holds true, without starting any program:
@@ -147,7 +144,11 @@ async function fromCache(env, gpu, download) {
     cached() ??
     (await withLock(`${folder}.lock`, async () => {
       // another set-up may have fetched it while this one waited
-      if (cached() === undefined) await downloadLibtorch(folder, { env, gpu, ...download });
+      if (cached() === undefined) {
+        // an old Node, which lacks what this needs, must get as far as its message
+        const { downloadLibtorch } = await import("./libtorch-download.mjs");
+        await downloadLibtorch(folder, { env, gpu, ...download });
+      }
       const found = inspect(root, "cache", gpu);
       if (found.problem === undefined) return found;
       throw new SetupFailure(

@@ -85,6 +85,7 @@ const buildStamp = inRoot("dist", ".stamp.json");
 function sourceStamp() {
   return stampOf(projectRoot, [
     "src",
+    "bench",
     "main.ts",
     "tsconfig.json",
     "tsconfig.build.json",

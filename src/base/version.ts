@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 export const sconceVersion: string = read();
 
 function read(): string {
-  // src/tasks and dist/src/tasks lie at different depths
+  // src/base and dist/src/base lie at different depths
   for (
     let folder = dirname(fileURLToPath(import.meta.url));
     dirname(folder) !== folder;

@@ -1,0 +1,53 @@
+// Everything, for programs that train: importing it loads libtorch (about 0.6 s). The layers by themselves are
+// `sconce/config`, `sconce/data`, `sconce/tracking` and so on, of which only torch, models, trainer and tasks load it.
+export {
+  ConfigError,
+  DataError,
+  FileError,
+  SconceError,
+  SetupError,
+  ShapeError,
+  TorchError,
+  TrackingError,
+  TrainingError,
+  UsageError,
+  sconceVersion,
+} from "./base/index.ts";
+export type { ConfigIssue } from "./base/index.ts";
+export { checkUseCase, draftUseCase, loadUseCase, writeUseCase } from "./config/index.ts";
+export type { CheckReport, ResolvedUseCase, UseCaseConfig } from "./config/index.ts";
+export {
+  LabelMap,
+  Table,
+  TextLoader,
+  Tokenizer,
+  inspectTable,
+  loadTextData,
+  readTable,
+} from "./data/index.ts";
+export type { TextBatch, TextData, TextLoaderOptions } from "./data/index.ts";
+export { HubError, fetchModel, snapshotDownload } from "./hub/index.ts";
+export type { FetchModelOptions, SnapshotOptions } from "./hub/index.ts";
+export * as metrics from "./metrics/index.ts";
+export {
+  BertForMaskedLM,
+  BertForSequenceClassification,
+  BertForTokenClassification,
+  BertModel,
+} from "./models/index.ts";
+export type { BertConfig, BertInput } from "./models/index.ts";
+export * as plots from "./plots/index.ts";
+export {
+  BertTrainerTorch,
+  InterruptedError,
+  TextClassifier,
+  evaluateFile,
+  formatEvaluation,
+  readChampion,
+} from "./tasks/index.ts";
+export type { BertTrainerOptions, Prediction, RunRecord, TrainOptions, TrainResult } from "./tasks/index.ts";
+export * as torch from "./torch/index.ts";
+export { SqliteStore, startRun } from "./tracking/index.ts";
+export type { RegistryStore, StartRunOptions, TrackingStore } from "./tracking/index.ts";
+export { EarlyStopping, LearningRateMonitor, ModelCheckpoint, Throughput, fit } from "./trainer/index.ts";
+export type { Callback, FitOptions, FitResult, StepInfo, TrainingConfig } from "./trainer/index.ts";
