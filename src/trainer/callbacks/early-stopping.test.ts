@@ -65,7 +65,9 @@ describe("early stopping", () => {
   });
 
   test("of a metric that nothing measures names those that there are", async () => {
-    await expect(epochsOf([1], { monitor: "val_f1" })).rejects.toThrowErrorMatchingInlineSnapshot(`[TrainingError: early_stopping: the validation must log "val_f1", it logs val_loss. Set callbacks.monitor to one of these.]`);
+    await expect(epochsOf([1], { monitor: "val_f1" })).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[TrainingError: early_stopping: the validation must log "val_f1", it logs val_loss. Set callbacks.monitor to one of these.]`,
+    );
   });
 
   test("remembers in a checkpoint how long it has waited, also before its first value", () => {
