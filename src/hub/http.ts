@@ -1,9 +1,15 @@
 // One request to the hub: time-outs, redirects, retries. What an answer means is the caller's business.
 import { once } from "node:events";
-import { type IncomingMessage, request as requestHttp } from "node:http";
+import {
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+  request as requestHttp,
+} from "node:http";
 import { request as requestHttps } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HubError } from "./errors.ts";
+import { openTunnel, proxyFor, proxyOptions } from "./proxy.ts";
 import type { HubSettings } from "./settings.ts";
 
 const maxRedirects = 10;
@@ -100,15 +106,13 @@ async function send(
   settings: HubSettings,
 ): Promise<IncomingMessage> {
   const { connectTimeoutMs, stallTimeoutMs } = settings;
-  const request = (url.protocol === "https:" ? requestHttps : requestHttp)(url, {
-    method,
-    headers: {
-      "user-agent": "sconce",
-      "accept-encoding": "identity", // sizes and hashes are those of the file
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
-      ...(offset > 0 && { range: `bytes=${offset}-` }),
-    },
-  });
+  const headers = {
+    "user-agent": "sconce",
+    "accept-encoding": "identity", // sizes and hashes are those of the file
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    ...(offset > 0 && { range: `bytes=${offset}-` }),
+  };
+  const request = await prepare(url, { method, headers }, settings);
   const failed = (what: string, ms: number) => request.destroy(new Error(`${what} for ${ms / 1000} s`));
   const connecting = setTimeout(() => failed("no connection", connectTimeoutMs), connectTimeoutMs);
   request.on("socket", (socket) => {
@@ -127,6 +131,23 @@ async function send(
     throw unreachable(settings, `"${reasonOf(error)}"${host}`, error);
   } finally {
     clearTimeout(connecting);
+  }
+}
+
+async function prepare(url: URL, options: RequestOptions, settings: HubSettings): Promise<ClientRequest> {
+  const proxy = proxyFor(url, settings.proxies);
+  const isPlain = url.protocol === "http:";
+  if (proxy === undefined) return (isPlain ? requestHttp : requestHttps)(url, options);
+  const headers = { ...options.headers, host: url.host };
+  if (isPlain) {
+    const via = proxyOptions(proxy);
+    return requestHttp({ ...options, ...via, path: url.href, headers: { ...headers, ...via.headers } });
+  }
+  try {
+    const socket = await openTunnel(proxy, url, settings.connectTimeoutMs);
+    return requestHttps(url, { ...options, headers, createConnection: () => socket });
+  } catch (error) {
+    throw unreachable(settings, `"${reasonOf(error)}"`, error);
   }
 }
 

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { UsageError } from "../base/index.ts";
+import type { ProxySettings } from "./proxy.ts";
 
 /** Says which hub is asked, as whom, how patiently, and where its files are kept. */
 export interface HubSettings {
@@ -14,6 +15,8 @@ export interface HubSettings {
   token: string | undefined;
   /** Whether only the cache is used. `HF_HUB_OFFLINE` or `TRANSFORMERS_OFFLINE`. */
   offline: boolean;
+  /** `http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`, in small or capital letters. */
+  proxies: ProxySettings;
   /** Longest time until a connection stands, after which the hub counts as out of reach. */
   connectTimeoutMs: number;
   /** Longest silence of a standing connection. `HF_HUB_DOWNLOAD_TIMEOUT`, in seconds. */
@@ -43,6 +46,7 @@ export function hubSettings(env: NodeJS.ProcessEnv = process.env): HubSettings {
       read("HUGGING_FACE_HUB_TOKEN") ??
       readToken(expandHome(read("HF_TOKEN_PATH") ?? join(home, "token"))),
     offline: [read("HF_HUB_OFFLINE"), read("TRANSFORMERS_OFFLINE")].some(isTrue),
+    proxies: readProxies(env),
     connectTimeoutMs: 4_000,
     stallTimeoutMs: seconds("HF_HUB_DOWNLOAD_TIMEOUT", read("HF_HUB_DOWNLOAD_TIMEOUT") ?? "30") * 1000,
     maxRetries: 4,
@@ -58,6 +62,22 @@ function checkEndpoint(text: string): string {
     );
   }
   return text.replace(/\/+$/u, "");
+}
+
+function readProxies(env: NodeJS.ProcessEnv): ProxySettings {
+  const read = (name: string) => (env[name] ?? env[name.toUpperCase()])?.trim() || undefined;
+  const proxy = (name: string) => {
+    const text = read(name) ?? read("all_proxy");
+    if (text === undefined) return undefined;
+    const address = text.includes("://") ? text : `http://${text}`;
+    const url = URL.canParse(address) ? new URL(address) : undefined;
+    if (url?.protocol === "http:" && url.hostname !== "") return url;
+    throw new UsageError(
+      `${name}: must be the http address of a proxy, got "${text}". Unset it to use none.`,
+    );
+  };
+  const except = (read("no_proxy") ?? "").split(/[\s,]+/u).filter((entry) => entry !== "");
+  return { http: proxy("http_proxy"), https: proxy("https_proxy"), except };
 }
 
 function seconds(name: string, text: string): number {

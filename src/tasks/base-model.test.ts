@@ -8,7 +8,11 @@ import { fetchBaseModel } from "./base-model.ts";
 import { silent } from "./progress.ts";
 
 const root = mkdtempSync(join(tmpdir(), "sconce-base-"));
-const location = { projectRoot: root, useCaseFolder: join(root, "use_cases", "spam") };
+const location = {
+  projectRoot: root,
+  useCaseFolder: join(root, "use_cases", "spam"),
+  useCaseName: "spam",
+};
 let server: HubServer;
 
 beforeAll(async () => {
