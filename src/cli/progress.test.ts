@@ -58,7 +58,7 @@ describe("a bar", () => {
     const drawn = terminal.text().split("\r").slice(1);
     expect(drawn.length).toBeLessThan(20);
     expect(drawn.every((line) => line.replace("\n", "").endsWith("\x1b[K"))).toBe(true);
-    expect(drawn.at(-1)).toMatch(/^scoring \[#{16}\] 1000\/1000 {2}0:0\d\x1b\[K\n$/);
+    expect(drawn.at(-1)?.replace("\x1b[K", "")).toMatch(/^scoring \[#{16}\] 1000\/1000 {2}0:0\d\n$/);
   });
 
   test("uses no colours", () => {
@@ -67,7 +67,7 @@ describe("a bar", () => {
     progress.start("scoring", 2);
     progress.update(1);
     progress.end();
-    expect(terminal.text()).not.toMatch(/\x1b\[[\d;]*m/);
+    expect(terminal.text().replaceAll("\x1b[K", "")).not.toContain("\x1b");
   });
 });
 

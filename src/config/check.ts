@@ -218,7 +218,10 @@ function checkOutputs(
 ): OutputFolders {
   const outputs = outputFolders(projectRoot, use_case, experiment);
   const problem = unwritable(outputs.trainedModels);
-  if (problem !== undefined) issues.push({ path: [], code: "unreachable", message: problem });
+  if (problem !== undefined) {
+    issues.push({ path: [], code: "unreachable", message: problem });
+    return outputs;
+  }
   const useCaseOutputs = dirname(outputs.trainedModels);
   for (const [key, folder] of [
     ["use_case", useCaseOutputs],

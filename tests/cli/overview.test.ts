@@ -2,28 +2,9 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { sconce } from "./run.ts";
+import { librariesAfter, sconce } from "./run.ts";
 
 const commands = ["init", "check", "train", "predict", "evaluate", "reproduce", "clean", "doctor"];
-const entry = new URL("../../dist/src/cli/main.js", import.meta.url).href;
-
-/** Runs a command in a plain process and returns the native libraries that it has loaded at the end. */
-function librariesAfter(words: readonly string[]): string[] {
-  const script = `
-    import { main } from ${JSON.stringify(entry)};
-    const write = process.stdout.write;
-    process.stdout.write = () => true;
-    await main(${JSON.stringify(words)});
-    process.stdout.write = write;
-    console.log(JSON.stringify(process.report.getReport().sharedObjects));
-  `;
-  const output = execFileSync(process.execPath, ["--input-type=module", "-e", script], {
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  return JSON.parse(output.trim().split("\n").at(-1)!) as string[];
-}
-
 describe("the overview", () => {
   test("lists every command, in 80 columns", async () => {
     const { code, stdout } = await sconce(["--help"]);

@@ -1,5 +1,5 @@
 // Runs the command line as a user does: bin/sconce with what is built in dist/.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, lstatSync, readFileSync, readdirSync } from "node:fs";
@@ -54,6 +54,25 @@ export function startSconce(
     ),
   );
   return { child, ended, output: () => stdout + stderr };
+}
+
+const entry = new URL("../../dist/src/cli/main.js", import.meta.url).href;
+
+/** Runs a command in a plain process and returns the native libraries that it has loaded at the end. */
+export function librariesAfter(words: readonly string[]): string[] {
+  const script = `
+    import { main } from ${JSON.stringify(entry)};
+    const write = process.stdout.write;
+    process.stdout.write = () => true;
+    await main(${JSON.stringify(words)});
+    process.stdout.write = write;
+    console.log(JSON.stringify(process.report.getReport().sharedObjects));
+  `;
+  const output = execFileSync(process.execPath, ["--input-type=module", "-e", script], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  return JSON.parse(output.trim().split("\n").at(-1)!) as string[];
 }
 
 /** Returns the SHA-256 of every file below a folder by path, links as where they lead to. */
