@@ -42,8 +42,8 @@ test.skipIf(!isBuilt)("torch.add(x, y) costs little more than the bare call into
       asMethod: measure(() => x.add(y)),
     }));`);
   console.log("ns:", ns);
-  expect(ns["asFunction"]! - ns["bare"]!).toBeLessThan(600);
-  expect(ns["asMethod"]! - ns["bare"]!).toBeLessThan(600);
+  expect(ns["asFunction"]! - ns["bare"]!).toBeLessThan(1_500);
+  expect(ns["asMethod"]! - ns["bare"]!).toBeLessThan(1_500);
 });
 
 test.skipIf(!isBuilt)("the generated operators load in milliseconds", () => {

@@ -1,0 +1,155 @@
+"""Writes tests/goldens/torch/{print,random,init,layers}.*: what torch prints, draws and computes.
+
+Run: python tools/golden/torch_core.py   (torch 2.13.0)
+
+print.json          tensors and their repr
+random.json         draws after torch.manual_seed; bernoulli.json the same for bernoulli_, with the state after
+init.json           torch.nn.init after the seed
+layers.safetensors  inputs, weights, outputs and gradients of layers, by the names in tests
+"""
+
+import hashlib
+import json
+import math
+import pathlib
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "goldens" / "torch"
+torch.set_num_threads(1)
+
+
+def write(name, value):
+    (OUT / name).write_text(json.dumps(value, separators=(",", ":")) + "\n")
+
+
+def plain(value):
+    if isinstance(value, list):
+        return [plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    return value
+
+
+# ---- printing
+torch.manual_seed(0)
+inf, nan = math.inf, math.nan
+printed = [
+    torch.tensor(1.5), torch.tensor(3), torch.tensor(True), torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2000.0]),
+    torch.tensor([1.0, inf, nan]), torch.tensor([0.5, -inf]), torch.tensor([1e-5, 1.0]), torch.tensor([1e9, 1.5]),
+    torch.tensor([0.0, 0.0]), torch.tensor([123456.789]), torch.tensor([[1, 20], [-300, 4]]),
+    torch.tensor([[True, False]]), torch.tensor([1.5, 2], dtype=torch.float64), torch.tensor([1, 2], dtype=torch.uint8),
+    torch.tensor([0.1, 0.2], dtype=torch.bfloat16), torch.tensor([]), torch.zeros(0, 3), torch.zeros(2, 0),
+    torch.randn(2, 2, 2), torch.randn(2, 1, 2, 2), torch.arange(30), torch.randn(12), torch.arange(1001),
+    torch.arange(2000.0).reshape(40, 50), torch.tensor([1.0], requires_grad=True),
+    torch.tensor([[nan, nan]]), torch.tensor([-0.0, 1.25]), torch.randn(3, 40),
+]
+write("print.json", [{"values": plain(t.double().tolist() if t.is_floating_point() else t.tolist()),
+                      "shape": list(t.shape), "dtype": str(t.dtype).removeprefix("torch."),
+                      "requiresGrad": t.requires_grad, "text": repr(t)} for t in printed])
+
+# ---- random streams
+def state_hash(generator=None):
+    state = torch.get_rng_state() if generator is None else generator.get_state()
+    return hashlib.sha256(bytes(state.tolist())).hexdigest()
+
+
+torch.manual_seed(42)
+random = {
+    "rand": torch.rand(5).tolist(), "randn_small": torch.randn(5).tolist(), "randn_large": torch.randn(17).tolist(),
+    "rand_double": torch.rand(3, dtype=torch.float64).tolist(),
+    "randint": torch.randint(0, 1000, (6,)).tolist(), "randperm": torch.randperm(8).tolist(),
+    "normal_": torch.empty(4).normal_(1, 2).tolist(), "uniform_": torch.empty(4).uniform_(-1, 1).tolist(),
+    "exponential_": torch.empty(3).exponential_(2).tolist(),
+    "bernoulli": torch.bernoulli(torch.full((8,), 0.3)).tolist(),
+    "dropout": nn.functional.dropout(torch.ones(16), 0.25).tolist(),
+    "multinomial": torch.multinomial(torch.tensor([0.1, 0.2, 0.7]), 6, replacement=True).tolist(),
+}
+random["state"] = state_hash()
+write("random.json", random)
+
+cases = []
+for dtype in ["float32", "float64", "bfloat16", "float16", "bool", "uint8", "int64"]:
+    for shape in [[], [0], [1], [7], [3, 5], [700], [5000]]:
+        for p in [0.0, 1.0, 0.1, 0.5, 1 / 3, 1e-3]:
+            if len(shape) == 1 and shape[0] > 100 and dtype not in ("float32", "bool", "bfloat16"):
+                continue
+            torch.manual_seed(len(cases))
+            torch.rand(len(cases) % 5)  # start inside a block of the twister
+            t = torch.zeros(shape, dtype=getattr(torch, dtype)).bernoulli_(p)
+            cases.append({"dtype": dtype, "shape": shape, "p": p, "layout": "dense",
+                          "hash": hashlib.sha256(bytes(t.flatten().to(torch.uint8).tolist())).hexdigest()[:16],
+                          "state": state_hash()[:16]})
+for layout in ["transposed", "strided", "sliced"]:
+    for p in [0.1, 0.5]:
+        torch.manual_seed(len(cases))
+        torch.rand(len(cases) % 5)
+        base = torch.zeros(40, 30)
+        t = base.t() if layout == "transposed" else base[:, ::2] if layout == "strided" else base[:, ::3][1:]
+        t.bernoulli_(p)
+        cases.append({"dtype": "float32", "shape": [40, 30], "p": p, "layout": layout,
+                      "hash": hashlib.sha256(bytes(t.flatten().to(torch.uint8).tolist())).hexdigest()[:16],
+                      "state": state_hash()[:16]})
+write("bernoulli.json", cases)
+
+# ---- torch.nn.init
+functions = {
+    "normal_": lambda t: nn.init.normal_(t, 0.5, 2), "uniform_": lambda t: nn.init.uniform_(t, -1, 3),
+    "constant_": lambda t: nn.init.constant_(t, 1.5), "zeros_": nn.init.zeros_, "ones_": nn.init.ones_,
+    "xavier_uniform_": lambda t: nn.init.xavier_uniform_(t, gain=1.5), "xavier_normal_": nn.init.xavier_normal_,
+    "kaiming_uniform_": lambda t: nn.init.kaiming_uniform_(t, a=math.sqrt(5)),
+}
+init = {}
+for name, function in functions.items():
+    torch.manual_seed(7)
+    init[name] = [function(torch.full(shape, 9.0)).flatten().tolist() for shape in [(3, 4), (2, 3, 2)]]
+torch.manual_seed(7)
+init["linear"] = [p.flatten().tolist() for p in nn.Linear(3, 2).parameters()]
+init["embedding"] = [p.flatten().tolist() for p in nn.Embedding(4, 2, padding_idx=1).parameters()]
+write("init.json", init)
+
+# ---- layers
+torch.manual_seed(3)
+tensors = {}
+
+
+def layer(name, module, *inputs):
+    given = [t.clone().requires_grad_() if t.is_floating_point() else t for t in inputs]
+    y = module(*given)
+    weight = torch.randn(y.shape)
+    (y * weight).sum().backward()
+    for i, t in enumerate(given):
+        tensors[f"{name}.in{i}"] = t.detach()
+        if t.grad is not None:
+            tensors[f"{name}.in{i}.grad"] = t.grad
+    tensors[f"{name}.out"], tensors[f"{name}.weight"] = y.detach(), weight
+    for key, p in module.named_parameters():
+        tensors[f"{name}.param.{key}"], tensors[f"{name}.grad.{key}"] = p.detach(), p.grad
+
+
+x = torch.randn(2, 3, 4)
+layer("linear", nn.Linear(4, 3), x)
+layer("linear_no_bias", nn.Linear(4, 3, bias=False), x)
+layer("embedding", nn.Embedding(5, 3, padding_idx=2), torch.tensor([[0, 2, 4], [2, 2, 1]]))
+layer("layer_norm", nn.LayerNorm(4, eps=1e-3), x)
+layer("layer_norm_2d", nn.LayerNorm((3, 4)), x)
+layer("layer_norm_plain", nn.LayerNorm(4, elementwise_affine=False), x)
+layer("layer_norm_no_bias", nn.LayerNorm(4, bias=False), x)
+layer("relu", nn.ReLU(), x)
+layer("tanh", nn.Tanh(), x)
+layer("sigmoid", nn.Sigmoid(), x)
+layer("gelu", nn.GELU(), x)
+layer("gelu_tanh", nn.GELU(approximate="tanh"), x)
+layer("sequential", nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 2)), x)
+logits, target = torch.randn(4, 3), torch.tensor([0, 2, -100, 1])
+layer("cross_entropy", nn.CrossEntropyLoss(), logits, target)
+layer("cross_entropy_sum", nn.CrossEntropyLoss(reduction="sum", label_smoothing=0.1), logits, target)
+layer("cross_entropy_none", nn.CrossEntropyLoss(reduction="none", ignore_index=1), logits, torch.tensor([0, 2, 1, 1]))
+layer("cross_entropy_weight", nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 0.5])), logits, target)
+torch.manual_seed(11)
+layer("dropout", nn.Dropout(0.4), torch.ones(6, 5))
+save_file({key: value.clone(memory_format=torch.contiguous_format) for key, value in tensors.items()}, OUT / "layers.safetensors")
+for path in ["print.json", "random.json", "bernoulli.json", "init.json", "layers.safetensors"]:
+    print(path, (OUT / path).stat().st_size, "bytes")
