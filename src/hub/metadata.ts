@@ -39,7 +39,8 @@ export async function fetchMetadata(
   const { status, headers, body } = await sendToHub({ method: "HEAD", url, stayOnSite: true }, settings);
   body.resume();
   const commit = headers["x-repo-commit"] ?? "";
-  if (status === 404 && headers["x-error-code"] === "EntryNotFound" && isCommit(commit)) return { commit };
+  const reason = headers["x-error-code"] ?? "EntryNotFound"; // a mirror may leave it out
+  if (status === 404 && reason === "EntryNotFound" && isCommit(commit)) return { commit };
   if (status >= 400) throw refusal(address, { status, headers }, settings);
 
   const etag = (headers["x-linked-etag"] ?? headers["etag"])?.replace(/^W\//u, "").replaceAll('"', "");
@@ -58,9 +59,13 @@ export async function fetchMetadata(
 export function refusal(
   { repo, revision, file }: FileAddress,
   { status, headers }: Pick<HubResponse, "status" | "headers">,
-  { endpoint, token }: HubSettings,
+  settings: HubSettings,
 ): HubError {
+  const { endpoint, token } = settings;
   const code = headers["x-error-code"];
+  if (code === undefined && headers["x-error-message"] === undefined) {
+    return unreachable(settings, `status ${status} without the hub's reason, as from a proxy in its place`);
+  }
   const page = `${endpoint}/${repo}`;
   const withToken =
     token === undefined ? "set HF_TOKEN to a token of an account that may read it" : "check HF_TOKEN";

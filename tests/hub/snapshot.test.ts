@@ -263,6 +263,23 @@ describe("what is taken up again", () => {
     expect(server.faults).toEqual([]);
   });
 
+  test("a signed address that ran out is asked for anew", async () => {
+    server.faults.push({ site: "cdn", status: 403 });
+    await getWeights();
+    expect(server.requests.map(({ site, method }) => `${site} ${method}`)).toEqual([
+      "hub HEAD",
+      "hub GET",
+      "cdn GET",
+      "hub GET",
+      "cdn GET",
+    ]);
+  });
+
+  test("a mirror that gives no reason for a missing file is understood", async () => {
+    server.faults.push({ site: "hub", status: 404, headers: { "x-repo-commit": commit } });
+    expect(await failure(getConfig())).toMatch(/must hold config\.json, got no such file/u);
+  });
+
   test("the hub's own time to wait is kept", async () => {
     server.faults.push({ site: "hub", status: 429, headers: { "retry-after": "1" } });
     const start = performance.now();
@@ -463,6 +480,13 @@ describe("a hub that is out of reach", () => {
     server.faults.push({ site: "hub", status: 200, headers: { "content-type": "text/html" } });
     expect(await failure(getConfig())).toMatchInlineSnapshot(
       `"hub_unreachable: The hub: HUB must answer, got an answer without the commit, hash and size of a file (status 200), as from a proxy in its place. Check the network, or set HF_ENDPOINT to a mirror that can be reached."`,
+    );
+  });
+
+  test.each([401, 403, 404, 407])("status %i without the hub's reason is not the hub's", async (status) => {
+    server.faults.push({ site: "hub", status });
+    expect(await failure(getConfig())).toMatch(
+      `hub_unreachable: The hub: HUB must answer, got status ${status} without the hub's reason,`,
     );
   });
 
