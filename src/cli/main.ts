@@ -51,10 +51,9 @@ const setupSummary = "installs what is missing: packages, libtorch, addon, weigh
 /** Runs the command line; `argv` is what follows the program's name. Returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   const [name, ...words] = argv;
-  // a reader that has seen enough, as in `sconce predict ... | head`, is no error
   process.stdout.once("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit(exitCodes.done);
+    // a reader that has seen enough, as in `sconce predict ... | head`, is no failure
+    process.exit(error.code === "EPIPE" ? exitCodes.done : report(error));
   });
   try {
     if (name === undefined) {
