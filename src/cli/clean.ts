@@ -1,13 +1,14 @@
 // `sconce clean`: shows what takes up disk space below outputs/, and deletes what is asked for.
 import { renameSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
-import { createInterface } from "node:readline/promises";
+import { createInterface } from "node:readline";
 import { UsageError, acquireLock } from "../base/index.ts";
 import { findProjectRoot } from "../config/index.ts";
 import { amountOf, parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
 import { findFreeable, freedBytes } from "./disk-usage.ts";
 import type { Freeable, FreeableKind } from "./disk-usage.ts";
+import { exitCodes } from "./report.ts";
 import { lockOf } from "./run-record.ts";
 import { formatBytes } from "./units.ts";
 
@@ -61,9 +62,10 @@ Examples:
     const chosen = items.filter(({ kind }) => kinds.has(kind));
     process.stdout.write(`${formatChoice(chosen, root)}\n`);
     if (chosen.length === 0 || flags["dry-run"]) return 0;
-    if (!flags.yes && !(await confirmed())) {
-      process.stdout.write("Nothing was deleted.\n");
-      return 0;
+    const answer = flags.yes ? "yes" : await ask();
+    if (answer !== "yes") {
+      process.stdout.write(`${answer === "interrupted" ? "\n" : ""}Nothing was deleted.\n`);
+      return answer === "interrupted" ? exitCodes.SIGINT : exitCodes.done;
     }
     const bytes = freedBytes(chosen.map(({ path }) => path));
     for (const item of chosen) await remove(item);
@@ -121,13 +123,22 @@ function formatChoice(chosen: readonly Freeable[], root: string): string {
   return ["To be deleted:", ...lines, `  ${total.padStart(9)}  in all`].join("\n");
 }
 
-async function confirmed(): Promise<boolean> {
+/** Asks on the terminal; Ctrl-C is an answer of its own. */
+async function ask(): Promise<"yes" | "no" | "interrupted"> {
   if (!process.stdin.isTTY || !process.stdout.isTTY)
     throw new UsageError("sconce clean: there is no terminal to ask on. Add --yes to delete, or --dry-run.");
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await terminal.question("Delete? [y/N] ");
-  terminal.close();
-  return /^y(es)?$/i.test(answer.trim());
+  try {
+    return await new Promise((resolve) => {
+      terminal.on("SIGINT", () => resolve("interrupted"));
+      terminal.on("close", () => resolve("no")); // Ctrl-D
+      terminal.question("Delete? [y/N] ", (answer) =>
+        resolve(/^y(es)?$/i.test(answer.trim()) ? "yes" : "no"),
+      );
+    });
+  } finally {
+    terminal.close();
+  }
 }
 
 /** Deletes under another name, so that a crash leaves a leftover and no half of a run. */

@@ -1,10 +1,11 @@
+import { spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { makeTinyProject } from "../fixtures/tiny-project.ts";
 import type { TinyProject } from "../fixtures/tiny-project.ts";
-import { hashTree, sconce } from "./run.ts";
+import { hashTree, sconce, sconceBin } from "./run.ts";
 
 let trained: TinyProject;
 let project: TinyProject;
@@ -64,6 +65,29 @@ test("without a terminal it does not delete unless --yes says so", async () => {
   expect(code).toBe(2);
   expect(stderr).toBe("sconce clean: there is no terminal to ask on. Add --yes to delete, or --dry-run.\n");
   expect(hashTree(project.root)).toEqual(before);
+});
+
+const hasScript = process.platform === "linux" && spawnSync("script", ["--version"]).status === 0;
+
+test.runIf(hasScript).each([
+  ["y\n", 0, /Deleted: \d+ KiB freed\./],
+  ["n\n", 0, /Nothing was deleted\./],
+  ["\n", 0, /Nothing was deleted\./],
+  ["\x04", 0, /Nothing was deleted\./],
+  ["\x03", 130, /Nothing was deleted\./],
+])("on a terminal it asks, and %j is answered with exit code %i", async (keys, code, message) => {
+  const before = hashTree(project.root);
+  const command = `"${process.execPath}" "${sconceBin}" clean --checkpoints`;
+  const child = spawn("script", ["-qec", command, "/dev/null"], { cwd: project.root });
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    const wasAsked = output.includes("[y/N]");
+    output += chunk.toString();
+    if (!wasAsked && output.includes("[y/N]")) child.stdin.write(keys);
+  });
+  expect(await new Promise((resolve) => child.on("close", resolve)), output).toBe(code);
+  expect(output).toMatch(message);
+  expect(Object.keys(hashTree(project.root)).length === Object.keys(before).length).toBe(keys !== "y\n");
 });
 
 test("--checkpoints takes those of finished runs alone; the champion still predicts", async () => {
