@@ -46,10 +46,10 @@ napi_value set_grad(Env& env, const Args& args) {
     bool fits = gradient.scalar_type() == tensor.scalar_type() && gradient.device() == tensor.device() &&
                 gradient.sizes() == tensor.sizes();
     if (!fits) {
-      throw std::runtime_error("grad: a gradient must have its tensor's shape, dtype and device, got " + kind_of(gradient) +
+      throw std::runtime_error("a gradient must have its tensor's shape, dtype and device, got " + kind_of(gradient) +
                                " for " + kind_of(tensor) + ". Convert it with x.to() and x.reshape() first.");
     }
-    if (gradient.is_same(tensor)) throw std::runtime_error("grad: a tensor cannot be its own gradient. Give a clone.");
+    if (gradient.is_same(tensor)) throw std::runtime_error("a tensor cannot be its own gradient. Give a clone.");
   }
   tensor.mutable_grad() = gradient;
   return undefined(env);

@@ -255,7 +255,7 @@ Op::Op(c10::OperatorHandle handle) : handle(handle), name(toString(handle.operat
 }
 
 std::string with_context(Env& env, const Args& args, const std::string& message) {
-  if (env.current_op == nullptr) return message;
+  if (env.current_op == nullptr) return std::string(args.function) + ": " + message;
   std::string tensors;
   const auto& arguments = env.current_op->arguments;
   for (size_t i = 0; i < arguments.size() && i + 1 < args.size(); i++) {

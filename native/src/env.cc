@@ -301,7 +301,7 @@ napi_value call_guarded(Function function, napi_env napi, napi_callback_info inf
   } catch (const PendingException&) {
     // the exception is JavaScript's own
   } catch (const ArgumentError& error) {
-    std::string place = env.current_op ? env.current_op->name + ": " : "";
+    std::string place = (env.current_op ? env.current_op->name : args.function) + ": ";
     std::string argument = env.current_argument ? std::string("argument \"") + env.current_argument + "\" " : "argument ";
     throw_to_js(env, place + argument + error.what() + ".");
   } catch (const c10::Error& error) {

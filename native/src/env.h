@@ -92,10 +92,16 @@ void check(napi_status status, const char* what);
 class Args {
  public:
   static constexpr size_t kMax = 40;
-  Args(napi_env env, napi_callback_info info) { napi_get_cb_info(env, info, &count_, values_, nullptr, nullptr); }
+  Args(napi_env env, napi_callback_info info) {
+    void* name = nullptr;
+    napi_get_cb_info(env, info, &count_, values_, nullptr, &name);
+    function = static_cast<const char*>(name);
+  }
   // a missing argument reads as undefined
   napi_value operator[](size_t i) const { return values_[i]; }
   size_t size() const { return count_; }
+  // what JavaScript called
+  const char* function;
 
  private:
   size_t count_ = kMax;
@@ -145,7 +151,7 @@ napi_value guarded(napi_env env, napi_callback_info info) {
 template <Function function>
 void define(Env& env, napi_value exports, const char* name) {
   napi_value value;
-  check(napi_create_function(env.napi, name, NAPI_AUTO_LENGTH, guarded<function>, nullptr, &value), name);
+  check(napi_create_function(env.napi, name, NAPI_AUTO_LENGTH, guarded<function>, const_cast<char*>(name), &value), name);
   check(napi_set_named_property(env.napi, exports, name, value), name);
 }
 

@@ -25,7 +25,7 @@ struct Mapping {
 napi_value map_file(Env& env, const Args& args) {
   std::string path = to_string(env, args[0]);
   int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) throw std::runtime_error("mapFile: cannot open " + path + ": " + std::strerror(errno));
+  if (fd < 0) throw std::runtime_error("cannot open " + path + ": " + std::strerror(errno));
   struct stat status {};
   auto mapping = std::make_shared<Mapping>();
   if (fstat(fd, &status) == 0 && status.st_size > 0) {
@@ -35,7 +35,7 @@ napi_value map_file(Env& env, const Args& args) {
   }
   int error = errno;
   close(fd);
-  if (mapping->data == nullptr) throw std::runtime_error("mapFile: cannot map " + path + ": " + std::strerror(error));
+  if (mapping->data == nullptr) throw std::runtime_error("cannot map " + path + ": " + std::strerror(error));
   env.mappings.push_back(std::move(mapping));
   return from_int64(env, static_cast<int64_t>(env.mappings.size()) - 1);
 }

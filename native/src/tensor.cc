@@ -46,7 +46,7 @@ napi_value from_data(Env& env, const Args& args) {
   auto sizes = to_sizes(env, args[1]);
   auto dtype = to_dtype(env, args[2]);
   if (array_type(dtype) != type && !(type == napi_uint8_clamped_array && dtype == at::kByte)) {
-    throw ArgumentError(std::string("must be the typed array of ") + at::toString(dtype));
+    throw ArgumentError("must be the typed array of " + std::string(at::toString(dtype)) + ", got one of another type");
   }
   int64_t numel = c10::isComplexType(dtype) ? 2 : 1;
   for (auto size : sizes) {
@@ -111,14 +111,14 @@ napi_value write_data(Env& env, const Args& args) {
 napi_value item(Env& env, const Args& args) {
   const at::Tensor& tensor = to_tensor(env, args[0]);
   if (tensor.numel() != 1) {
-    throw std::runtime_error("item: the tensor must have one element, got shape " + c10::str(tensor.sizes()));
+    throw std::runtime_error("the tensor must have one element, got shape " + c10::str(tensor.sizes()));
   }
   at::Scalar scalar = tensor.item();
   if (scalar.isBoolean()) return from_bool(env, scalar.toBool());
   if (scalar.isFloatingPoint()) return from_double(env, scalar.toDouble());
-  if (scalar.isComplex()) throw std::runtime_error("item: a complex number has no JavaScript type. Use torch.viewAsReal(x)");
+  if (scalar.isComplex()) throw std::runtime_error("a complex number has no JavaScript type. Use torch.viewAsReal(x)");
   int64_t number = scalar.toLong();
-  if (std::abs(number) <= 9007199254740992LL) return from_int64(env, number);
+  if (number >= -9007199254740992LL && number <= 9007199254740992LL) return from_int64(env, number);
   napi_value big;
   check(napi_create_bigint_int64(env.napi, number, &big), "create bigint");
   return big;

@@ -87,7 +87,11 @@ function toBigInt(value: number | boolean | bigint): bigint {
   if (typeof value === "number" && !Number.isInteger(value)) {
     throw new UsageError(`tensor: int64 needs whole numbers, got ${value}. Round it, or use another dtype.`);
   }
-  return BigInt(value);
+  const whole = BigInt(value);
+  if (BigInt.asIntN(64, whole) !== whole) {
+    throw new UsageError(`tensor: int64 holds 64 bits, got ${value}. Use float64, which rounds.`);
+  }
+  return whole;
 }
 
 function shapeOf(values: NestedNumbers): number[] {
@@ -110,6 +114,11 @@ function flatten(
       throw new ShapeError(
         `tensor: expected an array of ${shape[dim]} at depth ${dim}, got ${String(values)}. Make all rows equally deep.`,
       );
+    if (typeof values !== "number" && typeof values !== "boolean" && typeof values !== "bigint") {
+      throw new UsageError(
+        `tensor: needs numbers, booleans or bigints, got ${describe(values)}. Convert the values first.`,
+      );
+    }
     into.push(values);
     return;
   }
@@ -119,4 +128,8 @@ function flatten(
     );
   }
   for (const value of values) flatten(value, shape, dim + 1, into);
+}
+
+function describe(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
 }

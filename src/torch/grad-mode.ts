@@ -1,6 +1,5 @@
 // Whether operators record gradients, and in which precision they compute.
 import { dtypeCode } from "./dtype.ts";
-import type { Dtype } from "./dtype.ts";
 import { native } from "./native.ts";
 import { wrap, wrapOrNull } from "./binding.ts";
 import type { Tensor } from "./tensor.ts";

@@ -143,19 +143,17 @@ export function rebind(
 
 /** Returns the handles of a list of tensors. */
 export function handles(tensors: readonly Tensor[]): number[] {
-  return tensors.map((tensor, i) => {
-    if (!isTensor(tensor)) {
-      throw new UsageError(
-        `A list of tensors must hold tensors alone, got ${describe(tensor)} at index ${i}.`,
-      );
-    }
-    return tensor.handle;
-  });
+  return tensors.map(handleOf);
 }
 
 /** Returns the handles of a list of tensors with holes (`null`), as `index` takes. */
 export function handlesOrNull(tensors: readonly (Tensor | null)[]): (number | null)[] {
-  return tensors.map((tensor) => tensor?.handle ?? null);
+  return tensors.map((tensor, i) => (tensor === null ? null : handleOf(tensor, i)));
+}
+
+function handleOf(tensor: Tensor, i: number): number {
+  if (isTensor(tensor)) return tensor.handle;
+  throw new UsageError(`A list of tensors must hold tensors alone, got ${describe(tensor)} at index ${i}.`);
 }
 
 /** Makes the error of a call that fits no signature of its operator. */

@@ -290,6 +290,16 @@ describe("a call that fits no overload says so", () => {
     `);
   });
 
+  test("with the place in a list of tensors that holds something else", () => {
+    expect(() => torch.cat([x, 1 as unknown as Tensor])).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: A list of tensors must hold tensors alone, got number at index 1.]`,
+    );
+    expect(() => torch.index(x, [null, 5 as unknown as Tensor])).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: A list of tensors must hold tensors alone, got number at index 1.]`,
+    );
+    expect(torch.index(x, [null, tensor([0n])]).tolist()).toEqual([[1], [1]]);
+  });
+
   test("with the nearest name of an unknown option", () => {
     expect(() => loose["sum"]!(x, { dmi: 0 })).toThrowErrorMatchingInlineSnapshot(
       `[UsageError: sum: unknown option "dmi", or given twice. Did you mean "dim"? Valid: dim, dtype, keepdim.]`,

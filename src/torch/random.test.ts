@@ -121,13 +121,13 @@ test("a state that is none is refused, and the stream goes on", () => {
   const expected = rand([2]).tolist();
   manualSeed(5);
   expect(() => setRngState(torch.zeros([10], { dtype: "uint8" }))).toThrowErrorMatchingInlineSnapshot(
-    `[TorchError: Expected a CPUGeneratorImplState of size 5056 but found the input RNG state size to be 10]`,
+    `[TorchError: setGeneratorState: Expected a CPUGeneratorImplState of size 5056 but found the input RNG state size to be 10]`,
   );
   expect(() => setRngState(ones([5056]))).toThrowErrorMatchingInlineSnapshot(
-    `[TorchError: RNG state must be a torch.ByteTensor]`,
+    `[TorchError: setGeneratorState: RNG state must be a torch.ByteTensor]`,
   );
   expect(() => manualSeed(1.5)).toThrowErrorMatchingInlineSnapshot(
-    `[TorchError: argument must be a whole number within 2^53 (or a bigint), got 1.5.]`,
+    `[TorchError: manualSeed: argument must be a whole number within 2^53 (or a bigint), got 1.5.]`,
   );
   expect(rand([2]).tolist()).toEqual(expected);
 });
