@@ -5,8 +5,9 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
-import { BertTrainerTorch } from "../src/tasks/index.ts";
+import { BertTrainerTorch, readChampion } from "../src/tasks/index.ts";
 import type { TrainResult } from "../src/tasks/index.ts";
+import { hashTensors, loadSafetensors } from "../src/torch/index.ts";
 import { SqliteStore } from "../src/tracking/index.ts";
 import { newestCheckpoint } from "../src/trainer/index.ts";
 import { outcomeOf } from "./fixtures/outcome.ts";
@@ -31,7 +32,10 @@ interface Started {
 }
 
 function start(...args: string[]): Started {
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, SCONCE_LOG_LEVEL: "info" },
+  });
   const startedAt = performance.now();
   let stdout = "";
   let stderr = "";
@@ -180,6 +184,30 @@ describe("when the process that trains", () => {
     await until(() => !isAlive(pid), "the end of the process");
   });
 });
+
+test("two runs that end together leave one champion, the better one", async () => {
+  project = makeTinyProject({ config: { trainer: { max_epochs: 3 }, optimizer: { lr: 5e-3 } } });
+  const runs = [1, 2].map((seed) => start(sconce, "train", project.config, `seed=${seed}`, "--json"));
+  const ended = await Promise.all(runs.map((run) => run.ended));
+  for (const { code, stderr } of ended) expect(code, stderr).toBe(0);
+  const results = ended.map(({ stdout }) => JSON.parse(stdout) as TrainResult);
+  expect(new Set(project.runs())).toEqual(new Set(results.map(({ modelFolder }) => modelFolder)));
+
+  const promoted = results.filter(({ champion }) => champion!.promoted);
+  const { candidate } = readChampion(project.champion)!;
+  const holder = results.find(({ runId }) => runId === candidate.runId)!;
+  expect(candidate.value).toBe(Math.max(...results.map(({ metrics }) => metrics["f1"]!)));
+  expect(weightsIn(project.champion)).toBe(weightsIn(holder.modelFolder));
+  const store = await SqliteStore.open({ path: project.database });
+  const version = await store.getModelVersionByAlias("demo", "champion");
+  await store.close();
+  expect(version.runId).toBe(holder.runId);
+  expect(version.version).toBe(promoted.length);
+});
+
+function weightsIn(folder: string): string {
+  return hashTensors(loadSafetensors(join(folder, "model.safetensors")));
+}
 
 function isAlive(pid: number): boolean {
   try {

@@ -115,7 +115,7 @@ export class BertTrainerTorch {
     const startedAt = performance.now();
     const { config, resolved } = this;
     const { progress = silent } = this.#options;
-    const { outputs, location } = resolved;
+    const { outputs } = resolved;
     if (config.trainer.num_threads !== undefined) threads.set(config.trainer.num_threads);
     if (config.trainer.detect_anomaly) setDetectAnomaly(true);
 
@@ -280,7 +280,7 @@ export class BertTrainerTorch {
   }
 
   async #fit(job: FitJob): Promise<FitResult> {
-    const { config, resolved } = this;
+    const { config } = this;
     const { trainer, dataset } = config;
     const { data, classifier, loader, folder, run, history, throughput, print, progress, interrupt } = job;
     const trainBatches = countTrainBatches(trainer, loader.numBatches);

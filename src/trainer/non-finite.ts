@@ -61,5 +61,5 @@ function isFinite(tensor: Tensor): boolean {
 }
 
 function describe(tensor: Tensor): string {
-  return Boolean(tensor.isnan().any().item()) ? "NaN" : "infinity";
+  return tensor.isnan().any().item() ? "NaN" : "infinity";
 }
