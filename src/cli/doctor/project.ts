@@ -30,7 +30,7 @@ function checkBaseModels(folder: string): Finding {
   return {
     name,
     state: "note",
-    detail: "none in pretrained_models; the first training fetches the one that it needs",
+    detail: "none yet; training fetches what it needs",
   };
 }
 
