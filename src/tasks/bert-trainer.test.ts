@@ -1,13 +1,16 @@
 // Whole jobs on a tiny model: what the config asks for happens, and what goes wrong says so and damages nothing.
+import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
   existsSync,
+  mkdtempSync,
   readFileSync,
   readdirSync,
   rmSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { liveTensors } from "../../tests/live-tensors.ts";
@@ -240,6 +243,47 @@ describe("numbers that are not finite", () => {
       '"bert.encoder.layer.0.intermediate" was the first module to put out infinity.',
     );
   });
+});
+
+test("weights that the last step made useless end the run when they are judged", async () => {
+  make({ config: { scheduler: { name: "constant", warmup_ratio: undefined } } });
+  const { code, message } = await failure([
+    "trainer.max_steps=1",
+    "trainer.max_epochs=-1",
+    "optimizer.lr=1e38",
+  ]);
+  expect(code).toBe("training");
+  expect(message).toMatch(
+    /^classifier: the model must put out finite numbers\. The weight "bert\.[\w.]+" holds /,
+  );
+});
+
+test("a full disk ends the run with its cause; once there is space the run goes on", async (context) => {
+  const disk = mkdtempSync(join(tmpdir(), "sconce-disk-"));
+  const mount = (...options: string[]) =>
+    execFileSync("mount", ["-t", "tmpfs", "-o", options.join(","), "none", disk], { stdio: "pipe" });
+  try {
+    mount("size=1500k");
+  } catch {
+    rmSync(disk, { recursive: true });
+    return context.skip("mounting a small disk is not allowed here");
+  }
+  try {
+    make({
+      root: disk,
+      config: { callbacks: [{ name: "model_checkpoint", every_n_train_steps: 1, save_top_k: -1 }] },
+    });
+    const { code, message } = await failure();
+    expect(code).toBe("file");
+    expect(message).toMatch(/the checkpoint cannot be written, ENOSPC: .* Earlier checkpoints are untouched/);
+    const left = readdirSync(disk, { recursive: true }).map(String);
+    expect(left.filter((name) => /\.(tmp|lock)$/.test(name))).toEqual([]);
+    mount("remount", "size=20m");
+    const trainer = await BertTrainerTorch.fromFile(project.config);
+    expect((await trainer.train({ resume: "last" })).steps).toBe(16);
+  } finally {
+    execFileSync("umount", ["--lazy", disk]); // mapped weights keep it until they are collected
+  }
 });
 
 describe("a signal", () => {

@@ -1,5 +1,6 @@
 // A training run as the tracking store sees it: opened with its config and data, closed with its reason.
 import { existsSync } from "node:fs";
+import { logger } from "../base/index.ts";
 import { configToYaml } from "../config/index.ts";
 import type { ResolvedUseCase, UseCaseConfig } from "../config/index.ts";
 import {
@@ -99,7 +100,11 @@ export async function closeRun(
   reason?: string,
 ): Promise<void> {
   stopSystemMetrics();
-  if (existsSync(folder.log)) run.logFile(folder.log, "logs/train.log");
+  try {
+    if (existsSync(folder.log)) run.logFile(folder.log, "logs/train.log");
+  } catch (error) {
+    logger.warn((error as Error).message); // a full disk, say: the run must be closed all the same
+  }
   await run.end(status, reason);
   await store.close();
 }

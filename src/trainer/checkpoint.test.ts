@@ -110,7 +110,7 @@ function mountSmall(folder: string, size: string): { unmount: () => void } | und
   mkdirSync(folder);
   try {
     execFileSync("mount", ["-t", "tmpfs", "-o", `size=${size}`, "none", folder], { stdio: "pipe" });
-    return { unmount: () => execFileSync("umount", [folder]) };
+    return { unmount: () => execFileSync("umount", ["--lazy", folder]) };
   } catch {
     return undefined;
   }

@@ -15,6 +15,7 @@ export {
 export { catchSignals } from "./interrupt.ts";
 export type { Interrupt } from "./interrupt.ts";
 export { train } from "./loop.ts";
+export { findNonFinite } from "./non-finite.ts";
 export { withPrecision } from "./precision.ts";
 export type {
   Batch,

@@ -1,6 +1,6 @@
 // The training loop, readable from top to bottom. How a run is put together: ./trainer.ts.
 import { TrainingError } from "../base/index.ts";
-import { nn, optim, scope } from "../torch/index.ts";
+import { optim, scope } from "../torch/index.ts";
 import type { Callback, StepInfo } from "./callbacks/callback.ts";
 import { findNonFinite } from "./non-finite.ts";
 import { withPrecision } from "./precision.ts";

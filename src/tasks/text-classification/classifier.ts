@@ -1,12 +1,12 @@
 // A text classifier as a whole: model, tokenizer and labels in one folder, from texts to scores.
 import { BertForSequenceClassification, bert, readModelConfig } from "../../models/index.ts";
 import type { BertConfig, BertInput, LoadReport } from "../../models/index.ts";
-import { FileError } from "../../base/index.ts";
+import { FileError, TrainingError } from "../../base/index.ts";
 import { LabelMap, TextLoader, Tokenizer } from "../../data/index.ts";
 import type { TokenBatch } from "../../data/index.ts";
 import { argmaxRows, softmax } from "../../metrics/index.ts";
 import { fromTypedArray, noGrad, scope } from "../../torch/index.ts";
-import { withPrecision } from "../../trainer/index.ts";
+import { findNonFinite, withPrecision } from "../../trainer/index.ts";
 import type { Precision } from "../../trainer/index.ts";
 
 /** What the classifier says of one text. */
@@ -155,6 +155,7 @@ export class TextClassifier {
               .data(),
           ),
         ) as Float64Array;
+        if (!values.every(Number.isFinite)) this.#refuseNonFinite(batch);
         for (const [i, row] of batch.rows.entries()) {
           logits.set(values.subarray(i * numLabels, (i + 1) * numLabels), row * numLabels);
         }
@@ -164,6 +165,13 @@ export class TextClassifier {
       this.model.train(wasTraining);
     }
     return logits;
+  }
+
+  #refuseNonFinite(batch: TokenBatch): never {
+    const culprit = findNonFinite(this.model, () => this.model.forward(batchTensors(batch)));
+    throw new TrainingError(
+      `classifier: the model must put out finite numbers. ${culprit} Lower optimizer.lr or set trainer.gradient_clip_val and train again, or name another model.`,
+    );
   }
 }
 
