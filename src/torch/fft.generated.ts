@@ -15,8 +15,8 @@ import type { Tensor } from "./tensor.ts";
 export function fft(input: Tensor, n?: number | null, dim?: number, norm?: string | null): Tensor;
 export function fft(input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor;
 export function fft(input: any, n?: any, dim?: any, norm?: any): any {
-  if (isOptions(n)) ({ n, dim, norm } = named("fft.fft", n, ["n", "dim", "norm"]));
-  else if (isOptions(dim)) ({ dim, norm } = named("fft.fft", dim, ["dim", "norm"]));
+  if (isOptions(n)) ({ n, dim, norm } = named("fft.fft", n, ["n", "dim", "norm"], dim, norm));
+  else if (isOptions(dim)) ({ dim, norm } = named("fft.fft", dim, ["dim", "norm"], norm));
   else if (isOptions(norm)) ({ norm } = named("fft.fft", norm, ["norm"]));
   if (isTensor(input)) return wrap(call(307, input.handle, n, dim, norm));
   throw refuse("fft.fft", "fft(input: Tensor, n?, dim = -1, norm?)", [input, n, dim, norm]);
@@ -32,8 +32,8 @@ export function fft(input: any, n?: any, dim?: any, norm?: any): any {
 export function fft2(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[], norm?: string | null): Tensor;
 export function fft2(input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor;
 export function fft2(input: any, s?: any, dim?: any, norm?: any): any {
-  if (isOptions(s)) ({ s, dim, norm } = named("fft.fft2", s, ["s", "dim", "norm"]));
-  else if (isOptions(dim)) ({ dim, norm } = named("fft.fft2", dim, ["dim", "norm"]));
+  if (isOptions(s)) ({ s, dim, norm } = named("fft.fft2", s, ["s", "dim", "norm"], dim, norm));
+  else if (isOptions(dim)) ({ dim, norm } = named("fft.fft2", dim, ["dim", "norm"], norm));
   else if (isOptions(norm)) ({ norm } = named("fft.fft2", norm, ["norm"]));
   if (isTensor(input)) return wrap(call(308, input.handle, s, dim, norm));
   throw refuse("fft.fft2", "fft2(input: Tensor, s?, dim = [-2, -1], norm?)", [input, s, dim, norm]);
@@ -50,7 +50,7 @@ export function fftfreq(n: number, d?: number, options?: TensorOptions): Tensor;
 export function fftfreq(n: number, options?: { d?: number | undefined } & TensorOptions): Tensor;
 export function fftfreq(n: any, d?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(d)) ({ d, dtype, layout, device, pinMemory, requiresGrad } = named("fft.fftfreq", d, ["d", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(d)) ({ d, dtype, layout, device, pinMemory, requiresGrad } = named("fft.fftfreq", d, ["d", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("fft.fftfreq", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   return withGrad(wrap(call(309, n, d, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
 }
@@ -65,8 +65,8 @@ export function fftfreq(n: any, d?: any, options?: any): any {
 export function fftn(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[] | null, norm?: string | null): Tensor;
 export function fftn(input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor;
 export function fftn(input: any, s?: any, dim?: any, norm?: any): any {
-  if (isOptions(s)) ({ s, dim, norm } = named("fft.fftn", s, ["s", "dim", "norm"]));
-  else if (isOptions(dim)) ({ dim, norm } = named("fft.fftn", dim, ["dim", "norm"]));
+  if (isOptions(s)) ({ s, dim, norm } = named("fft.fftn", s, ["s", "dim", "norm"], dim, norm));
+  else if (isOptions(dim)) ({ dim, norm } = named("fft.fftn", dim, ["dim", "norm"], norm));
   else if (isOptions(norm)) ({ norm } = named("fft.fftn", norm, ["norm"]));
   if (isTensor(input)) return wrap(call(310, input.handle, s, dim, norm));
   throw refuse("fft.fftn", "fftn(input: Tensor, s?, dim?, norm?)", [input, s, dim, norm]);
@@ -97,8 +97,8 @@ export function fftshift(input: any, dim?: any): any {
 export function hfft(input: Tensor, n?: number | null, dim?: number, norm?: string | null): Tensor;
 export function hfft(input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor;
 export function hfft(input: any, n?: any, dim?: any, norm?: any): any {
-  if (isOptions(n)) ({ n, dim, norm } = named("fft.hfft", n, ["n", "dim", "norm"]));
-  else if (isOptions(dim)) ({ dim, norm } = named("fft.hfft", dim, ["dim", "norm"]));
+  if (isOptions(n)) ({ n, dim, norm } = named("fft.hfft", n, ["n", "dim", "norm"], dim, norm));
+  else if (isOptions(dim)) ({ dim, norm } = named("fft.hfft", dim, ["dim", "norm"], norm));
   else if (isOptions(norm)) ({ norm } = named("fft.hfft", norm, ["norm"]));
   if (isTensor(input)) return wrap(call(312, input.handle, n, dim, norm));
   throw refuse("fft.hfft", "hfft(input: Tensor, n?, dim = -1, norm?)", [input, n, dim, norm]);
@@ -114,8 +114,8 @@ export function hfft(input: any, n?: any, dim?: any, norm?: any): any {
 export function hfft2(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[], norm?: string | null): Tensor;
 export function hfft2(input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor;
 export function hfft2(input: any, s?: any, dim?: any, norm?: any): any {
-  if (isOptions(s)) ({ s, dim, norm } = named("fft.hfft2", s, ["s", "dim", "norm"]));
-  else if (isOptions(dim)) ({ dim, norm } = named("fft.hfft2", dim, ["dim", "norm"]));
+  if (isOptions(s)) ({ s, dim, norm } = named("fft.hfft2", s, ["s", "dim", "norm"], dim, norm));
+  else if (isOptions(dim)) ({ dim, norm } = named("fft.hfft2", dim, ["dim", "norm"], norm));
   else if (isOptions(norm)) ({ norm } = named("fft.hfft2", norm, ["norm"]));
   if (isTensor(input)) return wrap(call(313, input.handle, s, dim, norm));
   throw refuse("fft.hfft2", "hfft2(input: Tensor, s?, dim = [-2, -1], norm?)", [input, s, dim, norm]);
@@ -131,8 +131,8 @@ export function hfft2(input: any, s?: any, dim?: any, norm?: any): any {
 export function hfftn(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[] | null, norm?: string | null): Tensor;
 export function hfftn(input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor;
 export function hfftn(input: any, s?: any, dim?: any, norm?: any): any {
-  if (isOptions(s)) ({ s, dim, norm } = named("fft.hfftn", s, ["s", "dim", "norm"]));
-  else if (isOptions(dim)) ({ dim, norm } = named("fft.hfftn", dim, ["dim", "norm"]));
+  if (isOptions(s)) ({ s, dim, norm } = named("fft.hfftn", s, ["s", "dim", "norm"], dim, norm));
+  else if (isOptions(dim)) ({ dim, norm } = named("fft.hfftn", dim, ["dim", "norm"], norm));
   else if (isOptions(norm)) ({ norm } = named("fft.hfftn", norm, ["norm"]));
   if (isTensor(input)) return wrap(call(314, input.handle, s, dim, norm));
   throw refuse("fft.hfftn", "hfftn(input: Tensor, s?, dim?, norm?)", [input, s, dim, norm]);
@@ -148,8 +148,8 @@ export function hfftn(input: any, s?: any, dim?: any, norm?: any): any {
 export function ifft(input: Tensor, n?: number | null, dim?: number, norm?: string | null): Tensor;
 export function ifft(input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor;
 export function ifft(input: any, n?: any, dim?: any, norm?: any): any {
-  if (isOptions(n)) ({ n, dim, norm } = named("fft.ifft", n, ["n", "dim", "norm"]));
-  else if (isOptions(dim)) ({ dim, norm } = named("fft.ifft", dim, ["dim", "norm"]));
+  if (isOptions(n)) ({ n, dim, norm } = named("fft.ifft", n, ["n", "dim", "norm"], dim, norm));
+  else if (isOptions(dim)) ({ dim, norm } = named("fft.ifft", dim, ["dim", "norm"], norm));
   else if (isOptions(norm)) ({ norm } = named("fft.ifft", norm, ["norm"]));
   if (isTensor(input)) return wrap(call(315, input.handle, n, dim, norm));
   throw refuse("fft.ifft", "ifft(input: Tensor, n?, dim = -1, norm?)", [input, n, dim, norm]);
@@ -165,8 +165,8 @@ export function ifft(input: any, n?: any, dim?: any, norm?: any): any {
 export function ifft2(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[], norm?: string | null): Tensor;
 export function ifft2(input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor;
 export function ifft2(input: any, s?: any, dim?: any, norm?: any): any {
-  if (isOptions(s)) ({ s, dim, norm } = named("fft.ifft2", s, ["s", "dim", "norm"]));
-  else if (isOptions(dim)) ({ dim, norm } = named("fft.ifft2", dim, ["dim", "norm"]));
+  if (isOptions(s)) ({ s, dim, norm } = named("fft.ifft2", s, ["s", "dim", "norm"], dim, norm));
+  else if (isOptions(dim)) ({ dim, norm } = named("fft.ifft2", dim, ["dim", "norm"], norm));
   else if (isOptions(norm)) ({ norm } = named("fft.ifft2", norm, ["norm"]));
   if (isTensor(input)) return wrap(call(316, input.handle, s, dim, norm));
   throw refuse("fft.ifft2", "ifft2(input: Tensor, s?, dim = [-2, -1], norm?)", [input, s, dim, norm]);
@@ -182,8 +182,8 @@ export function ifft2(input: any, s?: any, dim?: any, norm?: any): any {
 export function ifftn(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[] | null, norm?: string | null): Tensor;
 export function ifftn(input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor;
 export function ifftn(input: any, s?: any, dim?: any, norm?: any): any {
-  if (isOptions(s)) ({ s, dim, norm } = named("fft.ifftn", s, ["s", "dim", "norm"]));
-  else if (isOptions(dim)) ({ dim, norm } = named("fft.ifftn", dim, ["dim", "norm"]));
+  if (isOptions(s)) ({ s, dim, norm } = named("fft.ifftn", s, ["s", "dim", "norm"], dim, norm));
+  else if (isOptions(dim)) ({ dim, norm } = named("fft.ifftn", dim, ["dim", "norm"], norm));
   else if (isOptions(norm)) ({ norm } = named("fft.ifftn", norm, ["norm"]));
   if (isTensor(input)) return wrap(call(317, input.handle, s, dim, norm));
   throw refuse("fft.ifftn", "ifftn(input: Tensor, s?, dim?, norm?)", [input, s, dim, norm]);
@@ -214,8 +214,8 @@ export function ifftshift(input: any, dim?: any): any {
 export function ihfft(input: Tensor, n?: number | null, dim?: number, norm?: string | null): Tensor;
 export function ihfft(input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor;
 export function ihfft(input: any, n?: any, dim?: any, norm?: any): any {
-  if (isOptions(n)) ({ n, dim, norm } = named("fft.ihfft", n, ["n", "dim", "norm"]));
-  else if (isOptions(dim)) ({ dim, norm } = named("fft.ihfft", dim, ["dim", "norm"]));
+  if (isOptions(n)) ({ n, dim, norm } = named("fft.ihfft", n, ["n", "dim", "norm"], dim, norm));
+  else if (isOptions(dim)) ({ dim, norm } = named("fft.ihfft", dim, ["dim", "norm"], norm));
   else if (isOptions(norm)) ({ norm } = named("fft.ihfft", norm, ["norm"]));
   if (isTensor(input)) return wrap(call(319, input.handle, n, dim, norm));
   throw refuse("fft.ihfft", "ihfft(input: Tensor, n?, dim = -1, norm?)", [input, n, dim, norm]);
@@ -231,8 +231,8 @@ export function ihfft(input: any, n?: any, dim?: any, norm?: any): any {
 export function ihfft2(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[], norm?: string | null): Tensor;
 export function ihfft2(input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor;
 export function ihfft2(input: any, s?: any, dim?: any, norm?: any): any {
-  if (isOptions(s)) ({ s, dim, norm } = named("fft.ihfft2", s, ["s", "dim", "norm"]));
-  else if (isOptions(dim)) ({ dim, norm } = named("fft.ihfft2", dim, ["dim", "norm"]));
+  if (isOptions(s)) ({ s, dim, norm } = named("fft.ihfft2", s, ["s", "dim", "norm"], dim, norm));
+  else if (isOptions(dim)) ({ dim, norm } = named("fft.ihfft2", dim, ["dim", "norm"], norm));
   else if (isOptions(norm)) ({ norm } = named("fft.ihfft2", norm, ["norm"]));
   if (isTensor(input)) return wrap(call(320, input.handle, s, dim, norm));
   throw refuse("fft.ihfft2", "ihfft2(input: Tensor, s?, dim = [-2, -1], norm?)", [input, s, dim, norm]);
@@ -248,8 +248,8 @@ export function ihfft2(input: any, s?: any, dim?: any, norm?: any): any {
 export function ihfftn(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[] | null, norm?: string | null): Tensor;
 export function ihfftn(input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor;
 export function ihfftn(input: any, s?: any, dim?: any, norm?: any): any {
-  if (isOptions(s)) ({ s, dim, norm } = named("fft.ihfftn", s, ["s", "dim", "norm"]));
-  else if (isOptions(dim)) ({ dim, norm } = named("fft.ihfftn", dim, ["dim", "norm"]));
+  if (isOptions(s)) ({ s, dim, norm } = named("fft.ihfftn", s, ["s", "dim", "norm"], dim, norm));
+  else if (isOptions(dim)) ({ dim, norm } = named("fft.ihfftn", dim, ["dim", "norm"], norm));
   else if (isOptions(norm)) ({ norm } = named("fft.ihfftn", norm, ["norm"]));
   if (isTensor(input)) return wrap(call(321, input.handle, s, dim, norm));
   throw refuse("fft.ihfftn", "ihfftn(input: Tensor, s?, dim?, norm?)", [input, s, dim, norm]);
@@ -265,8 +265,8 @@ export function ihfftn(input: any, s?: any, dim?: any, norm?: any): any {
 export function irfft(input: Tensor, n?: number | null, dim?: number, norm?: string | null): Tensor;
 export function irfft(input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor;
 export function irfft(input: any, n?: any, dim?: any, norm?: any): any {
-  if (isOptions(n)) ({ n, dim, norm } = named("fft.irfft", n, ["n", "dim", "norm"]));
-  else if (isOptions(dim)) ({ dim, norm } = named("fft.irfft", dim, ["dim", "norm"]));
+  if (isOptions(n)) ({ n, dim, norm } = named("fft.irfft", n, ["n", "dim", "norm"], dim, norm));
+  else if (isOptions(dim)) ({ dim, norm } = named("fft.irfft", dim, ["dim", "norm"], norm));
   else if (isOptions(norm)) ({ norm } = named("fft.irfft", norm, ["norm"]));
   if (isTensor(input)) return wrap(call(322, input.handle, n, dim, norm));
   throw refuse("fft.irfft", "irfft(input: Tensor, n?, dim = -1, norm?)", [input, n, dim, norm]);
@@ -282,8 +282,8 @@ export function irfft(input: any, n?: any, dim?: any, norm?: any): any {
 export function irfft2(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[], norm?: string | null): Tensor;
 export function irfft2(input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor;
 export function irfft2(input: any, s?: any, dim?: any, norm?: any): any {
-  if (isOptions(s)) ({ s, dim, norm } = named("fft.irfft2", s, ["s", "dim", "norm"]));
-  else if (isOptions(dim)) ({ dim, norm } = named("fft.irfft2", dim, ["dim", "norm"]));
+  if (isOptions(s)) ({ s, dim, norm } = named("fft.irfft2", s, ["s", "dim", "norm"], dim, norm));
+  else if (isOptions(dim)) ({ dim, norm } = named("fft.irfft2", dim, ["dim", "norm"], norm));
   else if (isOptions(norm)) ({ norm } = named("fft.irfft2", norm, ["norm"]));
   if (isTensor(input)) return wrap(call(323, input.handle, s, dim, norm));
   throw refuse("fft.irfft2", "irfft2(input: Tensor, s?, dim = [-2, -1], norm?)", [input, s, dim, norm]);
@@ -299,8 +299,8 @@ export function irfft2(input: any, s?: any, dim?: any, norm?: any): any {
 export function irfftn(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[] | null, norm?: string | null): Tensor;
 export function irfftn(input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor;
 export function irfftn(input: any, s?: any, dim?: any, norm?: any): any {
-  if (isOptions(s)) ({ s, dim, norm } = named("fft.irfftn", s, ["s", "dim", "norm"]));
-  else if (isOptions(dim)) ({ dim, norm } = named("fft.irfftn", dim, ["dim", "norm"]));
+  if (isOptions(s)) ({ s, dim, norm } = named("fft.irfftn", s, ["s", "dim", "norm"], dim, norm));
+  else if (isOptions(dim)) ({ dim, norm } = named("fft.irfftn", dim, ["dim", "norm"], norm));
   else if (isOptions(norm)) ({ norm } = named("fft.irfftn", norm, ["norm"]));
   if (isTensor(input)) return wrap(call(324, input.handle, s, dim, norm));
   throw refuse("fft.irfftn", "irfftn(input: Tensor, s?, dim?, norm?)", [input, s, dim, norm]);
@@ -316,8 +316,8 @@ export function irfftn(input: any, s?: any, dim?: any, norm?: any): any {
 export function rfft(input: Tensor, n?: number | null, dim?: number, norm?: string | null): Tensor;
 export function rfft(input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor;
 export function rfft(input: any, n?: any, dim?: any, norm?: any): any {
-  if (isOptions(n)) ({ n, dim, norm } = named("fft.rfft", n, ["n", "dim", "norm"]));
-  else if (isOptions(dim)) ({ dim, norm } = named("fft.rfft", dim, ["dim", "norm"]));
+  if (isOptions(n)) ({ n, dim, norm } = named("fft.rfft", n, ["n", "dim", "norm"], dim, norm));
+  else if (isOptions(dim)) ({ dim, norm } = named("fft.rfft", dim, ["dim", "norm"], norm));
   else if (isOptions(norm)) ({ norm } = named("fft.rfft", norm, ["norm"]));
   if (isTensor(input)) return wrap(call(325, input.handle, n, dim, norm));
   throw refuse("fft.rfft", "rfft(input: Tensor, n?, dim = -1, norm?)", [input, n, dim, norm]);
@@ -333,8 +333,8 @@ export function rfft(input: any, n?: any, dim?: any, norm?: any): any {
 export function rfft2(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[], norm?: string | null): Tensor;
 export function rfft2(input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor;
 export function rfft2(input: any, s?: any, dim?: any, norm?: any): any {
-  if (isOptions(s)) ({ s, dim, norm } = named("fft.rfft2", s, ["s", "dim", "norm"]));
-  else if (isOptions(dim)) ({ dim, norm } = named("fft.rfft2", dim, ["dim", "norm"]));
+  if (isOptions(s)) ({ s, dim, norm } = named("fft.rfft2", s, ["s", "dim", "norm"], dim, norm));
+  else if (isOptions(dim)) ({ dim, norm } = named("fft.rfft2", dim, ["dim", "norm"], norm));
   else if (isOptions(norm)) ({ norm } = named("fft.rfft2", norm, ["norm"]));
   if (isTensor(input)) return wrap(call(326, input.handle, s, dim, norm));
   throw refuse("fft.rfft2", "rfft2(input: Tensor, s?, dim = [-2, -1], norm?)", [input, s, dim, norm]);
@@ -351,7 +351,7 @@ export function rfftfreq(n: number, d?: number, options?: TensorOptions): Tensor
 export function rfftfreq(n: number, options?: { d?: number | undefined } & TensorOptions): Tensor;
 export function rfftfreq(n: any, d?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(d)) ({ d, dtype, layout, device, pinMemory, requiresGrad } = named("fft.rfftfreq", d, ["d", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(d)) ({ d, dtype, layout, device, pinMemory, requiresGrad } = named("fft.rfftfreq", d, ["d", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("fft.rfftfreq", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   return withGrad(wrap(call(327, n, d, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
 }
@@ -366,8 +366,8 @@ export function rfftfreq(n: any, d?: any, options?: any): any {
 export function rfftn(input: Tensor, s?: number | readonly number[] | null, dim?: number | readonly number[] | null, norm?: string | null): Tensor;
 export function rfftn(input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor;
 export function rfftn(input: any, s?: any, dim?: any, norm?: any): any {
-  if (isOptions(s)) ({ s, dim, norm } = named("fft.rfftn", s, ["s", "dim", "norm"]));
-  else if (isOptions(dim)) ({ dim, norm } = named("fft.rfftn", dim, ["dim", "norm"]));
+  if (isOptions(s)) ({ s, dim, norm } = named("fft.rfftn", s, ["s", "dim", "norm"], dim, norm));
+  else if (isOptions(dim)) ({ dim, norm } = named("fft.rfftn", dim, ["dim", "norm"], norm));
   else if (isOptions(norm)) ({ norm } = named("fft.rfftn", norm, ["norm"]));
   if (isTensor(input)) return wrap(call(328, input.handle, s, dim, norm));
   throw refuse("fft.rfftn", "rfftn(input: Tensor, s?, dim?, norm?)", [input, s, dim, norm]);

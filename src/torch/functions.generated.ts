@@ -208,7 +208,7 @@ export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, outDtype: Dtype
 export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, options: { outDtype: Dtype; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
 export function addmm(input: any, mat1: any, mat2: any, outDtype?: any, options?: any): any {
   let beta: any, alpha: any;
-  if (isOptions(outDtype)) ({ outDtype, beta, alpha } = named("addmm", outDtype, ["outDtype", "beta", "alpha"]));
+  if (isOptions(outDtype)) ({ outDtype, beta, alpha } = named("addmm", outDtype, ["outDtype", "beta", "alpha"], options));
   else if (options !== undefined) ({ beta, alpha } = named("addmm", options, ["beta", "alpha"]));
   if (isTensor(input) && isTensor(mat1) && isTensor(mat2) && outDtype === undefined) return wrap(call(24, input.handle, mat1.handle, mat2.handle, beta, alpha));
   if (isTensor(input) && isTensor(mat1) && isTensor(mat2) && isString(outDtype)) return wrap(call(25, input.handle, mat1.handle, mat2.handle, dtypeCode(outDtype), beta, alpha));
@@ -285,7 +285,7 @@ export function adjoint(input: Tensor): Tensor {
 export function affineGridGenerator(theta: Tensor, size: readonly number[], alignCorners: boolean): Tensor;
 export function affineGridGenerator(theta: Tensor, options: { size: readonly number[]; alignCorners: boolean }): Tensor;
 export function affineGridGenerator(theta: any, size?: any, alignCorners?: any): any {
-  if (isOptions(size)) ({ size, alignCorners } = named("affineGridGenerator", size, ["size", "alignCorners"]));
+  if (isOptions(size)) ({ size, alignCorners } = named("affineGridGenerator", size, ["size", "alignCorners"], alignCorners));
   else if (isOptions(alignCorners)) ({ alignCorners } = named("affineGridGenerator", alignCorners, ["alignCorners"]));
   if (isTensor(theta)) return wrap(call(32, theta.handle, size, alignCorners));
   throw refuse("affineGridGenerator", "affineGridGenerator(theta: Tensor, size: number[], alignCorners: boolean)", [theta, size, alignCorners]);
@@ -307,7 +307,7 @@ export function all(input: Tensor, options: { dim: number; keepdim?: boolean | u
 export function all(input: Tensor, dim?: readonly number[] | null, keepdim?: boolean): Tensor;
 export function all(input: Tensor, options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }): Tensor;
 export function all(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("all", dim, ["dim", "keepdim"]));
+  if (isOptions(dim)) ({ dim, keepdim } = named("all", dim, ["dim", "keepdim"], keepdim));
   else if (isOptions(keepdim)) ({ keepdim } = named("all", keepdim, ["keepdim"]));
   if (isTensor(input) && dim === undefined && keepdim === undefined) return wrap(call(33, input.handle));
   if (isTensor(input) && isNumber(dim) && (keepdim === undefined || isBoolean(keepdim))) return wrap(call(34, input.handle, dim, keepdim));
@@ -325,8 +325,8 @@ export function all(input: any, dim?: any, keepdim?: any): any {
 export function allclose(input: Tensor, other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): boolean;
 export function allclose(input: Tensor, other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equalNan?: boolean | undefined }): boolean;
 export function allclose(input: any, other: any, rtol?: any, atol?: any, equalNan?: any): any {
-  if (isOptions(rtol)) ({ rtol, atol, equalNan } = named("allclose", rtol, ["rtol", "atol", "equalNan"]));
-  else if (isOptions(atol)) ({ atol, equalNan } = named("allclose", atol, ["atol", "equalNan"]));
+  if (isOptions(rtol)) ({ rtol, atol, equalNan } = named("allclose", rtol, ["rtol", "atol", "equalNan"], atol, equalNan));
+  else if (isOptions(atol)) ({ atol, equalNan } = named("allclose", atol, ["atol", "equalNan"], equalNan));
   else if (isOptions(equalNan)) ({ equalNan } = named("allclose", equalNan, ["equalNan"]));
   if (isTensor(input) && isTensor(other)) return call(36, input.handle, other.handle, rtol, atol, equalNan);
   throw refuse("allclose", "allclose(input: Tensor, other: Tensor, rtol = 0.00001, atol = 1e-8, equalNan = false)", [input, other, rtol, atol, equalNan]);
@@ -342,7 +342,7 @@ export function allclose(input: any, other: any, rtol?: any, atol?: any, equalNa
 export function alphaDropout(input: Tensor, p: number, train: boolean): Tensor;
 export function alphaDropout(input: Tensor, options: { p: number; train: boolean }): Tensor;
 export function alphaDropout(input: any, p?: any, train?: any): any {
-  if (isOptions(p)) ({ p, train } = named("alphaDropout", p, ["p", "train"]));
+  if (isOptions(p)) ({ p, train } = named("alphaDropout", p, ["p", "train"], train));
   else if (isOptions(train)) ({ train } = named("alphaDropout", train, ["train"]));
   if (isTensor(input)) return wrap(call(37, input.handle, p, train));
   throw refuse("alphaDropout", "alphaDropout(input: Tensor, p: number, train: boolean)", [input, p, train]);
@@ -358,7 +358,7 @@ export function alphaDropout(input: any, p?: any, train?: any): any {
 export function alphaDropout_(input: Tensor, p: number, train: boolean): Tensor;
 export function alphaDropout_(input: Tensor, options: { p: number; train: boolean }): Tensor;
 export function alphaDropout_(input: any, p?: any, train?: any): any {
-  if (isOptions(p)) ({ p, train } = named("alphaDropout_", p, ["p", "train"]));
+  if (isOptions(p)) ({ p, train } = named("alphaDropout_", p, ["p", "train"], train));
   else if (isOptions(train)) ({ train } = named("alphaDropout_", train, ["train"]));
   if (isTensor(input)) {
     call(38, input.handle, p, train);
@@ -377,7 +377,7 @@ export function alphaDropout_(input: any, p?: any, train?: any): any {
 export function amax(input: Tensor, dim?: number | readonly number[], keepdim?: boolean): Tensor;
 export function amax(input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }): Tensor;
 export function amax(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("amax", dim, ["dim", "keepdim"]));
+  if (isOptions(dim)) ({ dim, keepdim } = named("amax", dim, ["dim", "keepdim"], keepdim));
   else if (isOptions(keepdim)) ({ keepdim } = named("amax", keepdim, ["keepdim"]));
   if (isTensor(input)) return wrap(call(39, input.handle, dim, keepdim));
   throw refuse("amax", "amax(input: Tensor, dim = [], keepdim = false)", [input, dim, keepdim]);
@@ -393,7 +393,7 @@ export function amax(input: any, dim?: any, keepdim?: any): any {
 export function amin(input: Tensor, dim?: number | readonly number[], keepdim?: boolean): Tensor;
 export function amin(input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }): Tensor;
 export function amin(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("amin", dim, ["dim", "keepdim"]));
+  if (isOptions(dim)) ({ dim, keepdim } = named("amin", dim, ["dim", "keepdim"], keepdim));
   else if (isOptions(keepdim)) ({ keepdim } = named("amin", keepdim, ["keepdim"]));
   if (isTensor(input)) return wrap(call(40, input.handle, dim, keepdim));
   throw refuse("amin", "amin(input: Tensor, dim = [], keepdim = false)", [input, dim, keepdim]);
@@ -445,7 +445,7 @@ export function any(input: Tensor, options: { dim: number; keepdim?: boolean | u
 export function any(input: Tensor, dim?: readonly number[] | null, keepdim?: boolean): Tensor;
 export function any(input: Tensor, options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }): Tensor;
 export function any(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("any", dim, ["dim", "keepdim"]));
+  if (isOptions(dim)) ({ dim, keepdim } = named("any", dim, ["dim", "keepdim"], keepdim));
   else if (isOptions(keepdim)) ({ keepdim } = named("any", keepdim, ["keepdim"]));
   if (isTensor(input) && dim === undefined && keepdim === undefined) return wrap(call(43, input.handle));
   if (isTensor(input) && isNumber(dim) && (keepdim === undefined || isBoolean(keepdim))) return wrap(call(44, input.handle, dim, keepdim));
@@ -470,8 +470,8 @@ export function arange(start: Scalar, end: Scalar, options?: { step?: Scalar | u
 export function arange(start: Scalar, options: { end: Scalar; step?: Scalar | undefined } & TensorOptions): Tensor;
 export function arange(end0: any, end?: any, step?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(end)) ({ end, step, dtype, layout, device, pinMemory, requiresGrad } = named("arange", end, ["end", "step", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-  else if (isOptions(step)) ({ step, dtype, layout, device, pinMemory, requiresGrad } = named("arange", step, ["step", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(end)) ({ end, step, dtype, layout, device, pinMemory, requiresGrad } = named("arange", end, ["end", "step", "dtype", "layout", "device", "pinMemory", "requiresGrad"], step, options));
+  else if (isOptions(step)) ({ step, dtype, layout, device, pinMemory, requiresGrad } = named("arange", step, ["step", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("arange", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   if (end === undefined && step === undefined) return withGrad(wrap(call(46, end0, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isScalar(end) && step === undefined) return withGrad(wrap(call(47, end0, end, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
@@ -663,7 +663,7 @@ export function arctanh_(input: Tensor): Tensor {
 export function argmax(input: Tensor, dim?: number | null, keepdim?: boolean): Tensor;
 export function argmax(input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Tensor;
 export function argmax(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("argmax", dim, ["dim", "keepdim"]));
+  if (isOptions(dim)) ({ dim, keepdim } = named("argmax", dim, ["dim", "keepdim"], keepdim));
   else if (isOptions(keepdim)) ({ keepdim } = named("argmax", keepdim, ["keepdim"]));
   if (isTensor(input)) return wrap(call(63, input.handle, dim, keepdim));
   throw refuse("argmax", "argmax(input: Tensor, dim?, keepdim = false)", [input, dim, keepdim]);
@@ -679,7 +679,7 @@ export function argmax(input: any, dim?: any, keepdim?: any): any {
 export function argmin(input: Tensor, dim?: number | null, keepdim?: boolean): Tensor;
 export function argmin(input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Tensor;
 export function argmin(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("argmin", dim, ["dim", "keepdim"]));
+  if (isOptions(dim)) ({ dim, keepdim } = named("argmin", dim, ["dim", "keepdim"], keepdim));
   else if (isOptions(keepdim)) ({ keepdim } = named("argmin", keepdim, ["keepdim"]));
   if (isTensor(input)) return wrap(call(64, input.handle, dim, keepdim));
   throw refuse("argmin", "argmin(input: Tensor, dim?, keepdim = false)", [input, dim, keepdim]);
@@ -731,8 +731,8 @@ export function asStrided(input: Tensor, size: readonly number[], stride: readon
 export function asStrided(input: Tensor, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null | undefined }): Tensor;
 export function asStrided(input: Tensor, options: { size: readonly number[]; stride: readonly number[]; storageOffset?: number | null | undefined }): Tensor;
 export function asStrided(input: any, size?: any, stride?: any, storageOffset?: any): any {
-  if (isOptions(size)) ({ size, stride, storageOffset } = named("asStrided", size, ["size", "stride", "storageOffset"]));
-  else if (isOptions(stride)) ({ stride, storageOffset } = named("asStrided", stride, ["stride", "storageOffset"]));
+  if (isOptions(size)) ({ size, stride, storageOffset } = named("asStrided", size, ["size", "stride", "storageOffset"], stride, storageOffset));
+  else if (isOptions(stride)) ({ stride, storageOffset } = named("asStrided", stride, ["stride", "storageOffset"], storageOffset));
   else if (isOptions(storageOffset)) ({ storageOffset } = named("asStrided", storageOffset, ["storageOffset"]));
   if (isTensor(input)) return wrap(call(68, input.handle, size, stride, storageOffset));
   throw refuse("asStrided", "asStrided(input: Tensor, size: number[], stride: number[], storageOffset?)", [input, size, stride, storageOffset]);
@@ -749,8 +749,8 @@ export function asStridedScatter(input: Tensor, src: Tensor, size: readonly numb
 export function asStridedScatter(input: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null | undefined }): Tensor;
 export function asStridedScatter(input: Tensor, src: Tensor, options: { size: readonly number[]; stride: readonly number[]; storageOffset?: number | null | undefined }): Tensor;
 export function asStridedScatter(input: any, src: any, size?: any, stride?: any, storageOffset?: any): any {
-  if (isOptions(size)) ({ size, stride, storageOffset } = named("asStridedScatter", size, ["size", "stride", "storageOffset"]));
-  else if (isOptions(stride)) ({ stride, storageOffset } = named("asStridedScatter", stride, ["stride", "storageOffset"]));
+  if (isOptions(size)) ({ size, stride, storageOffset } = named("asStridedScatter", size, ["size", "stride", "storageOffset"], stride, storageOffset));
+  else if (isOptions(stride)) ({ stride, storageOffset } = named("asStridedScatter", stride, ["stride", "storageOffset"], storageOffset));
   else if (isOptions(storageOffset)) ({ storageOffset } = named("asStridedScatter", storageOffset, ["storageOffset"]));
   if (isTensor(input) && isTensor(src)) return wrap(call(70, input.handle, src.handle, size, stride, storageOffset));
   throw refuse("asStridedScatter", "asStridedScatter(input: Tensor, src: Tensor, size: number[], stride: number[], storageOffset?)", [input, src, size, stride, storageOffset]);
@@ -767,8 +767,8 @@ export function asStrided_(input: Tensor, size: readonly number[], stride: reado
 export function asStrided_(input: Tensor, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null | undefined }): Tensor;
 export function asStrided_(input: Tensor, options: { size: readonly number[]; stride: readonly number[]; storageOffset?: number | null | undefined }): Tensor;
 export function asStrided_(input: any, size?: any, stride?: any, storageOffset?: any): any {
-  if (isOptions(size)) ({ size, stride, storageOffset } = named("asStrided_", size, ["size", "stride", "storageOffset"]));
-  else if (isOptions(stride)) ({ stride, storageOffset } = named("asStrided_", stride, ["stride", "storageOffset"]));
+  if (isOptions(size)) ({ size, stride, storageOffset } = named("asStrided_", size, ["size", "stride", "storageOffset"], stride, storageOffset));
+  else if (isOptions(stride)) ({ stride, storageOffset } = named("asStrided_", stride, ["stride", "storageOffset"], storageOffset));
   else if (isOptions(storageOffset)) ({ storageOffset } = named("asStrided_", storageOffset, ["storageOffset"]));
   if (isTensor(input)) {
     call(69, input.handle, size, stride, storageOffset);
@@ -956,10 +956,10 @@ export function avgPool1d(input: Tensor, kernelSize: number | readonly number[],
 export function avgPool1d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceilMode?: boolean | undefined; countIncludePad?: boolean | undefined }): Tensor;
 export function avgPool1d(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceilMode?: boolean | undefined; countIncludePad?: boolean | undefined }): Tensor;
 export function avgPool1d(input: any, kernelSize?: any, stride?: any, padding?: any, ceilMode?: any, countIncludePad?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, ceilMode, countIncludePad } = named("avgPool1d", kernelSize, ["kernelSize", "stride", "padding", "ceilMode", "countIncludePad"]));
-  else if (isOptions(stride)) ({ stride, padding, ceilMode, countIncludePad } = named("avgPool1d", stride, ["stride", "padding", "ceilMode", "countIncludePad"]));
-  else if (isOptions(padding)) ({ padding, ceilMode, countIncludePad } = named("avgPool1d", padding, ["padding", "ceilMode", "countIncludePad"]));
-  else if (isOptions(ceilMode)) ({ ceilMode, countIncludePad } = named("avgPool1d", ceilMode, ["ceilMode", "countIncludePad"]));
+  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, ceilMode, countIncludePad } = named("avgPool1d", kernelSize, ["kernelSize", "stride", "padding", "ceilMode", "countIncludePad"], stride, padding, ceilMode, countIncludePad));
+  else if (isOptions(stride)) ({ stride, padding, ceilMode, countIncludePad } = named("avgPool1d", stride, ["stride", "padding", "ceilMode", "countIncludePad"], padding, ceilMode, countIncludePad));
+  else if (isOptions(padding)) ({ padding, ceilMode, countIncludePad } = named("avgPool1d", padding, ["padding", "ceilMode", "countIncludePad"], ceilMode, countIncludePad));
+  else if (isOptions(ceilMode)) ({ ceilMode, countIncludePad } = named("avgPool1d", ceilMode, ["ceilMode", "countIncludePad"], countIncludePad));
   else if (isOptions(countIncludePad)) ({ countIncludePad } = named("avgPool1d", countIncludePad, ["countIncludePad"]));
   if (isTensor(input)) return wrap(call(87, input.handle, kernelSize, stride, padding, ceilMode, countIncludePad));
   throw refuse("avgPool1d", "avgPool1d(input: Tensor, kernelSize: number | number[], stride = [], padding = [0], ceilMode = false, countIncludePad = true)", [input, kernelSize, stride, padding, ceilMode, countIncludePad]);
@@ -978,7 +978,7 @@ export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, outDtype:
 export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options: { outDtype: Dtype; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
 export function baddbmm(input: any, batch1: any, batch2: any, outDtype?: any, options?: any): any {
   let beta: any, alpha: any;
-  if (isOptions(outDtype)) ({ outDtype, beta, alpha } = named("baddbmm", outDtype, ["outDtype", "beta", "alpha"]));
+  if (isOptions(outDtype)) ({ outDtype, beta, alpha } = named("baddbmm", outDtype, ["outDtype", "beta", "alpha"], options));
   else if (options !== undefined) ({ beta, alpha } = named("baddbmm", options, ["beta", "alpha"]));
   if (isTensor(input) && isTensor(batch1) && isTensor(batch2) && outDtype === undefined) return wrap(call(90, input.handle, batch1.handle, batch2.handle, beta, alpha));
   if (isTensor(input) && isTensor(batch1) && isTensor(batch2) && isString(outDtype)) return wrap(call(91, input.handle, batch1.handle, batch2.handle, dtypeCode(outDtype), beta, alpha));
@@ -998,7 +998,7 @@ export function bartlettWindow(windowLength: number, periodic: boolean, options?
 export function bartlettWindow(windowLength: number, options: { periodic: boolean } & TensorOptions): Tensor;
 export function bartlettWindow(windowLength: any, periodic?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(periodic)) ({ periodic, dtype, layout, device, pinMemory, requiresGrad } = named("bartlettWindow", periodic, ["periodic", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(periodic)) ({ periodic, dtype, layout, device, pinMemory, requiresGrad } = named("bartlettWindow", periodic, ["periodic", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("bartlettWindow", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   if (periodic === undefined) return withGrad(wrap(call(93, windowLength, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isBoolean(periodic)) return withGrad(wrap(call(94, windowLength, periodic, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
@@ -1015,13 +1015,13 @@ export function bartlettWindow(windowLength: any, periodic?: any, options?: any)
 export function batchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number, cudnnEnabled: boolean): Tensor;
 export function batchNorm(input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; momentum: number; eps: number; cudnnEnabled: boolean }): Tensor;
 export function batchNorm(input: any, weight?: any, bias?: any, runningMean?: any, runningVar?: any, training?: any, momentum?: any, eps?: any, cudnnEnabled?: any): any {
-  if (isOptions(weight)) ({ weight, bias, runningMean, runningVar, training, momentum, eps, cudnnEnabled } = named("batchNorm", weight, ["weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "cudnnEnabled"]));
-  else if (isOptions(bias)) ({ bias, runningMean, runningVar, training, momentum, eps, cudnnEnabled } = named("batchNorm", bias, ["bias", "runningMean", "runningVar", "training", "momentum", "eps", "cudnnEnabled"]));
-  else if (isOptions(runningMean)) ({ runningMean, runningVar, training, momentum, eps, cudnnEnabled } = named("batchNorm", runningMean, ["runningMean", "runningVar", "training", "momentum", "eps", "cudnnEnabled"]));
-  else if (isOptions(runningVar)) ({ runningVar, training, momentum, eps, cudnnEnabled } = named("batchNorm", runningVar, ["runningVar", "training", "momentum", "eps", "cudnnEnabled"]));
-  else if (isOptions(training)) ({ training, momentum, eps, cudnnEnabled } = named("batchNorm", training, ["training", "momentum", "eps", "cudnnEnabled"]));
-  else if (isOptions(momentum)) ({ momentum, eps, cudnnEnabled } = named("batchNorm", momentum, ["momentum", "eps", "cudnnEnabled"]));
-  else if (isOptions(eps)) ({ eps, cudnnEnabled } = named("batchNorm", eps, ["eps", "cudnnEnabled"]));
+  if (isOptions(weight)) ({ weight, bias, runningMean, runningVar, training, momentum, eps, cudnnEnabled } = named("batchNorm", weight, ["weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "cudnnEnabled"], bias, runningMean, runningVar, training, momentum, eps, cudnnEnabled));
+  else if (isOptions(bias)) ({ bias, runningMean, runningVar, training, momentum, eps, cudnnEnabled } = named("batchNorm", bias, ["bias", "runningMean", "runningVar", "training", "momentum", "eps", "cudnnEnabled"], runningMean, runningVar, training, momentum, eps, cudnnEnabled));
+  else if (isOptions(runningMean)) ({ runningMean, runningVar, training, momentum, eps, cudnnEnabled } = named("batchNorm", runningMean, ["runningMean", "runningVar", "training", "momentum", "eps", "cudnnEnabled"], runningVar, training, momentum, eps, cudnnEnabled));
+  else if (isOptions(runningVar)) ({ runningVar, training, momentum, eps, cudnnEnabled } = named("batchNorm", runningVar, ["runningVar", "training", "momentum", "eps", "cudnnEnabled"], training, momentum, eps, cudnnEnabled));
+  else if (isOptions(training)) ({ training, momentum, eps, cudnnEnabled } = named("batchNorm", training, ["training", "momentum", "eps", "cudnnEnabled"], momentum, eps, cudnnEnabled));
+  else if (isOptions(momentum)) ({ momentum, eps, cudnnEnabled } = named("batchNorm", momentum, ["momentum", "eps", "cudnnEnabled"], eps, cudnnEnabled));
+  else if (isOptions(eps)) ({ eps, cudnnEnabled } = named("batchNorm", eps, ["eps", "cudnnEnabled"], cudnnEnabled));
   else if (isOptions(cudnnEnabled)) ({ cudnnEnabled } = named("batchNorm", cudnnEnabled, ["cudnnEnabled"]));
   if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias)) && (runningMean == null || isTensor(runningMean)) && (runningVar == null || isTensor(runningVar))) return wrap(call(95, input.handle, weight?.handle, bias?.handle, runningMean?.handle, runningVar?.handle, training, momentum, eps, cudnnEnabled));
   throw refuse("batchNorm", "batchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number, cudnnEnabled: boolean)", [input, weight, bias, runningMean, runningVar, training, momentum, eps, cudnnEnabled]);
@@ -1037,10 +1037,10 @@ export function batchNorm(input: any, weight?: any, bias?: any, runningMean?: an
 export function batchNormElemt(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, invstd: Tensor, eps: number): Tensor;
 export function batchNormElemt(input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; mean: Tensor; invstd: Tensor; eps: number }): Tensor;
 export function batchNormElemt(input: any, weight?: any, bias?: any, mean?: any, invstd?: any, eps?: any): any {
-  if (isOptions(weight)) ({ weight, bias, mean, invstd, eps } = named("batchNormElemt", weight, ["weight", "bias", "mean", "invstd", "eps"]));
-  else if (isOptions(bias)) ({ bias, mean, invstd, eps } = named("batchNormElemt", bias, ["bias", "mean", "invstd", "eps"]));
-  else if (isOptions(mean)) ({ mean, invstd, eps } = named("batchNormElemt", mean, ["mean", "invstd", "eps"]));
-  else if (isOptions(invstd)) ({ invstd, eps } = named("batchNormElemt", invstd, ["invstd", "eps"]));
+  if (isOptions(weight)) ({ weight, bias, mean, invstd, eps } = named("batchNormElemt", weight, ["weight", "bias", "mean", "invstd", "eps"], bias, mean, invstd, eps));
+  else if (isOptions(bias)) ({ bias, mean, invstd, eps } = named("batchNormElemt", bias, ["bias", "mean", "invstd", "eps"], mean, invstd, eps));
+  else if (isOptions(mean)) ({ mean, invstd, eps } = named("batchNormElemt", mean, ["mean", "invstd", "eps"], invstd, eps));
+  else if (isOptions(invstd)) ({ invstd, eps } = named("batchNormElemt", invstd, ["invstd", "eps"], eps));
   else if (isOptions(eps)) ({ eps } = named("batchNormElemt", eps, ["eps"]));
   if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias)) && isTensor(mean) && isTensor(invstd)) return wrap(call(96, input.handle, weight?.handle, bias?.handle, mean.handle, invstd.handle, eps));
   throw refuse("batchNormElemt", "batchNormElemt(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, invstd: Tensor, eps: number)", [input, weight, bias, mean, invstd, eps]);
@@ -1056,10 +1056,10 @@ export function batchNormElemt(input: any, weight?: any, bias?: any, mean?: any,
 export function batchNormGatherStats(input: Tensor, mean: Tensor, invstd: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, momentum: number, eps: number, count: number): [Tensor, Tensor];
 export function batchNormGatherStats(input: Tensor, mean: Tensor, invstd: Tensor, options: { runningMean: Tensor | null; runningVar: Tensor | null; momentum: number; eps: number; count: number }): [Tensor, Tensor];
 export function batchNormGatherStats(input: any, mean: any, invstd: any, runningMean?: any, runningVar?: any, momentum?: any, eps?: any, count?: any): any {
-  if (isOptions(runningMean)) ({ runningMean, runningVar, momentum, eps, count } = named("batchNormGatherStats", runningMean, ["runningMean", "runningVar", "momentum", "eps", "count"]));
-  else if (isOptions(runningVar)) ({ runningVar, momentum, eps, count } = named("batchNormGatherStats", runningVar, ["runningVar", "momentum", "eps", "count"]));
-  else if (isOptions(momentum)) ({ momentum, eps, count } = named("batchNormGatherStats", momentum, ["momentum", "eps", "count"]));
-  else if (isOptions(eps)) ({ eps, count } = named("batchNormGatherStats", eps, ["eps", "count"]));
+  if (isOptions(runningMean)) ({ runningMean, runningVar, momentum, eps, count } = named("batchNormGatherStats", runningMean, ["runningMean", "runningVar", "momentum", "eps", "count"], runningVar, momentum, eps, count));
+  else if (isOptions(runningVar)) ({ runningVar, momentum, eps, count } = named("batchNormGatherStats", runningVar, ["runningVar", "momentum", "eps", "count"], momentum, eps, count));
+  else if (isOptions(momentum)) ({ momentum, eps, count } = named("batchNormGatherStats", momentum, ["momentum", "eps", "count"], eps, count));
+  else if (isOptions(eps)) ({ eps, count } = named("batchNormGatherStats", eps, ["eps", "count"], count));
   else if (isOptions(count)) ({ count } = named("batchNormGatherStats", count, ["count"]));
   if (isTensor(input) && isTensor(mean) && isTensor(invstd) && (runningMean == null || isTensor(runningMean)) && (runningVar == null || isTensor(runningVar))) {
     const results = call(97, input.handle, mean.handle, invstd.handle, runningMean?.handle, runningVar?.handle, momentum, eps, count);
@@ -1078,10 +1078,10 @@ export function batchNormGatherStats(input: any, mean: any, invstd: any, running
 export function batchNormGatherStatsWithCounts(input: Tensor, mean: Tensor, invstd: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, momentum: number, eps: number, counts: Tensor): [Tensor, Tensor];
 export function batchNormGatherStatsWithCounts(input: Tensor, mean: Tensor, invstd: Tensor, options: { runningMean: Tensor | null; runningVar: Tensor | null; momentum: number; eps: number; counts: Tensor }): [Tensor, Tensor];
 export function batchNormGatherStatsWithCounts(input: any, mean: any, invstd: any, runningMean?: any, runningVar?: any, momentum?: any, eps?: any, counts?: any): any {
-  if (isOptions(runningMean)) ({ runningMean, runningVar, momentum, eps, counts } = named("batchNormGatherStatsWithCounts", runningMean, ["runningMean", "runningVar", "momentum", "eps", "counts"]));
-  else if (isOptions(runningVar)) ({ runningVar, momentum, eps, counts } = named("batchNormGatherStatsWithCounts", runningVar, ["runningVar", "momentum", "eps", "counts"]));
-  else if (isOptions(momentum)) ({ momentum, eps, counts } = named("batchNormGatherStatsWithCounts", momentum, ["momentum", "eps", "counts"]));
-  else if (isOptions(eps)) ({ eps, counts } = named("batchNormGatherStatsWithCounts", eps, ["eps", "counts"]));
+  if (isOptions(runningMean)) ({ runningMean, runningVar, momentum, eps, counts } = named("batchNormGatherStatsWithCounts", runningMean, ["runningMean", "runningVar", "momentum", "eps", "counts"], runningVar, momentum, eps, counts));
+  else if (isOptions(runningVar)) ({ runningVar, momentum, eps, counts } = named("batchNormGatherStatsWithCounts", runningVar, ["runningVar", "momentum", "eps", "counts"], momentum, eps, counts));
+  else if (isOptions(momentum)) ({ momentum, eps, counts } = named("batchNormGatherStatsWithCounts", momentum, ["momentum", "eps", "counts"], eps, counts));
+  else if (isOptions(eps)) ({ eps, counts } = named("batchNormGatherStatsWithCounts", eps, ["eps", "counts"], counts));
   else if (isOptions(counts)) ({ counts } = named("batchNormGatherStatsWithCounts", counts, ["counts"]));
   if (isTensor(input) && isTensor(mean) && isTensor(invstd) && (runningMean == null || isTensor(runningMean)) && (runningVar == null || isTensor(runningVar)) && isTensor(counts)) {
     const results = call(98, input.handle, mean.handle, invstd.handle, runningMean?.handle, runningVar?.handle, momentum, eps, counts.handle);
@@ -1118,8 +1118,8 @@ export function batchNormStats(input: any, eps?: any): any {
 export function batchNormUpdateStats(input: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, momentum: number): [Tensor, Tensor];
 export function batchNormUpdateStats(input: Tensor, options: { runningMean: Tensor | null; runningVar: Tensor | null; momentum: number }): [Tensor, Tensor];
 export function batchNormUpdateStats(input: any, runningMean?: any, runningVar?: any, momentum?: any): any {
-  if (isOptions(runningMean)) ({ runningMean, runningVar, momentum } = named("batchNormUpdateStats", runningMean, ["runningMean", "runningVar", "momentum"]));
-  else if (isOptions(runningVar)) ({ runningVar, momentum } = named("batchNormUpdateStats", runningVar, ["runningVar", "momentum"]));
+  if (isOptions(runningMean)) ({ runningMean, runningVar, momentum } = named("batchNormUpdateStats", runningMean, ["runningMean", "runningVar", "momentum"], runningVar, momentum));
+  else if (isOptions(runningVar)) ({ runningVar, momentum } = named("batchNormUpdateStats", runningVar, ["runningVar", "momentum"], momentum));
   else if (isOptions(momentum)) ({ momentum } = named("batchNormUpdateStats", momentum, ["momentum"]));
   if (isTensor(input) && (runningMean == null || isTensor(runningMean)) && (runningVar == null || isTensor(runningVar))) {
     const results = call(100, input.handle, runningMean?.handle, runningVar?.handle, momentum);
@@ -1141,7 +1141,7 @@ export function bernoulli(input: Tensor, p: number, options?: { generator?: Gene
 export function bernoulli(input: Tensor, options: { p: number; generator?: Generator | null | undefined }): Tensor;
 export function bernoulli(input: any, p?: any, options?: any): any {
   let generator: any;
-  if (isOptions(p)) ({ p, generator } = named("bernoulli", p, ["p", "generator"]));
+  if (isOptions(p)) ({ p, generator } = named("bernoulli", p, ["p", "generator"], options));
   else if (options !== undefined) ({ generator } = named("bernoulli", options, ["generator"]));
   if (isTensor(input) && p === undefined) return wrap(call(101, input.handle, generator?.handle));
   if (isTensor(input) && isNumber(p)) return wrap(call(102, input.handle, p, generator?.handle));
@@ -1173,8 +1173,8 @@ export function bilinear(input1: any, input2: any, weight: any, bias?: any): any
 export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, weight?: Tensor | null, posWeight?: Tensor | null, reduction?: number): Tensor;
 export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; posWeight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor;
 export function binaryCrossEntropyWithLogits(input: any, target: any, weight?: any, posWeight?: any, reduction?: any): any {
-  if (isOptions(weight)) ({ weight, posWeight, reduction } = named("binaryCrossEntropyWithLogits", weight, ["weight", "posWeight", "reduction"]));
-  else if (isOptions(posWeight)) ({ posWeight, reduction } = named("binaryCrossEntropyWithLogits", posWeight, ["posWeight", "reduction"]));
+  if (isOptions(weight)) ({ weight, posWeight, reduction } = named("binaryCrossEntropyWithLogits", weight, ["weight", "posWeight", "reduction"], posWeight, reduction));
+  else if (isOptions(posWeight)) ({ posWeight, reduction } = named("binaryCrossEntropyWithLogits", posWeight, ["posWeight", "reduction"], reduction));
   else if (isOptions(reduction)) ({ reduction } = named("binaryCrossEntropyWithLogits", reduction, ["reduction"]));
   if (isTensor(input) && isTensor(target) && (weight == null || isTensor(weight)) && (posWeight == null || isTensor(posWeight))) return wrap(call(107, input.handle, target.handle, weight?.handle, posWeight?.handle, reduction));
   throw refuse("binaryCrossEntropyWithLogits", "binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, weight?, posWeight?, reduction = 1)", [input, target, weight, posWeight, reduction]);
@@ -1190,7 +1190,7 @@ export function binaryCrossEntropyWithLogits(input: any, target: any, weight?: a
 export function bincount(input: Tensor, weights?: Tensor | null, minlength?: number): Tensor;
 export function bincount(input: Tensor, options?: { weights?: Tensor | null | undefined; minlength?: number | undefined }): Tensor;
 export function bincount(input: any, weights?: any, minlength?: any): any {
-  if (isOptions(weights)) ({ weights, minlength } = named("bincount", weights, ["weights", "minlength"]));
+  if (isOptions(weights)) ({ weights, minlength } = named("bincount", weights, ["weights", "minlength"], minlength));
   else if (isOptions(minlength)) ({ minlength } = named("bincount", minlength, ["minlength"]));
   if (isTensor(input) && (weights == null || isTensor(weights))) return wrap(call(108, input.handle, weights?.handle, minlength));
   throw refuse("bincount", "bincount(input: Tensor, weights?, minlength = 0)", [input, weights, minlength]);
@@ -1331,7 +1331,7 @@ export function blackmanWindow(windowLength: number, periodic: boolean, options?
 export function blackmanWindow(windowLength: number, options: { periodic: boolean } & TensorOptions): Tensor;
 export function blackmanWindow(windowLength: any, periodic?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(periodic)) ({ periodic, dtype, layout, device, pinMemory, requiresGrad } = named("blackmanWindow", periodic, ["periodic", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(periodic)) ({ periodic, dtype, layout, device, pinMemory, requiresGrad } = named("blackmanWindow", periodic, ["periodic", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("blackmanWindow", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   if (periodic === undefined) return withGrad(wrap(call(137, windowLength, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isBoolean(periodic)) return withGrad(wrap(call(138, windowLength, periodic, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
@@ -1450,7 +1450,7 @@ export function cat(tensors: any, dim?: any): any {
 export function cdist(x1: Tensor, x2: Tensor, p?: number, computeMode?: number | null): Tensor;
 export function cdist(x1: Tensor, x2: Tensor, options?: { p?: number | undefined; computeMode?: number | null | undefined }): Tensor;
 export function cdist(x1: any, x2: any, p?: any, computeMode?: any): any {
-  if (isOptions(p)) ({ p, computeMode } = named("cdist", p, ["p", "computeMode"]));
+  if (isOptions(p)) ({ p, computeMode } = named("cdist", p, ["p", "computeMode"], computeMode));
   else if (isOptions(computeMode)) ({ computeMode } = named("cdist", computeMode, ["computeMode"]));
   if (isTensor(x1) && isTensor(x2)) return wrap(call(150, x1.handle, x2.handle, p, computeMode));
   throw refuse("cdist", "cdist(x1: Tensor, x2: Tensor, p = 2, computeMode?)", [x1, x2, p, computeMode]);
@@ -1598,9 +1598,9 @@ export function choleskySolve(input: any, input2: any, upper?: any): any {
 export function chooseQparamsOptimized(input: Tensor, numel: number, nBins: number, ratio: number, bitWidth: number): [Tensor, Tensor];
 export function chooseQparamsOptimized(input: Tensor, options: { numel: number; nBins: number; ratio: number; bitWidth: number }): [Tensor, Tensor];
 export function chooseQparamsOptimized(input: any, numel?: any, nBins?: any, ratio?: any, bitWidth?: any): any {
-  if (isOptions(numel)) ({ numel, nBins, ratio, bitWidth } = named("chooseQparamsOptimized", numel, ["numel", "nBins", "ratio", "bitWidth"]));
-  else if (isOptions(nBins)) ({ nBins, ratio, bitWidth } = named("chooseQparamsOptimized", nBins, ["nBins", "ratio", "bitWidth"]));
-  else if (isOptions(ratio)) ({ ratio, bitWidth } = named("chooseQparamsOptimized", ratio, ["ratio", "bitWidth"]));
+  if (isOptions(numel)) ({ numel, nBins, ratio, bitWidth } = named("chooseQparamsOptimized", numel, ["numel", "nBins", "ratio", "bitWidth"], nBins, ratio, bitWidth));
+  else if (isOptions(nBins)) ({ nBins, ratio, bitWidth } = named("chooseQparamsOptimized", nBins, ["nBins", "ratio", "bitWidth"], ratio, bitWidth));
+  else if (isOptions(ratio)) ({ ratio, bitWidth } = named("chooseQparamsOptimized", ratio, ["ratio", "bitWidth"], bitWidth));
   else if (isOptions(bitWidth)) ({ bitWidth } = named("chooseQparamsOptimized", bitWidth, ["bitWidth"]));
   if (isTensor(input)) {
     const results = call(161, input.handle, numel, nBins, ratio, bitWidth);
@@ -1620,7 +1620,7 @@ export function chunk(input: Tensor, chunks: number, dim?: number): Tensor[];
 export function chunk(input: Tensor, chunks: number, options?: { dim?: number | undefined }): Tensor[];
 export function chunk(input: Tensor, options: { chunks: number; dim?: number | undefined }): Tensor[];
 export function chunk(input: any, chunks?: any, dim?: any): any {
-  if (isOptions(chunks)) ({ chunks, dim } = named("chunk", chunks, ["chunks", "dim"]));
+  if (isOptions(chunks)) ({ chunks, dim } = named("chunk", chunks, ["chunks", "dim"], dim));
   else if (isOptions(dim)) ({ dim } = named("chunk", dim, ["dim"]));
   if (isTensor(input)) return wrapList(call(162, input.handle, chunks, dim));
   throw refuse("chunk", "chunk(input: Tensor, chunks: number, dim = 0)", [input, chunks, dim]);
@@ -1639,7 +1639,7 @@ export function clamp(input: Tensor, options?: { min?: Tensor | null | undefined
 export function clamp(input: Tensor, min?: Scalar | null, max?: Scalar | null): Tensor;
 export function clamp(input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor;
 export function clamp(input: any, min?: any, max?: any): any {
-  if (isOptions(min)) ({ min, max } = named("clamp", min, ["min", "max"]));
+  if (isOptions(min)) ({ min, max } = named("clamp", min, ["min", "max"], max));
   else if (isOptions(max)) ({ max } = named("clamp", max, ["max"]));
   if (isTensor(input) && (min == null || isTensor(min)) && (max == null || isTensor(max))) return wrap(call(164, input.handle, min?.handle, max?.handle));
   if (isTensor(input) && (min == null || isScalar(min)) && (max == null || isScalar(max))) return wrap(call(163, input.handle, min, max));
@@ -1735,7 +1735,7 @@ export function clamp_(input: Tensor, options?: { min?: Tensor | null | undefine
 export function clamp_(input: Tensor, min?: Scalar | null, max?: Scalar | null): Tensor;
 export function clamp_(input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor;
 export function clamp_(input: any, min?: any, max?: any): any {
-  if (isOptions(min)) ({ min, max } = named("clamp_", min, ["min", "max"]));
+  if (isOptions(min)) ({ min, max } = named("clamp_", min, ["min", "max"], max));
   else if (isOptions(max)) ({ max } = named("clamp_", max, ["max"]));
   if (isTensor(input) && (min == null || isTensor(min)) && (max == null || isTensor(max))) {
     call(166, input.handle, min?.handle, max?.handle);
@@ -1761,7 +1761,7 @@ export function clip(input: Tensor, options?: { min?: Tensor | null | undefined;
 export function clip(input: Tensor, min?: Scalar | null, max?: Scalar | null): Tensor;
 export function clip(input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor;
 export function clip(input: any, min?: any, max?: any): any {
-  if (isOptions(min)) ({ min, max } = named("clip", min, ["min", "max"]));
+  if (isOptions(min)) ({ min, max } = named("clip", min, ["min", "max"], max));
   else if (isOptions(max)) ({ max } = named("clip", max, ["max"]));
   if (isTensor(input) && (min == null || isTensor(min)) && (max == null || isTensor(max))) return wrap(call(176, input.handle, min?.handle, max?.handle));
   if (isTensor(input) && (min == null || isScalar(min)) && (max == null || isScalar(max))) return wrap(call(175, input.handle, min, max));
@@ -1781,7 +1781,7 @@ export function clip_(input: Tensor, options?: { min?: Tensor | null | undefined
 export function clip_(input: Tensor, min?: Scalar | null, max?: Scalar | null): Tensor;
 export function clip_(input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor;
 export function clip_(input: any, min?: any, max?: any): any {
-  if (isOptions(min)) ({ min, max } = named("clip_", min, ["min", "max"]));
+  if (isOptions(min)) ({ min, max } = named("clip_", min, ["min", "max"], max));
   else if (isOptions(max)) ({ max } = named("clip_", max, ["max"]));
   if (isTensor(input) && (min == null || isTensor(min)) && (max == null || isTensor(max))) {
     call(178, input.handle, min?.handle, max?.handle);
@@ -1831,7 +1831,7 @@ export function columnStack(tensors: readonly Tensor[]): Tensor {
 export function combinations(input: Tensor, r?: number, withReplacement?: boolean): Tensor;
 export function combinations(input: Tensor, options?: { r?: number | undefined; withReplacement?: boolean | undefined }): Tensor;
 export function combinations(input: any, r?: any, withReplacement?: any): any {
-  if (isOptions(r)) ({ r, withReplacement } = named("combinations", r, ["r", "withReplacement"]));
+  if (isOptions(r)) ({ r, withReplacement } = named("combinations", r, ["r", "withReplacement"], withReplacement));
   else if (isOptions(withReplacement)) ({ withReplacement } = named("combinations", withReplacement, ["withReplacement"]));
   if (isTensor(input)) return wrap(call(184, input.handle, r, withReplacement));
   throw refuse("combinations", "combinations(input: Tensor, r = 2, withReplacement = false)", [input, r, withReplacement]);
@@ -1929,7 +1929,7 @@ export function constantPadNd(input: Tensor, pad: readonly number[], value?: Sca
 export function constantPadNd(input: Tensor, pad: readonly number[], options?: { value?: Scalar | undefined }): Tensor;
 export function constantPadNd(input: Tensor, options: { pad: readonly number[]; value?: Scalar | undefined }): Tensor;
 export function constantPadNd(input: any, pad?: any, value?: any): any {
-  if (isOptions(pad)) ({ pad, value } = named("constantPadNd", pad, ["pad", "value"]));
+  if (isOptions(pad)) ({ pad, value } = named("constantPadNd", pad, ["pad", "value"], value));
   else if (isOptions(value)) ({ value } = named("constantPadNd", value, ["value"]));
   if (isTensor(input)) return wrap(call(191, input.handle, pad, value));
   throw refuse("constantPadNd", "constantPadNd(input: Tensor, pad: number[], value = 0)", [input, pad, value]);
@@ -1948,10 +1948,10 @@ export function conv1d(input: Tensor, weight: Tensor, options?: { bias?: Tensor 
 export function conv1d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: string, dilation?: number | readonly number[], groups?: number): Tensor;
 export function conv1d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor;
 export function conv1d(input: any, weight: any, bias?: any, stride?: any, padding?: any, dilation?: any, groups?: any): any {
-  if (isOptions(bias)) ({ bias, stride, padding, dilation, groups } = named("conv1d", bias, ["bias", "stride", "padding", "dilation", "groups"]));
-  else if (isOptions(stride)) ({ stride, padding, dilation, groups } = named("conv1d", stride, ["stride", "padding", "dilation", "groups"]));
-  else if (isOptions(padding)) ({ padding, dilation, groups } = named("conv1d", padding, ["padding", "dilation", "groups"]));
-  else if (isOptions(dilation)) ({ dilation, groups } = named("conv1d", dilation, ["dilation", "groups"]));
+  if (isOptions(bias)) ({ bias, stride, padding, dilation, groups } = named("conv1d", bias, ["bias", "stride", "padding", "dilation", "groups"], stride, padding, dilation, groups));
+  else if (isOptions(stride)) ({ stride, padding, dilation, groups } = named("conv1d", stride, ["stride", "padding", "dilation", "groups"], padding, dilation, groups));
+  else if (isOptions(padding)) ({ padding, dilation, groups } = named("conv1d", padding, ["padding", "dilation", "groups"], dilation, groups));
+  else if (isOptions(dilation)) ({ dilation, groups } = named("conv1d", dilation, ["dilation", "groups"], groups));
   else if (isOptions(groups)) ({ groups } = named("conv1d", groups, ["groups"]));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias)) && (padding === undefined || isNumberOrNumbers(padding))) return wrap(call(193, input.handle, weight.handle, bias?.handle, stride, padding, dilation, groups));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias)) && (padding === undefined || isString(padding))) return wrap(call(194, input.handle, weight.handle, bias?.handle, stride, padding, dilation, groups));
@@ -1971,10 +1971,10 @@ export function conv2d(input: Tensor, weight: Tensor, options?: { bias?: Tensor 
 export function conv2d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: string, dilation?: number | readonly number[], groups?: number): Tensor;
 export function conv2d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor;
 export function conv2d(input: any, weight: any, bias?: any, stride?: any, padding?: any, dilation?: any, groups?: any): any {
-  if (isOptions(bias)) ({ bias, stride, padding, dilation, groups } = named("conv2d", bias, ["bias", "stride", "padding", "dilation", "groups"]));
-  else if (isOptions(stride)) ({ stride, padding, dilation, groups } = named("conv2d", stride, ["stride", "padding", "dilation", "groups"]));
-  else if (isOptions(padding)) ({ padding, dilation, groups } = named("conv2d", padding, ["padding", "dilation", "groups"]));
-  else if (isOptions(dilation)) ({ dilation, groups } = named("conv2d", dilation, ["dilation", "groups"]));
+  if (isOptions(bias)) ({ bias, stride, padding, dilation, groups } = named("conv2d", bias, ["bias", "stride", "padding", "dilation", "groups"], stride, padding, dilation, groups));
+  else if (isOptions(stride)) ({ stride, padding, dilation, groups } = named("conv2d", stride, ["stride", "padding", "dilation", "groups"], padding, dilation, groups));
+  else if (isOptions(padding)) ({ padding, dilation, groups } = named("conv2d", padding, ["padding", "dilation", "groups"], dilation, groups));
+  else if (isOptions(dilation)) ({ dilation, groups } = named("conv2d", dilation, ["dilation", "groups"], groups));
   else if (isOptions(groups)) ({ groups } = named("conv2d", groups, ["groups"]));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias)) && (padding === undefined || isNumberOrNumbers(padding))) return wrap(call(195, input.handle, weight.handle, bias?.handle, stride, padding, dilation, groups));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias)) && (padding === undefined || isString(padding))) return wrap(call(196, input.handle, weight.handle, bias?.handle, stride, padding, dilation, groups));
@@ -1994,10 +1994,10 @@ export function conv3d(input: Tensor, weight: Tensor, options?: { bias?: Tensor 
 export function conv3d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: string, dilation?: number | readonly number[], groups?: number): Tensor;
 export function conv3d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor;
 export function conv3d(input: any, weight: any, bias?: any, stride?: any, padding?: any, dilation?: any, groups?: any): any {
-  if (isOptions(bias)) ({ bias, stride, padding, dilation, groups } = named("conv3d", bias, ["bias", "stride", "padding", "dilation", "groups"]));
-  else if (isOptions(stride)) ({ stride, padding, dilation, groups } = named("conv3d", stride, ["stride", "padding", "dilation", "groups"]));
-  else if (isOptions(padding)) ({ padding, dilation, groups } = named("conv3d", padding, ["padding", "dilation", "groups"]));
-  else if (isOptions(dilation)) ({ dilation, groups } = named("conv3d", dilation, ["dilation", "groups"]));
+  if (isOptions(bias)) ({ bias, stride, padding, dilation, groups } = named("conv3d", bias, ["bias", "stride", "padding", "dilation", "groups"], stride, padding, dilation, groups));
+  else if (isOptions(stride)) ({ stride, padding, dilation, groups } = named("conv3d", stride, ["stride", "padding", "dilation", "groups"], padding, dilation, groups));
+  else if (isOptions(padding)) ({ padding, dilation, groups } = named("conv3d", padding, ["padding", "dilation", "groups"], dilation, groups));
+  else if (isOptions(dilation)) ({ dilation, groups } = named("conv3d", dilation, ["dilation", "groups"], groups));
   else if (isOptions(groups)) ({ groups } = named("conv3d", groups, ["groups"]));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias)) && (padding === undefined || isNumberOrNumbers(padding))) return wrap(call(197, input.handle, weight.handle, bias?.handle, stride, padding, dilation, groups));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias)) && (padding === undefined || isString(padding))) return wrap(call(198, input.handle, weight.handle, bias?.handle, stride, padding, dilation, groups));
@@ -2029,11 +2029,11 @@ export function convTbc(input: any, weight: any, bias: any, pad?: any): any {
 export function convTranspose1d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], outputPadding?: number | readonly number[], groups?: number, dilation?: number | readonly number[]): Tensor;
 export function convTranspose1d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; outputPadding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor;
 export function convTranspose1d(input: any, weight: any, bias?: any, stride?: any, padding?: any, outputPadding?: any, groups?: any, dilation?: any): any {
-  if (isOptions(bias)) ({ bias, stride, padding, outputPadding, groups, dilation } = named("convTranspose1d", bias, ["bias", "stride", "padding", "outputPadding", "groups", "dilation"]));
-  else if (isOptions(stride)) ({ stride, padding, outputPadding, groups, dilation } = named("convTranspose1d", stride, ["stride", "padding", "outputPadding", "groups", "dilation"]));
-  else if (isOptions(padding)) ({ padding, outputPadding, groups, dilation } = named("convTranspose1d", padding, ["padding", "outputPadding", "groups", "dilation"]));
-  else if (isOptions(outputPadding)) ({ outputPadding, groups, dilation } = named("convTranspose1d", outputPadding, ["outputPadding", "groups", "dilation"]));
-  else if (isOptions(groups)) ({ groups, dilation } = named("convTranspose1d", groups, ["groups", "dilation"]));
+  if (isOptions(bias)) ({ bias, stride, padding, outputPadding, groups, dilation } = named("convTranspose1d", bias, ["bias", "stride", "padding", "outputPadding", "groups", "dilation"], stride, padding, outputPadding, groups, dilation));
+  else if (isOptions(stride)) ({ stride, padding, outputPadding, groups, dilation } = named("convTranspose1d", stride, ["stride", "padding", "outputPadding", "groups", "dilation"], padding, outputPadding, groups, dilation));
+  else if (isOptions(padding)) ({ padding, outputPadding, groups, dilation } = named("convTranspose1d", padding, ["padding", "outputPadding", "groups", "dilation"], outputPadding, groups, dilation));
+  else if (isOptions(outputPadding)) ({ outputPadding, groups, dilation } = named("convTranspose1d", outputPadding, ["outputPadding", "groups", "dilation"], groups, dilation));
+  else if (isOptions(groups)) ({ groups, dilation } = named("convTranspose1d", groups, ["groups", "dilation"], dilation));
   else if (isOptions(dilation)) ({ dilation } = named("convTranspose1d", dilation, ["dilation"]));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias))) return wrap(call(201, input.handle, weight.handle, bias?.handle, stride, padding, outputPadding, groups, dilation));
   throw refuse("convTranspose1d", "convTranspose1d(input: Tensor, weight: Tensor, bias?, stride = [1], padding = [0], outputPadding = [0], groups = 1, dilation = [1])", [input, weight, bias, stride, padding, outputPadding, groups, dilation]);
@@ -2049,11 +2049,11 @@ export function convTranspose1d(input: any, weight: any, bias?: any, stride?: an
 export function convTranspose2d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], outputPadding?: number | readonly number[], groups?: number, dilation?: number | readonly number[]): Tensor;
 export function convTranspose2d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; outputPadding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor;
 export function convTranspose2d(input: any, weight: any, bias?: any, stride?: any, padding?: any, outputPadding?: any, groups?: any, dilation?: any): any {
-  if (isOptions(bias)) ({ bias, stride, padding, outputPadding, groups, dilation } = named("convTranspose2d", bias, ["bias", "stride", "padding", "outputPadding", "groups", "dilation"]));
-  else if (isOptions(stride)) ({ stride, padding, outputPadding, groups, dilation } = named("convTranspose2d", stride, ["stride", "padding", "outputPadding", "groups", "dilation"]));
-  else if (isOptions(padding)) ({ padding, outputPadding, groups, dilation } = named("convTranspose2d", padding, ["padding", "outputPadding", "groups", "dilation"]));
-  else if (isOptions(outputPadding)) ({ outputPadding, groups, dilation } = named("convTranspose2d", outputPadding, ["outputPadding", "groups", "dilation"]));
-  else if (isOptions(groups)) ({ groups, dilation } = named("convTranspose2d", groups, ["groups", "dilation"]));
+  if (isOptions(bias)) ({ bias, stride, padding, outputPadding, groups, dilation } = named("convTranspose2d", bias, ["bias", "stride", "padding", "outputPadding", "groups", "dilation"], stride, padding, outputPadding, groups, dilation));
+  else if (isOptions(stride)) ({ stride, padding, outputPadding, groups, dilation } = named("convTranspose2d", stride, ["stride", "padding", "outputPadding", "groups", "dilation"], padding, outputPadding, groups, dilation));
+  else if (isOptions(padding)) ({ padding, outputPadding, groups, dilation } = named("convTranspose2d", padding, ["padding", "outputPadding", "groups", "dilation"], outputPadding, groups, dilation));
+  else if (isOptions(outputPadding)) ({ outputPadding, groups, dilation } = named("convTranspose2d", outputPadding, ["outputPadding", "groups", "dilation"], groups, dilation));
+  else if (isOptions(groups)) ({ groups, dilation } = named("convTranspose2d", groups, ["groups", "dilation"], dilation));
   else if (isOptions(dilation)) ({ dilation } = named("convTranspose2d", dilation, ["dilation"]));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias))) return wrap(call(202, input.handle, weight.handle, bias?.handle, stride, padding, outputPadding, groups, dilation));
   throw refuse("convTranspose2d", "convTranspose2d(input: Tensor, weight: Tensor, bias?, stride = [1, 1], padding = [0, 0], outputPadding = [0, 0], groups = 1, dilation = [1, 1])", [input, weight, bias, stride, padding, outputPadding, groups, dilation]);
@@ -2069,11 +2069,11 @@ export function convTranspose2d(input: any, weight: any, bias?: any, stride?: an
 export function convTranspose3d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], outputPadding?: number | readonly number[], groups?: number, dilation?: number | readonly number[]): Tensor;
 export function convTranspose3d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; outputPadding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor;
 export function convTranspose3d(input: any, weight: any, bias?: any, stride?: any, padding?: any, outputPadding?: any, groups?: any, dilation?: any): any {
-  if (isOptions(bias)) ({ bias, stride, padding, outputPadding, groups, dilation } = named("convTranspose3d", bias, ["bias", "stride", "padding", "outputPadding", "groups", "dilation"]));
-  else if (isOptions(stride)) ({ stride, padding, outputPadding, groups, dilation } = named("convTranspose3d", stride, ["stride", "padding", "outputPadding", "groups", "dilation"]));
-  else if (isOptions(padding)) ({ padding, outputPadding, groups, dilation } = named("convTranspose3d", padding, ["padding", "outputPadding", "groups", "dilation"]));
-  else if (isOptions(outputPadding)) ({ outputPadding, groups, dilation } = named("convTranspose3d", outputPadding, ["outputPadding", "groups", "dilation"]));
-  else if (isOptions(groups)) ({ groups, dilation } = named("convTranspose3d", groups, ["groups", "dilation"]));
+  if (isOptions(bias)) ({ bias, stride, padding, outputPadding, groups, dilation } = named("convTranspose3d", bias, ["bias", "stride", "padding", "outputPadding", "groups", "dilation"], stride, padding, outputPadding, groups, dilation));
+  else if (isOptions(stride)) ({ stride, padding, outputPadding, groups, dilation } = named("convTranspose3d", stride, ["stride", "padding", "outputPadding", "groups", "dilation"], padding, outputPadding, groups, dilation));
+  else if (isOptions(padding)) ({ padding, outputPadding, groups, dilation } = named("convTranspose3d", padding, ["padding", "outputPadding", "groups", "dilation"], outputPadding, groups, dilation));
+  else if (isOptions(outputPadding)) ({ outputPadding, groups, dilation } = named("convTranspose3d", outputPadding, ["outputPadding", "groups", "dilation"], groups, dilation));
+  else if (isOptions(groups)) ({ groups, dilation } = named("convTranspose3d", groups, ["groups", "dilation"], dilation));
   else if (isOptions(dilation)) ({ dilation } = named("convTranspose3d", dilation, ["dilation"]));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias))) return wrap(call(203, input.handle, weight.handle, bias?.handle, stride, padding, outputPadding, groups, dilation));
   throw refuse("convTranspose3d", "convTranspose3d(input: Tensor, weight: Tensor, bias?, stride = [1, 1, 1], padding = [0, 0, 0], outputPadding = [0, 0, 0], groups = 1, dilation = [1, 1, 1])", [input, weight, bias, stride, padding, outputPadding, groups, dilation]);
@@ -2089,12 +2089,12 @@ export function convTranspose3d(input: any, weight: any, bias?: any, stride?: an
 export function convolution(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], transposed: boolean, outputPadding: readonly number[], groups: number): Tensor;
 export function convolution(input: Tensor, weight: Tensor, options: { bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; transposed: boolean; outputPadding: readonly number[]; groups: number }): Tensor;
 export function convolution(input: any, weight: any, bias?: any, stride?: any, padding?: any, dilation?: any, transposed?: any, outputPadding?: any, groups?: any): any {
-  if (isOptions(bias)) ({ bias, stride, padding, dilation, transposed, outputPadding, groups } = named("convolution", bias, ["bias", "stride", "padding", "dilation", "transposed", "outputPadding", "groups"]));
-  else if (isOptions(stride)) ({ stride, padding, dilation, transposed, outputPadding, groups } = named("convolution", stride, ["stride", "padding", "dilation", "transposed", "outputPadding", "groups"]));
-  else if (isOptions(padding)) ({ padding, dilation, transposed, outputPadding, groups } = named("convolution", padding, ["padding", "dilation", "transposed", "outputPadding", "groups"]));
-  else if (isOptions(dilation)) ({ dilation, transposed, outputPadding, groups } = named("convolution", dilation, ["dilation", "transposed", "outputPadding", "groups"]));
-  else if (isOptions(transposed)) ({ transposed, outputPadding, groups } = named("convolution", transposed, ["transposed", "outputPadding", "groups"]));
-  else if (isOptions(outputPadding)) ({ outputPadding, groups } = named("convolution", outputPadding, ["outputPadding", "groups"]));
+  if (isOptions(bias)) ({ bias, stride, padding, dilation, transposed, outputPadding, groups } = named("convolution", bias, ["bias", "stride", "padding", "dilation", "transposed", "outputPadding", "groups"], stride, padding, dilation, transposed, outputPadding, groups));
+  else if (isOptions(stride)) ({ stride, padding, dilation, transposed, outputPadding, groups } = named("convolution", stride, ["stride", "padding", "dilation", "transposed", "outputPadding", "groups"], padding, dilation, transposed, outputPadding, groups));
+  else if (isOptions(padding)) ({ padding, dilation, transposed, outputPadding, groups } = named("convolution", padding, ["padding", "dilation", "transposed", "outputPadding", "groups"], dilation, transposed, outputPadding, groups));
+  else if (isOptions(dilation)) ({ dilation, transposed, outputPadding, groups } = named("convolution", dilation, ["dilation", "transposed", "outputPadding", "groups"], transposed, outputPadding, groups));
+  else if (isOptions(transposed)) ({ transposed, outputPadding, groups } = named("convolution", transposed, ["transposed", "outputPadding", "groups"], outputPadding, groups));
+  else if (isOptions(outputPadding)) ({ outputPadding, groups } = named("convolution", outputPadding, ["outputPadding", "groups"], groups));
   else if (isOptions(groups)) ({ groups } = named("convolution", groups, ["groups"]));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias))) return wrap(call(204, input.handle, weight.handle, bias?.handle, stride, padding, dilation, transposed, outputPadding, groups));
   throw refuse("convolution", "convolution(input: Tensor, weight: Tensor, bias: Tensor | null, stride: number[], padding: number[], dilation: number[], transposed: boolean, outputPadding: number[], groups: number)", [input, weight, bias, stride, padding, dilation, transposed, outputPadding, groups]);
@@ -2192,7 +2192,7 @@ export function cosh_(input: Tensor): Tensor {
 export function cosineEmbeddingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin?: number, reduction?: number): Tensor;
 export function cosineEmbeddingLoss(input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | undefined; reduction?: number | undefined }): Tensor;
 export function cosineEmbeddingLoss(input1: any, input2: any, target: any, margin?: any, reduction?: any): any {
-  if (isOptions(margin)) ({ margin, reduction } = named("cosineEmbeddingLoss", margin, ["margin", "reduction"]));
+  if (isOptions(margin)) ({ margin, reduction } = named("cosineEmbeddingLoss", margin, ["margin", "reduction"], reduction));
   else if (isOptions(reduction)) ({ reduction } = named("cosineEmbeddingLoss", reduction, ["reduction"]));
   if (isTensor(input1) && isTensor(input2) && isTensor(target)) return wrap(call(215, input1.handle, input2.handle, target.handle, margin, reduction));
   throw refuse("cosineEmbeddingLoss", "cosineEmbeddingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin = 0, reduction = 1)", [input1, input2, target, margin, reduction]);
@@ -2208,7 +2208,7 @@ export function cosineEmbeddingLoss(input1: any, input2: any, target: any, margi
 export function cosineSimilarity(x1: Tensor, x2: Tensor, dim?: number, eps?: number): Tensor;
 export function cosineSimilarity(x1: Tensor, x2: Tensor, options?: { dim?: number | undefined; eps?: number | undefined }): Tensor;
 export function cosineSimilarity(x1: any, x2: any, dim?: any, eps?: any): any {
-  if (isOptions(dim)) ({ dim, eps } = named("cosineSimilarity", dim, ["dim", "eps"]));
+  if (isOptions(dim)) ({ dim, eps } = named("cosineSimilarity", dim, ["dim", "eps"], eps));
   else if (isOptions(eps)) ({ eps } = named("cosineSimilarity", eps, ["eps"]));
   if (isTensor(x1) && isTensor(x2)) return wrap(call(216, x1.handle, x2.handle, dim, eps));
   throw refuse("cosineSimilarity", "cosineSimilarity(x1: Tensor, x2: Tensor, dim = 1, eps = 1e-8)", [x1, x2, dim, eps]);
@@ -2278,10 +2278,10 @@ export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonl
 export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly number[], targetLengths: readonly number[], options?: { blank?: number | undefined; reduction?: number | undefined; zeroInfinity?: boolean | undefined }): Tensor;
 export function ctcLoss(logProbs: Tensor, targets: Tensor, options: { inputLengths: readonly number[]; targetLengths: readonly number[]; blank?: number | undefined; reduction?: number | undefined; zeroInfinity?: boolean | undefined }): Tensor;
 export function ctcLoss(logProbs: any, targets: any, inputLengths?: any, targetLengths?: any, blank?: any, reduction?: any, zeroInfinity?: any): any {
-  if (isOptions(inputLengths)) ({ inputLengths, targetLengths, blank, reduction, zeroInfinity } = named("ctcLoss", inputLengths, ["inputLengths", "targetLengths", "blank", "reduction", "zeroInfinity"]));
-  else if (isOptions(targetLengths)) ({ targetLengths, blank, reduction, zeroInfinity } = named("ctcLoss", targetLengths, ["targetLengths", "blank", "reduction", "zeroInfinity"]));
-  else if (isOptions(blank)) ({ blank, reduction, zeroInfinity } = named("ctcLoss", blank, ["blank", "reduction", "zeroInfinity"]));
-  else if (isOptions(reduction)) ({ reduction, zeroInfinity } = named("ctcLoss", reduction, ["reduction", "zeroInfinity"]));
+  if (isOptions(inputLengths)) ({ inputLengths, targetLengths, blank, reduction, zeroInfinity } = named("ctcLoss", inputLengths, ["inputLengths", "targetLengths", "blank", "reduction", "zeroInfinity"], targetLengths, blank, reduction, zeroInfinity));
+  else if (isOptions(targetLengths)) ({ targetLengths, blank, reduction, zeroInfinity } = named("ctcLoss", targetLengths, ["targetLengths", "blank", "reduction", "zeroInfinity"], blank, reduction, zeroInfinity));
+  else if (isOptions(blank)) ({ blank, reduction, zeroInfinity } = named("ctcLoss", blank, ["blank", "reduction", "zeroInfinity"], reduction, zeroInfinity));
+  else if (isOptions(reduction)) ({ reduction, zeroInfinity } = named("ctcLoss", reduction, ["reduction", "zeroInfinity"], zeroInfinity));
   else if (isOptions(zeroInfinity)) ({ zeroInfinity } = named("ctcLoss", zeroInfinity, ["zeroInfinity"]));
   if (isTensor(logProbs) && isTensor(targets) && isTensor(inputLengths) && isTensor(targetLengths)) return wrap(call(224, logProbs.handle, targets.handle, inputLengths.handle, targetLengths.handle, blank, reduction, zeroInfinity));
   if (isTensor(logProbs) && isTensor(targets) && isNumbers(inputLengths) && isNumbers(targetLengths)) return wrap(call(223, logProbs.handle, targets.handle, inputLengths, targetLengths, blank, reduction, zeroInfinity));
@@ -2335,7 +2335,7 @@ export function cumprod(input: Tensor, dim: number, options?: { dtype?: Dtype | 
 export function cumprod(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined }): Tensor;
 export function cumprod(input: any, dim?: any, options?: any): any {
   let dtype: any;
-  if (isOptions(dim)) ({ dim, dtype } = named("cumprod", dim, ["dim", "dtype"]));
+  if (isOptions(dim)) ({ dim, dtype } = named("cumprod", dim, ["dim", "dtype"], options));
   else if (options !== undefined) ({ dtype } = named("cumprod", options, ["dtype"]));
   if (isTensor(input)) return wrap(call(227, input.handle, dim, dtypeCode(dtype)));
   throw refuse("cumprod", "cumprod(input: Tensor, dim: number, { dtype? })", [input, dim, { dtype }]);
@@ -2352,7 +2352,7 @@ export function cumsum(input: Tensor, dim: number, options?: { dtype?: Dtype | n
 export function cumsum(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined }): Tensor;
 export function cumsum(input: any, dim?: any, options?: any): any {
   let dtype: any;
-  if (isOptions(dim)) ({ dim, dtype } = named("cumsum", dim, ["dim", "dtype"]));
+  if (isOptions(dim)) ({ dim, dtype } = named("cumsum", dim, ["dim", "dtype"], options));
   else if (options !== undefined) ({ dtype } = named("cumsum", options, ["dtype"]));
   if (isTensor(input)) return wrap(call(229, input.handle, dim, dtypeCode(dtype)));
   throw refuse("cumsum", "cumsum(input: Tensor, dim: number, { dtype? })", [input, dim, { dtype }]);
@@ -2371,7 +2371,7 @@ export function cumulativeTrapezoid(y: Tensor, options: { x: Tensor; dim?: numbe
 export function cumulativeTrapezoid(y: Tensor, options?: { dx?: Scalar | undefined; dim?: number | undefined }): Tensor;
 export function cumulativeTrapezoid(y: any, x?: any, options?: any): any {
   let dim: any, dx: any;
-  if (isOptions(x)) ({ x, dim, dx } = named("cumulativeTrapezoid", x, ["x", "dim", "dx"]));
+  if (isOptions(x)) ({ x, dim, dx } = named("cumulativeTrapezoid", x, ["x", "dim", "dx"], options));
   else if (options !== undefined) ({ dim, dx } = named("cumulativeTrapezoid", options, ["dim", "dx"]));
   if (isTensor(y) && isTensor(x) && dx === undefined) return wrap(call(232, y.handle, x.handle, dim));
   if (isTensor(y) && x === undefined && (dx === undefined || isScalar(dx))) return wrap(call(231, y.handle, dx, dim));
@@ -2469,8 +2469,8 @@ export function diag(input: any, diagonal?: any): any {
 export function diagEmbed(input: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor;
 export function diagEmbed(input: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor;
 export function diagEmbed(input: any, offset?: any, dim1?: any, dim2?: any): any {
-  if (isOptions(offset)) ({ offset, dim1, dim2 } = named("diagEmbed", offset, ["offset", "dim1", "dim2"]));
-  else if (isOptions(dim1)) ({ dim1, dim2 } = named("diagEmbed", dim1, ["dim1", "dim2"]));
+  if (isOptions(offset)) ({ offset, dim1, dim2 } = named("diagEmbed", offset, ["offset", "dim1", "dim2"], dim1, dim2));
+  else if (isOptions(dim1)) ({ dim1, dim2 } = named("diagEmbed", dim1, ["dim1", "dim2"], dim2));
   else if (isOptions(dim2)) ({ dim2 } = named("diagEmbed", dim2, ["dim2"]));
   if (isTensor(input)) return wrap(call(240, input.handle, offset, dim1, dim2));
   throw refuse("diagEmbed", "diagEmbed(input: Tensor, offset = 0, dim1 = -2, dim2 = -1)", [input, offset, dim1, dim2]);
@@ -2501,8 +2501,8 @@ export function diagflat(input: any, offset?: any): any {
 export function diagonal(input: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor;
 export function diagonal(input: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor;
 export function diagonal(input: any, offset?: any, dim1?: any, dim2?: any): any {
-  if (isOptions(offset)) ({ offset, dim1, dim2 } = named("diagonal", offset, ["offset", "dim1", "dim2"]));
-  else if (isOptions(dim1)) ({ dim1, dim2 } = named("diagonal", dim1, ["dim1", "dim2"]));
+  if (isOptions(offset)) ({ offset, dim1, dim2 } = named("diagonal", offset, ["offset", "dim1", "dim2"], dim1, dim2));
+  else if (isOptions(dim1)) ({ dim1, dim2 } = named("diagonal", dim1, ["dim1", "dim2"], dim2));
   else if (isOptions(dim2)) ({ dim2 } = named("diagonal", dim2, ["dim2"]));
   if (isTensor(input)) return wrap(call(242, input.handle, offset, dim1, dim2));
   throw refuse("diagonal", "diagonal(input: Tensor, offset = 0, dim1 = 0, dim2 = 1)", [input, offset, dim1, dim2]);
@@ -2518,8 +2518,8 @@ export function diagonal(input: any, offset?: any, dim1?: any, dim2?: any): any 
 export function diagonalScatter(input: Tensor, src: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor;
 export function diagonalScatter(input: Tensor, src: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor;
 export function diagonalScatter(input: any, src: any, offset?: any, dim1?: any, dim2?: any): any {
-  if (isOptions(offset)) ({ offset, dim1, dim2 } = named("diagonalScatter", offset, ["offset", "dim1", "dim2"]));
-  else if (isOptions(dim1)) ({ dim1, dim2 } = named("diagonalScatter", dim1, ["dim1", "dim2"]));
+  if (isOptions(offset)) ({ offset, dim1, dim2 } = named("diagonalScatter", offset, ["offset", "dim1", "dim2"], dim1, dim2));
+  else if (isOptions(dim1)) ({ dim1, dim2 } = named("diagonalScatter", dim1, ["dim1", "dim2"], dim2));
   else if (isOptions(dim2)) ({ dim2 } = named("diagonalScatter", dim2, ["dim2"]));
   if (isTensor(input) && isTensor(src)) return wrap(call(243, input.handle, src.handle, offset, dim1, dim2));
   throw refuse("diagonalScatter", "diagonalScatter(input: Tensor, src: Tensor, offset = 0, dim1 = 0, dim2 = 1)", [input, src, offset, dim1, dim2]);
@@ -2535,9 +2535,9 @@ export function diagonalScatter(input: any, src: any, offset?: any, dim1?: any, 
 export function diff(input: Tensor, n?: number, dim?: number, prepend?: Tensor | null, append?: Tensor | null): Tensor;
 export function diff(input: Tensor, options?: { n?: number | undefined; dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }): Tensor;
 export function diff(input: any, n?: any, dim?: any, prepend?: any, append?: any): any {
-  if (isOptions(n)) ({ n, dim, prepend, append } = named("diff", n, ["n", "dim", "prepend", "append"]));
-  else if (isOptions(dim)) ({ dim, prepend, append } = named("diff", dim, ["dim", "prepend", "append"]));
-  else if (isOptions(prepend)) ({ prepend, append } = named("diff", prepend, ["prepend", "append"]));
+  if (isOptions(n)) ({ n, dim, prepend, append } = named("diff", n, ["n", "dim", "prepend", "append"], dim, prepend, append));
+  else if (isOptions(dim)) ({ dim, prepend, append } = named("diff", dim, ["dim", "prepend", "append"], prepend, append));
+  else if (isOptions(prepend)) ({ prepend, append } = named("diff", prepend, ["prepend", "append"], append));
   else if (isOptions(append)) ({ append } = named("diff", append, ["append"]));
   if (isTensor(input) && (prepend == null || isTensor(prepend)) && (append == null || isTensor(append))) return wrap(call(244, input.handle, n, dim, prepend?.handle, append?.handle));
   throw refuse("diff", "diff(input: Tensor, n = 1, dim = -1, prepend?, append?)", [input, n, dim, prepend, append]);
@@ -2640,7 +2640,7 @@ export function dot(input: Tensor, tensor: Tensor): Tensor {
 export function dropout(input: Tensor, p: number, train: boolean): Tensor;
 export function dropout(input: Tensor, options: { p: number; train: boolean }): Tensor;
 export function dropout(input: any, p?: any, train?: any): any {
-  if (isOptions(p)) ({ p, train } = named("dropout", p, ["p", "train"]));
+  if (isOptions(p)) ({ p, train } = named("dropout", p, ["p", "train"], train));
   else if (isOptions(train)) ({ train } = named("dropout", train, ["train"]));
   if (isTensor(input)) return wrap(call(265, input.handle, p, train));
   throw refuse("dropout", "dropout(input: Tensor, p: number, train: boolean)", [input, p, train]);
@@ -2656,7 +2656,7 @@ export function dropout(input: any, p?: any, train?: any): any {
 export function dropout_(input: Tensor, p: number, train: boolean): Tensor;
 export function dropout_(input: Tensor, options: { p: number; train: boolean }): Tensor;
 export function dropout_(input: any, p?: any, train?: any): any {
-  if (isOptions(p)) ({ p, train } = named("dropout_", p, ["p", "train"]));
+  if (isOptions(p)) ({ p, train } = named("dropout_", p, ["p", "train"], train));
   else if (isOptions(train)) ({ train } = named("dropout_", train, ["train"]));
   if (isTensor(input)) {
     call(266, input.handle, p, train);
@@ -2723,8 +2723,8 @@ export function einsum(equation: any, tensors: any, options?: any): any {
 export function embedding(weight: Tensor, indices: Tensor, paddingIdx?: number, scaleGradByFreq?: boolean, sparse?: boolean): Tensor;
 export function embedding(weight: Tensor, indices: Tensor, options?: { paddingIdx?: number | undefined; scaleGradByFreq?: boolean | undefined; sparse?: boolean | undefined }): Tensor;
 export function embedding(weight: any, indices: any, paddingIdx?: any, scaleGradByFreq?: any, sparse?: any): any {
-  if (isOptions(paddingIdx)) ({ paddingIdx, scaleGradByFreq, sparse } = named("embedding", paddingIdx, ["paddingIdx", "scaleGradByFreq", "sparse"]));
-  else if (isOptions(scaleGradByFreq)) ({ scaleGradByFreq, sparse } = named("embedding", scaleGradByFreq, ["scaleGradByFreq", "sparse"]));
+  if (isOptions(paddingIdx)) ({ paddingIdx, scaleGradByFreq, sparse } = named("embedding", paddingIdx, ["paddingIdx", "scaleGradByFreq", "sparse"], scaleGradByFreq, sparse));
+  else if (isOptions(scaleGradByFreq)) ({ scaleGradByFreq, sparse } = named("embedding", scaleGradByFreq, ["scaleGradByFreq", "sparse"], sparse));
   else if (isOptions(sparse)) ({ sparse } = named("embedding", sparse, ["sparse"]));
   if (isTensor(weight) && isTensor(indices)) return wrap(call(273, weight.handle, indices.handle, paddingIdx, scaleGradByFreq, sparse));
   throw refuse("embedding", "embedding(weight: Tensor, indices: Tensor, paddingIdx = -1, scaleGradByFreq = false, sparse = false)", [weight, indices, paddingIdx, scaleGradByFreq, sparse]);
@@ -2743,11 +2743,11 @@ export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, o
 export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, mode: number, sparse: boolean, perSampleWeights: Tensor | null, includeLastOffset: boolean, paddingIdx: number | null): [Tensor, Tensor, Tensor, Tensor];
 export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, options: { scaleGradByFreq: boolean; mode: number; sparse: boolean; perSampleWeights: Tensor | null; includeLastOffset: boolean; paddingIdx: number | null }): [Tensor, Tensor, Tensor, Tensor];
 export function embeddingBag(weight: any, indices: any, offsets: any, scaleGradByFreq?: any, mode?: any, sparse?: any, perSampleWeights?: any, includeLastOffset?: any, paddingIdx?: any): any {
-  if (isOptions(scaleGradByFreq)) ({ scaleGradByFreq, mode, sparse, perSampleWeights, includeLastOffset, paddingIdx } = named("embeddingBag", scaleGradByFreq, ["scaleGradByFreq", "mode", "sparse", "perSampleWeights", "includeLastOffset", "paddingIdx"]));
-  else if (isOptions(mode)) ({ mode, sparse, perSampleWeights, includeLastOffset, paddingIdx } = named("embeddingBag", mode, ["mode", "sparse", "perSampleWeights", "includeLastOffset", "paddingIdx"]));
-  else if (isOptions(sparse)) ({ sparse, perSampleWeights, includeLastOffset, paddingIdx } = named("embeddingBag", sparse, ["sparse", "perSampleWeights", "includeLastOffset", "paddingIdx"]));
-  else if (isOptions(perSampleWeights)) ({ perSampleWeights, includeLastOffset, paddingIdx } = named("embeddingBag", perSampleWeights, ["perSampleWeights", "includeLastOffset", "paddingIdx"]));
-  else if (isOptions(includeLastOffset)) ({ includeLastOffset, paddingIdx } = named("embeddingBag", includeLastOffset, ["includeLastOffset", "paddingIdx"]));
+  if (isOptions(scaleGradByFreq)) ({ scaleGradByFreq, mode, sparse, perSampleWeights, includeLastOffset, paddingIdx } = named("embeddingBag", scaleGradByFreq, ["scaleGradByFreq", "mode", "sparse", "perSampleWeights", "includeLastOffset", "paddingIdx"], mode, sparse, perSampleWeights, includeLastOffset, paddingIdx));
+  else if (isOptions(mode)) ({ mode, sparse, perSampleWeights, includeLastOffset, paddingIdx } = named("embeddingBag", mode, ["mode", "sparse", "perSampleWeights", "includeLastOffset", "paddingIdx"], sparse, perSampleWeights, includeLastOffset, paddingIdx));
+  else if (isOptions(sparse)) ({ sparse, perSampleWeights, includeLastOffset, paddingIdx } = named("embeddingBag", sparse, ["sparse", "perSampleWeights", "includeLastOffset", "paddingIdx"], perSampleWeights, includeLastOffset, paddingIdx));
+  else if (isOptions(perSampleWeights)) ({ perSampleWeights, includeLastOffset, paddingIdx } = named("embeddingBag", perSampleWeights, ["perSampleWeights", "includeLastOffset", "paddingIdx"], includeLastOffset, paddingIdx));
+  else if (isOptions(includeLastOffset)) ({ includeLastOffset, paddingIdx } = named("embeddingBag", includeLastOffset, ["includeLastOffset", "paddingIdx"], paddingIdx));
   else if (isOptions(paddingIdx)) ({ paddingIdx } = named("embeddingBag", paddingIdx, ["paddingIdx"]));
   if (isTensor(weight) && isTensor(indices) && isTensor(offsets) && (scaleGradByFreq === undefined || isBoolean(scaleGradByFreq)) && (mode === undefined || isNumber(mode)) && (sparse === undefined || isBoolean(sparse)) && (perSampleWeights == null || isTensor(perSampleWeights)) && (includeLastOffset === undefined || isBoolean(includeLastOffset)) && paddingIdx === undefined) {
     const results = call(274, weight.handle, indices.handle, offsets.handle, scaleGradByFreq, mode, sparse, perSampleWeights?.handle, includeLastOffset);
@@ -2770,7 +2770,7 @@ export function embeddingBag(weight: any, indices: any, offsets: any, scaleGradB
 export function embeddingRenorm_(input: Tensor, indices: Tensor, maxNorm: number, normType: number): Tensor;
 export function embeddingRenorm_(input: Tensor, indices: Tensor, options: { maxNorm: number; normType: number }): Tensor;
 export function embeddingRenorm_(input: any, indices: any, maxNorm?: any, normType?: any): any {
-  if (isOptions(maxNorm)) ({ maxNorm, normType } = named("embeddingRenorm_", maxNorm, ["maxNorm", "normType"]));
+  if (isOptions(maxNorm)) ({ maxNorm, normType } = named("embeddingRenorm_", maxNorm, ["maxNorm", "normType"], normType));
   else if (isOptions(normType)) ({ normType } = named("embeddingRenorm_", normType, ["normType"]));
   if (isTensor(input) && isTensor(indices)) {
     call(276, input.handle, indices.handle, maxNorm, normType);
@@ -2819,7 +2819,7 @@ export function emptyPermuted(size: readonly number[], physicalLayout: readonly 
 export function emptyPermuted(size: readonly number[], options: { physicalLayout: readonly number[] } & TensorOptions): Tensor;
 export function emptyPermuted(size: any, physicalLayout?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(physicalLayout)) ({ physicalLayout, dtype, layout, device, pinMemory, requiresGrad } = named("emptyPermuted", physicalLayout, ["physicalLayout", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(physicalLayout)) ({ physicalLayout, dtype, layout, device, pinMemory, requiresGrad } = named("emptyPermuted", physicalLayout, ["physicalLayout", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("emptyPermuted", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   return withGrad(wrap(call(279, size, physicalLayout, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
 }
@@ -2835,7 +2835,7 @@ export function emptyStrided(size: readonly number[], stride: readonly number[],
 export function emptyStrided(size: readonly number[], options: { stride: readonly number[] } & TensorOptions): Tensor;
 export function emptyStrided(size: any, stride?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(stride)) ({ stride, dtype, layout, device, pinMemory, requiresGrad } = named("emptyStrided", stride, ["stride", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(stride)) ({ stride, dtype, layout, device, pinMemory, requiresGrad } = named("emptyStrided", stride, ["stride", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("emptyStrided", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   return withGrad(wrap(call(280, size, stride, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
 }
@@ -3028,7 +3028,7 @@ export function eye(n: number, m: number, options?: TensorOptions): Tensor;
 export function eye(n: number, options: { m: number } & TensorOptions): Tensor;
 export function eye(n: any, m?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(m)) ({ m, dtype, layout, device, pinMemory, requiresGrad } = named("eye", m, ["m", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(m)) ({ m, dtype, layout, device, pinMemory, requiresGrad } = named("eye", m, ["m", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("eye", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   if (m === undefined) return withGrad(wrap(call(301, n, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isNumber(m)) return withGrad(wrap(call(302, n, m, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
@@ -3045,7 +3045,7 @@ export function eye(n: any, m?: any, options?: any): any {
 export function featureAlphaDropout(input: Tensor, p: number, train: boolean): Tensor;
 export function featureAlphaDropout(input: Tensor, options: { p: number; train: boolean }): Tensor;
 export function featureAlphaDropout(input: any, p?: any, train?: any): any {
-  if (isOptions(p)) ({ p, train } = named("featureAlphaDropout", p, ["p", "train"]));
+  if (isOptions(p)) ({ p, train } = named("featureAlphaDropout", p, ["p", "train"], train));
   else if (isOptions(train)) ({ train } = named("featureAlphaDropout", train, ["train"]));
   if (isTensor(input)) return wrap(call(303, input.handle, p, train));
   throw refuse("featureAlphaDropout", "featureAlphaDropout(input: Tensor, p: number, train: boolean)", [input, p, train]);
@@ -3061,7 +3061,7 @@ export function featureAlphaDropout(input: any, p?: any, train?: any): any {
 export function featureAlphaDropout_(input: Tensor, p: number, train: boolean): Tensor;
 export function featureAlphaDropout_(input: Tensor, options: { p: number; train: boolean }): Tensor;
 export function featureAlphaDropout_(input: any, p?: any, train?: any): any {
-  if (isOptions(p)) ({ p, train } = named("featureAlphaDropout_", p, ["p", "train"]));
+  if (isOptions(p)) ({ p, train } = named("featureAlphaDropout_", p, ["p", "train"], train));
   else if (isOptions(train)) ({ train } = named("featureAlphaDropout_", train, ["train"]));
   if (isTensor(input)) {
     call(304, input.handle, p, train);
@@ -3080,7 +3080,7 @@ export function featureAlphaDropout_(input: any, p?: any, train?: any): any {
 export function featureDropout(input: Tensor, p: number, train: boolean): Tensor;
 export function featureDropout(input: Tensor, options: { p: number; train: boolean }): Tensor;
 export function featureDropout(input: any, p?: any, train?: any): any {
-  if (isOptions(p)) ({ p, train } = named("featureDropout", p, ["p", "train"]));
+  if (isOptions(p)) ({ p, train } = named("featureDropout", p, ["p", "train"], train));
   else if (isOptions(train)) ({ train } = named("featureDropout", train, ["train"]));
   if (isTensor(input)) return wrap(call(305, input.handle, p, train));
   throw refuse("featureDropout", "featureDropout(input: Tensor, p: number, train: boolean)", [input, p, train]);
@@ -3096,7 +3096,7 @@ export function featureDropout(input: any, p?: any, train?: any): any {
 export function featureDropout_(input: Tensor, p: number, train: boolean): Tensor;
 export function featureDropout_(input: Tensor, options: { p: number; train: boolean }): Tensor;
 export function featureDropout_(input: any, p?: any, train?: any): any {
-  if (isOptions(p)) ({ p, train } = named("featureDropout_", p, ["p", "train"]));
+  if (isOptions(p)) ({ p, train } = named("featureDropout_", p, ["p", "train"], train));
   else if (isOptions(train)) ({ train } = named("featureDropout_", train, ["train"]));
   if (isTensor(input)) {
     call(306, input.handle, p, train);
@@ -3180,7 +3180,7 @@ export function fix_(input: Tensor): Tensor {
 export function flatten(input: Tensor, startDim?: number, endDim?: number): Tensor;
 export function flatten(input: Tensor, options?: { startDim?: number | undefined; endDim?: number | undefined }): Tensor;
 export function flatten(input: any, startDim?: any, endDim?: any): any {
-  if (isOptions(startDim)) ({ startDim, endDim } = named("flatten", startDim, ["startDim", "endDim"]));
+  if (isOptions(startDim)) ({ startDim, endDim } = named("flatten", startDim, ["startDim", "endDim"], endDim));
   else if (isOptions(endDim)) ({ endDim } = named("flatten", endDim, ["endDim"]));
   if (isTensor(input)) return wrap(call(336, input.handle, startDim, endDim));
   throw refuse("flatten", "flatten(input: Tensor, startDim = 0, endDim = -1)", [input, startDim, endDim]);
@@ -3380,7 +3380,7 @@ export function frobeniusNorm(input: Tensor, dim: number | readonly number[], ke
 export function frobeniusNorm(input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor;
 export function frobeniusNorm(input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor;
 export function frobeniusNorm(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("frobeniusNorm", dim, ["dim", "keepdim"]));
+  if (isOptions(dim)) ({ dim, keepdim } = named("frobeniusNorm", dim, ["dim", "keepdim"], keepdim));
   else if (isOptions(keepdim)) ({ keepdim } = named("frobeniusNorm", keepdim, ["keepdim"]));
   if (isTensor(input)) return wrap(call(363, input.handle, dim, keepdim));
   throw refuse("frobeniusNorm", "frobeniusNorm(input: Tensor, dim: number | number[], keepdim = false)", [input, dim, keepdim]);
@@ -3397,8 +3397,8 @@ export function fromFile(filename: string, shared?: boolean | null, size?: numbe
 export function fromFile(filename: string, options?: { shared?: boolean | null | undefined; size?: number | null | undefined } & TensorOptions): Tensor;
 export function fromFile(filename: any, shared?: any, size?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(shared)) ({ shared, size, dtype, layout, device, pinMemory, requiresGrad } = named("fromFile", shared, ["shared", "size", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-  else if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("fromFile", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(shared)) ({ shared, size, dtype, layout, device, pinMemory, requiresGrad } = named("fromFile", shared, ["shared", "size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], size, options));
+  else if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("fromFile", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("fromFile", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   return withGrad(wrap(call(364, filename, shared, size, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
 }
@@ -3443,8 +3443,8 @@ export function gather(input: Tensor, dim: number, index: Tensor, options?: { sp
 export function gather(input: Tensor, options: { dim: number; index: Tensor; sparseGrad?: boolean | undefined }): Tensor;
 export function gather(input: any, dim?: any, index?: any, options?: any): any {
   let sparseGrad: any;
-  if (isOptions(dim)) ({ dim, index, sparseGrad } = named("gather", dim, ["dim", "index", "sparseGrad"]));
-  else if (isOptions(index)) ({ index, sparseGrad } = named("gather", index, ["index", "sparseGrad"]));
+  if (isOptions(dim)) ({ dim, index, sparseGrad } = named("gather", dim, ["dim", "index", "sparseGrad"], index, options));
+  else if (isOptions(index)) ({ index, sparseGrad } = named("gather", index, ["index", "sparseGrad"], options));
   else if (options !== undefined) ({ sparseGrad } = named("gather", options, ["sparseGrad"]));
   if (isTensor(input) && isTensor(index)) return wrap(call(367, input.handle, dim, index.handle, sparseGrad));
   throw refuse("gather", "gather(input: Tensor, dim: number, index: Tensor, { sparseGrad = false })", [input, dim, index, { sparseGrad }]);
@@ -3595,8 +3595,8 @@ export function greaterEqual(input: any, other: any): any {
 export function gridSampler(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean): Tensor;
 export function gridSampler(input: Tensor, grid: Tensor, options: { interpolationMode: number; paddingMode: number; alignCorners: boolean }): Tensor;
 export function gridSampler(input: any, grid: any, interpolationMode?: any, paddingMode?: any, alignCorners?: any): any {
-  if (isOptions(interpolationMode)) ({ interpolationMode, paddingMode, alignCorners } = named("gridSampler", interpolationMode, ["interpolationMode", "paddingMode", "alignCorners"]));
-  else if (isOptions(paddingMode)) ({ paddingMode, alignCorners } = named("gridSampler", paddingMode, ["paddingMode", "alignCorners"]));
+  if (isOptions(interpolationMode)) ({ interpolationMode, paddingMode, alignCorners } = named("gridSampler", interpolationMode, ["interpolationMode", "paddingMode", "alignCorners"], paddingMode, alignCorners));
+  else if (isOptions(paddingMode)) ({ paddingMode, alignCorners } = named("gridSampler", paddingMode, ["paddingMode", "alignCorners"], alignCorners));
   else if (isOptions(alignCorners)) ({ alignCorners } = named("gridSampler", alignCorners, ["alignCorners"]));
   if (isTensor(input) && isTensor(grid)) return wrap(call(396, input.handle, grid.handle, interpolationMode, paddingMode, alignCorners));
   throw refuse("gridSampler", "gridSampler(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean)", [input, grid, interpolationMode, paddingMode, alignCorners]);
@@ -3612,8 +3612,8 @@ export function gridSampler(input: any, grid: any, interpolationMode?: any, padd
 export function gridSampler2d(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean): Tensor;
 export function gridSampler2d(input: Tensor, grid: Tensor, options: { interpolationMode: number; paddingMode: number; alignCorners: boolean }): Tensor;
 export function gridSampler2d(input: any, grid: any, interpolationMode?: any, paddingMode?: any, alignCorners?: any): any {
-  if (isOptions(interpolationMode)) ({ interpolationMode, paddingMode, alignCorners } = named("gridSampler2d", interpolationMode, ["interpolationMode", "paddingMode", "alignCorners"]));
-  else if (isOptions(paddingMode)) ({ paddingMode, alignCorners } = named("gridSampler2d", paddingMode, ["paddingMode", "alignCorners"]));
+  if (isOptions(interpolationMode)) ({ interpolationMode, paddingMode, alignCorners } = named("gridSampler2d", interpolationMode, ["interpolationMode", "paddingMode", "alignCorners"], paddingMode, alignCorners));
+  else if (isOptions(paddingMode)) ({ paddingMode, alignCorners } = named("gridSampler2d", paddingMode, ["paddingMode", "alignCorners"], alignCorners));
   else if (isOptions(alignCorners)) ({ alignCorners } = named("gridSampler2d", alignCorners, ["alignCorners"]));
   if (isTensor(input) && isTensor(grid)) return wrap(call(397, input.handle, grid.handle, interpolationMode, paddingMode, alignCorners));
   throw refuse("gridSampler2d", "gridSampler2d(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean)", [input, grid, interpolationMode, paddingMode, alignCorners]);
@@ -3629,8 +3629,8 @@ export function gridSampler2d(input: any, grid: any, interpolationMode?: any, pa
 export function gridSampler3d(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean): Tensor;
 export function gridSampler3d(input: Tensor, grid: Tensor, options: { interpolationMode: number; paddingMode: number; alignCorners: boolean }): Tensor;
 export function gridSampler3d(input: any, grid: any, interpolationMode?: any, paddingMode?: any, alignCorners?: any): any {
-  if (isOptions(interpolationMode)) ({ interpolationMode, paddingMode, alignCorners } = named("gridSampler3d", interpolationMode, ["interpolationMode", "paddingMode", "alignCorners"]));
-  else if (isOptions(paddingMode)) ({ paddingMode, alignCorners } = named("gridSampler3d", paddingMode, ["paddingMode", "alignCorners"]));
+  if (isOptions(interpolationMode)) ({ interpolationMode, paddingMode, alignCorners } = named("gridSampler3d", interpolationMode, ["interpolationMode", "paddingMode", "alignCorners"], paddingMode, alignCorners));
+  else if (isOptions(paddingMode)) ({ paddingMode, alignCorners } = named("gridSampler3d", paddingMode, ["paddingMode", "alignCorners"], alignCorners));
   else if (isOptions(alignCorners)) ({ alignCorners } = named("gridSampler3d", alignCorners, ["alignCorners"]));
   if (isTensor(input) && isTensor(grid)) return wrap(call(398, input.handle, grid.handle, interpolationMode, paddingMode, alignCorners));
   throw refuse("gridSampler3d", "gridSampler3d(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean)", [input, grid, interpolationMode, paddingMode, alignCorners]);
@@ -3647,10 +3647,10 @@ export function groupNorm(input: Tensor, numGroups: number, weight?: Tensor | nu
 export function groupNorm(input: Tensor, numGroups: number, options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnnEnabled?: boolean | undefined }): Tensor;
 export function groupNorm(input: Tensor, options: { numGroups: number; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnnEnabled?: boolean | undefined }): Tensor;
 export function groupNorm(input: any, numGroups?: any, weight?: any, bias?: any, eps?: any, cudnnEnabled?: any): any {
-  if (isOptions(numGroups)) ({ numGroups, weight, bias, eps, cudnnEnabled } = named("groupNorm", numGroups, ["numGroups", "weight", "bias", "eps", "cudnnEnabled"]));
-  else if (isOptions(weight)) ({ weight, bias, eps, cudnnEnabled } = named("groupNorm", weight, ["weight", "bias", "eps", "cudnnEnabled"]));
-  else if (isOptions(bias)) ({ bias, eps, cudnnEnabled } = named("groupNorm", bias, ["bias", "eps", "cudnnEnabled"]));
-  else if (isOptions(eps)) ({ eps, cudnnEnabled } = named("groupNorm", eps, ["eps", "cudnnEnabled"]));
+  if (isOptions(numGroups)) ({ numGroups, weight, bias, eps, cudnnEnabled } = named("groupNorm", numGroups, ["numGroups", "weight", "bias", "eps", "cudnnEnabled"], weight, bias, eps, cudnnEnabled));
+  else if (isOptions(weight)) ({ weight, bias, eps, cudnnEnabled } = named("groupNorm", weight, ["weight", "bias", "eps", "cudnnEnabled"], bias, eps, cudnnEnabled));
+  else if (isOptions(bias)) ({ bias, eps, cudnnEnabled } = named("groupNorm", bias, ["bias", "eps", "cudnnEnabled"], eps, cudnnEnabled));
+  else if (isOptions(eps)) ({ eps, cudnnEnabled } = named("groupNorm", eps, ["eps", "cudnnEnabled"], cudnnEnabled));
   else if (isOptions(cudnnEnabled)) ({ cudnnEnabled } = named("groupNorm", cudnnEnabled, ["cudnnEnabled"]));
   if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias))) return wrap(call(399, input.handle, numGroups, weight?.handle, bias?.handle, eps, cudnnEnabled));
   throw refuse("groupNorm", "groupNorm(input: Tensor, numGroups: number, weight?, bias?, eps = 0.00001, cudnnEnabled = true)", [input, numGroups, weight, bias, eps, cudnnEnabled]);
@@ -3693,7 +3693,7 @@ export function gru(arg0: any, arg1: any, arg2: any, arg3?: any, arg4?: any, arg
 export function gruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh?: Tensor | null, bHh?: Tensor | null): Tensor;
 export function gruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null | undefined; bHh?: Tensor | null | undefined }): Tensor;
 export function gruCell(input: any, hx: any, wIh: any, wHh: any, bIh?: any, bHh?: any): any {
-  if (isOptions(bIh)) ({ bIh, bHh } = named("gruCell", bIh, ["bIh", "bHh"]));
+  if (isOptions(bIh)) ({ bIh, bHh } = named("gruCell", bIh, ["bIh", "bHh"], bHh));
   else if (isOptions(bHh)) ({ bHh } = named("gruCell", bHh, ["bHh"]));
   if (isTensor(input) && isTensor(hx) && isTensor(wIh) && isTensor(wHh) && (bIh == null || isTensor(bIh)) && (bHh == null || isTensor(bHh))) return wrap(call(402, input.handle, hx.handle, wIh.handle, wHh.handle, bIh?.handle, bHh?.handle));
   throw refuse("gruCell", "gruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh?, bHh?)", [input, hx, wIh, wHh, bIh, bHh]);
@@ -3734,9 +3734,9 @@ export function hammingWindow(windowLength: number, periodic: boolean, alpha: nu
 export function hammingWindow(windowLength: number, options: { periodic: boolean; alpha: number; beta: number } & TensorOptions): Tensor;
 export function hammingWindow(windowLength: any, periodic?: any, alpha?: any, beta?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(periodic)) ({ periodic, alpha, beta, dtype, layout, device, pinMemory, requiresGrad } = named("hammingWindow", periodic, ["periodic", "alpha", "beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-  else if (isOptions(alpha)) ({ alpha, beta, dtype, layout, device, pinMemory, requiresGrad } = named("hammingWindow", alpha, ["alpha", "beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-  else if (isOptions(beta)) ({ beta, dtype, layout, device, pinMemory, requiresGrad } = named("hammingWindow", beta, ["beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(periodic)) ({ periodic, alpha, beta, dtype, layout, device, pinMemory, requiresGrad } = named("hammingWindow", periodic, ["periodic", "alpha", "beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"], alpha, beta, options));
+  else if (isOptions(alpha)) ({ alpha, beta, dtype, layout, device, pinMemory, requiresGrad } = named("hammingWindow", alpha, ["alpha", "beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"], beta, options));
+  else if (isOptions(beta)) ({ beta, dtype, layout, device, pinMemory, requiresGrad } = named("hammingWindow", beta, ["beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("hammingWindow", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   if (periodic === undefined && alpha === undefined && beta === undefined) return withGrad(wrap(call(407, windowLength, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isBoolean(periodic) && alpha === undefined && beta === undefined) return withGrad(wrap(call(408, windowLength, periodic, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
@@ -3758,7 +3758,7 @@ export function hannWindow(windowLength: number, periodic: boolean, options?: Te
 export function hannWindow(windowLength: number, options: { periodic: boolean } & TensorOptions): Tensor;
 export function hannWindow(windowLength: any, periodic?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(periodic)) ({ periodic, dtype, layout, device, pinMemory, requiresGrad } = named("hannWindow", periodic, ["periodic", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(periodic)) ({ periodic, dtype, layout, device, pinMemory, requiresGrad } = named("hannWindow", periodic, ["periodic", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("hannWindow", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   if (periodic === undefined) return withGrad(wrap(call(411, windowLength, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isBoolean(periodic)) return withGrad(wrap(call(412, windowLength, periodic, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
@@ -3791,7 +3791,7 @@ export function hashTensor(input: Tensor, dim?: number | readonly number[], opti
 export function hashTensor(input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; mode?: number | undefined }): Tensor;
 export function hashTensor(input: any, dim?: any, options?: any): any {
   let keepdim: any, mode: any;
-  if (isOptions(dim)) ({ dim, keepdim, mode } = named("hashTensor", dim, ["dim", "keepdim", "mode"]));
+  if (isOptions(dim)) ({ dim, keepdim, mode } = named("hashTensor", dim, ["dim", "keepdim", "mode"], options));
   else if (options !== undefined) ({ keepdim, mode } = named("hashTensor", options, ["keepdim", "mode"]));
   if (isTensor(input)) return wrap(call(420, input.handle, dim, keepdim, mode));
   throw refuse("hashTensor", "hashTensor(input: Tensor, dim = [], { keepdim = false, mode = 0 })", [input, dim, { keepdim, mode }]);
@@ -3819,7 +3819,7 @@ export function heaviside(input: Tensor, values: Tensor): Tensor {
 export function hingeEmbeddingLoss(input: Tensor, target: Tensor, margin?: number, reduction?: number): Tensor;
 export function hingeEmbeddingLoss(input: Tensor, target: Tensor, options?: { margin?: number | undefined; reduction?: number | undefined }): Tensor;
 export function hingeEmbeddingLoss(input: any, target: any, margin?: any, reduction?: any): any {
-  if (isOptions(margin)) ({ margin, reduction } = named("hingeEmbeddingLoss", margin, ["margin", "reduction"]));
+  if (isOptions(margin)) ({ margin, reduction } = named("hingeEmbeddingLoss", margin, ["margin", "reduction"], reduction));
   else if (isOptions(reduction)) ({ reduction } = named("hingeEmbeddingLoss", reduction, ["reduction"]));
   if (isTensor(input) && isTensor(target)) return wrap(call(423, input.handle, target.handle, margin, reduction));
   throw refuse("hingeEmbeddingLoss", "hingeEmbeddingLoss(input: Tensor, target: Tensor, margin = 1, reduction = 1)", [input, target, margin, reduction]);
@@ -3835,8 +3835,8 @@ export function hingeEmbeddingLoss(input: any, target: any, margin?: any, reduct
 export function histc(input: Tensor, bins?: number, min?: Scalar, max?: Scalar): Tensor;
 export function histc(input: Tensor, options?: { bins?: number | undefined; min?: Scalar | undefined; max?: Scalar | undefined }): Tensor;
 export function histc(input: any, bins?: any, min?: any, max?: any): any {
-  if (isOptions(bins)) ({ bins, min, max } = named("histc", bins, ["bins", "min", "max"]));
-  else if (isOptions(min)) ({ min, max } = named("histc", min, ["min", "max"]));
+  if (isOptions(bins)) ({ bins, min, max } = named("histc", bins, ["bins", "min", "max"], min, max));
+  else if (isOptions(min)) ({ min, max } = named("histc", min, ["min", "max"], max));
   else if (isOptions(max)) ({ max } = named("histc", max, ["max"]));
   if (isTensor(input)) return wrap(call(424, input.handle, bins, min, max));
   throw refuse("histc", "histc(input: Tensor, bins = 100, min = 0, max = 0)", [input, bins, min, max]);
@@ -3856,7 +3856,7 @@ export function histogram(input: Tensor, bins?: number, options?: { range?: read
 export function histogram(input: Tensor, options?: { bins?: number | undefined; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): [hist: Tensor, binEdges: Tensor];
 export function histogram(input: any, bins?: any, options?: any): any {
   let weight: any, density: any, range: any;
-  if (isOptions(bins)) ({ bins, weight, density, range } = named("histogram", bins, ["bins", "weight", "density", "range"]));
+  if (isOptions(bins)) ({ bins, weight, density, range } = named("histogram", bins, ["bins", "weight", "density", "range"], options));
   else if (options !== undefined) ({ weight, density, range } = named("histogram", options, ["weight", "density", "range"]));
   if (isTensor(input) && isTensor(bins) && (weight == null || isTensor(weight)) && range === undefined) {
     const results = call(426, input.handle, bins.handle, weight?.handle, density);
@@ -3888,9 +3888,9 @@ export function histogramdd(input: Tensor, bins: number, range?: readonly number
 export function histogramdd(input: Tensor, bins: number, options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): [hist: Tensor, binEdges: Tensor[]];
 export function histogramdd(input: Tensor, options: { bins: number; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): [hist: Tensor, binEdges: Tensor[]];
 export function histogramdd(input: any, bins?: any, range?: any, weight?: any, density?: any): any {
-  if (isOptions(bins)) ({ bins, range, weight, density } = named("histogramdd", bins, ["bins", "range", "weight", "density"]));
-  else if (isOptions(range)) ({ range, weight, density } = named("histogramdd", range, ["range", "weight", "density"]));
-  else if (isOptions(weight)) ({ weight, density } = named("histogramdd", weight, ["weight", "density"]));
+  if (isOptions(bins)) ({ bins, range, weight, density } = named("histogramdd", bins, ["bins", "range", "weight", "density"], range, weight, density));
+  else if (isOptions(range)) ({ range, weight, density } = named("histogramdd", range, ["range", "weight", "density"], weight, density));
+  else if (isOptions(weight)) ({ weight, density } = named("histogramdd", weight, ["weight", "density"], density));
   else if (isOptions(density)) ({ density } = named("histogramdd", density, ["density"]));
   if (isTensor(input) && isTensors(bins) && (weight == null || isTensor(weight))) {
     const results = call(428, input.handle, handles(bins), range, weight?.handle, density);
@@ -4050,9 +4050,9 @@ export function indexAdd(input: Tensor, dim: number, index: Tensor, source: Tens
 export function indexAdd(input: Tensor, options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined }): Tensor;
 export function indexAdd(input: any, dim?: any, index?: any, source?: any, options?: any): any {
   let alpha: any;
-  if (isOptions(dim)) ({ dim, index, source, alpha } = named("indexAdd", dim, ["dim", "index", "source", "alpha"]));
-  else if (isOptions(index)) ({ index, source, alpha } = named("indexAdd", index, ["index", "source", "alpha"]));
-  else if (isOptions(source)) ({ source, alpha } = named("indexAdd", source, ["source", "alpha"]));
+  if (isOptions(dim)) ({ dim, index, source, alpha } = named("indexAdd", dim, ["dim", "index", "source", "alpha"], index, source, options));
+  else if (isOptions(index)) ({ index, source, alpha } = named("indexAdd", index, ["index", "source", "alpha"], source, options));
+  else if (isOptions(source)) ({ source, alpha } = named("indexAdd", source, ["source", "alpha"], options));
   else if (options !== undefined) ({ alpha } = named("indexAdd", options, ["alpha"]));
   if (isTensor(input) && isTensor(index) && isTensor(source)) return wrap(call(446, input.handle, dim, index.handle, source.handle, alpha));
   throw refuse("indexAdd", "indexAdd(input: Tensor, dim: number, index: Tensor, source: Tensor, { alpha = 1 })", [input, dim, index, source, { alpha }]);
@@ -4071,8 +4071,8 @@ export function indexFill(input: Tensor, options: { dim: number; index: Tensor; 
 export function indexFill(input: Tensor, dim: number, index: Tensor, value: Scalar): Tensor;
 export function indexFill(input: Tensor, options: { dim: number; index: Tensor; value: Scalar }): Tensor;
 export function indexFill(input: any, dim?: any, index?: any, value?: any): any {
-  if (isOptions(dim)) ({ dim, index, value } = named("indexFill", dim, ["dim", "index", "value"]));
-  else if (isOptions(index)) ({ index, value } = named("indexFill", index, ["index", "value"]));
+  if (isOptions(dim)) ({ dim, index, value } = named("indexFill", dim, ["dim", "index", "value"], index, value));
+  else if (isOptions(index)) ({ index, value } = named("indexFill", index, ["index", "value"], value));
   else if (isOptions(value)) ({ value } = named("indexFill", value, ["value"]));
   if (isTensor(input) && isTensor(index) && isTensor(value)) return wrap(call(450, input.handle, dim, index.handle, value.handle));
   if (isTensor(input) && isTensor(index) && isScalar(value)) return wrap(call(449, input.handle, dim, index.handle, value));
@@ -4123,10 +4123,10 @@ export function indexReduce(input: Tensor, dim: number, index: Tensor, source: T
 export function indexReduce(input: Tensor, options: { dim: number; index: Tensor; source: Tensor; reduce: string; includeSelf?: boolean | undefined }): Tensor;
 export function indexReduce(input: any, dim?: any, index?: any, source?: any, reduce?: any, options?: any): any {
   let includeSelf: any;
-  if (isOptions(dim)) ({ dim, index, source, reduce, includeSelf } = named("indexReduce", dim, ["dim", "index", "source", "reduce", "includeSelf"]));
-  else if (isOptions(index)) ({ index, source, reduce, includeSelf } = named("indexReduce", index, ["index", "source", "reduce", "includeSelf"]));
-  else if (isOptions(source)) ({ source, reduce, includeSelf } = named("indexReduce", source, ["source", "reduce", "includeSelf"]));
-  else if (isOptions(reduce)) ({ reduce, includeSelf } = named("indexReduce", reduce, ["reduce", "includeSelf"]));
+  if (isOptions(dim)) ({ dim, index, source, reduce, includeSelf } = named("indexReduce", dim, ["dim", "index", "source", "reduce", "includeSelf"], index, source, reduce, options));
+  else if (isOptions(index)) ({ index, source, reduce, includeSelf } = named("indexReduce", index, ["index", "source", "reduce", "includeSelf"], source, reduce, options));
+  else if (isOptions(source)) ({ source, reduce, includeSelf } = named("indexReduce", source, ["source", "reduce", "includeSelf"], reduce, options));
+  else if (isOptions(reduce)) ({ reduce, includeSelf } = named("indexReduce", reduce, ["reduce", "includeSelf"], options));
   else if (options !== undefined) ({ includeSelf } = named("indexReduce", options, ["includeSelf"]));
   if (isTensor(input) && isTensor(index) && isTensor(source)) return wrap(call(455, input.handle, dim, index.handle, source.handle, reduce, includeSelf));
   throw refuse("indexReduce", "indexReduce(input: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, { includeSelf = true })", [input, dim, index, source, reduce, { includeSelf }]);
@@ -4142,7 +4142,7 @@ export function indexReduce(input: any, dim?: any, index?: any, source?: any, re
 export function indexSelect(input: Tensor, dim: number, index: Tensor): Tensor;
 export function indexSelect(input: Tensor, options: { dim: number; index: Tensor }): Tensor;
 export function indexSelect(input: any, dim?: any, index?: any): any {
-  if (isOptions(dim)) ({ dim, index } = named("indexSelect", dim, ["dim", "index"]));
+  if (isOptions(dim)) ({ dim, index } = named("indexSelect", dim, ["dim", "index"], index));
   else if (isOptions(index)) ({ index } = named("indexSelect", index, ["index"]));
   if (isTensor(input) && isTensor(index)) return wrap(call(457, input.handle, dim, index.handle));
   throw refuse("indexSelect", "indexSelect(input: Tensor, dim: number, index: Tensor)", [input, dim, index]);
@@ -4170,13 +4170,13 @@ export function inner(input: Tensor, other: Tensor): Tensor {
 export function instanceNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, useInputStats: boolean, momentum: number, eps: number, cudnnEnabled: boolean): Tensor;
 export function instanceNorm(input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; useInputStats: boolean; momentum: number; eps: number; cudnnEnabled: boolean }): Tensor;
 export function instanceNorm(input: any, weight?: any, bias?: any, runningMean?: any, runningVar?: any, useInputStats?: any, momentum?: any, eps?: any, cudnnEnabled?: any): any {
-  if (isOptions(weight)) ({ weight, bias, runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", weight, ["weight", "bias", "runningMean", "runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"]));
-  else if (isOptions(bias)) ({ bias, runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", bias, ["bias", "runningMean", "runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"]));
-  else if (isOptions(runningMean)) ({ runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", runningMean, ["runningMean", "runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"]));
-  else if (isOptions(runningVar)) ({ runningVar, useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", runningVar, ["runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"]));
-  else if (isOptions(useInputStats)) ({ useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", useInputStats, ["useInputStats", "momentum", "eps", "cudnnEnabled"]));
-  else if (isOptions(momentum)) ({ momentum, eps, cudnnEnabled } = named("instanceNorm", momentum, ["momentum", "eps", "cudnnEnabled"]));
-  else if (isOptions(eps)) ({ eps, cudnnEnabled } = named("instanceNorm", eps, ["eps", "cudnnEnabled"]));
+  if (isOptions(weight)) ({ weight, bias, runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", weight, ["weight", "bias", "runningMean", "runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"], bias, runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled));
+  else if (isOptions(bias)) ({ bias, runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", bias, ["bias", "runningMean", "runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"], runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled));
+  else if (isOptions(runningMean)) ({ runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", runningMean, ["runningMean", "runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"], runningVar, useInputStats, momentum, eps, cudnnEnabled));
+  else if (isOptions(runningVar)) ({ runningVar, useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", runningVar, ["runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"], useInputStats, momentum, eps, cudnnEnabled));
+  else if (isOptions(useInputStats)) ({ useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", useInputStats, ["useInputStats", "momentum", "eps", "cudnnEnabled"], momentum, eps, cudnnEnabled));
+  else if (isOptions(momentum)) ({ momentum, eps, cudnnEnabled } = named("instanceNorm", momentum, ["momentum", "eps", "cudnnEnabled"], eps, cudnnEnabled));
+  else if (isOptions(eps)) ({ eps, cudnnEnabled } = named("instanceNorm", eps, ["eps", "cudnnEnabled"], cudnnEnabled));
   else if (isOptions(cudnnEnabled)) ({ cudnnEnabled } = named("instanceNorm", cudnnEnabled, ["cudnnEnabled"]));
   if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias)) && (runningMean == null || isTensor(runningMean)) && (runningVar == null || isTensor(runningVar))) return wrap(call(460, input.handle, weight?.handle, bias?.handle, runningMean?.handle, runningVar?.handle, useInputStats, momentum, eps, cudnnEnabled));
   throw refuse("instanceNorm", "instanceNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, useInputStats: boolean, momentum: number, eps: number, cudnnEnabled: boolean)", [input, weight, bias, runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled]);
@@ -4311,8 +4311,8 @@ export function isVulkanAvailable(): boolean {
 export function isclose(input: Tensor, other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): Tensor;
 export function isclose(input: Tensor, other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equalNan?: boolean | undefined }): Tensor;
 export function isclose(input: any, other: any, rtol?: any, atol?: any, equalNan?: any): any {
-  if (isOptions(rtol)) ({ rtol, atol, equalNan } = named("isclose", rtol, ["rtol", "atol", "equalNan"]));
-  else if (isOptions(atol)) ({ atol, equalNan } = named("isclose", atol, ["atol", "equalNan"]));
+  if (isOptions(rtol)) ({ rtol, atol, equalNan } = named("isclose", rtol, ["rtol", "atol", "equalNan"], atol, equalNan));
+  else if (isOptions(atol)) ({ atol, equalNan } = named("isclose", atol, ["atol", "equalNan"], equalNan));
   else if (isOptions(equalNan)) ({ equalNan } = named("isclose", equalNan, ["equalNan"]));
   if (isTensor(input) && isTensor(other)) return wrap(call(475, input.handle, other.handle, rtol, atol, equalNan));
   throw refuse("isclose", "isclose(input: Tensor, other: Tensor, rtol = 0.00001, atol = 1e-8, equalNan = false)", [input, other, rtol, atol, equalNan]);
@@ -4422,14 +4422,14 @@ export function istft(input: Tensor, nFft: number, hopLength?: number | null, wi
 export function istft(input: Tensor, nFft: number, options?: { hopLength?: number | null | undefined; winLength?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; returnComplex?: boolean | undefined }): Tensor;
 export function istft(input: Tensor, options: { nFft: number; hopLength?: number | null | undefined; winLength?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; returnComplex?: boolean | undefined }): Tensor;
 export function istft(input: any, nFft?: any, hopLength?: any, winLength?: any, window?: any, center?: any, normalized?: any, onesided?: any, length?: any, returnComplex?: any): any {
-  if (isOptions(nFft)) ({ nFft, hopLength, winLength, window, center, normalized, onesided, length, returnComplex } = named("istft", nFft, ["nFft", "hopLength", "winLength", "window", "center", "normalized", "onesided", "length", "returnComplex"]));
-  else if (isOptions(hopLength)) ({ hopLength, winLength, window, center, normalized, onesided, length, returnComplex } = named("istft", hopLength, ["hopLength", "winLength", "window", "center", "normalized", "onesided", "length", "returnComplex"]));
-  else if (isOptions(winLength)) ({ winLength, window, center, normalized, onesided, length, returnComplex } = named("istft", winLength, ["winLength", "window", "center", "normalized", "onesided", "length", "returnComplex"]));
-  else if (isOptions(window)) ({ window, center, normalized, onesided, length, returnComplex } = named("istft", window, ["window", "center", "normalized", "onesided", "length", "returnComplex"]));
-  else if (isOptions(center)) ({ center, normalized, onesided, length, returnComplex } = named("istft", center, ["center", "normalized", "onesided", "length", "returnComplex"]));
-  else if (isOptions(normalized)) ({ normalized, onesided, length, returnComplex } = named("istft", normalized, ["normalized", "onesided", "length", "returnComplex"]));
-  else if (isOptions(onesided)) ({ onesided, length, returnComplex } = named("istft", onesided, ["onesided", "length", "returnComplex"]));
-  else if (isOptions(length)) ({ length, returnComplex } = named("istft", length, ["length", "returnComplex"]));
+  if (isOptions(nFft)) ({ nFft, hopLength, winLength, window, center, normalized, onesided, length, returnComplex } = named("istft", nFft, ["nFft", "hopLength", "winLength", "window", "center", "normalized", "onesided", "length", "returnComplex"], hopLength, winLength, window, center, normalized, onesided, length, returnComplex));
+  else if (isOptions(hopLength)) ({ hopLength, winLength, window, center, normalized, onesided, length, returnComplex } = named("istft", hopLength, ["hopLength", "winLength", "window", "center", "normalized", "onesided", "length", "returnComplex"], winLength, window, center, normalized, onesided, length, returnComplex));
+  else if (isOptions(winLength)) ({ winLength, window, center, normalized, onesided, length, returnComplex } = named("istft", winLength, ["winLength", "window", "center", "normalized", "onesided", "length", "returnComplex"], window, center, normalized, onesided, length, returnComplex));
+  else if (isOptions(window)) ({ window, center, normalized, onesided, length, returnComplex } = named("istft", window, ["window", "center", "normalized", "onesided", "length", "returnComplex"], center, normalized, onesided, length, returnComplex));
+  else if (isOptions(center)) ({ center, normalized, onesided, length, returnComplex } = named("istft", center, ["center", "normalized", "onesided", "length", "returnComplex"], normalized, onesided, length, returnComplex));
+  else if (isOptions(normalized)) ({ normalized, onesided, length, returnComplex } = named("istft", normalized, ["normalized", "onesided", "length", "returnComplex"], onesided, length, returnComplex));
+  else if (isOptions(onesided)) ({ onesided, length, returnComplex } = named("istft", onesided, ["onesided", "length", "returnComplex"], length, returnComplex));
+  else if (isOptions(length)) ({ length, returnComplex } = named("istft", length, ["length", "returnComplex"], returnComplex));
   else if (isOptions(returnComplex)) ({ returnComplex } = named("istft", returnComplex, ["returnComplex"]));
   if (isTensor(input) && (window == null || isTensor(window))) return wrap(call(485, input.handle, nFft, hopLength, winLength, window?.handle, center, normalized, onesided, length, returnComplex));
   throw refuse("istft", "istft(input: Tensor, nFft: number, hopLength?, winLength?, window?, center = true, normalized = false, onesided?, length?, returnComplex = false)", [input, nFft, hopLength, winLength, window, center, normalized, onesided, length, returnComplex]);
@@ -4451,8 +4451,8 @@ export function kaiserWindow(windowLength: number, periodic: boolean, beta: numb
 export function kaiserWindow(windowLength: number, options: { periodic: boolean; beta: number } & TensorOptions): Tensor;
 export function kaiserWindow(windowLength: any, periodic?: any, beta?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(periodic)) ({ periodic, beta, dtype, layout, device, pinMemory, requiresGrad } = named("kaiserWindow", periodic, ["periodic", "beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-  else if (isOptions(beta)) ({ beta, dtype, layout, device, pinMemory, requiresGrad } = named("kaiserWindow", beta, ["beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(periodic)) ({ periodic, beta, dtype, layout, device, pinMemory, requiresGrad } = named("kaiserWindow", periodic, ["periodic", "beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"], beta, options));
+  else if (isOptions(beta)) ({ beta, dtype, layout, device, pinMemory, requiresGrad } = named("kaiserWindow", beta, ["beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("kaiserWindow", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   if (periodic === undefined && beta === undefined) return withGrad(wrap(call(486, windowLength, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isBoolean(periodic) && beta === undefined) return withGrad(wrap(call(488, windowLength, periodic, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
@@ -4471,7 +4471,7 @@ export function klDiv(input: Tensor, target: Tensor, reduction?: number, options
 export function klDiv(input: Tensor, target: Tensor, options?: { reduction?: number | undefined; logTarget?: boolean | undefined }): Tensor;
 export function klDiv(input: any, target: any, reduction?: any, options?: any): any {
   let logTarget: any;
-  if (isOptions(reduction)) ({ reduction, logTarget } = named("klDiv", reduction, ["reduction", "logTarget"]));
+  if (isOptions(reduction)) ({ reduction, logTarget } = named("klDiv", reduction, ["reduction", "logTarget"], options));
   else if (options !== undefined) ({ logTarget } = named("klDiv", options, ["logTarget"]));
   if (isTensor(input) && isTensor(target)) return wrap(call(489, input.handle, target.handle, reduction, logTarget));
   throw refuse("klDiv", "klDiv(input: Tensor, target: Tensor, reduction = 1, { logTarget = false })", [input, target, reduction, { logTarget }]);
@@ -4500,8 +4500,8 @@ export function kthvalue(input: Tensor, k: number, dim?: number, keepdim?: boole
 export function kthvalue(input: Tensor, k: number, options?: { dim?: number | undefined; keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
 export function kthvalue(input: Tensor, options: { k: number; dim?: number | undefined; keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
 export function kthvalue(input: any, k?: any, dim?: any, keepdim?: any): any {
-  if (isOptions(k)) ({ k, dim, keepdim } = named("kthvalue", k, ["k", "dim", "keepdim"]));
-  else if (isOptions(dim)) ({ dim, keepdim } = named("kthvalue", dim, ["dim", "keepdim"]));
+  if (isOptions(k)) ({ k, dim, keepdim } = named("kthvalue", k, ["k", "dim", "keepdim"], dim, keepdim));
+  else if (isOptions(dim)) ({ dim, keepdim } = named("kthvalue", dim, ["dim", "keepdim"], keepdim));
   else if (isOptions(keepdim)) ({ keepdim } = named("kthvalue", keepdim, ["keepdim"]));
   if (isTensor(input)) {
     const results = call(491, input.handle, k, dim, keepdim);
@@ -4521,10 +4521,10 @@ export function layerNorm(input: Tensor, normalizedShape: readonly number[], wei
 export function layerNorm(input: Tensor, normalizedShape: readonly number[], options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnnEnable?: boolean | undefined }): Tensor;
 export function layerNorm(input: Tensor, options: { normalizedShape: readonly number[]; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnnEnable?: boolean | undefined }): Tensor;
 export function layerNorm(input: any, normalizedShape?: any, weight?: any, bias?: any, eps?: any, cudnnEnable?: any): any {
-  if (isOptions(normalizedShape)) ({ normalizedShape, weight, bias, eps, cudnnEnable } = named("layerNorm", normalizedShape, ["normalizedShape", "weight", "bias", "eps", "cudnnEnable"]));
-  else if (isOptions(weight)) ({ weight, bias, eps, cudnnEnable } = named("layerNorm", weight, ["weight", "bias", "eps", "cudnnEnable"]));
-  else if (isOptions(bias)) ({ bias, eps, cudnnEnable } = named("layerNorm", bias, ["bias", "eps", "cudnnEnable"]));
-  else if (isOptions(eps)) ({ eps, cudnnEnable } = named("layerNorm", eps, ["eps", "cudnnEnable"]));
+  if (isOptions(normalizedShape)) ({ normalizedShape, weight, bias, eps, cudnnEnable } = named("layerNorm", normalizedShape, ["normalizedShape", "weight", "bias", "eps", "cudnnEnable"], weight, bias, eps, cudnnEnable));
+  else if (isOptions(weight)) ({ weight, bias, eps, cudnnEnable } = named("layerNorm", weight, ["weight", "bias", "eps", "cudnnEnable"], bias, eps, cudnnEnable));
+  else if (isOptions(bias)) ({ bias, eps, cudnnEnable } = named("layerNorm", bias, ["bias", "eps", "cudnnEnable"], eps, cudnnEnable));
+  else if (isOptions(eps)) ({ eps, cudnnEnable } = named("layerNorm", eps, ["eps", "cudnnEnable"], cudnnEnable));
   else if (isOptions(cudnnEnable)) ({ cudnnEnable } = named("layerNorm", cudnnEnable, ["cudnnEnable"]));
   if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias))) return wrap(call(493, input.handle, normalizedShape, weight?.handle, bias?.handle, eps, cudnnEnable));
   throw refuse("layerNorm", "layerNorm(input: Tensor, normalizedShape: number[], weight?, bias?, eps = 0.00001, cudnnEnable = true)", [input, normalizedShape, weight, bias, eps, cudnnEnable]);
@@ -4680,7 +4680,7 @@ export function linspace(start: Scalar, end: Scalar, steps: number, options?: Te
 export function linspace(start: Scalar, end: Scalar, options: { steps: number } & TensorOptions): Tensor;
 export function linspace(start: any, end: any, steps?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(steps)) ({ steps, dtype, layout, device, pinMemory, requiresGrad } = named("linspace", steps, ["steps", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(steps)) ({ steps, dtype, layout, device, pinMemory, requiresGrad } = named("linspace", steps, ["steps", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("linspace", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   if (isTensor(start) && isTensor(end)) return withGrad(wrap(call(573, start.handle, end.handle, steps, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isScalar(start) && isTensor(end)) return withGrad(wrap(call(571, start, end.handle, steps, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
@@ -4793,7 +4793,7 @@ export function logSoftmax(input: Tensor, dim: number, dtype?: Dtype | null): Te
 export function logSoftmax(input: Tensor, dim: number, options?: { dtype?: Dtype | null | undefined }): Tensor;
 export function logSoftmax(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined }): Tensor;
 export function logSoftmax(input: any, dim?: any, dtype?: any): any {
-  if (isOptions(dim)) ({ dim, dtype } = named("logSoftmax", dim, ["dim", "dtype"]));
+  if (isOptions(dim)) ({ dim, dtype } = named("logSoftmax", dim, ["dim", "dtype"], dtype));
   else if (isOptions(dtype)) ({ dtype } = named("logSoftmax", dtype, ["dtype"]));
   if (isTensor(input)) return wrap(call(584, input.handle, dim, dtypeCode(dtype)));
   throw refuse("logSoftmax", "logSoftmax(input: Tensor, dim: number, dtype?)", [input, dim, dtype]);
@@ -4970,8 +4970,8 @@ export function logspace(start: Scalar, end: Scalar, steps: number, options?: { 
 export function logspace(start: Scalar, end: Scalar, options: { steps: number; base?: number | undefined } & TensorOptions): Tensor;
 export function logspace(start: any, end: any, steps?: any, base?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(steps)) ({ steps, base, dtype, layout, device, pinMemory, requiresGrad } = named("logspace", steps, ["steps", "base", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-  else if (isOptions(base)) ({ base, dtype, layout, device, pinMemory, requiresGrad } = named("logspace", base, ["base", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(steps)) ({ steps, base, dtype, layout, device, pinMemory, requiresGrad } = named("logspace", steps, ["steps", "base", "dtype", "layout", "device", "pinMemory", "requiresGrad"], base, options));
+  else if (isOptions(base)) ({ base, dtype, layout, device, pinMemory, requiresGrad } = named("logspace", base, ["base", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("logspace", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   if (isTensor(start) && isTensor(end)) return withGrad(wrap(call(602, start.handle, end.handle, steps, base, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isScalar(start) && isTensor(end)) return withGrad(wrap(call(600, start, end.handle, steps, base, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
@@ -4991,7 +4991,7 @@ export function logsumexp(input: Tensor, dim: number | readonly number[], keepdi
 export function logsumexp(input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor;
 export function logsumexp(input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor;
 export function logsumexp(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("logsumexp", dim, ["dim", "keepdim"]));
+  if (isOptions(dim)) ({ dim, keepdim } = named("logsumexp", dim, ["dim", "keepdim"], keepdim));
   else if (isOptions(keepdim)) ({ keepdim } = named("logsumexp", keepdim, ["keepdim"]));
   if (isTensor(input)) return wrap(call(603, input.handle, dim, keepdim));
   throw refuse("logsumexp", "logsumexp(input: Tensor, dim: number | number[], keepdim = false)", [input, dim, keepdim]);
@@ -5034,7 +5034,7 @@ export function lstm(arg0: any, arg1: any, arg2: any, arg3?: any, arg4?: any, ar
 export function lstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, bIh?: Tensor | null, bHh?: Tensor | null): [Tensor, Tensor];
 export function lstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null | undefined; bHh?: Tensor | null | undefined }): [Tensor, Tensor];
 export function lstmCell(input: any, hx: any, wIh: any, wHh: any, bIh?: any, bHh?: any): any {
-  if (isOptions(bIh)) ({ bIh, bHh } = named("lstmCell", bIh, ["bIh", "bHh"]));
+  if (isOptions(bIh)) ({ bIh, bHh } = named("lstmCell", bIh, ["bIh", "bHh"], bHh));
   else if (isOptions(bHh)) ({ bHh } = named("lstmCell", bHh, ["bHh"]));
   if (isTensor(input) && isTensors(hx) && isTensor(wIh) && isTensor(wHh) && (bIh == null || isTensor(bIh)) && (bHh == null || isTensor(bHh))) {
     const results = call(606, input.handle, handles(hx), wIh.handle, wHh.handle, bIh?.handle, bHh?.handle);
@@ -5081,7 +5081,7 @@ export function luSolve(input: Tensor, LUData: Tensor, LUPivots: Tensor): Tensor
 export function luUnpack(LUData: Tensor, LUPivots: Tensor, unpackData?: boolean, unpackPivots?: boolean): [P: Tensor, L: Tensor, U: Tensor];
 export function luUnpack(LUData: Tensor, LUPivots: Tensor, options?: { unpackData?: boolean | undefined; unpackPivots?: boolean | undefined }): [P: Tensor, L: Tensor, U: Tensor];
 export function luUnpack(LUData: any, LUPivots: any, unpackData?: any, unpackPivots?: any): any {
-  if (isOptions(unpackData)) ({ unpackData, unpackPivots } = named("luUnpack", unpackData, ["unpackData", "unpackPivots"]));
+  if (isOptions(unpackData)) ({ unpackData, unpackPivots } = named("luUnpack", unpackData, ["unpackData", "unpackPivots"], unpackPivots));
   else if (isOptions(unpackPivots)) ({ unpackPivots } = named("luUnpack", unpackPivots, ["unpackPivots"]));
   if (isTensor(LUData) && isTensor(LUPivots)) {
     const results = call(612, LUData.handle, LUPivots.handle, unpackData, unpackPivots);
@@ -5100,7 +5100,7 @@ export function luUnpack(LUData: any, LUPivots: any, unpackData?: any, unpackPiv
 export function marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin?: number, reduction?: number): Tensor;
 export function marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | undefined; reduction?: number | undefined }): Tensor;
 export function marginRankingLoss(input1: any, input2: any, target: any, margin?: any, reduction?: any): any {
-  if (isOptions(margin)) ({ margin, reduction } = named("marginRankingLoss", margin, ["margin", "reduction"]));
+  if (isOptions(margin)) ({ margin, reduction } = named("marginRankingLoss", margin, ["margin", "reduction"], reduction));
   else if (isOptions(reduction)) ({ reduction } = named("marginRankingLoss", reduction, ["reduction"]));
   if (isTensor(input1) && isTensor(input2) && isTensor(target)) return wrap(call(615, input1.handle, input2.handle, target.handle, margin, reduction));
   throw refuse("marginRankingLoss", "marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin = 0, reduction = 1)", [input1, input2, target, margin, reduction]);
@@ -5224,10 +5224,10 @@ export function maxPool1d(input: Tensor, kernelSize: number | readonly number[],
 export function maxPool1d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
 export function maxPool1d(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
 export function maxPool1d(input: any, kernelSize?: any, stride?: any, padding?: any, dilation?: any, ceilMode?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("maxPool1d", kernelSize, ["kernelSize", "stride", "padding", "dilation", "ceilMode"]));
-  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("maxPool1d", stride, ["stride", "padding", "dilation", "ceilMode"]));
-  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("maxPool1d", padding, ["padding", "dilation", "ceilMode"]));
-  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("maxPool1d", dilation, ["dilation", "ceilMode"]));
+  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("maxPool1d", kernelSize, ["kernelSize", "stride", "padding", "dilation", "ceilMode"], stride, padding, dilation, ceilMode));
+  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("maxPool1d", stride, ["stride", "padding", "dilation", "ceilMode"], padding, dilation, ceilMode));
+  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("maxPool1d", padding, ["padding", "dilation", "ceilMode"], dilation, ceilMode));
+  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("maxPool1d", dilation, ["dilation", "ceilMode"], ceilMode));
   else if (isOptions(ceilMode)) ({ ceilMode } = named("maxPool1d", ceilMode, ["ceilMode"]));
   if (isTensor(input)) return wrap(call(630, input.handle, kernelSize, stride, padding, dilation, ceilMode));
   throw refuse("maxPool1d", "maxPool1d(input: Tensor, kernelSize: number | number[], stride = [], padding = [0], dilation = [1], ceilMode = false)", [input, kernelSize, stride, padding, dilation, ceilMode]);
@@ -5244,10 +5244,10 @@ export function maxPool1dWithIndices(input: Tensor, kernelSize: number | readonl
 export function maxPool1dWithIndices(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): [Tensor, Tensor];
 export function maxPool1dWithIndices(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): [Tensor, Tensor];
 export function maxPool1dWithIndices(input: any, kernelSize?: any, stride?: any, padding?: any, dilation?: any, ceilMode?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("maxPool1dWithIndices", kernelSize, ["kernelSize", "stride", "padding", "dilation", "ceilMode"]));
-  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("maxPool1dWithIndices", stride, ["stride", "padding", "dilation", "ceilMode"]));
-  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("maxPool1dWithIndices", padding, ["padding", "dilation", "ceilMode"]));
-  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("maxPool1dWithIndices", dilation, ["dilation", "ceilMode"]));
+  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("maxPool1dWithIndices", kernelSize, ["kernelSize", "stride", "padding", "dilation", "ceilMode"], stride, padding, dilation, ceilMode));
+  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("maxPool1dWithIndices", stride, ["stride", "padding", "dilation", "ceilMode"], padding, dilation, ceilMode));
+  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("maxPool1dWithIndices", padding, ["padding", "dilation", "ceilMode"], dilation, ceilMode));
+  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("maxPool1dWithIndices", dilation, ["dilation", "ceilMode"], ceilMode));
   else if (isOptions(ceilMode)) ({ ceilMode } = named("maxPool1dWithIndices", ceilMode, ["ceilMode"]));
   if (isTensor(input)) {
     const results = call(631, input.handle, kernelSize, stride, padding, dilation, ceilMode);
@@ -5267,10 +5267,10 @@ export function maxPool2d(input: Tensor, kernelSize: number | readonly number[],
 export function maxPool2d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
 export function maxPool2d(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
 export function maxPool2d(input: any, kernelSize?: any, stride?: any, padding?: any, dilation?: any, ceilMode?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("maxPool2d", kernelSize, ["kernelSize", "stride", "padding", "dilation", "ceilMode"]));
-  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("maxPool2d", stride, ["stride", "padding", "dilation", "ceilMode"]));
-  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("maxPool2d", padding, ["padding", "dilation", "ceilMode"]));
-  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("maxPool2d", dilation, ["dilation", "ceilMode"]));
+  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("maxPool2d", kernelSize, ["kernelSize", "stride", "padding", "dilation", "ceilMode"], stride, padding, dilation, ceilMode));
+  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("maxPool2d", stride, ["stride", "padding", "dilation", "ceilMode"], padding, dilation, ceilMode));
+  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("maxPool2d", padding, ["padding", "dilation", "ceilMode"], dilation, ceilMode));
+  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("maxPool2d", dilation, ["dilation", "ceilMode"], ceilMode));
   else if (isOptions(ceilMode)) ({ ceilMode } = named("maxPool2d", ceilMode, ["ceilMode"]));
   if (isTensor(input)) return wrap(call(632, input.handle, kernelSize, stride, padding, dilation, ceilMode));
   throw refuse("maxPool2d", "maxPool2d(input: Tensor, kernelSize: number | number[], stride = [], padding = 0, dilation = 1, ceilMode = false)", [input, kernelSize, stride, padding, dilation, ceilMode]);
@@ -5287,10 +5287,10 @@ export function maxPool3d(input: Tensor, kernelSize: number | readonly number[],
 export function maxPool3d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
 export function maxPool3d(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
 export function maxPool3d(input: any, kernelSize?: any, stride?: any, padding?: any, dilation?: any, ceilMode?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("maxPool3d", kernelSize, ["kernelSize", "stride", "padding", "dilation", "ceilMode"]));
-  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("maxPool3d", stride, ["stride", "padding", "dilation", "ceilMode"]));
-  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("maxPool3d", padding, ["padding", "dilation", "ceilMode"]));
-  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("maxPool3d", dilation, ["dilation", "ceilMode"]));
+  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("maxPool3d", kernelSize, ["kernelSize", "stride", "padding", "dilation", "ceilMode"], stride, padding, dilation, ceilMode));
+  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("maxPool3d", stride, ["stride", "padding", "dilation", "ceilMode"], padding, dilation, ceilMode));
+  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("maxPool3d", padding, ["padding", "dilation", "ceilMode"], dilation, ceilMode));
+  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("maxPool3d", dilation, ["dilation", "ceilMode"], ceilMode));
   else if (isOptions(ceilMode)) ({ ceilMode } = named("maxPool3d", ceilMode, ["ceilMode"]));
   if (isTensor(input)) return wrap(call(634, input.handle, kernelSize, stride, padding, dilation, ceilMode));
   throw refuse("maxPool3d", "maxPool3d(input: Tensor, kernelSize: number | number[], stride = [], padding = 0, dilation = 1, ceilMode = false)", [input, kernelSize, stride, padding, dilation, ceilMode]);
@@ -5322,8 +5322,8 @@ export function mean(input: Tensor, dim: number | readonly number[] | null, opti
 export function mean(input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
 export function mean(input: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any;
-  if (isOptions(dim)) ({ dim, keepdim, dtype } = named("mean", dim, ["dim", "keepdim", "dtype"]));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("mean", keepdim, ["keepdim", "dtype"]));
+  if (isOptions(dim)) ({ dim, keepdim, dtype } = named("mean", dim, ["dim", "keepdim", "dtype"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("mean", keepdim, ["keepdim", "dtype"], options));
   else if (options !== undefined) ({ dtype } = named("mean", options, ["dtype"]));
   if (isTensor(input) && dim === undefined && keepdim === undefined) return wrap(call(639, input.handle, dtypeCode(dtype)));
   if (isTensor(input) && (dim == null || isNumberOrNumbers(dim)) && (keepdim === undefined || isBoolean(keepdim))) return wrap(call(640, input.handle, dim, keepdim, dtypeCode(dtype)));
@@ -5343,7 +5343,7 @@ export function median(input: Tensor, dim: number, keepdim?: boolean): [values: 
 export function median(input: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
 export function median(input: Tensor, options: { dim: number; keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
 export function median(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("median", dim, ["dim", "keepdim"]));
+  if (isOptions(dim)) ({ dim, keepdim } = named("median", dim, ["dim", "keepdim"], keepdim));
   else if (isOptions(keepdim)) ({ keepdim } = named("median", keepdim, ["keepdim"]));
   if (isTensor(input) && dim === undefined && keepdim === undefined) return wrap(call(641, input.handle));
   if (isTensor(input) && isNumber(dim) && (keepdim === undefined || isBoolean(keepdim))) {
@@ -5439,7 +5439,7 @@ export function mm(input: any, mat2: any, outDtype?: any): any {
 export function mode(input: Tensor, dim?: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
 export function mode(input: Tensor, options?: { dim?: number | undefined; keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
 export function mode(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("mode", dim, ["dim", "keepdim"]));
+  if (isOptions(dim)) ({ dim, keepdim } = named("mode", dim, ["dim", "keepdim"], keepdim));
   else if (isOptions(keepdim)) ({ keepdim } = named("mode", keepdim, ["keepdim"]));
   if (isTensor(input)) {
     const results = call(653, input.handle, dim, keepdim);
@@ -5461,7 +5461,7 @@ export function moveaxis(input: Tensor, options: { source: number; destination: 
 export function moveaxis(input: Tensor, source: readonly number[], destination: readonly number[]): Tensor;
 export function moveaxis(input: Tensor, options: { source: readonly number[]; destination: readonly number[] }): Tensor;
 export function moveaxis(input: any, source?: any, destination?: any): any {
-  if (isOptions(source)) ({ source, destination } = named("moveaxis", source, ["source", "destination"]));
+  if (isOptions(source)) ({ source, destination } = named("moveaxis", source, ["source", "destination"], destination));
   else if (isOptions(destination)) ({ destination } = named("moveaxis", destination, ["destination"]));
   if (isTensor(input) && isNumber(source) && isNumber(destination)) return wrap(call(654, input.handle, source, destination));
   if (isTensor(input) && isNumbers(source) && isNumbers(destination)) return wrap(call(655, input.handle, source, destination));
@@ -5481,7 +5481,7 @@ export function movedim(input: Tensor, options: { source: number; destination: n
 export function movedim(input: Tensor, source: readonly number[], destination: readonly number[]): Tensor;
 export function movedim(input: Tensor, options: { source: readonly number[]; destination: readonly number[] }): Tensor;
 export function movedim(input: any, source?: any, destination?: any): any {
-  if (isOptions(source)) ({ source, destination } = named("movedim", source, ["source", "destination"]));
+  if (isOptions(source)) ({ source, destination } = named("movedim", source, ["source", "destination"], destination));
   else if (isOptions(destination)) ({ destination } = named("movedim", destination, ["destination"]));
   if (isTensor(input) && isNumber(source) && isNumber(destination)) return wrap(call(656, input.handle, source, destination));
   if (isTensor(input) && isNumbers(source) && isNumbers(destination)) return wrap(call(657, input.handle, source, destination));
@@ -5528,8 +5528,8 @@ export function multinomial(input: Tensor, numSamples: number, options?: { repla
 export function multinomial(input: Tensor, options: { numSamples: number; replacement?: boolean | undefined; generator?: Generator | null | undefined }): Tensor;
 export function multinomial(input: any, numSamples?: any, replacement?: any, options?: any): any {
   let generator: any;
-  if (isOptions(numSamples)) ({ numSamples, replacement, generator } = named("multinomial", numSamples, ["numSamples", "replacement", "generator"]));
-  else if (isOptions(replacement)) ({ replacement, generator } = named("multinomial", replacement, ["replacement", "generator"]));
+  if (isOptions(numSamples)) ({ numSamples, replacement, generator } = named("multinomial", numSamples, ["numSamples", "replacement", "generator"], replacement, options));
+  else if (isOptions(replacement)) ({ replacement, generator } = named("multinomial", replacement, ["replacement", "generator"], options));
   else if (options !== undefined) ({ generator } = named("multinomial", options, ["generator"]));
   if (isTensor(input)) return wrap(call(666, input.handle, numSamples, replacement, generator?.handle));
   throw refuse("multinomial", "multinomial(input: Tensor, numSamples: number, replacement = false, { generator? })", [input, numSamples, replacement, { generator }]);
@@ -5588,8 +5588,8 @@ export function mvlgamma(input: any, p?: any): any {
 export function nanToNum(input: Tensor, nan?: number | null, posinf?: number | null, neginf?: number | null): Tensor;
 export function nanToNum(input: Tensor, options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor;
 export function nanToNum(input: any, nan?: any, posinf?: any, neginf?: any): any {
-  if (isOptions(nan)) ({ nan, posinf, neginf } = named("nanToNum", nan, ["nan", "posinf", "neginf"]));
-  else if (isOptions(posinf)) ({ posinf, neginf } = named("nanToNum", posinf, ["posinf", "neginf"]));
+  if (isOptions(nan)) ({ nan, posinf, neginf } = named("nanToNum", nan, ["nan", "posinf", "neginf"], posinf, neginf));
+  else if (isOptions(posinf)) ({ posinf, neginf } = named("nanToNum", posinf, ["posinf", "neginf"], neginf));
   else if (isOptions(neginf)) ({ neginf } = named("nanToNum", neginf, ["neginf"]));
   if (isTensor(input)) return wrap(call(674, input.handle, nan, posinf, neginf));
   throw refuse("nanToNum", "nanToNum(input: Tensor, nan?, posinf?, neginf?)", [input, nan, posinf, neginf]);
@@ -5605,8 +5605,8 @@ export function nanToNum(input: any, nan?: any, posinf?: any, neginf?: any): any
 export function nanToNum_(input: Tensor, nan?: number | null, posinf?: number | null, neginf?: number | null): Tensor;
 export function nanToNum_(input: Tensor, options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor;
 export function nanToNum_(input: any, nan?: any, posinf?: any, neginf?: any): any {
-  if (isOptions(nan)) ({ nan, posinf, neginf } = named("nanToNum_", nan, ["nan", "posinf", "neginf"]));
-  else if (isOptions(posinf)) ({ posinf, neginf } = named("nanToNum_", posinf, ["posinf", "neginf"]));
+  if (isOptions(nan)) ({ nan, posinf, neginf } = named("nanToNum_", nan, ["nan", "posinf", "neginf"], posinf, neginf));
+  else if (isOptions(posinf)) ({ posinf, neginf } = named("nanToNum_", posinf, ["posinf", "neginf"], neginf));
   else if (isOptions(neginf)) ({ neginf } = named("nanToNum_", neginf, ["neginf"]));
   if (isTensor(input)) {
     call(675, input.handle, nan, posinf, neginf);
@@ -5626,8 +5626,8 @@ export function nanmean(input: Tensor, dim?: number | readonly number[] | null, 
 export function nanmean(input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
 export function nanmean(input: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any;
-  if (isOptions(dim)) ({ dim, keepdim, dtype } = named("nanmean", dim, ["dim", "keepdim", "dtype"]));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("nanmean", keepdim, ["keepdim", "dtype"]));
+  if (isOptions(dim)) ({ dim, keepdim, dtype } = named("nanmean", dim, ["dim", "keepdim", "dtype"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("nanmean", keepdim, ["keepdim", "dtype"], options));
   else if (options !== undefined) ({ dtype } = named("nanmean", options, ["dtype"]));
   if (isTensor(input)) return wrap(call(676, input.handle, dim, keepdim, dtypeCode(dtype)));
   throw refuse("nanmean", "nanmean(input: Tensor, dim?, keepdim = false, { dtype? })", [input, dim, keepdim, { dtype }]);
@@ -5646,7 +5646,7 @@ export function nanmedian(input: Tensor, dim: number, keepdim?: boolean): [value
 export function nanmedian(input: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
 export function nanmedian(input: Tensor, options: { dim: number; keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
 export function nanmedian(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("nanmedian", dim, ["dim", "keepdim"]));
+  if (isOptions(dim)) ({ dim, keepdim } = named("nanmedian", dim, ["dim", "keepdim"], keepdim));
   else if (isOptions(keepdim)) ({ keepdim } = named("nanmedian", keepdim, ["keepdim"]));
   if (isTensor(input) && dim === undefined && keepdim === undefined) return wrap(call(677, input.handle));
   if (isTensor(input) && isNumber(dim) && (keepdim === undefined || isBoolean(keepdim))) {
@@ -5672,9 +5672,9 @@ export function nanquantile(input: Tensor, q: number, options?: { dim?: number |
 export function nanquantile(input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor;
 export function nanquantile(input: any, q?: any, dim?: any, keepdim?: any, options?: any): any {
   let interpolation: any;
-  if (isOptions(q)) ({ q, dim, keepdim, interpolation } = named("nanquantile", q, ["q", "dim", "keepdim", "interpolation"]));
-  else if (isOptions(dim)) ({ dim, keepdim, interpolation } = named("nanquantile", dim, ["dim", "keepdim", "interpolation"]));
-  else if (isOptions(keepdim)) ({ keepdim, interpolation } = named("nanquantile", keepdim, ["keepdim", "interpolation"]));
+  if (isOptions(q)) ({ q, dim, keepdim, interpolation } = named("nanquantile", q, ["q", "dim", "keepdim", "interpolation"], dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, interpolation } = named("nanquantile", dim, ["dim", "keepdim", "interpolation"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, interpolation } = named("nanquantile", keepdim, ["keepdim", "interpolation"], options));
   else if (options !== undefined) ({ interpolation } = named("nanquantile", options, ["interpolation"]));
   if (isTensor(input) && isTensor(q)) return wrap(call(679, input.handle, q.handle, dim, keepdim, interpolation));
   if (isTensor(input) && isNumber(q)) return wrap(call(680, input.handle, q, dim, keepdim, interpolation));
@@ -5692,8 +5692,8 @@ export function nansum(input: Tensor, dim?: number | readonly number[] | null, k
 export function nansum(input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
 export function nansum(input: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any;
-  if (isOptions(dim)) ({ dim, keepdim, dtype } = named("nansum", dim, ["dim", "keepdim", "dtype"]));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("nansum", keepdim, ["keepdim", "dtype"]));
+  if (isOptions(dim)) ({ dim, keepdim, dtype } = named("nansum", dim, ["dim", "keepdim", "dtype"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("nansum", keepdim, ["keepdim", "dtype"], options));
   else if (options !== undefined) ({ dtype } = named("nansum", options, ["dtype"]));
   if (isTensor(input)) return wrap(call(681, input.handle, dim, keepdim, dtypeCode(dtype)));
   throw refuse("nansum", "nansum(input: Tensor, dim?, keepdim = false, { dtype? })", [input, dim, keepdim, { dtype }]);
@@ -5712,8 +5712,8 @@ export function narrow(input: Tensor, options: { dim: number; start: Tensor; len
 export function narrow(input: Tensor, dim: number, start: number, length: number): Tensor;
 export function narrow(input: Tensor, options: { dim: number; start: number; length: number }): Tensor;
 export function narrow(input: any, dim?: any, start?: any, length?: any): any {
-  if (isOptions(dim)) ({ dim, start, length } = named("narrow", dim, ["dim", "start", "length"]));
-  else if (isOptions(start)) ({ start, length } = named("narrow", start, ["start", "length"]));
+  if (isOptions(dim)) ({ dim, start, length } = named("narrow", dim, ["dim", "start", "length"], start, length));
+  else if (isOptions(start)) ({ start, length } = named("narrow", start, ["start", "length"], length));
   else if (isOptions(length)) ({ length } = named("narrow", length, ["length"]));
   if (isTensor(input) && isTensor(start)) return wrap(call(683, input.handle, dim, start.handle, length));
   if (isTensor(input) && isNumber(start)) return wrap(call(682, input.handle, dim, start, length));
@@ -5730,12 +5730,12 @@ export function narrow(input: any, dim?: any, start?: any, length?: any): any {
 export function nativeBatchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number): [Tensor, Tensor, Tensor];
 export function nativeBatchNorm(input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; momentum: number; eps: number }): [Tensor, Tensor, Tensor];
 export function nativeBatchNorm(input: any, weight?: any, bias?: any, runningMean?: any, runningVar?: any, training?: any, momentum?: any, eps?: any): any {
-  if (isOptions(weight)) ({ weight, bias, runningMean, runningVar, training, momentum, eps } = named("nativeBatchNorm", weight, ["weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps"]));
-  else if (isOptions(bias)) ({ bias, runningMean, runningVar, training, momentum, eps } = named("nativeBatchNorm", bias, ["bias", "runningMean", "runningVar", "training", "momentum", "eps"]));
-  else if (isOptions(runningMean)) ({ runningMean, runningVar, training, momentum, eps } = named("nativeBatchNorm", runningMean, ["runningMean", "runningVar", "training", "momentum", "eps"]));
-  else if (isOptions(runningVar)) ({ runningVar, training, momentum, eps } = named("nativeBatchNorm", runningVar, ["runningVar", "training", "momentum", "eps"]));
-  else if (isOptions(training)) ({ training, momentum, eps } = named("nativeBatchNorm", training, ["training", "momentum", "eps"]));
-  else if (isOptions(momentum)) ({ momentum, eps } = named("nativeBatchNorm", momentum, ["momentum", "eps"]));
+  if (isOptions(weight)) ({ weight, bias, runningMean, runningVar, training, momentum, eps } = named("nativeBatchNorm", weight, ["weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps"], bias, runningMean, runningVar, training, momentum, eps));
+  else if (isOptions(bias)) ({ bias, runningMean, runningVar, training, momentum, eps } = named("nativeBatchNorm", bias, ["bias", "runningMean", "runningVar", "training", "momentum", "eps"], runningMean, runningVar, training, momentum, eps));
+  else if (isOptions(runningMean)) ({ runningMean, runningVar, training, momentum, eps } = named("nativeBatchNorm", runningMean, ["runningMean", "runningVar", "training", "momentum", "eps"], runningVar, training, momentum, eps));
+  else if (isOptions(runningVar)) ({ runningVar, training, momentum, eps } = named("nativeBatchNorm", runningVar, ["runningVar", "training", "momentum", "eps"], training, momentum, eps));
+  else if (isOptions(training)) ({ training, momentum, eps } = named("nativeBatchNorm", training, ["training", "momentum", "eps"], momentum, eps));
+  else if (isOptions(momentum)) ({ momentum, eps } = named("nativeBatchNorm", momentum, ["momentum", "eps"], eps));
   else if (isOptions(eps)) ({ eps } = named("nativeBatchNorm", eps, ["eps"]));
   if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias)) && (runningMean == null || isTensor(runningMean)) && (runningVar == null || isTensor(runningVar))) {
     const results = call(684, input.handle, weight?.handle, bias?.handle, runningMean?.handle, runningVar?.handle, training, momentum, eps);
@@ -5769,7 +5769,7 @@ export function nativeChannelShuffle(input: any, groups?: any): any {
 export function nativeDropout(input: Tensor, p: number, train: boolean | null): [Tensor, Tensor];
 export function nativeDropout(input: Tensor, options: { p: number; train: boolean | null }): [Tensor, Tensor];
 export function nativeDropout(input: any, p?: any, train?: any): any {
-  if (isOptions(p)) ({ p, train } = named("nativeDropout", p, ["p", "train"]));
+  if (isOptions(p)) ({ p, train } = named("nativeDropout", p, ["p", "train"], train));
   else if (isOptions(train)) ({ train } = named("nativeDropout", train, ["train"]));
   if (isTensor(input)) {
     const results = call(686, input.handle, p, train);
@@ -5788,12 +5788,12 @@ export function nativeDropout(input: any, p?: any, train?: any): any {
 export function nativeGroupNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, N: number, C: number, HxW: number, group: number, eps: number): [Tensor, Tensor, Tensor];
 export function nativeGroupNorm(input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; N: number; C: number; HxW: number; group: number; eps: number }): [Tensor, Tensor, Tensor];
 export function nativeGroupNorm(input: any, weight?: any, bias?: any, N?: any, C?: any, HxW?: any, group?: any, eps?: any): any {
-  if (isOptions(weight)) ({ weight, bias, N, C, HxW, group, eps } = named("nativeGroupNorm", weight, ["weight", "bias", "N", "C", "HxW", "group", "eps"]));
-  else if (isOptions(bias)) ({ bias, N, C, HxW, group, eps } = named("nativeGroupNorm", bias, ["bias", "N", "C", "HxW", "group", "eps"]));
-  else if (isOptions(N)) ({ N, C, HxW, group, eps } = named("nativeGroupNorm", N, ["N", "C", "HxW", "group", "eps"]));
-  else if (isOptions(C)) ({ C, HxW, group, eps } = named("nativeGroupNorm", C, ["C", "HxW", "group", "eps"]));
-  else if (isOptions(HxW)) ({ HxW, group, eps } = named("nativeGroupNorm", HxW, ["HxW", "group", "eps"]));
-  else if (isOptions(group)) ({ group, eps } = named("nativeGroupNorm", group, ["group", "eps"]));
+  if (isOptions(weight)) ({ weight, bias, N, C, HxW, group, eps } = named("nativeGroupNorm", weight, ["weight", "bias", "N", "C", "HxW", "group", "eps"], bias, N, C, HxW, group, eps));
+  else if (isOptions(bias)) ({ bias, N, C, HxW, group, eps } = named("nativeGroupNorm", bias, ["bias", "N", "C", "HxW", "group", "eps"], N, C, HxW, group, eps));
+  else if (isOptions(N)) ({ N, C, HxW, group, eps } = named("nativeGroupNorm", N, ["N", "C", "HxW", "group", "eps"], C, HxW, group, eps));
+  else if (isOptions(C)) ({ C, HxW, group, eps } = named("nativeGroupNorm", C, ["C", "HxW", "group", "eps"], HxW, group, eps));
+  else if (isOptions(HxW)) ({ HxW, group, eps } = named("nativeGroupNorm", HxW, ["HxW", "group", "eps"], group, eps));
+  else if (isOptions(group)) ({ group, eps } = named("nativeGroupNorm", group, ["group", "eps"], eps));
   else if (isOptions(eps)) ({ eps } = named("nativeGroupNorm", eps, ["eps"]));
   if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias))) {
     const results = call(687, input.handle, weight?.handle, bias?.handle, N, C, HxW, group, eps);
@@ -5812,9 +5812,9 @@ export function nativeGroupNorm(input: any, weight?: any, bias?: any, N?: any, C
 export function nativeLayerNorm(input: Tensor, normalizedShape: readonly number[], weight: Tensor | null, bias: Tensor | null, eps: number): [Tensor, Tensor, Tensor];
 export function nativeLayerNorm(input: Tensor, options: { normalizedShape: readonly number[]; weight: Tensor | null; bias: Tensor | null; eps: number }): [Tensor, Tensor, Tensor];
 export function nativeLayerNorm(input: any, normalizedShape?: any, weight?: any, bias?: any, eps?: any): any {
-  if (isOptions(normalizedShape)) ({ normalizedShape, weight, bias, eps } = named("nativeLayerNorm", normalizedShape, ["normalizedShape", "weight", "bias", "eps"]));
-  else if (isOptions(weight)) ({ weight, bias, eps } = named("nativeLayerNorm", weight, ["weight", "bias", "eps"]));
-  else if (isOptions(bias)) ({ bias, eps } = named("nativeLayerNorm", bias, ["bias", "eps"]));
+  if (isOptions(normalizedShape)) ({ normalizedShape, weight, bias, eps } = named("nativeLayerNorm", normalizedShape, ["normalizedShape", "weight", "bias", "eps"], weight, bias, eps));
+  else if (isOptions(weight)) ({ weight, bias, eps } = named("nativeLayerNorm", weight, ["weight", "bias", "eps"], bias, eps));
+  else if (isOptions(bias)) ({ bias, eps } = named("nativeLayerNorm", bias, ["bias", "eps"], eps));
   else if (isOptions(eps)) ({ eps } = named("nativeLayerNorm", eps, ["eps"]));
   if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias))) {
     const results = call(688, input.handle, normalizedShape, weight?.handle, bias?.handle, eps);
@@ -5836,9 +5836,9 @@ export function nativeNorm(input: Tensor, options?: { p?: Scalar | undefined }):
 export function nativeNorm(input: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: Dtype | null): Tensor;
 export function nativeNorm(input: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: Dtype | null }): Tensor;
 export function nativeNorm(input: any, p?: any, dim?: any, keepdim?: any, dtype?: any): any {
-  if (isOptions(p)) ({ p, dim, keepdim, dtype } = named("nativeNorm", p, ["p", "dim", "keepdim", "dtype"]));
-  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("nativeNorm", dim, ["dim", "keepdim", "dtype"]));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("nativeNorm", keepdim, ["keepdim", "dtype"]));
+  if (isOptions(p)) ({ p, dim, keepdim, dtype } = named("nativeNorm", p, ["p", "dim", "keepdim", "dtype"], dim, keepdim, dtype));
+  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("nativeNorm", dim, ["dim", "keepdim", "dtype"], keepdim, dtype));
+  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("nativeNorm", keepdim, ["keepdim", "dtype"], dtype));
   else if (isOptions(dtype)) ({ dtype } = named("nativeNorm", dtype, ["dtype"]));
   if (isTensor(input) && (p === undefined || isScalar(p)) && dim === undefined && keepdim === undefined && dtype === undefined) return wrap(call(689, input.handle, p));
   if (isTensor(input) && (p == null || isScalar(p)) && isNumberOrNumbers(dim) && isBoolean(keepdim) && (dtype == null || isString(dtype))) return wrap(call(690, input.handle, p, dim, keepdim, dtypeCode(dtype)));
@@ -5975,9 +5975,9 @@ export function norm(input: Tensor, p: Scalar | null, dim: number | readonly num
 export function norm(input: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: Dtype }): Tensor;
 export function norm(input: any, p?: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any;
-  if (isOptions(p)) ({ p, dim, keepdim, dtype } = named("norm", p, ["p", "dim", "keepdim", "dtype"]));
-  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("norm", dim, ["dim", "keepdim", "dtype"]));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("norm", keepdim, ["keepdim", "dtype"]));
+  if (isOptions(p)) ({ p, dim, keepdim, dtype } = named("norm", p, ["p", "dim", "keepdim", "dtype"], dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("norm", dim, ["dim", "keepdim", "dtype"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("norm", keepdim, ["keepdim", "dtype"], options));
   else if (options !== undefined) ({ dtype } = named("norm", options, ["dtype"]));
   if (isTensor(input) && (p === undefined || isScalar(p)) && dim === undefined && keepdim === undefined && dtype === undefined) return wrap(call(711, input.handle, p));
   if (isTensor(input) && (p == null || isScalar(p)) && dim === undefined && keepdim === undefined && isString(dtype)) return wrap(call(714, input.handle, p, dtypeCode(dtype)));
@@ -5996,7 +5996,7 @@ export function norm(input: any, p?: any, dim?: any, keepdim?: any, options?: an
 export function normExceptDim(v: Tensor, pow?: number, dim?: number): Tensor;
 export function normExceptDim(v: Tensor, options?: { pow?: number | undefined; dim?: number | undefined }): Tensor;
 export function normExceptDim(v: any, pow?: any, dim?: any): any {
-  if (isOptions(pow)) ({ pow, dim } = named("normExceptDim", pow, ["pow", "dim"]));
+  if (isOptions(pow)) ({ pow, dim } = named("normExceptDim", pow, ["pow", "dim"], dim));
   else if (isOptions(dim)) ({ dim } = named("normExceptDim", dim, ["dim"]));
   if (isTensor(v)) return wrap(call(715, v.handle, pow, dim));
   throw refuse("normExceptDim", "normExceptDim(v: Tensor, pow = 2, dim = 0)", [v, pow, dim]);
@@ -6022,8 +6022,8 @@ export function normal(mean: number, std: number, size: readonly number[], optio
 export function normal(mean: number, options: { std: number; size: readonly number[]; generator?: Generator | null | undefined } & TensorOptions): Tensor;
 export function normal(mean: any, std?: any, size?: any, options?: any): any {
   let generator: any, dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(std)) ({ std, size, generator, dtype, layout, device, pinMemory, requiresGrad } = named("normal", std, ["std", "size", "generator", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-  else if (isOptions(size)) ({ size, generator, dtype, layout, device, pinMemory, requiresGrad } = named("normal", size, ["size", "generator", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(std)) ({ std, size, generator, dtype, layout, device, pinMemory, requiresGrad } = named("normal", std, ["std", "size", "generator", "dtype", "layout", "device", "pinMemory", "requiresGrad"], size, options));
+  else if (isOptions(size)) ({ size, generator, dtype, layout, device, pinMemory, requiresGrad } = named("normal", size, ["size", "generator", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ generator, dtype, layout, device, pinMemory, requiresGrad } = named("normal", options, ["generator", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   if (isTensor(mean) && isTensor(std) && size === undefined && dtype === undefined && layout === undefined && device === undefined && pinMemory === undefined && requiresGrad === undefined) return wrap(call(716, mean.handle, std.handle, generator?.handle));
   if (isTensor(mean) && (std === undefined || isNumber(std)) && size === undefined && dtype === undefined && layout === undefined && device === undefined && pinMemory === undefined && requiresGrad === undefined) return wrap(call(717, mean.handle, std, generator?.handle));
@@ -6121,7 +6121,7 @@ export function orgqr(input: Tensor, input2: Tensor): Tensor {
 export function ormqr(input: Tensor, input2: Tensor, input3: Tensor, left?: boolean, transpose?: boolean): Tensor;
 export function ormqr(input: Tensor, input2: Tensor, input3: Tensor, options?: { left?: boolean | undefined; transpose?: boolean | undefined }): Tensor;
 export function ormqr(input: any, input2: any, input3: any, left?: any, transpose?: any): any {
-  if (isOptions(left)) ({ left, transpose } = named("ormqr", left, ["left", "transpose"]));
+  if (isOptions(left)) ({ left, transpose } = named("ormqr", left, ["left", "transpose"], transpose));
   else if (isOptions(transpose)) ({ transpose } = named("ormqr", transpose, ["transpose"]));
   if (isTensor(input) && isTensor(input2) && isTensor(input3)) return wrap(call(732, input.handle, input2.handle, input3.handle, left, transpose));
   throw refuse("ormqr", "ormqr(input: Tensor, input2: Tensor, input3: Tensor, left = true, transpose = false)", [input, input2, input3, left, transpose]);
@@ -6149,8 +6149,8 @@ export function outer(input: Tensor, vec2: Tensor): Tensor {
 export function pairwiseDistance(x1: Tensor, x2: Tensor, p?: number, eps?: number, keepdim?: boolean): Tensor;
 export function pairwiseDistance(x1: Tensor, x2: Tensor, options?: { p?: number | undefined; eps?: number | undefined; keepdim?: boolean | undefined }): Tensor;
 export function pairwiseDistance(x1: any, x2: any, p?: any, eps?: any, keepdim?: any): any {
-  if (isOptions(p)) ({ p, eps, keepdim } = named("pairwiseDistance", p, ["p", "eps", "keepdim"]));
-  else if (isOptions(eps)) ({ eps, keepdim } = named("pairwiseDistance", eps, ["eps", "keepdim"]));
+  if (isOptions(p)) ({ p, eps, keepdim } = named("pairwiseDistance", p, ["p", "eps", "keepdim"], eps, keepdim));
+  else if (isOptions(eps)) ({ eps, keepdim } = named("pairwiseDistance", eps, ["eps", "keepdim"], keepdim));
   else if (isOptions(keepdim)) ({ keepdim } = named("pairwiseDistance", keepdim, ["keepdim"]));
   if (isTensor(x1) && isTensor(x2)) return wrap(call(737, x1.handle, x2.handle, p, eps, keepdim));
   throw refuse("pairwiseDistance", "pairwiseDistance(x1: Tensor, x2: Tensor, p = 2, eps = 0.000001, keepdim = false)", [x1, x2, p, eps, keepdim]);
@@ -6256,9 +6256,9 @@ export function poisson(input: any, generator?: any): any {
 export function poissonNllLoss(input: Tensor, target: Tensor, logInput: boolean, full: boolean, eps: number, reduction: number): Tensor;
 export function poissonNllLoss(input: Tensor, target: Tensor, options: { logInput: boolean; full: boolean; eps: number; reduction: number }): Tensor;
 export function poissonNllLoss(input: any, target: any, logInput?: any, full?: any, eps?: any, reduction?: any): any {
-  if (isOptions(logInput)) ({ logInput, full, eps, reduction } = named("poissonNllLoss", logInput, ["logInput", "full", "eps", "reduction"]));
-  else if (isOptions(full)) ({ full, eps, reduction } = named("poissonNllLoss", full, ["full", "eps", "reduction"]));
-  else if (isOptions(eps)) ({ eps, reduction } = named("poissonNllLoss", eps, ["eps", "reduction"]));
+  if (isOptions(logInput)) ({ logInput, full, eps, reduction } = named("poissonNllLoss", logInput, ["logInput", "full", "eps", "reduction"], full, eps, reduction));
+  else if (isOptions(full)) ({ full, eps, reduction } = named("poissonNllLoss", full, ["full", "eps", "reduction"], eps, reduction));
+  else if (isOptions(eps)) ({ eps, reduction } = named("poissonNllLoss", eps, ["eps", "reduction"], reduction));
   else if (isOptions(reduction)) ({ reduction } = named("poissonNllLoss", reduction, ["reduction"]));
   if (isTensor(input) && isTensor(target)) return wrap(call(745, input.handle, target.handle, logInput, full, eps, reduction));
   throw refuse("poissonNllLoss", "poissonNllLoss(input: Tensor, target: Tensor, logInput: boolean, full: boolean, eps: number, reduction: number)", [input, target, logInput, full, eps, reduction]);
@@ -6345,8 +6345,8 @@ export function prod(input: Tensor, dim: number, options?: { keepdim?: boolean |
 export function prod(input: Tensor, options: { dim: number; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
 export function prod(input: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any;
-  if (isOptions(dim)) ({ dim, keepdim, dtype } = named("prod", dim, ["dim", "keepdim", "dtype"]));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("prod", keepdim, ["keepdim", "dtype"]));
+  if (isOptions(dim)) ({ dim, keepdim, dtype } = named("prod", dim, ["dim", "keepdim", "dtype"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("prod", keepdim, ["keepdim", "dtype"], options));
   else if (options !== undefined) ({ dtype } = named("prod", options, ["dtype"]));
   if (isTensor(input) && dim === undefined && keepdim === undefined) return wrap(call(756, input.handle, dtypeCode(dtype)));
   if (isTensor(input) && isNumber(dim) && (keepdim === undefined || isBoolean(keepdim))) return wrap(call(757, input.handle, dim, keepdim, dtypeCode(dtype)));
@@ -6402,9 +6402,9 @@ export function quantile(input: Tensor, q: number, options?: { dim?: number | nu
 export function quantile(input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor;
 export function quantile(input: any, q?: any, dim?: any, keepdim?: any, options?: any): any {
   let interpolation: any;
-  if (isOptions(q)) ({ q, dim, keepdim, interpolation } = named("quantile", q, ["q", "dim", "keepdim", "interpolation"]));
-  else if (isOptions(dim)) ({ dim, keepdim, interpolation } = named("quantile", dim, ["dim", "keepdim", "interpolation"]));
-  else if (isOptions(keepdim)) ({ keepdim, interpolation } = named("quantile", keepdim, ["keepdim", "interpolation"]));
+  if (isOptions(q)) ({ q, dim, keepdim, interpolation } = named("quantile", q, ["q", "dim", "keepdim", "interpolation"], dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, interpolation } = named("quantile", dim, ["dim", "keepdim", "interpolation"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, interpolation } = named("quantile", keepdim, ["keepdim", "interpolation"], options));
   else if (options !== undefined) ({ interpolation } = named("quantile", options, ["interpolation"]));
   if (isTensor(input) && isTensor(q)) return wrap(call(761, input.handle, q.handle, dim, keepdim, interpolation));
   if (isTensor(input) && isNumber(q)) return wrap(call(762, input.handle, q, dim, keepdim, interpolation));
@@ -6620,7 +6620,7 @@ export function range(start: Scalar, end: Scalar, step?: Scalar, options?: Tenso
 export function range(start: Scalar, end: Scalar, options?: { step?: Scalar | undefined } & TensorOptions): Tensor;
 export function range(start: any, end: any, step?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(step)) ({ step, dtype, layout, device, pinMemory, requiresGrad } = named("range", step, ["step", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(step)) ({ step, dtype, layout, device, pinMemory, requiresGrad } = named("range", step, ["step", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("range", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   if (step === undefined) return withGrad(wrap(call(788, start, end, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if ((step === undefined || isScalar(step))) return withGrad(wrap(call(789, start, end, step, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
@@ -6734,7 +6734,7 @@ export function remainder(input: any, other: any): any {
 export function renorm(input: Tensor, p: Scalar, dim: number, maxnorm: Scalar): Tensor;
 export function renorm(input: Tensor, p: Scalar, options: { dim: number; maxnorm: Scalar }): Tensor;
 export function renorm(input: any, p: any, dim?: any, maxnorm?: any): any {
-  if (isOptions(dim)) ({ dim, maxnorm } = named("renorm", dim, ["dim", "maxnorm"]));
+  if (isOptions(dim)) ({ dim, maxnorm } = named("renorm", dim, ["dim", "maxnorm"], maxnorm));
   else if (isOptions(maxnorm)) ({ maxnorm } = named("renorm", maxnorm, ["maxnorm"]));
   if (isTensor(input)) return wrap(call(806, input.handle, p, dim, maxnorm));
   throw refuse("renorm", "renorm(input: Tensor, p: Scalar, dim: number, maxnorm: Scalar)", [input, p, dim, maxnorm]);
@@ -6758,8 +6758,8 @@ export function repeatInterleave(input: Tensor, repeats: number, options?: { dim
 export function repeatInterleave(input: Tensor, options: { repeats: number; dim?: number | null | undefined; outputSize?: number | null | undefined }): Tensor;
 export function repeatInterleave(repeats0: any, repeats?: any, dim?: any, options?: any): any {
   let outputSize: any;
-  if (isOptions(repeats)) ({ repeats, dim, outputSize } = named("repeatInterleave", repeats, ["repeats", "dim", "outputSize"]));
-  else if (isOptions(dim)) ({ dim, outputSize } = named("repeatInterleave", dim, ["dim", "outputSize"]));
+  if (isOptions(repeats)) ({ repeats, dim, outputSize } = named("repeatInterleave", repeats, ["repeats", "dim", "outputSize"], dim, options));
+  else if (isOptions(dim)) ({ dim, outputSize } = named("repeatInterleave", dim, ["dim", "outputSize"], options));
   else if (options !== undefined) ({ outputSize } = named("repeatInterleave", options, ["outputSize"]));
   if (isTensor(repeats0) && repeats === undefined && dim === undefined) return wrap(call(809, repeats0.handle, outputSize));
   if (isTensor(repeats0) && isTensor(repeats) && (dim == null || isNumber(dim))) return wrap(call(810, repeats0.handle, repeats.handle, dim, outputSize));
@@ -6835,8 +6835,8 @@ export function rmsNorm(input: Tensor, normalizedShape: readonly number[], weigh
 export function rmsNorm(input: Tensor, normalizedShape: readonly number[], options?: { weight?: Tensor | null | undefined; eps?: number | null | undefined }): Tensor;
 export function rmsNorm(input: Tensor, options: { normalizedShape: readonly number[]; weight?: Tensor | null | undefined; eps?: number | null | undefined }): Tensor;
 export function rmsNorm(input: any, normalizedShape?: any, weight?: any, eps?: any): any {
-  if (isOptions(normalizedShape)) ({ normalizedShape, weight, eps } = named("rmsNorm", normalizedShape, ["normalizedShape", "weight", "eps"]));
-  else if (isOptions(weight)) ({ weight, eps } = named("rmsNorm", weight, ["weight", "eps"]));
+  if (isOptions(normalizedShape)) ({ normalizedShape, weight, eps } = named("rmsNorm", normalizedShape, ["normalizedShape", "weight", "eps"], weight, eps));
+  else if (isOptions(weight)) ({ weight, eps } = named("rmsNorm", weight, ["weight", "eps"], eps));
   else if (isOptions(eps)) ({ eps } = named("rmsNorm", eps, ["eps"]));
   if (isTensor(input) && (weight == null || isTensor(weight))) return wrap(call(822, input.handle, normalizedShape, weight?.handle, eps));
   throw refuse("rmsNorm", "rmsNorm(input: Tensor, normalizedShape: number[], weight?, eps?)", [input, normalizedShape, weight, eps]);
@@ -6879,7 +6879,7 @@ export function rnnRelu(arg0: any, arg1: any, arg2: any, arg3?: any, arg4?: any,
 export function rnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh?: Tensor | null, bHh?: Tensor | null): Tensor;
 export function rnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null | undefined; bHh?: Tensor | null | undefined }): Tensor;
 export function rnnReluCell(input: any, hx: any, wIh: any, wHh: any, bIh?: any, bHh?: any): any {
-  if (isOptions(bIh)) ({ bIh, bHh } = named("rnnReluCell", bIh, ["bIh", "bHh"]));
+  if (isOptions(bIh)) ({ bIh, bHh } = named("rnnReluCell", bIh, ["bIh", "bHh"], bHh));
   else if (isOptions(bHh)) ({ bHh } = named("rnnReluCell", bHh, ["bHh"]));
   if (isTensor(input) && isTensor(hx) && isTensor(wIh) && isTensor(wHh) && (bIh == null || isTensor(bIh)) && (bHh == null || isTensor(bHh))) return wrap(call(825, input.handle, hx.handle, wIh.handle, wHh.handle, bIh?.handle, bHh?.handle));
   throw refuse("rnnReluCell", "rnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh?, bHh?)", [input, hx, wIh, wHh, bIh, bHh]);
@@ -6922,7 +6922,7 @@ export function rnnTanh(arg0: any, arg1: any, arg2: any, arg3?: any, arg4?: any,
 export function rnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh?: Tensor | null, bHh?: Tensor | null): Tensor;
 export function rnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null | undefined; bHh?: Tensor | null | undefined }): Tensor;
 export function rnnTanhCell(input: any, hx: any, wIh: any, wHh: any, bIh?: any, bHh?: any): any {
-  if (isOptions(bIh)) ({ bIh, bHh } = named("rnnTanhCell", bIh, ["bIh", "bHh"]));
+  if (isOptions(bIh)) ({ bIh, bHh } = named("rnnTanhCell", bIh, ["bIh", "bHh"], bHh));
   else if (isOptions(bHh)) ({ bHh } = named("rnnTanhCell", bHh, ["bHh"]));
   if (isTensor(input) && isTensor(hx) && isTensor(wIh) && isTensor(wHh) && (bIh == null || isTensor(bIh)) && (bHh == null || isTensor(bHh))) return wrap(call(828, input.handle, hx.handle, wIh.handle, wHh.handle, bIh?.handle, bHh?.handle));
   throw refuse("rnnTanhCell", "rnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh?, bHh?)", [input, hx, wIh, wHh, bIh, bHh]);
@@ -6939,7 +6939,7 @@ export function roll(input: Tensor, shifts: number | readonly number[], dims?: n
 export function roll(input: Tensor, shifts: number | readonly number[], options?: { dims?: number | readonly number[] | undefined }): Tensor;
 export function roll(input: Tensor, options: { shifts: number | readonly number[]; dims?: number | readonly number[] | undefined }): Tensor;
 export function roll(input: any, shifts?: any, dims?: any): any {
-  if (isOptions(shifts)) ({ shifts, dims } = named("roll", shifts, ["shifts", "dims"]));
+  if (isOptions(shifts)) ({ shifts, dims } = named("roll", shifts, ["shifts", "dims"], dims));
   else if (isOptions(dims)) ({ dims } = named("roll", dims, ["dims"]));
   if (isTensor(input)) return wrap(call(829, input.handle, shifts, dims));
   throw refuse("roll", "roll(input: Tensor, shifts: number | number[], dims = [])", [input, shifts, dims]);
@@ -6955,7 +6955,7 @@ export function roll(input: any, shifts?: any, dims?: any): any {
 export function rot90(input: Tensor, k?: number, dims?: readonly number[]): Tensor;
 export function rot90(input: Tensor, options?: { k?: number | undefined; dims?: readonly number[] | undefined }): Tensor;
 export function rot90(input: any, k?: any, dims?: any): any {
-  if (isOptions(k)) ({ k, dims } = named("rot90", k, ["k", "dims"]));
+  if (isOptions(k)) ({ k, dims } = named("rot90", k, ["k", "dims"], dims));
   else if (isOptions(dims)) ({ dims } = named("rot90", dims, ["dims"]));
   if (isTensor(input)) return wrap(call(830, input.handle, k, dims));
   throw refuse("rot90", "rot90(input: Tensor, k = 1, dims = [0, 1])", [input, k, dims]);
@@ -7025,9 +7025,9 @@ export function rowStack(tensors: readonly Tensor[]): Tensor {
 export function rrelu(input: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
 export function rrelu(input: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor;
 export function rrelu(input: any, lower?: any, upper?: any, training?: any, generator?: any): any {
-  if (isOptions(lower)) ({ lower, upper, training, generator } = named("rrelu", lower, ["lower", "upper", "training", "generator"]));
-  else if (isOptions(upper)) ({ upper, training, generator } = named("rrelu", upper, ["upper", "training", "generator"]));
-  else if (isOptions(training)) ({ training, generator } = named("rrelu", training, ["training", "generator"]));
+  if (isOptions(lower)) ({ lower, upper, training, generator } = named("rrelu", lower, ["lower", "upper", "training", "generator"], upper, training, generator));
+  else if (isOptions(upper)) ({ upper, training, generator } = named("rrelu", upper, ["upper", "training", "generator"], training, generator));
+  else if (isOptions(training)) ({ training, generator } = named("rrelu", training, ["training", "generator"], generator));
   else if (isOptions(generator)) ({ generator } = named("rrelu", generator, ["generator"]));
   if (isTensor(input)) return wrap(call(837, input.handle, lower, upper, training, generator?.handle));
   throw refuse("rrelu", "rrelu(input: Tensor, lower = 0.125, upper = 0.3333333333333333, training = false, generator?)", [input, lower, upper, training, generator]);
@@ -7043,9 +7043,9 @@ export function rrelu(input: any, lower?: any, upper?: any, training?: any, gene
 export function rrelu_(input: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
 export function rrelu_(input: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor;
 export function rrelu_(input: any, lower?: any, upper?: any, training?: any, generator?: any): any {
-  if (isOptions(lower)) ({ lower, upper, training, generator } = named("rrelu_", lower, ["lower", "upper", "training", "generator"]));
-  else if (isOptions(upper)) ({ upper, training, generator } = named("rrelu_", upper, ["upper", "training", "generator"]));
-  else if (isOptions(training)) ({ training, generator } = named("rrelu_", training, ["training", "generator"]));
+  if (isOptions(lower)) ({ lower, upper, training, generator } = named("rrelu_", lower, ["lower", "upper", "training", "generator"], upper, training, generator));
+  else if (isOptions(upper)) ({ upper, training, generator } = named("rrelu_", upper, ["upper", "training", "generator"], training, generator));
+  else if (isOptions(training)) ({ training, generator } = named("rrelu_", training, ["training", "generator"], generator));
   else if (isOptions(generator)) ({ generator } = named("rrelu_", generator, ["generator"]));
   if (isTensor(input)) {
     call(838, input.handle, lower, upper, training, generator?.handle);
@@ -7153,8 +7153,8 @@ export function scatter(input: any, arg1?: any, arg2?: any, arg3?: any, options?
 export function scatterAdd(input: Tensor, dim: number, index: Tensor, src: Tensor): Tensor;
 export function scatterAdd(input: Tensor, options: { dim: number; index: Tensor; src: Tensor }): Tensor;
 export function scatterAdd(input: any, dim?: any, index?: any, src?: any): any {
-  if (isOptions(dim)) ({ dim, index, src } = named("scatterAdd", dim, ["dim", "index", "src"]));
-  else if (isOptions(index)) ({ index, src } = named("scatterAdd", index, ["index", "src"]));
+  if (isOptions(dim)) ({ dim, index, src } = named("scatterAdd", dim, ["dim", "index", "src"], index, src));
+  else if (isOptions(index)) ({ index, src } = named("scatterAdd", index, ["index", "src"], src));
   else if (isOptions(src)) ({ src } = named("scatterAdd", src, ["src"]));
   if (isTensor(input) && isTensor(index) && isTensor(src)) return wrap(call(855, input.handle, dim, index.handle, src.handle));
   throw refuse("scatterAdd", "scatterAdd(input: Tensor, dim: number, index: Tensor, src: Tensor)", [input, dim, index, src]);
@@ -7171,10 +7171,10 @@ export function scatterReduce(input: Tensor, dim: number, index: Tensor, src: Te
 export function scatterReduce(input: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string; includeSelf?: boolean | undefined }): Tensor;
 export function scatterReduce(input: any, dim?: any, index?: any, src?: any, reduce?: any, options?: any): any {
   let includeSelf: any;
-  if (isOptions(dim)) ({ dim, index, src, reduce, includeSelf } = named("scatterReduce", dim, ["dim", "index", "src", "reduce", "includeSelf"]));
-  else if (isOptions(index)) ({ index, src, reduce, includeSelf } = named("scatterReduce", index, ["index", "src", "reduce", "includeSelf"]));
-  else if (isOptions(src)) ({ src, reduce, includeSelf } = named("scatterReduce", src, ["src", "reduce", "includeSelf"]));
-  else if (isOptions(reduce)) ({ reduce, includeSelf } = named("scatterReduce", reduce, ["reduce", "includeSelf"]));
+  if (isOptions(dim)) ({ dim, index, src, reduce, includeSelf } = named("scatterReduce", dim, ["dim", "index", "src", "reduce", "includeSelf"], index, src, reduce, options));
+  else if (isOptions(index)) ({ index, src, reduce, includeSelf } = named("scatterReduce", index, ["index", "src", "reduce", "includeSelf"], src, reduce, options));
+  else if (isOptions(src)) ({ src, reduce, includeSelf } = named("scatterReduce", src, ["src", "reduce", "includeSelf"], reduce, options));
+  else if (isOptions(reduce)) ({ reduce, includeSelf } = named("scatterReduce", reduce, ["reduce", "includeSelf"], options));
   else if (options !== undefined) ({ includeSelf } = named("scatterReduce", options, ["includeSelf"]));
   if (isTensor(input) && isTensor(index) && isTensor(src)) return wrap(call(857, input.handle, dim, index.handle, src.handle, reduce, includeSelf));
   throw refuse("scatterReduce", "scatterReduce(input: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, { includeSelf = true })", [input, dim, index, src, reduce, { includeSelf }]);
@@ -7209,7 +7209,7 @@ export function segmentReduce(data: Tensor, reduce: string, options?: { lengths?
 export function segmentReduce(data: Tensor, options: { reduce: string; lengths?: Tensor | null | undefined; indices?: Tensor | null | undefined; offsets?: Tensor | null | undefined; axis?: number | undefined; unsafe?: boolean | undefined; initial?: Scalar | null | undefined }): Tensor;
 export function segmentReduce(data: any, reduce?: any, options?: any): any {
   let lengths: any, indices: any, offsets: any, axis: any, unsafe: any, initial: any;
-  if (isOptions(reduce)) ({ reduce, lengths, indices, offsets, axis, unsafe, initial } = named("segmentReduce", reduce, ["reduce", "lengths", "indices", "offsets", "axis", "unsafe", "initial"]));
+  if (isOptions(reduce)) ({ reduce, lengths, indices, offsets, axis, unsafe, initial } = named("segmentReduce", reduce, ["reduce", "lengths", "indices", "offsets", "axis", "unsafe", "initial"], options));
   else if (options !== undefined) ({ lengths, indices, offsets, axis, unsafe, initial } = named("segmentReduce", options, ["lengths", "indices", "offsets", "axis", "unsafe", "initial"]));
   if (isTensor(data) && (lengths == null || isTensor(lengths)) && (indices == null || isTensor(indices)) && (offsets == null || isTensor(offsets))) return wrap(call(861, data.handle, reduce, lengths?.handle, indices?.handle, offsets?.handle, axis, unsafe, initial));
   throw refuse("segmentReduce", "segmentReduce(data: Tensor, reduce: string, { lengths?, indices?, offsets?, axis = 0, unsafe = false, initial? })", [data, reduce, { lengths, indices, offsets, axis, unsafe, initial }]);
@@ -7225,7 +7225,7 @@ export function segmentReduce(data: any, reduce?: any, options?: any): any {
 export function select(input: Tensor, dim: number, index: number): Tensor;
 export function select(input: Tensor, options: { dim: number; index: number }): Tensor;
 export function select(input: any, dim?: any, index?: any): any {
-  if (isOptions(dim)) ({ dim, index } = named("select", dim, ["dim", "index"]));
+  if (isOptions(dim)) ({ dim, index } = named("select", dim, ["dim", "index"], index));
   else if (isOptions(index)) ({ index } = named("select", index, ["index"]));
   if (isTensor(input)) return wrap(call(862, input.handle, dim, index));
   throw refuse("select", "select(input: Tensor, dim: number, index: number)", [input, dim, index]);
@@ -7241,7 +7241,7 @@ export function select(input: any, dim?: any, index?: any): any {
 export function selectScatter(input: Tensor, src: Tensor, dim: number, index: number): Tensor;
 export function selectScatter(input: Tensor, src: Tensor, options: { dim: number; index: number }): Tensor;
 export function selectScatter(input: any, src: any, dim?: any, index?: any): any {
-  if (isOptions(dim)) ({ dim, index } = named("selectScatter", dim, ["dim", "index"]));
+  if (isOptions(dim)) ({ dim, index } = named("selectScatter", dim, ["dim", "index"], index));
   else if (isOptions(index)) ({ index } = named("selectScatter", index, ["index"]));
   if (isTensor(input) && isTensor(src)) return wrap(call(863, input.handle, src.handle, dim, index));
   throw refuse("selectScatter", "selectScatter(input: Tensor, src: Tensor, dim: number, index: number)", [input, src, dim, index]);
@@ -7428,9 +7428,9 @@ export function sinh_(input: Tensor): Tensor {
 export function slice(input: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number): Tensor;
 export function slice(input: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor;
 export function slice(input: any, dim?: any, start?: any, end?: any, step?: any): any {
-  if (isOptions(dim)) ({ dim, start, end, step } = named("slice", dim, ["dim", "start", "end", "step"]));
-  else if (isOptions(start)) ({ start, end, step } = named("slice", start, ["start", "end", "step"]));
-  else if (isOptions(end)) ({ end, step } = named("slice", end, ["end", "step"]));
+  if (isOptions(dim)) ({ dim, start, end, step } = named("slice", dim, ["dim", "start", "end", "step"], start, end, step));
+  else if (isOptions(start)) ({ start, end, step } = named("slice", start, ["start", "end", "step"], end, step));
+  else if (isOptions(end)) ({ end, step } = named("slice", end, ["end", "step"], step));
   else if (isOptions(step)) ({ step } = named("slice", step, ["step"]));
   if (isTensor(input)) return wrap(call(884, input.handle, dim, start, end, step));
   throw refuse("slice", "slice(input: Tensor, dim = 0, start?, end?, step = 1)", [input, dim, start, end, step]);
@@ -7446,9 +7446,9 @@ export function slice(input: any, dim?: any, start?: any, end?: any, step?: any)
 export function sliceInverse(input: Tensor, src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number): Tensor;
 export function sliceInverse(input: Tensor, src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor;
 export function sliceInverse(input: any, src: any, dim?: any, start?: any, end?: any, step?: any): any {
-  if (isOptions(dim)) ({ dim, start, end, step } = named("sliceInverse", dim, ["dim", "start", "end", "step"]));
-  else if (isOptions(start)) ({ start, end, step } = named("sliceInverse", start, ["start", "end", "step"]));
-  else if (isOptions(end)) ({ end, step } = named("sliceInverse", end, ["end", "step"]));
+  if (isOptions(dim)) ({ dim, start, end, step } = named("sliceInverse", dim, ["dim", "start", "end", "step"], start, end, step));
+  else if (isOptions(start)) ({ start, end, step } = named("sliceInverse", start, ["start", "end", "step"], end, step));
+  else if (isOptions(end)) ({ end, step } = named("sliceInverse", end, ["end", "step"], step));
   else if (isOptions(step)) ({ step } = named("sliceInverse", step, ["step"]));
   if (isTensor(input) && isTensor(src)) return wrap(call(885, input.handle, src.handle, dim, start, end, step));
   throw refuse("sliceInverse", "sliceInverse(input: Tensor, src: Tensor, dim = 0, start?, end?, step = 1)", [input, src, dim, start, end, step]);
@@ -7464,9 +7464,9 @@ export function sliceInverse(input: any, src: any, dim?: any, start?: any, end?:
 export function sliceScatter(input: Tensor, src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number): Tensor;
 export function sliceScatter(input: Tensor, src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor;
 export function sliceScatter(input: any, src: any, dim?: any, start?: any, end?: any, step?: any): any {
-  if (isOptions(dim)) ({ dim, start, end, step } = named("sliceScatter", dim, ["dim", "start", "end", "step"]));
-  else if (isOptions(start)) ({ start, end, step } = named("sliceScatter", start, ["start", "end", "step"]));
-  else if (isOptions(end)) ({ end, step } = named("sliceScatter", end, ["end", "step"]));
+  if (isOptions(dim)) ({ dim, start, end, step } = named("sliceScatter", dim, ["dim", "start", "end", "step"], start, end, step));
+  else if (isOptions(start)) ({ start, end, step } = named("sliceScatter", start, ["start", "end", "step"], end, step));
+  else if (isOptions(end)) ({ end, step } = named("sliceScatter", end, ["end", "step"], step));
   else if (isOptions(step)) ({ step } = named("sliceScatter", step, ["step"]));
   if (isTensor(input) && isTensor(src)) return wrap(call(886, input.handle, src.handle, dim, start, end, step));
   throw refuse("sliceScatter", "sliceScatter(input: Tensor, src: Tensor, dim = 0, start?, end?, step = 1)", [input, src, dim, start, end, step]);
@@ -7510,7 +7510,7 @@ export function softmax(input: Tensor, dim: number, dtype?: Dtype | null): Tenso
 export function softmax(input: Tensor, dim: number, options?: { dtype?: Dtype | null | undefined }): Tensor;
 export function softmax(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined }): Tensor;
 export function softmax(input: any, dim?: any, dtype?: any): any {
-  if (isOptions(dim)) ({ dim, dtype } = named("softmax", dim, ["dim", "dtype"]));
+  if (isOptions(dim)) ({ dim, dtype } = named("softmax", dim, ["dim", "dtype"], dtype));
   else if (isOptions(dtype)) ({ dtype } = named("softmax", dtype, ["dtype"]));
   if (isTensor(input)) return wrap(call(896, input.handle, dim, dtypeCode(dtype)));
   throw refuse("softmax", "softmax(input: Tensor, dim: number, dtype?)", [input, dim, dtype]);
@@ -7558,7 +7558,7 @@ export function sparseBscTensor(ccolIndices: Tensor, rowIndices: Tensor, values:
 export function sparseBscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, options: { size: readonly number[] } & TensorOptions): Tensor;
 export function sparseBscTensor(ccolIndices: any, rowIndices: any, values: any, size?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseBscTensor", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseBscTensor", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("sparseBscTensor", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   if (isTensor(ccolIndices) && isTensor(rowIndices) && isTensor(values) && size === undefined) return withGrad(wrap(call(901, ccolIndices.handle, rowIndices.handle, values.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isTensor(ccolIndices) && isTensor(rowIndices) && isTensor(values) && isNumbers(size)) return withGrad(wrap(call(902, ccolIndices.handle, rowIndices.handle, values.handle, size, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
@@ -7578,7 +7578,7 @@ export function sparseBsrTensor(crowIndices: Tensor, colIndices: Tensor, values:
 export function sparseBsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, options: { size: readonly number[] } & TensorOptions): Tensor;
 export function sparseBsrTensor(crowIndices: any, colIndices: any, values: any, size?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseBsrTensor", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseBsrTensor", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("sparseBsrTensor", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   if (isTensor(crowIndices) && isTensor(colIndices) && isTensor(values) && size === undefined) return withGrad(wrap(call(903, crowIndices.handle, colIndices.handle, values.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isTensor(crowIndices) && isTensor(colIndices) && isTensor(values) && isNumbers(size)) return withGrad(wrap(call(904, crowIndices.handle, colIndices.handle, values.handle, size, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
@@ -7598,7 +7598,7 @@ export function sparseCompressedTensor(compressedIndices: Tensor, plainIndices: 
 export function sparseCompressedTensor(compressedIndices: Tensor, plainIndices: Tensor, values: Tensor, options: { size: readonly number[] } & TensorOptions): Tensor;
 export function sparseCompressedTensor(compressedIndices: any, plainIndices: any, values: any, size?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseCompressedTensor", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseCompressedTensor", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("sparseCompressedTensor", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   if (isTensor(compressedIndices) && isTensor(plainIndices) && isTensor(values) && size === undefined) return withGrad(wrap(call(905, compressedIndices.handle, plainIndices.handle, values.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isTensor(compressedIndices) && isTensor(plainIndices) && isTensor(values) && isNumbers(size)) return withGrad(wrap(call(906, compressedIndices.handle, plainIndices.handle, values.handle, size, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
@@ -7621,8 +7621,8 @@ export function sparseCooTensor(indices: Tensor, values: Tensor, size: readonly 
 export function sparseCooTensor(indices: Tensor, options: { values: Tensor; size: readonly number[]; isCoalesced?: boolean | null | undefined } & TensorOptions): Tensor;
 export function sparseCooTensor(size0: any, values?: any, size?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, isCoalesced: any, requiresGrad: any;
-  if (isOptions(values)) ({ values, size, dtype, layout, device, pinMemory, isCoalesced, requiresGrad } = named("sparseCooTensor", values, ["values", "size", "dtype", "layout", "device", "pinMemory", "isCoalesced", "requiresGrad"]));
-  else if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, isCoalesced, requiresGrad } = named("sparseCooTensor", size, ["size", "dtype", "layout", "device", "pinMemory", "isCoalesced", "requiresGrad"]));
+  if (isOptions(values)) ({ values, size, dtype, layout, device, pinMemory, isCoalesced, requiresGrad } = named("sparseCooTensor", values, ["values", "size", "dtype", "layout", "device", "pinMemory", "isCoalesced", "requiresGrad"], size, options));
+  else if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, isCoalesced, requiresGrad } = named("sparseCooTensor", size, ["size", "dtype", "layout", "device", "pinMemory", "isCoalesced", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, isCoalesced, requiresGrad } = named("sparseCooTensor", options, ["dtype", "layout", "device", "pinMemory", "isCoalesced", "requiresGrad"]));
   if (isNumbers(size0) && values === undefined && size === undefined && isCoalesced === undefined) return withGrad(wrap(call(909, size0, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isTensor(size0) && isTensor(values) && size === undefined && (isCoalesced == null || isBoolean(isCoalesced))) return withGrad(wrap(call(907, size0.handle, values.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory, isCoalesced)), requiresGrad);
@@ -7643,7 +7643,7 @@ export function sparseCscTensor(ccolIndices: Tensor, rowIndices: Tensor, values:
 export function sparseCscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, options: { size: readonly number[] } & TensorOptions): Tensor;
 export function sparseCscTensor(ccolIndices: any, rowIndices: any, values: any, size?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseCscTensor", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseCscTensor", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("sparseCscTensor", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   if (isTensor(ccolIndices) && isTensor(rowIndices) && isTensor(values) && size === undefined) return withGrad(wrap(call(910, ccolIndices.handle, rowIndices.handle, values.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isTensor(ccolIndices) && isTensor(rowIndices) && isTensor(values) && isNumbers(size)) return withGrad(wrap(call(911, ccolIndices.handle, rowIndices.handle, values.handle, size, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
@@ -7663,7 +7663,7 @@ export function sparseCsrTensor(crowIndices: Tensor, colIndices: Tensor, values:
 export function sparseCsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, options: { size: readonly number[] } & TensorOptions): Tensor;
 export function sparseCsrTensor(crowIndices: any, colIndices: any, values: any, size?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseCsrTensor", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseCsrTensor", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("sparseCsrTensor", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   if (isTensor(crowIndices) && isTensor(colIndices) && isTensor(values) && size === undefined) return withGrad(wrap(call(912, crowIndices.handle, colIndices.handle, values.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isTensor(crowIndices) && isTensor(colIndices) && isTensor(values) && isNumbers(size)) return withGrad(wrap(call(913, crowIndices.handle, colIndices.handle, values.handle, size, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
@@ -7685,7 +7685,7 @@ export function split(input: Tensor, splitSize: readonly number[], dim?: number)
 export function split(input: Tensor, splitSize: readonly number[], options?: { dim?: number | undefined }): Tensor[];
 export function split(input: Tensor, options: { splitSize: readonly number[]; dim?: number | undefined }): Tensor[];
 export function split(input: any, splitSize?: any, dim?: any): any {
-  if (isOptions(splitSize)) ({ splitSize, dim } = named("split", splitSize, ["splitSize", "dim"]));
+  if (isOptions(splitSize)) ({ splitSize, dim } = named("split", splitSize, ["splitSize", "dim"], dim));
   else if (isOptions(dim)) ({ dim } = named("split", dim, ["dim"]));
   if (isTensor(input) && isNumber(splitSize)) return wrapList(call(1002, input.handle, splitSize, dim));
   if (isTensor(input) && isNumbers(splitSize)) return wrapList(call(1003, input.handle, splitSize, dim));
@@ -7703,7 +7703,7 @@ export function splitWithSizes(input: Tensor, splitSizes: readonly number[], dim
 export function splitWithSizes(input: Tensor, splitSizes: readonly number[], options?: { dim?: number | undefined }): Tensor[];
 export function splitWithSizes(input: Tensor, options: { splitSizes: readonly number[]; dim?: number | undefined }): Tensor[];
 export function splitWithSizes(input: any, splitSizes?: any, dim?: any): any {
-  if (isOptions(splitSizes)) ({ splitSizes, dim } = named("splitWithSizes", splitSizes, ["splitSizes", "dim"]));
+  if (isOptions(splitSizes)) ({ splitSizes, dim } = named("splitWithSizes", splitSizes, ["splitSizes", "dim"], dim));
   else if (isOptions(dim)) ({ dim } = named("splitWithSizes", dim, ["dim"]));
   if (isTensor(input)) return wrapList(call(1004, input.handle, splitSizes, dim));
   throw refuse("splitWithSizes", "splitWithSizes(input: Tensor, splitSizes: number[], dim = 0)", [input, splitSizes, dim]);
@@ -7953,8 +7953,8 @@ export function sum(input: Tensor, dim: number | readonly number[] | null, optio
 export function sum(input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
 export function sum(input: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any;
-  if (isOptions(dim)) ({ dim, keepdim, dtype } = named("sum", dim, ["dim", "keepdim", "dtype"]));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("sum", keepdim, ["keepdim", "dtype"]));
+  if (isOptions(dim)) ({ dim, keepdim, dtype } = named("sum", dim, ["dim", "keepdim", "dtype"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("sum", keepdim, ["keepdim", "dtype"], options));
   else if (options !== undefined) ({ dtype } = named("sum", options, ["dtype"]));
   if (isTensor(input) && dim === undefined && keepdim === undefined) return wrap(call(1034, input.handle, dtypeCode(dtype)));
   if (isTensor(input) && (dim == null || isNumberOrNumbers(dim)) && (keepdim === undefined || isBoolean(keepdim))) return wrap(call(1035, input.handle, dim, keepdim, dtypeCode(dtype)));
@@ -7971,7 +7971,7 @@ export function sum(input: any, dim?: any, keepdim?: any, options?: any): any {
 export function svd(input: Tensor, some?: boolean, computeUv?: boolean): [U: Tensor, S: Tensor, V: Tensor];
 export function svd(input: Tensor, options?: { some?: boolean | undefined; computeUv?: boolean | undefined }): [U: Tensor, S: Tensor, V: Tensor];
 export function svd(input: any, some?: any, computeUv?: any): any {
-  if (isOptions(some)) ({ some, computeUv } = named("svd", some, ["some", "computeUv"]));
+  if (isOptions(some)) ({ some, computeUv } = named("svd", some, ["some", "computeUv"], computeUv));
   else if (isOptions(computeUv)) ({ computeUv } = named("svd", computeUv, ["computeUv"]));
   if (isTensor(input)) {
     const results = call(1037, input.handle, some, computeUv);
@@ -7990,7 +7990,7 @@ export function svd(input: any, some?: any, computeUv?: any): any {
 export function swapaxes(input: Tensor, axis0: number, axis1: number): Tensor;
 export function swapaxes(input: Tensor, options: { axis0: number; axis1: number }): Tensor;
 export function swapaxes(input: any, axis0?: any, axis1?: any): any {
-  if (isOptions(axis0)) ({ axis0, axis1 } = named("swapaxes", axis0, ["axis0", "axis1"]));
+  if (isOptions(axis0)) ({ axis0, axis1 } = named("swapaxes", axis0, ["axis0", "axis1"], axis1));
   else if (isOptions(axis1)) ({ axis1 } = named("swapaxes", axis1, ["axis1"]));
   if (isTensor(input)) return wrap(call(1038, input.handle, axis0, axis1));
   throw refuse("swapaxes", "swapaxes(input: Tensor, axis0: number, axis1: number)", [input, axis0, axis1]);
@@ -8006,7 +8006,7 @@ export function swapaxes(input: any, axis0?: any, axis1?: any): any {
 export function swapdims(input: Tensor, dim0: number, dim1: number): Tensor;
 export function swapdims(input: Tensor, options: { dim0: number; dim1: number }): Tensor;
 export function swapdims(input: any, dim0?: any, dim1?: any): any {
-  if (isOptions(dim0)) ({ dim0, dim1 } = named("swapdims", dim0, ["dim0", "dim1"]));
+  if (isOptions(dim0)) ({ dim0, dim1 } = named("swapdims", dim0, ["dim0", "dim1"], dim1));
   else if (isOptions(dim1)) ({ dim1 } = named("swapdims", dim1, ["dim1"]));
   if (isTensor(input)) return wrap(call(1040, input.handle, dim0, dim1));
   throw refuse("swapdims", "swapdims(input: Tensor, dim0: number, dim1: number)", [input, dim0, dim1]);
@@ -8143,7 +8143,7 @@ export function tensorSplit(input: any, arg1?: any, arg2?: any, options?: any): 
 export function tensordot(input: Tensor, other: Tensor, dimsSelf: readonly number[], dimsOther: readonly number[]): Tensor;
 export function tensordot(input: Tensor, other: Tensor, options: { dimsSelf: readonly number[]; dimsOther: readonly number[] }): Tensor;
 export function tensordot(input: any, other: any, dimsSelf?: any, dimsOther?: any): any {
-  if (isOptions(dimsSelf)) ({ dimsSelf, dimsOther } = named("tensordot", dimsSelf, ["dimsSelf", "dimsOther"]));
+  if (isOptions(dimsSelf)) ({ dimsSelf, dimsOther } = named("tensordot", dimsSelf, ["dimsSelf", "dimsOther"], dimsOther));
   else if (isOptions(dimsOther)) ({ dimsOther } = named("tensordot", dimsOther, ["dimsOther"]));
   if (isTensor(input) && isTensor(other)) return wrap(call(1053, input.handle, other.handle, dimsSelf, dimsOther));
   throw refuse("tensordot", "tensordot(input: Tensor, other: Tensor, dimsSelf: number[], dimsOther: number[])", [input, other, dimsSelf, dimsOther]);
@@ -8202,10 +8202,10 @@ export function toDevice(input: Tensor, device: Device, dtype: Dtype, nonBlockin
 export function toDevice(input: Tensor, device: Device, dtype: Dtype, options?: { nonBlocking?: boolean | undefined; copy?: boolean | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
 export function toDevice(input: Tensor, options: { device: Device; dtype: Dtype; nonBlocking?: boolean | undefined; copy?: boolean | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
 export function toDevice(input: any, device?: any, dtype?: any, nonBlocking?: any, copy?: any, memoryFormat?: any): any {
-  if (isOptions(device)) ({ device, dtype, nonBlocking, copy, memoryFormat } = named("toDevice", device, ["device", "dtype", "nonBlocking", "copy", "memoryFormat"]));
-  else if (isOptions(dtype)) ({ dtype, nonBlocking, copy, memoryFormat } = named("toDevice", dtype, ["dtype", "nonBlocking", "copy", "memoryFormat"]));
-  else if (isOptions(nonBlocking)) ({ nonBlocking, copy, memoryFormat } = named("toDevice", nonBlocking, ["nonBlocking", "copy", "memoryFormat"]));
-  else if (isOptions(copy)) ({ copy, memoryFormat } = named("toDevice", copy, ["copy", "memoryFormat"]));
+  if (isOptions(device)) ({ device, dtype, nonBlocking, copy, memoryFormat } = named("toDevice", device, ["device", "dtype", "nonBlocking", "copy", "memoryFormat"], dtype, nonBlocking, copy, memoryFormat));
+  else if (isOptions(dtype)) ({ dtype, nonBlocking, copy, memoryFormat } = named("toDevice", dtype, ["dtype", "nonBlocking", "copy", "memoryFormat"], nonBlocking, copy, memoryFormat));
+  else if (isOptions(nonBlocking)) ({ nonBlocking, copy, memoryFormat } = named("toDevice", nonBlocking, ["nonBlocking", "copy", "memoryFormat"], copy, memoryFormat));
+  else if (isOptions(copy)) ({ copy, memoryFormat } = named("toDevice", copy, ["copy", "memoryFormat"], memoryFormat));
   else if (isOptions(memoryFormat)) ({ memoryFormat } = named("toDevice", memoryFormat, ["memoryFormat"]));
   if (isTensor(input)) return wrap(call(1058, input.handle, device, dtypeCode(dtype), nonBlocking, copy, memoryFormatCode(memoryFormat)));
   throw refuse("toDevice", "toDevice(input: Tensor, device: Device, dtype: Dtype, nonBlocking = false, copy = false, memoryFormat?)", [input, device, dtype, nonBlocking, copy, memoryFormat]);
@@ -8222,9 +8222,9 @@ export function toDtype(input: Tensor, dtype: Dtype, nonBlocking?: boolean, copy
 export function toDtype(input: Tensor, dtype: Dtype, options?: { nonBlocking?: boolean | undefined; copy?: boolean | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
 export function toDtype(input: Tensor, options: { dtype: Dtype; nonBlocking?: boolean | undefined; copy?: boolean | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
 export function toDtype(input: any, dtype?: any, nonBlocking?: any, copy?: any, memoryFormat?: any): any {
-  if (isOptions(dtype)) ({ dtype, nonBlocking, copy, memoryFormat } = named("toDtype", dtype, ["dtype", "nonBlocking", "copy", "memoryFormat"]));
-  else if (isOptions(nonBlocking)) ({ nonBlocking, copy, memoryFormat } = named("toDtype", nonBlocking, ["nonBlocking", "copy", "memoryFormat"]));
-  else if (isOptions(copy)) ({ copy, memoryFormat } = named("toDtype", copy, ["copy", "memoryFormat"]));
+  if (isOptions(dtype)) ({ dtype, nonBlocking, copy, memoryFormat } = named("toDtype", dtype, ["dtype", "nonBlocking", "copy", "memoryFormat"], nonBlocking, copy, memoryFormat));
+  else if (isOptions(nonBlocking)) ({ nonBlocking, copy, memoryFormat } = named("toDtype", nonBlocking, ["nonBlocking", "copy", "memoryFormat"], copy, memoryFormat));
+  else if (isOptions(copy)) ({ copy, memoryFormat } = named("toDtype", copy, ["copy", "memoryFormat"], memoryFormat));
   else if (isOptions(memoryFormat)) ({ memoryFormat } = named("toDtype", memoryFormat, ["memoryFormat"]));
   if (isTensor(input)) return wrap(call(1059, input.handle, dtypeCode(dtype), nonBlocking, copy, memoryFormatCode(memoryFormat)));
   throw refuse("toDtype", "toDtype(input: Tensor, dtype: Dtype, nonBlocking = false, copy = false, memoryFormat?)", [input, dtype, nonBlocking, copy, memoryFormat]);
@@ -8241,9 +8241,9 @@ export function topk(input: Tensor, k: number, dim?: number, largest?: boolean, 
 export function topk(input: Tensor, k: number, options?: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }): [values: Tensor, indices: Tensor];
 export function topk(input: Tensor, options: { k: number; dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }): [values: Tensor, indices: Tensor];
 export function topk(input: any, k?: any, dim?: any, largest?: any, sorted?: any): any {
-  if (isOptions(k)) ({ k, dim, largest, sorted } = named("topk", k, ["k", "dim", "largest", "sorted"]));
-  else if (isOptions(dim)) ({ dim, largest, sorted } = named("topk", dim, ["dim", "largest", "sorted"]));
-  else if (isOptions(largest)) ({ largest, sorted } = named("topk", largest, ["largest", "sorted"]));
+  if (isOptions(k)) ({ k, dim, largest, sorted } = named("topk", k, ["k", "dim", "largest", "sorted"], dim, largest, sorted));
+  else if (isOptions(dim)) ({ dim, largest, sorted } = named("topk", dim, ["dim", "largest", "sorted"], largest, sorted));
+  else if (isOptions(largest)) ({ largest, sorted } = named("topk", largest, ["largest", "sorted"], sorted));
   else if (isOptions(sorted)) ({ sorted } = named("topk", sorted, ["sorted"]));
   if (isTensor(input)) {
     const results = call(1070, input.handle, k, dim, largest, sorted);
@@ -8274,7 +8274,7 @@ export function trace(input: Tensor): Tensor {
 export function transpose(input: Tensor, dim0: number, dim1: number): Tensor;
 export function transpose(input: Tensor, options: { dim0: number; dim1: number }): Tensor;
 export function transpose(input: any, dim0?: any, dim1?: any): any {
-  if (isOptions(dim0)) ({ dim0, dim1 } = named("transpose", dim0, ["dim0", "dim1"]));
+  if (isOptions(dim0)) ({ dim0, dim1 } = named("transpose", dim0, ["dim0", "dim1"], dim1));
   else if (isOptions(dim1)) ({ dim1 } = named("transpose", dim1, ["dim1"]));
   if (isTensor(input)) return wrap(call(1072, input.handle, dim0, dim1));
   throw refuse("transpose", "transpose(input: Tensor, dim0: number, dim1: number)", [input, dim0, dim1]);
@@ -8293,7 +8293,7 @@ export function trapezoid(y: Tensor, options: { x: Tensor; dim?: number | undefi
 export function trapezoid(y: Tensor, options?: { dx?: Scalar | undefined; dim?: number | undefined }): Tensor;
 export function trapezoid(y: any, x?: any, options?: any): any {
   let dim: any, dx: any;
-  if (isOptions(x)) ({ x, dim, dx } = named("trapezoid", x, ["x", "dim", "dx"]));
+  if (isOptions(x)) ({ x, dim, dx } = named("trapezoid", x, ["x", "dim", "dx"], options));
   else if (options !== undefined) ({ dim, dx } = named("trapezoid", options, ["dim", "dx"]));
   if (isTensor(y) && isTensor(x) && dx === undefined) return wrap(call(1075, y.handle, x.handle, dim));
   if (isTensor(y) && x === undefined && (dx === undefined || isScalar(dx))) return wrap(call(1074, y.handle, dx, dim));
@@ -8313,7 +8313,7 @@ export function trapz(y: Tensor, options: { x: Tensor; dim?: number | undefined 
 export function trapz(y: Tensor, options?: { dx?: number | undefined; dim?: number | undefined }): Tensor;
 export function trapz(y: any, x?: any, options?: any): any {
   let dim: any, dx: any;
-  if (isOptions(x)) ({ x, dim, dx } = named("trapz", x, ["x", "dim", "dx"]));
+  if (isOptions(x)) ({ x, dim, dx } = named("trapz", x, ["x", "dim", "dx"], options));
   else if (options !== undefined) ({ dim, dx } = named("trapz", options, ["dim", "dx"]));
   if (isTensor(y) && isTensor(x) && dx === undefined) return wrap(call(1077, y.handle, x.handle, dim));
   if (isTensor(y) && x === undefined && (dx === undefined || isNumber(dx))) return wrap(call(1076, y.handle, dx, dim));
@@ -8330,8 +8330,8 @@ export function trapz(y: any, x?: any, options?: any): any {
 export function triangularSolve(input: Tensor, A: Tensor, upper?: boolean, transpose?: boolean, unitriangular?: boolean): [solution: Tensor, clonedCoefficient: Tensor];
 export function triangularSolve(input: Tensor, A: Tensor, options?: { upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined }): [solution: Tensor, clonedCoefficient: Tensor];
 export function triangularSolve(input: any, A: any, upper?: any, transpose?: any, unitriangular?: any): any {
-  if (isOptions(upper)) ({ upper, transpose, unitriangular } = named("triangularSolve", upper, ["upper", "transpose", "unitriangular"]));
-  else if (isOptions(transpose)) ({ transpose, unitriangular } = named("triangularSolve", transpose, ["transpose", "unitriangular"]));
+  if (isOptions(upper)) ({ upper, transpose, unitriangular } = named("triangularSolve", upper, ["upper", "transpose", "unitriangular"], transpose, unitriangular));
+  else if (isOptions(transpose)) ({ transpose, unitriangular } = named("triangularSolve", transpose, ["transpose", "unitriangular"], unitriangular));
   else if (isOptions(unitriangular)) ({ unitriangular } = named("triangularSolve", unitriangular, ["unitriangular"]));
   if (isTensor(input) && isTensor(A)) {
     const results = call(1078, input.handle, A.handle, upper, transpose, unitriangular);
@@ -8367,8 +8367,8 @@ export function trilIndices(row: number, col: number, options?: { offset?: numbe
 export function trilIndices(row: number, options: { col: number; offset?: number | undefined } & TensorOptions): Tensor;
 export function trilIndices(row: any, col?: any, offset?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(col)) ({ col, offset, dtype, layout, device, pinMemory, requiresGrad } = named("trilIndices", col, ["col", "offset", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-  else if (isOptions(offset)) ({ offset, dtype, layout, device, pinMemory, requiresGrad } = named("trilIndices", offset, ["offset", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(col)) ({ col, offset, dtype, layout, device, pinMemory, requiresGrad } = named("trilIndices", col, ["col", "offset", "dtype", "layout", "device", "pinMemory", "requiresGrad"], offset, options));
+  else if (isOptions(offset)) ({ offset, dtype, layout, device, pinMemory, requiresGrad } = named("trilIndices", offset, ["offset", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("trilIndices", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   return withGrad(wrap(call(1081, row, col, offset, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
 }
@@ -8383,10 +8383,10 @@ export function trilIndices(row: any, col?: any, offset?: any, options?: any): a
 export function tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, margin?: number, p?: number, eps?: number, swap?: boolean, reduction?: number): Tensor;
 export function tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, options?: { margin?: number | undefined; p?: number | undefined; eps?: number | undefined; swap?: boolean | undefined; reduction?: number | undefined }): Tensor;
 export function tripletMarginLoss(anchor: any, positive: any, negative: any, margin?: any, p?: any, eps?: any, swap?: any, reduction?: any): any {
-  if (isOptions(margin)) ({ margin, p, eps, swap, reduction } = named("tripletMarginLoss", margin, ["margin", "p", "eps", "swap", "reduction"]));
-  else if (isOptions(p)) ({ p, eps, swap, reduction } = named("tripletMarginLoss", p, ["p", "eps", "swap", "reduction"]));
-  else if (isOptions(eps)) ({ eps, swap, reduction } = named("tripletMarginLoss", eps, ["eps", "swap", "reduction"]));
-  else if (isOptions(swap)) ({ swap, reduction } = named("tripletMarginLoss", swap, ["swap", "reduction"]));
+  if (isOptions(margin)) ({ margin, p, eps, swap, reduction } = named("tripletMarginLoss", margin, ["margin", "p", "eps", "swap", "reduction"], p, eps, swap, reduction));
+  else if (isOptions(p)) ({ p, eps, swap, reduction } = named("tripletMarginLoss", p, ["p", "eps", "swap", "reduction"], eps, swap, reduction));
+  else if (isOptions(eps)) ({ eps, swap, reduction } = named("tripletMarginLoss", eps, ["eps", "swap", "reduction"], swap, reduction));
+  else if (isOptions(swap)) ({ swap, reduction } = named("tripletMarginLoss", swap, ["swap", "reduction"], reduction));
   else if (isOptions(reduction)) ({ reduction } = named("tripletMarginLoss", reduction, ["reduction"]));
   if (isTensor(anchor) && isTensor(positive) && isTensor(negative)) return wrap(call(1082, anchor.handle, positive.handle, negative.handle, margin, p, eps, swap, reduction));
   throw refuse("tripletMarginLoss", "tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, margin = 1, p = 2, eps = 0.000001, swap = false, reduction = 1)", [anchor, positive, negative, margin, p, eps, swap, reduction]);
@@ -8419,8 +8419,8 @@ export function triuIndices(row: number, col: number, options?: { offset?: numbe
 export function triuIndices(row: number, options: { col: number; offset?: number | undefined } & TensorOptions): Tensor;
 export function triuIndices(row: any, col?: any, offset?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(col)) ({ col, offset, dtype, layout, device, pinMemory, requiresGrad } = named("triuIndices", col, ["col", "offset", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-  else if (isOptions(offset)) ({ offset, dtype, layout, device, pinMemory, requiresGrad } = named("triuIndices", offset, ["offset", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(col)) ({ col, offset, dtype, layout, device, pinMemory, requiresGrad } = named("triuIndices", col, ["col", "offset", "dtype", "layout", "device", "pinMemory", "requiresGrad"], offset, options));
+  else if (isOptions(offset)) ({ offset, dtype, layout, device, pinMemory, requiresGrad } = named("triuIndices", offset, ["offset", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
   else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("triuIndices", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
   return withGrad(wrap(call(1085, row, col, offset, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
 }
@@ -8493,7 +8493,7 @@ export function unbind(input: any, dim?: any): any {
 export function unflatten(input: Tensor, dim: number, sizes: readonly number[]): Tensor;
 export function unflatten(input: Tensor, options: { dim: number; sizes: readonly number[] }): Tensor;
 export function unflatten(input: any, dim?: any, sizes?: any): any {
-  if (isOptions(dim)) ({ dim, sizes } = named("unflatten", dim, ["dim", "sizes"]));
+  if (isOptions(dim)) ({ dim, sizes } = named("unflatten", dim, ["dim", "sizes"], sizes));
   else if (isOptions(sizes)) ({ sizes } = named("unflatten", sizes, ["sizes"]));
   if (isTensor(input)) return wrap(call(1094, input.handle, dim, sizes));
   throw refuse("unflatten", "unflatten(input: Tensor, dim: number, sizes: number[])", [input, dim, sizes]);
@@ -8509,8 +8509,8 @@ export function unflatten(input: any, dim?: any, sizes?: any): any {
 export function uniqueConsecutive(input: Tensor, returnInverse?: boolean, returnCounts?: boolean, dim?: number | null): [Tensor, Tensor, Tensor];
 export function uniqueConsecutive(input: Tensor, options?: { returnInverse?: boolean | undefined; returnCounts?: boolean | undefined; dim?: number | null | undefined }): [Tensor, Tensor, Tensor];
 export function uniqueConsecutive(input: any, returnInverse?: any, returnCounts?: any, dim?: any): any {
-  if (isOptions(returnInverse)) ({ returnInverse, returnCounts, dim } = named("uniqueConsecutive", returnInverse, ["returnInverse", "returnCounts", "dim"]));
-  else if (isOptions(returnCounts)) ({ returnCounts, dim } = named("uniqueConsecutive", returnCounts, ["returnCounts", "dim"]));
+  if (isOptions(returnInverse)) ({ returnInverse, returnCounts, dim } = named("uniqueConsecutive", returnInverse, ["returnInverse", "returnCounts", "dim"], returnCounts, dim));
+  else if (isOptions(returnCounts)) ({ returnCounts, dim } = named("uniqueConsecutive", returnCounts, ["returnCounts", "dim"], dim));
   else if (isOptions(dim)) ({ dim } = named("uniqueConsecutive", dim, ["dim"]));
   if (isTensor(input)) {
     const results = call(1098, input.handle, returnInverse, returnCounts, dim);
@@ -8530,7 +8530,7 @@ export function unsafeChunk(input: Tensor, chunks: number, dim?: number): Tensor
 export function unsafeChunk(input: Tensor, chunks: number, options?: { dim?: number | undefined }): Tensor[];
 export function unsafeChunk(input: Tensor, options: { chunks: number; dim?: number | undefined }): Tensor[];
 export function unsafeChunk(input: any, chunks?: any, dim?: any): any {
-  if (isOptions(chunks)) ({ chunks, dim } = named("unsafeChunk", chunks, ["chunks", "dim"]));
+  if (isOptions(chunks)) ({ chunks, dim } = named("unsafeChunk", chunks, ["chunks", "dim"], dim));
   else if (isOptions(dim)) ({ dim } = named("unsafeChunk", dim, ["dim"]));
   if (isTensor(input)) return wrapList(call(1099, input.handle, chunks, dim));
   throw refuse("unsafeChunk", "unsafeChunk(input: Tensor, chunks: number, dim = 0)", [input, chunks, dim]);
@@ -8547,7 +8547,7 @@ export function unsafeSplit(input: Tensor, splitSize: number, dim?: number): Ten
 export function unsafeSplit(input: Tensor, splitSize: number, options?: { dim?: number | undefined }): Tensor[];
 export function unsafeSplit(input: Tensor, options: { splitSize: number; dim?: number | undefined }): Tensor[];
 export function unsafeSplit(input: any, splitSize?: any, dim?: any): any {
-  if (isOptions(splitSize)) ({ splitSize, dim } = named("unsafeSplit", splitSize, ["splitSize", "dim"]));
+  if (isOptions(splitSize)) ({ splitSize, dim } = named("unsafeSplit", splitSize, ["splitSize", "dim"], dim));
   else if (isOptions(dim)) ({ dim } = named("unsafeSplit", dim, ["dim"]));
   if (isTensor(input)) return wrapList(call(1100, input.handle, splitSize, dim));
   throw refuse("unsafeSplit", "unsafeSplit(input: Tensor, splitSize: number, dim = 0)", [input, splitSize, dim]);
@@ -8564,7 +8564,7 @@ export function unsafeSplitWithSizes(input: Tensor, splitSizes: readonly number[
 export function unsafeSplitWithSizes(input: Tensor, splitSizes: readonly number[], options?: { dim?: number | undefined }): Tensor[];
 export function unsafeSplitWithSizes(input: Tensor, options: { splitSizes: readonly number[]; dim?: number | undefined }): Tensor[];
 export function unsafeSplitWithSizes(input: any, splitSizes?: any, dim?: any): any {
-  if (isOptions(splitSizes)) ({ splitSizes, dim } = named("unsafeSplitWithSizes", splitSizes, ["splitSizes", "dim"]));
+  if (isOptions(splitSizes)) ({ splitSizes, dim } = named("unsafeSplitWithSizes", splitSizes, ["splitSizes", "dim"], dim));
   else if (isOptions(dim)) ({ dim } = named("unsafeSplitWithSizes", dim, ["dim"]));
   if (isTensor(input)) return wrapList(call(1101, input.handle, splitSizes, dim));
   throw refuse("unsafeSplitWithSizes", "unsafeSplitWithSizes(input: Tensor, splitSizes: number[], dim = 0)", [input, splitSizes, dim]);
@@ -8595,7 +8595,7 @@ export function unsqueeze(input: any, dim?: any): any {
 export function vander(x: Tensor, N?: number | null, increasing?: boolean): Tensor;
 export function vander(x: Tensor, options?: { N?: number | null | undefined; increasing?: boolean | undefined }): Tensor;
 export function vander(x: any, N?: any, increasing?: any): any {
-  if (isOptions(N)) ({ N, increasing } = named("vander", N, ["N", "increasing"]));
+  if (isOptions(N)) ({ N, increasing } = named("vander", N, ["N", "increasing"], increasing));
   else if (isOptions(increasing)) ({ increasing } = named("vander", increasing, ["increasing"]));
   if (isTensor(x)) return wrap(call(1119, x.handle, N, increasing));
   throw refuse("vander", "vander(x: Tensor, N?, increasing = false)", [x, N, increasing]);
@@ -8756,7 +8756,7 @@ export function where(condition: Tensor, options: { input: Scalar; other: Tensor
 export function where(condition: Tensor, input: Scalar, other: Scalar): Tensor;
 export function where(condition: Tensor, options: { input: Scalar; other: Scalar }): Tensor;
 export function where(condition: any, input?: any, other?: any): any {
-  if (isOptions(input)) ({ input, other } = named("where", input, ["input", "other"]));
+  if (isOptions(input)) ({ input, other } = named("where", input, ["input", "other"], other));
   else if (isOptions(other)) ({ other } = named("where", other, ["other"]));
   if (isTensor(condition) && input === undefined && other === undefined) return wrapList(call(1135, condition.handle));
   if (isTensor(condition) && isTensor(input) && isTensor(other)) return wrap(call(1139, condition.handle, input.handle, other.handle));

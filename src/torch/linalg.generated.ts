@@ -16,9 +16,9 @@ export function Powsum(input: Tensor, ord?: Scalar, dim?: number | readonly numb
 export function Powsum(input: Tensor, options?: { ord?: Scalar | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
 export function Powsum(input: any, ord?: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any;
-  if (isOptions(ord)) ({ ord, dim, keepdim, dtype } = named("linalg.Powsum", ord, ["ord", "dim", "keepdim", "dtype"]));
-  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("linalg.Powsum", dim, ["dim", "keepdim", "dtype"]));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("linalg.Powsum", keepdim, ["keepdim", "dtype"]));
+  if (isOptions(ord)) ({ ord, dim, keepdim, dtype } = named("linalg.Powsum", ord, ["ord", "dim", "keepdim", "dtype"], dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("linalg.Powsum", dim, ["dim", "keepdim", "dtype"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("linalg.Powsum", keepdim, ["keepdim", "dtype"], options));
   else if (options !== undefined) ({ dtype } = named("linalg.Powsum", options, ["dtype"]));
   if (isTensor(input)) return wrap(call(518, input.handle, ord, dim, keepdim, dtypeCode(dtype)));
   throw refuse("linalg.Powsum", "Powsum(input: Tensor, ord = 2, dim?, keepdim = false, { dtype? })", [input, ord, dim, keepdim, { dtype }]);
@@ -282,7 +282,7 @@ export function lstsq(input: Tensor, b: Tensor, rcond?: number | null, options?:
 export function lstsq(input: Tensor, b: Tensor, options?: { rcond?: number | null | undefined; driver?: string | null | undefined }): [solution: Tensor, residuals: Tensor, rank: Tensor, singularValues: Tensor];
 export function lstsq(input: any, b: any, rcond?: any, options?: any): any {
   let driver: any;
-  if (isOptions(rcond)) ({ rcond, driver } = named("linalg.lstsq", rcond, ["rcond", "driver"]));
+  if (isOptions(rcond)) ({ rcond, driver } = named("linalg.lstsq", rcond, ["rcond", "driver"], options));
   else if (options !== undefined) ({ driver } = named("linalg.lstsq", options, ["driver"]));
   if (isTensor(input) && isTensor(b)) {
     const results = call(536, input.handle, b.handle, rcond, driver);
@@ -399,9 +399,9 @@ export function matrixNorm(input: Tensor, ord?: string, dim?: readonly number[],
 export function matrixNorm(input: Tensor, options?: { ord?: string | undefined; dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
 export function matrixNorm(input: any, ord?: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any;
-  if (isOptions(ord)) ({ ord, dim, keepdim, dtype } = named("linalg.matrixNorm", ord, ["ord", "dim", "keepdim", "dtype"]));
-  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("linalg.matrixNorm", dim, ["dim", "keepdim", "dtype"]));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("linalg.matrixNorm", keepdim, ["keepdim", "dtype"]));
+  if (isOptions(ord)) ({ ord, dim, keepdim, dtype } = named("linalg.matrixNorm", ord, ["ord", "dim", "keepdim", "dtype"], dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("linalg.matrixNorm", dim, ["dim", "keepdim", "dtype"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("linalg.matrixNorm", keepdim, ["keepdim", "dtype"], options));
   else if (options !== undefined) ({ dtype } = named("linalg.matrixNorm", options, ["dtype"]));
   if (isTensor(input) && isScalar(ord)) return wrap(call(543, input.handle, ord, dim, keepdim, dtypeCode(dtype)));
   if (isTensor(input) && (ord === undefined || isString(ord))) return wrap(call(544, input.handle, ord, dim, keepdim, dtypeCode(dtype)));
@@ -441,7 +441,7 @@ export function matrixRank(input: Tensor, options?: { atol?: Tensor | null | und
 export function matrixRank(input: Tensor, options?: { atol?: number | null | undefined; rtol?: number | null | undefined; hermitian?: boolean | undefined }): Tensor;
 export function matrixRank(input: any, tol?: any, options?: any): any {
   let hermitian: any, atol: any, rtol: any;
-  if (isOptions(tol)) ({ tol, hermitian, atol, rtol } = named("linalg.matrixRank", tol, ["tol", "hermitian", "atol", "rtol"]));
+  if (isOptions(tol)) ({ tol, hermitian, atol, rtol } = named("linalg.matrixRank", tol, ["tol", "hermitian", "atol", "rtol"], options));
   else if (options !== undefined) ({ hermitian, atol, rtol } = named("linalg.matrixRank", options, ["hermitian", "atol", "rtol"]));
   if (isTensor(input) && isTensor(tol) && atol === undefined && rtol === undefined) return wrap(call(549, input.handle, tol.handle, hermitian));
   if (isTensor(input) && isNumber(tol) && atol === undefined && rtol === undefined) return wrap(call(546, input.handle, tol, hermitian));
@@ -477,9 +477,9 @@ export function norm(input: Tensor, ord: string, options?: { dim?: number | read
 export function norm(input: Tensor, options: { ord: string; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
 export function norm(input: any, ord?: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any;
-  if (isOptions(ord)) ({ ord, dim, keepdim, dtype } = named("linalg.norm", ord, ["ord", "dim", "keepdim", "dtype"]));
-  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("linalg.norm", dim, ["dim", "keepdim", "dtype"]));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("linalg.norm", keepdim, ["keepdim", "dtype"]));
+  if (isOptions(ord)) ({ ord, dim, keepdim, dtype } = named("linalg.norm", ord, ["ord", "dim", "keepdim", "dtype"], dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("linalg.norm", dim, ["dim", "keepdim", "dtype"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("linalg.norm", keepdim, ["keepdim", "dtype"], options));
   else if (options !== undefined) ({ dtype } = named("linalg.norm", options, ["dtype"]));
   if (isTensor(input) && (ord == null || isScalar(ord))) return wrap(call(551, input.handle, ord, dim, keepdim, dtypeCode(dtype)));
   if (isTensor(input) && isString(ord)) return wrap(call(552, input.handle, ord, dim, keepdim, dtypeCode(dtype)));
@@ -504,7 +504,7 @@ export function pinv(input: Tensor, options?: { atol?: Tensor | null | undefined
 export function pinv(input: Tensor, options?: { atol?: number | null | undefined; rtol?: number | null | undefined; hermitian?: boolean | undefined }): Tensor;
 export function pinv(input: any, rcond?: any, options?: any): any {
   let hermitian: any, atol: any, rtol: any;
-  if (isOptions(rcond)) ({ rcond, hermitian, atol, rtol } = named("linalg.pinv", rcond, ["rcond", "hermitian", "atol", "rtol"]));
+  if (isOptions(rcond)) ({ rcond, hermitian, atol, rtol } = named("linalg.pinv", rcond, ["rcond", "hermitian", "atol", "rtol"], options));
   else if (options !== undefined) ({ hermitian, atol, rtol } = named("linalg.pinv", options, ["hermitian", "atol", "rtol"]));
   if (isTensor(input) && isTensor(rcond) && atol === undefined && rtol === undefined) return wrap(call(556, input.handle, rcond.handle, hermitian));
   if (isTensor(input) && isNumber(rcond) && atol === undefined && rtol === undefined) return wrap(call(553, input.handle, rcond, hermitian));
@@ -605,7 +605,7 @@ export function svd(A: Tensor, fullMatrices?: boolean, options?: { driver?: stri
 export function svd(A: Tensor, options?: { fullMatrices?: boolean | undefined; driver?: string | null | undefined }): [U: Tensor, S: Tensor, Vh: Tensor];
 export function svd(A: any, fullMatrices?: any, options?: any): any {
   let driver: any;
-  if (isOptions(fullMatrices)) ({ fullMatrices, driver } = named("linalg.svd", fullMatrices, ["fullMatrices", "driver"]));
+  if (isOptions(fullMatrices)) ({ fullMatrices, driver } = named("linalg.svd", fullMatrices, ["fullMatrices", "driver"], options));
   else if (options !== undefined) ({ driver } = named("linalg.svd", options, ["driver"]));
   if (isTensor(A)) {
     const results = call(562, A.handle, fullMatrices, driver);
@@ -700,9 +700,9 @@ export function vectorNorm(input: Tensor, ord?: Scalar, dim?: number | readonly 
 export function vectorNorm(input: Tensor, options?: { ord?: Scalar | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
 export function vectorNorm(input: any, ord?: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any;
-  if (isOptions(ord)) ({ ord, dim, keepdim, dtype } = named("linalg.vectorNorm", ord, ["ord", "dim", "keepdim", "dtype"]));
-  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("linalg.vectorNorm", dim, ["dim", "keepdim", "dtype"]));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("linalg.vectorNorm", keepdim, ["keepdim", "dtype"]));
+  if (isOptions(ord)) ({ ord, dim, keepdim, dtype } = named("linalg.vectorNorm", ord, ["ord", "dim", "keepdim", "dtype"], dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("linalg.vectorNorm", dim, ["dim", "keepdim", "dtype"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("linalg.vectorNorm", keepdim, ["keepdim", "dtype"], options));
   else if (options !== undefined) ({ dtype } = named("linalg.vectorNorm", options, ["dtype"]));
   if (isTensor(input)) return wrap(call(568, input.handle, ord, dim, keepdim, dtypeCode(dtype)));
   throw refuse("linalg.vectorNorm", "vectorNorm(input: Tensor, ord = 2, dim?, keepdim = false, { dtype? })", [input, ord, dim, keepdim, { dtype }]);

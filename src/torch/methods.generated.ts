@@ -845,7 +845,7 @@ export abstract class TensorMethods extends TensorBase {
   bernoulli_(options?: { p?: number | undefined; generator?: Generator | null | undefined }): this;
   bernoulli_(p?: any, options?: any): any {
     let generator: any;
-    if (isOptions(p)) ({ p, generator } = named("bernoulli_", p, ["p", "generator"]));
+    if (isOptions(p)) ({ p, generator } = named("bernoulli_", p, ["p", "generator"], options));
     else if (options !== undefined) ({ generator } = named("bernoulli_", options, ["generator"]));
     if (isTensor(p)) {
       call(103, this.handle, p.handle, generator?.handle);
@@ -1109,8 +1109,8 @@ export abstract class TensorMethods extends TensorBase {
   cauchy_(options?: { median?: number | undefined; sigma?: number | undefined; generator?: Generator | null | undefined }): this;
   cauchy_(median?: any, sigma?: any, options?: any): any {
     let generator: any;
-    if (isOptions(median)) ({ median, sigma, generator } = named("cauchy_", median, ["median", "sigma", "generator"]));
-    else if (isOptions(sigma)) ({ sigma, generator } = named("cauchy_", sigma, ["sigma", "generator"]));
+    if (isOptions(median)) ({ median, sigma, generator } = named("cauchy_", median, ["median", "sigma", "generator"], sigma, options));
+    else if (isOptions(sigma)) ({ sigma, generator } = named("cauchy_", sigma, ["sigma", "generator"], options));
     else if (options !== undefined) ({ generator } = named("cauchy_", options, ["generator"]));
     call(148, this.handle, median, sigma, generator?.handle);
     return this;
@@ -1628,7 +1628,7 @@ export abstract class TensorMethods extends TensorBase {
   cumprod_(options: { dim: number; dtype?: Dtype | null | undefined }): this;
   cumprod_(dim?: any, options?: any): any {
     let dtype: any;
-    if (isOptions(dim)) ({ dim, dtype } = named("cumprod_", dim, ["dim", "dtype"]));
+    if (isOptions(dim)) ({ dim, dtype } = named("cumprod_", dim, ["dim", "dtype"], options));
     else if (options !== undefined) ({ dtype } = named("cumprod_", options, ["dtype"]));
     call(228, this.handle, dim, dtypeCode(dtype));
     return this;
@@ -1658,7 +1658,7 @@ export abstract class TensorMethods extends TensorBase {
   cumsum_(options: { dim: number; dtype?: Dtype | null | undefined }): this;
   cumsum_(dim?: any, options?: any): any {
     let dtype: any;
-    if (isOptions(dim)) ({ dim, dtype } = named("cumsum_", dim, ["dim", "dtype"]));
+    if (isOptions(dim)) ({ dim, dtype } = named("cumsum_", dim, ["dim", "dtype"], options));
     else if (options !== undefined) ({ dtype } = named("cumsum_", options, ["dtype"]));
     call(230, this.handle, dim, dtypeCode(dtype));
     return this;
@@ -2148,7 +2148,7 @@ export abstract class TensorMethods extends TensorBase {
   expand(options: { size: readonly number[]; implicit?: boolean | undefined }): Tensor;
   expand(size?: any, options?: any): any {
     let implicit: any;
-    if (isOptions(size)) ({ size, implicit } = named("expand", size, ["size", "implicit"]));
+    if (isOptions(size)) ({ size, implicit } = named("expand", size, ["size", "implicit"], options));
     else if (options !== undefined) ({ implicit } = named("expand", options, ["implicit"]));
     return wrap(call(296, this.handle, size, implicit));
   }
@@ -2198,7 +2198,7 @@ export abstract class TensorMethods extends TensorBase {
   exponential_(options?: { lambd?: number | undefined; generator?: Generator | null | undefined }): this;
   exponential_(lambd?: any, options?: any): any {
     let generator: any;
-    if (isOptions(lambd)) ({ lambd, generator } = named("exponential_", lambd, ["lambd", "generator"]));
+    if (isOptions(lambd)) ({ lambd, generator } = named("exponential_", lambd, ["lambd", "generator"], options));
     else if (options !== undefined) ({ generator } = named("exponential_", options, ["generator"]));
     call(300, this.handle, lambd, generator?.handle);
     return this;
@@ -2570,7 +2570,7 @@ export abstract class TensorMethods extends TensorBase {
   geometric_(options: { p: number; generator?: Generator | null | undefined }): this;
   geometric_(p?: any, options?: any): any {
     let generator: any;
-    if (isOptions(p)) ({ p, generator } = named("geometric_", p, ["p", "generator"]));
+    if (isOptions(p)) ({ p, generator } = named("geometric_", p, ["p", "generator"], options));
     else if (options !== undefined) ({ generator } = named("geometric_", options, ["generator"]));
     call(376, this.handle, p, generator?.handle);
     return this;
@@ -2949,9 +2949,9 @@ export abstract class TensorMethods extends TensorBase {
   indexAdd_(options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined }): this;
   indexAdd_(dim?: any, index?: any, source?: any, options?: any): any {
     let alpha: any;
-    if (isOptions(dim)) ({ dim, index, source, alpha } = named("indexAdd_", dim, ["dim", "index", "source", "alpha"]));
-    else if (isOptions(index)) ({ index, source, alpha } = named("indexAdd_", index, ["index", "source", "alpha"]));
-    else if (isOptions(source)) ({ source, alpha } = named("indexAdd_", source, ["source", "alpha"]));
+    if (isOptions(dim)) ({ dim, index, source, alpha } = named("indexAdd_", dim, ["dim", "index", "source", "alpha"], index, source, options));
+    else if (isOptions(index)) ({ index, source, alpha } = named("indexAdd_", index, ["index", "source", "alpha"], source, options));
+    else if (isOptions(source)) ({ source, alpha } = named("indexAdd_", source, ["source", "alpha"], options));
     else if (options !== undefined) ({ alpha } = named("indexAdd_", options, ["alpha"]));
     if (isTensor(index) && isTensor(source)) {
       call(447, this.handle, dim, index.handle, source.handle, alpha);
@@ -2970,8 +2970,8 @@ export abstract class TensorMethods extends TensorBase {
   indexCopy_(dim: number, index: Tensor, source: Tensor): this;
   indexCopy_(options: { dim: number; index: Tensor; source: Tensor }): this;
   indexCopy_(dim?: any, index?: any, source?: any): any {
-    if (isOptions(dim)) ({ dim, index, source } = named("indexCopy_", dim, ["dim", "index", "source"]));
-    else if (isOptions(index)) ({ index, source } = named("indexCopy_", index, ["index", "source"]));
+    if (isOptions(dim)) ({ dim, index, source } = named("indexCopy_", dim, ["dim", "index", "source"], index, source));
+    else if (isOptions(index)) ({ index, source } = named("indexCopy_", index, ["index", "source"], source));
     else if (isOptions(source)) ({ source } = named("indexCopy_", source, ["source"]));
     if (isTensor(index) && isTensor(source)) {
       call(448, this.handle, dim, index.handle, source.handle);
@@ -3009,8 +3009,8 @@ export abstract class TensorMethods extends TensorBase {
   indexFill_(dim: number, index: Tensor, value: Scalar): this;
   indexFill_(options: { dim: number; index: Tensor; value: Scalar }): this;
   indexFill_(dim?: any, index?: any, value?: any): any {
-    if (isOptions(dim)) ({ dim, index, value } = named("indexFill_", dim, ["dim", "index", "value"]));
-    else if (isOptions(index)) ({ index, value } = named("indexFill_", index, ["index", "value"]));
+    if (isOptions(dim)) ({ dim, index, value } = named("indexFill_", dim, ["dim", "index", "value"], index, value));
+    else if (isOptions(index)) ({ index, value } = named("indexFill_", index, ["index", "value"], value));
     else if (isOptions(value)) ({ value } = named("indexFill_", value, ["value"]));
     if (isTensor(index) && isTensor(value)) {
       call(452, this.handle, dim, index.handle, value.handle);
@@ -3073,10 +3073,10 @@ export abstract class TensorMethods extends TensorBase {
   indexReduce_(options: { dim: number; index: Tensor; source: Tensor; reduce: string; includeSelf?: boolean | undefined }): this;
   indexReduce_(dim?: any, index?: any, source?: any, reduce?: any, options?: any): any {
     let includeSelf: any;
-    if (isOptions(dim)) ({ dim, index, source, reduce, includeSelf } = named("indexReduce_", dim, ["dim", "index", "source", "reduce", "includeSelf"]));
-    else if (isOptions(index)) ({ index, source, reduce, includeSelf } = named("indexReduce_", index, ["index", "source", "reduce", "includeSelf"]));
-    else if (isOptions(source)) ({ source, reduce, includeSelf } = named("indexReduce_", source, ["source", "reduce", "includeSelf"]));
-    else if (isOptions(reduce)) ({ reduce, includeSelf } = named("indexReduce_", reduce, ["reduce", "includeSelf"]));
+    if (isOptions(dim)) ({ dim, index, source, reduce, includeSelf } = named("indexReduce_", dim, ["dim", "index", "source", "reduce", "includeSelf"], index, source, reduce, options));
+    else if (isOptions(index)) ({ index, source, reduce, includeSelf } = named("indexReduce_", index, ["index", "source", "reduce", "includeSelf"], source, reduce, options));
+    else if (isOptions(source)) ({ source, reduce, includeSelf } = named("indexReduce_", source, ["source", "reduce", "includeSelf"], reduce, options));
+    else if (isOptions(reduce)) ({ reduce, includeSelf } = named("indexReduce_", reduce, ["reduce", "includeSelf"], options));
     else if (options !== undefined) ({ includeSelf } = named("indexReduce_", options, ["includeSelf"]));
     if (isTensor(index) && isTensor(source)) {
       call(456, this.handle, dim, index.handle, source.handle, reduce, includeSelf);
@@ -3673,8 +3673,8 @@ export abstract class TensorMethods extends TensorBase {
   logNormal_(options?: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined }): this;
   logNormal_(mean?: any, std?: any, options?: any): any {
     let generator: any;
-    if (isOptions(mean)) ({ mean, std, generator } = named("logNormal_", mean, ["mean", "std", "generator"]));
-    else if (isOptions(std)) ({ std, generator } = named("logNormal_", std, ["std", "generator"]));
+    if (isOptions(mean)) ({ mean, std, generator } = named("logNormal_", mean, ["mean", "std", "generator"], std, options));
+    else if (isOptions(std)) ({ std, generator } = named("logNormal_", std, ["std", "generator"], options));
     else if (options !== undefined) ({ generator } = named("logNormal_", options, ["generator"]));
     call(582, this.handle, mean, std, generator?.handle);
     return this;
@@ -4557,7 +4557,7 @@ export abstract class TensorMethods extends TensorBase {
   newEmpty(options: { size: readonly number[] } & TensorOptions): Tensor;
   newEmpty(size?: any, options?: any): any {
     let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-    if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("newEmpty", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+    if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("newEmpty", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
     else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("newEmpty", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
     return withGrad(wrap(call(699, this.handle, size, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   }
@@ -4573,8 +4573,8 @@ export abstract class TensorMethods extends TensorBase {
   newEmptyStrided(options: { size: readonly number[]; stride: readonly number[] } & TensorOptions): Tensor;
   newEmptyStrided(size?: any, stride?: any, options?: any): any {
     let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-    if (isOptions(size)) ({ size, stride, dtype, layout, device, pinMemory, requiresGrad } = named("newEmptyStrided", size, ["size", "stride", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-    else if (isOptions(stride)) ({ stride, dtype, layout, device, pinMemory, requiresGrad } = named("newEmptyStrided", stride, ["stride", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+    if (isOptions(size)) ({ size, stride, dtype, layout, device, pinMemory, requiresGrad } = named("newEmptyStrided", size, ["size", "stride", "dtype", "layout", "device", "pinMemory", "requiresGrad"], stride, options));
+    else if (isOptions(stride)) ({ stride, dtype, layout, device, pinMemory, requiresGrad } = named("newEmptyStrided", stride, ["stride", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
     else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("newEmptyStrided", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
     return withGrad(wrap(call(700, this.handle, size, stride, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   }
@@ -4590,8 +4590,8 @@ export abstract class TensorMethods extends TensorBase {
   newFull(options: { size: readonly number[]; fillValue: Scalar } & TensorOptions): Tensor;
   newFull(size?: any, fillValue?: any, options?: any): any {
     let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-    if (isOptions(size)) ({ size, fillValue, dtype, layout, device, pinMemory, requiresGrad } = named("newFull", size, ["size", "fillValue", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-    else if (isOptions(fillValue)) ({ fillValue, dtype, layout, device, pinMemory, requiresGrad } = named("newFull", fillValue, ["fillValue", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+    if (isOptions(size)) ({ size, fillValue, dtype, layout, device, pinMemory, requiresGrad } = named("newFull", size, ["size", "fillValue", "dtype", "layout", "device", "pinMemory", "requiresGrad"], fillValue, options));
+    else if (isOptions(fillValue)) ({ fillValue, dtype, layout, device, pinMemory, requiresGrad } = named("newFull", fillValue, ["fillValue", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
     else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("newFull", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
     return withGrad(wrap(call(701, this.handle, size, fillValue, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   }
@@ -4607,7 +4607,7 @@ export abstract class TensorMethods extends TensorBase {
   newOnes(options: { size: readonly number[] } & TensorOptions): Tensor;
   newOnes(size?: any, options?: any): any {
     let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-    if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("newOnes", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+    if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("newOnes", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
     else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("newOnes", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
     return withGrad(wrap(call(702, this.handle, size, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   }
@@ -4623,7 +4623,7 @@ export abstract class TensorMethods extends TensorBase {
   newZeros(options: { size: readonly number[] } & TensorOptions): Tensor;
   newZeros(size?: any, options?: any): any {
     let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-    if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("newZeros", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+    if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("newZeros", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
     else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("newZeros", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
     return withGrad(wrap(call(703, this.handle, size, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   }
@@ -4711,8 +4711,8 @@ export abstract class TensorMethods extends TensorBase {
   normal_(options?: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined }): this;
   normal_(mean?: any, std?: any, options?: any): any {
     let generator: any;
-    if (isOptions(mean)) ({ mean, std, generator } = named("normal_", mean, ["mean", "std", "generator"]));
-    else if (isOptions(std)) ({ std, generator } = named("normal_", std, ["std", "generator"]));
+    if (isOptions(mean)) ({ mean, std, generator } = named("normal_", mean, ["mean", "std", "generator"], std, options));
+    else if (isOptions(std)) ({ std, generator } = named("normal_", std, ["std", "generator"], options));
     else if (options !== undefined) ({ generator } = named("normal_", options, ["generator"]));
     call(720, this.handle, mean, std, generator?.handle);
     return this;
@@ -5185,7 +5185,7 @@ export abstract class TensorMethods extends TensorBase {
   renorm_(p: Scalar, dim: number, maxnorm: Scalar): this;
   renorm_(p: Scalar, options: { dim: number; maxnorm: Scalar }): this;
   renorm_(p: any, dim?: any, maxnorm?: any): any {
-    if (isOptions(dim)) ({ dim, maxnorm } = named("renorm_", dim, ["dim", "maxnorm"]));
+    if (isOptions(dim)) ({ dim, maxnorm } = named("renorm_", dim, ["dim", "maxnorm"], maxnorm));
     else if (isOptions(maxnorm)) ({ maxnorm } = named("renorm_", maxnorm, ["maxnorm"]));
     call(807, this.handle, p, dim, maxnorm);
     return this;
@@ -5271,7 +5271,7 @@ export abstract class TensorMethods extends TensorBase {
   resize_(options: { size: readonly number[]; memoryFormat?: MemoryFormat | null | undefined }): this;
   resize_(size?: any, options?: any): any {
     let memoryFormat: any;
-    if (isOptions(size)) ({ size, memoryFormat } = named("resize_", size, ["size", "memoryFormat"]));
+    if (isOptions(size)) ({ size, memoryFormat } = named("resize_", size, ["size", "memoryFormat"], options));
     else if (options !== undefined) ({ memoryFormat } = named("resize_", options, ["memoryFormat"]));
     call(817, this.handle, size, memoryFormatCode(memoryFormat));
     return this;
@@ -5443,8 +5443,8 @@ export abstract class TensorMethods extends TensorBase {
   scatterAdd_(dim: number, index: Tensor, src: Tensor): this;
   scatterAdd_(options: { dim: number; index: Tensor; src: Tensor }): this;
   scatterAdd_(dim?: any, index?: any, src?: any): any {
-    if (isOptions(dim)) ({ dim, index, src } = named("scatterAdd_", dim, ["dim", "index", "src"]));
-    else if (isOptions(index)) ({ index, src } = named("scatterAdd_", index, ["index", "src"]));
+    if (isOptions(dim)) ({ dim, index, src } = named("scatterAdd_", dim, ["dim", "index", "src"], index, src));
+    else if (isOptions(index)) ({ index, src } = named("scatterAdd_", index, ["index", "src"], src));
     else if (isOptions(src)) ({ src } = named("scatterAdd_", src, ["src"]));
     if (isTensor(index) && isTensor(src)) {
       call(856, this.handle, dim, index.handle, src.handle);
@@ -5477,10 +5477,10 @@ export abstract class TensorMethods extends TensorBase {
   scatterReduce_(options: { dim: number; index: Tensor; src: Tensor; reduce: string; includeSelf?: boolean | undefined }): this;
   scatterReduce_(dim?: any, index?: any, src?: any, reduce?: any, options?: any): any {
     let includeSelf: any;
-    if (isOptions(dim)) ({ dim, index, src, reduce, includeSelf } = named("scatterReduce_", dim, ["dim", "index", "src", "reduce", "includeSelf"]));
-    else if (isOptions(index)) ({ index, src, reduce, includeSelf } = named("scatterReduce_", index, ["index", "src", "reduce", "includeSelf"]));
-    else if (isOptions(src)) ({ src, reduce, includeSelf } = named("scatterReduce_", src, ["src", "reduce", "includeSelf"]));
-    else if (isOptions(reduce)) ({ reduce, includeSelf } = named("scatterReduce_", reduce, ["reduce", "includeSelf"]));
+    if (isOptions(dim)) ({ dim, index, src, reduce, includeSelf } = named("scatterReduce_", dim, ["dim", "index", "src", "reduce", "includeSelf"], index, src, reduce, options));
+    else if (isOptions(index)) ({ index, src, reduce, includeSelf } = named("scatterReduce_", index, ["index", "src", "reduce", "includeSelf"], src, reduce, options));
+    else if (isOptions(src)) ({ src, reduce, includeSelf } = named("scatterReduce_", src, ["src", "reduce", "includeSelf"], reduce, options));
+    else if (isOptions(reduce)) ({ reduce, includeSelf } = named("scatterReduce_", reduce, ["reduce", "includeSelf"], options));
     else if (options !== undefined) ({ includeSelf } = named("scatterReduce_", options, ["includeSelf"]));
     if (isTensor(index) && isTensor(src)) {
       call(858, this.handle, dim, index.handle, src.handle, reduce, includeSelf);
@@ -5573,9 +5573,9 @@ export abstract class TensorMethods extends TensorBase {
   set_(source: Tensor, storageOffset: number, size: readonly number[], options?: { stride?: readonly number[] | undefined }): this;
   set_(options: { source: Tensor; storageOffset: number; size: readonly number[]; stride?: readonly number[] | undefined }): this;
   set_(source?: any, storageOffset?: any, size?: any, stride?: any): any {
-    if (isOptions(source)) ({ source, storageOffset, size, stride } = named("set_", source, ["source", "storageOffset", "size", "stride"]));
-    else if (isOptions(storageOffset)) ({ storageOffset, size, stride } = named("set_", storageOffset, ["storageOffset", "size", "stride"]));
-    else if (isOptions(size)) ({ size, stride } = named("set_", size, ["size", "stride"]));
+    if (isOptions(source)) ({ source, storageOffset, size, stride } = named("set_", source, ["source", "storageOffset", "size", "stride"], storageOffset, size, stride));
+    else if (isOptions(storageOffset)) ({ storageOffset, size, stride } = named("set_", storageOffset, ["storageOffset", "size", "stride"], size, stride));
+    else if (isOptions(size)) ({ size, stride } = named("set_", size, ["size", "stride"], stride));
     else if (isOptions(stride)) ({ stride } = named("set_", stride, ["stride"]));
     if (source === undefined && storageOffset === undefined && size === undefined && stride === undefined) {
       call(866, this.handle);
@@ -6178,7 +6178,7 @@ export abstract class TensorMethods extends TensorBase {
   swapaxes_(axis0: number, axis1: number): this;
   swapaxes_(options: { axis0: number; axis1: number }): this;
   swapaxes_(axis0?: any, axis1?: any): any {
-    if (isOptions(axis0)) ({ axis0, axis1 } = named("swapaxes_", axis0, ["axis0", "axis1"]));
+    if (isOptions(axis0)) ({ axis0, axis1 } = named("swapaxes_", axis0, ["axis0", "axis1"], axis1));
     else if (isOptions(axis1)) ({ axis1 } = named("swapaxes_", axis1, ["axis1"]));
     call(1039, this.handle, axis0, axis1);
     return this;
@@ -6207,7 +6207,7 @@ export abstract class TensorMethods extends TensorBase {
   swapdims_(dim0: number, dim1: number): this;
   swapdims_(options: { dim0: number; dim1: number }): this;
   swapdims_(dim0?: any, dim1?: any): any {
-    if (isOptions(dim0)) ({ dim0, dim1 } = named("swapdims_", dim0, ["dim0", "dim1"]));
+    if (isOptions(dim0)) ({ dim0, dim1 } = named("swapdims_", dim0, ["dim0", "dim1"], dim1));
     else if (isOptions(dim1)) ({ dim1 } = named("swapdims_", dim1, ["dim1"]));
     call(1041, this.handle, dim0, dim1);
     return this;
@@ -6350,7 +6350,7 @@ export abstract class TensorMethods extends TensorBase {
   toDense(options?: { dtype?: Dtype | null | undefined; maskedGrad?: boolean | null | undefined }): Tensor;
   toDense(dtype?: any, options?: any): any {
     let maskedGrad: any;
-    if (isOptions(dtype)) ({ dtype, maskedGrad } = named("toDense", dtype, ["dtype", "maskedGrad"]));
+    if (isOptions(dtype)) ({ dtype, maskedGrad } = named("toDense", dtype, ["dtype", "maskedGrad"], options));
     else if (options !== undefined) ({ maskedGrad } = named("toDense", options, ["maskedGrad"]));
     return wrap(call(1062, this.handle, dtypeCode(dtype), maskedGrad));
   }
@@ -6366,7 +6366,7 @@ export abstract class TensorMethods extends TensorBase {
   toPaddedTensor(padding: number, options?: { outputSize?: readonly number[] | null | undefined }): Tensor;
   toPaddedTensor(options: { padding: number; outputSize?: readonly number[] | null | undefined }): Tensor;
   toPaddedTensor(padding?: any, outputSize?: any): any {
-    if (isOptions(padding)) ({ padding, outputSize } = named("toPaddedTensor", padding, ["padding", "outputSize"]));
+    if (isOptions(padding)) ({ padding, outputSize } = named("toPaddedTensor", padding, ["padding", "outputSize"], outputSize));
     else if (isOptions(outputSize)) ({ outputSize } = named("toPaddedTensor", outputSize, ["outputSize"]));
     return wrap(call(1063, this.handle, padding, outputSize));
   }
@@ -6384,7 +6384,7 @@ export abstract class TensorMethods extends TensorBase {
   toSparse(options?: { layout?: Layout | null | undefined; blocksize?: number | readonly number[] | null | undefined; denseDim?: number | null | undefined }): Tensor;
   toSparse(sparseDim?: any, options?: any): any {
     let layout: any, blocksize: any, denseDim: any;
-    if (isOptions(sparseDim)) ({ sparseDim, layout, blocksize, denseDim } = named("toSparse", sparseDim, ["sparseDim", "layout", "blocksize", "denseDim"]));
+    if (isOptions(sparseDim)) ({ sparseDim, layout, blocksize, denseDim } = named("toSparse", sparseDim, ["sparseDim", "layout", "blocksize", "denseDim"], options));
     else if (options !== undefined) ({ layout, blocksize, denseDim } = named("toSparse", options, ["layout", "blocksize", "denseDim"]));
     if (isNumber(sparseDim) && layout === undefined && blocksize === undefined && denseDim === undefined) return wrap(call(1065, this.handle, sparseDim));
     if (sparseDim === undefined && (layout == null || isString(layout)) && (blocksize == null || isNumberOrNumbers(blocksize)) && (denseDim == null || isNumber(denseDim))) return wrap(call(1064, this.handle, layoutCode(layout), blocksize, denseDim));
@@ -6402,7 +6402,7 @@ export abstract class TensorMethods extends TensorBase {
   toSparseBsc(blocksize: number | readonly number[], options?: { denseDim?: number | null | undefined }): Tensor;
   toSparseBsc(options: { blocksize: number | readonly number[]; denseDim?: number | null | undefined }): Tensor;
   toSparseBsc(blocksize?: any, denseDim?: any): any {
-    if (isOptions(blocksize)) ({ blocksize, denseDim } = named("toSparseBsc", blocksize, ["blocksize", "denseDim"]));
+    if (isOptions(blocksize)) ({ blocksize, denseDim } = named("toSparseBsc", blocksize, ["blocksize", "denseDim"], denseDim));
     else if (isOptions(denseDim)) ({ denseDim } = named("toSparseBsc", denseDim, ["denseDim"]));
     return wrap(call(1066, this.handle, blocksize, denseDim));
   }
@@ -6418,7 +6418,7 @@ export abstract class TensorMethods extends TensorBase {
   toSparseBsr(blocksize: number | readonly number[], options?: { denseDim?: number | null | undefined }): Tensor;
   toSparseBsr(options: { blocksize: number | readonly number[]; denseDim?: number | null | undefined }): Tensor;
   toSparseBsr(blocksize?: any, denseDim?: any): any {
-    if (isOptions(blocksize)) ({ blocksize, denseDim } = named("toSparseBsr", blocksize, ["blocksize", "denseDim"]));
+    if (isOptions(blocksize)) ({ blocksize, denseDim } = named("toSparseBsr", blocksize, ["blocksize", "denseDim"], denseDim));
     else if (isOptions(denseDim)) ({ denseDim } = named("toSparseBsr", denseDim, ["denseDim"]));
     return wrap(call(1067, this.handle, blocksize, denseDim));
   }
@@ -6499,7 +6499,7 @@ export abstract class TensorMethods extends TensorBase {
   transpose_(dim0: number, dim1: number): this;
   transpose_(options: { dim0: number; dim1: number }): this;
   transpose_(dim0?: any, dim1?: any): any {
-    if (isOptions(dim0)) ({ dim0, dim1 } = named("transpose_", dim0, ["dim0", "dim1"]));
+    if (isOptions(dim0)) ({ dim0, dim1 } = named("transpose_", dim0, ["dim0", "dim1"], dim1));
     else if (isOptions(dim1)) ({ dim1 } = named("transpose_", dim1, ["dim1"]));
     call(1073, this.handle, dim0, dim1);
     return this;
@@ -6680,8 +6680,8 @@ export abstract class TensorMethods extends TensorBase {
   unfold(dimension: number, size: number, step: number): Tensor;
   unfold(options: { dimension: number; size: number; step: number }): Tensor;
   unfold(dimension?: any, size?: any, step?: any): any {
-    if (isOptions(dimension)) ({ dimension, size, step } = named("unfold", dimension, ["dimension", "size", "step"]));
-    else if (isOptions(size)) ({ size, step } = named("unfold", size, ["size", "step"]));
+    if (isOptions(dimension)) ({ dimension, size, step } = named("unfold", dimension, ["dimension", "size", "step"], size, step));
+    else if (isOptions(size)) ({ size, step } = named("unfold", size, ["size", "step"], step));
     else if (isOptions(step)) ({ step } = named("unfold", step, ["step"]));
     return wrap(call(1096, this.handle, dimension, size, step));
   }
@@ -6697,8 +6697,8 @@ export abstract class TensorMethods extends TensorBase {
   uniform_(options?: { from?: number | undefined; to?: number | undefined; generator?: Generator | null | undefined }): this;
   uniform_(from?: any, to?: any, options?: any): any {
     let generator: any;
-    if (isOptions(from)) ({ from, to, generator } = named("uniform_", from, ["from", "to", "generator"]));
-    else if (isOptions(to)) ({ to, generator } = named("uniform_", to, ["to", "generator"]));
+    if (isOptions(from)) ({ from, to, generator } = named("uniform_", from, ["from", "to", "generator"], to, options));
+    else if (isOptions(to)) ({ to, generator } = named("uniform_", to, ["to", "generator"], options));
     else if (options !== undefined) ({ generator } = named("uniform_", options, ["generator"]));
     call(1097, this.handle, from, to, generator?.handle);
     return this;

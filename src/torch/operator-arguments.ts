@@ -89,14 +89,11 @@ export function isOptions(x: unknown): boolean {
   );
 }
 
-/** Returns the options of a call after checking that `allowed` knows each of their names. */
+/** Returns the options of a call after checking that `allowed` knows each of their names and that they come last. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
-export function named(operator: string, options: any, allowed: readonly string[]): any {
-  if (!isOptions(options)) {
-    throw new UsageError(
-      `${operator}: the last argument must be an options object, got ${describe(options)}.`,
-    );
-  }
+export function named(operator: string, options: any, allowed: readonly string[], ...after: unknown[]): any {
+  if (!isOptions(options)) throw notOptions(operator, options);
+  for (const value of after) if (value !== undefined) throw notOptions(operator, value);
   for (const name in options) {
     if (!allowed.includes(name)) {
       throw new UsageError(
@@ -119,6 +116,8 @@ export function rebind(
   given: readonly unknown[],
 ): any[] {
   const split = given.findIndex((value) => isOptions(value));
+  const misplaced = given.slice(split + 1).findLast((value) => value !== undefined);
+  if (split < 0 || misplaced !== undefined) throw notOptions(operator, misplaced ?? given.at(-1));
   const options = given[split] as Record<string, unknown>;
   const names = Object.keys(options);
   const width = given.length - 1;
@@ -164,6 +163,10 @@ export function refuse(operator: string, signatures: string, given: readonly unk
   return new UsageError(
     `${operator}: no signature takes (${kinds.join(", ")}). Call it as:\n${lines.join("\n")}`,
   );
+}
+
+function notOptions(operator: string, value: unknown): UsageError {
+  return new UsageError(`${operator}: the last argument must be an options object, got ${describe(value)}.`);
 }
 
 function isEmpty(value: unknown): boolean {

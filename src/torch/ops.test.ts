@@ -327,6 +327,21 @@ describe("a call that fits no overload says so", () => {
     );
   });
 
+  test("with what stands where the options should end the call", () => {
+    expect(() => loose["sum"]!(x, { dim: 0 }, true)).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: sum: the last argument must be an options object, got boolean.]`,
+    );
+    expect(() => loose["add"]!(x, x, null)).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: add: the last argument must be an options object, got null.]`,
+    );
+    expect(() => loose["argsort"]!(x, true, 1, true, 5)).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: argsort: the last argument must be an options object, got boolean.]`,
+    );
+    expect(() => loose["std"]!(x, { correction: 1 }, true)).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: std: the last argument must be an options object, got boolean.]`,
+    );
+  });
+
   // rule c: neither tensor nor number
   test("as clamp without bounds does, in PyTorch's words", () => {
     expect(() => x.clamp()).toThrowErrorMatchingInlineSnapshot(

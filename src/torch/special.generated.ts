@@ -444,7 +444,7 @@ export function logSoftmax(input: Tensor, dim: number, options?: { dtype?: Dtype
 export function logSoftmax(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined }): Tensor;
 export function logSoftmax(input: any, dim?: any, options?: any): any {
   let dtype: any;
-  if (isOptions(dim)) ({ dim, dtype } = named("special.logSoftmax", dim, ["dim", "dtype"]));
+  if (isOptions(dim)) ({ dim, dtype } = named("special.logSoftmax", dim, ["dim", "dtype"], options));
   else if (options !== undefined) ({ dtype } = named("special.logSoftmax", options, ["dtype"]));
   if (isTensor(input)) return wrap(call(963, input.handle, dim, dtypeCode(dtype)));
   throw refuse("special.logSoftmax", "logSoftmax(input: Tensor, dim: number, { dtype? })", [input, dim, { dtype }]);
@@ -476,7 +476,7 @@ export function logsumexp(input: Tensor, dim: number | readonly number[], keepdi
 export function logsumexp(input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor;
 export function logsumexp(input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor;
 export function logsumexp(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("special.logsumexp", dim, ["dim", "keepdim"]));
+  if (isOptions(dim)) ({ dim, keepdim } = named("special.logsumexp", dim, ["dim", "keepdim"], keepdim));
   else if (isOptions(keepdim)) ({ keepdim } = named("special.logsumexp", keepdim, ["keepdim"]));
   if (isTensor(input)) return wrap(call(965, input.handle, dim, keepdim));
   throw refuse("special.logsumexp", "logsumexp(input: Tensor, dim: number | number[], keepdim = false)", [input, dim, keepdim]);
@@ -731,7 +731,7 @@ export function softmax(input: Tensor, dim: number, dtype?: Dtype | null): Tenso
 export function softmax(input: Tensor, dim: number, options?: { dtype?: Dtype | null | undefined }): Tensor;
 export function softmax(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined }): Tensor;
 export function softmax(input: any, dim?: any, dtype?: any): any {
-  if (isOptions(dim)) ({ dim, dtype } = named("special.softmax", dim, ["dim", "dtype"]));
+  if (isOptions(dim)) ({ dim, dtype } = named("special.softmax", dim, ["dim", "dtype"], dtype));
   else if (isOptions(dtype)) ({ dtype } = named("special.softmax", dtype, ["dtype"]));
   if (isTensor(input)) return wrap(call(991, input.handle, dim, dtypeCode(dtype)));
   throw refuse("special.softmax", "softmax(input: Tensor, dim: number, dtype?)", [input, dim, dtype]);

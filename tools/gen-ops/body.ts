@@ -59,10 +59,9 @@ function namedLines(plan: Plan, names: readonly string[], label: string): string
     const taken = [...places!.slice(place), ...keywords];
     const isSlot = place === width;
     const test = isSlot ? `${source} !== undefined` : `isOptions(${source})`;
-    const allowed = taken.map((name) => `"${name}"`).join(", ");
-    lines.push(
-      `${otherwise}if (${test}) ({ ${taken.join(", ")} } = named("${label}", ${source}, [${allowed}]));`,
-    );
+    const given = [JSON.stringify(label), source, `[${taken.map((name) => `"${name}"`).join(", ")}]`];
+    const call = `named(${[...given, ...names.slice(place + 1)].join(", ")})`;
+    lines.push(`${otherwise}if (${test}) ({ ${taken.join(", ")} } = ${call});`);
     otherwise = "else ";
   }
   return lines;
