@@ -1,9 +1,9 @@
 // What a checkpoint holds, and what becomes of one that cannot be written. Resuming whole jobs: tasks/resume.test.ts.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { makeTemporaryFolder } from "../../tests/fixtures/temporary-folder.ts";
 import { fitToy } from "../../tests/fixtures/toy-training.ts";
 import type { ToyFit, ToyOptions } from "../../tests/fixtures/toy-training.ts";
 import { FileError } from "../base/index.ts";
@@ -12,7 +12,7 @@ import { newestCheckpoint, verifyCheckpoint } from "./index.ts";
 import type { Callback } from "./index.ts";
 
 let root: string;
-beforeEach(() => (root = mkdtempSync(join(tmpdir(), "sconce-checkpoint-"))));
+beforeEach(() => (root = makeTemporaryFolder("sconce-checkpoint-")));
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 const checkpoints = (folder = root) => ({

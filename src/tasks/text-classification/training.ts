@@ -45,7 +45,7 @@ export interface TextTrainingOptions {
   classWeights: Float64Array | undefined;
   labelSmoothing: number;
   precision: Precision;
-  validation: { part: TextPart; batchSize: number } | undefined;
+  validation: { part: Pick<TextPart, "texts" | "pairs" | "labels">; batchSize: number } | undefined;
 }
 
 /** Trains a text classifier with cross entropy. */

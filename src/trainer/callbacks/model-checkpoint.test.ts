@@ -1,15 +1,13 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { makeTemporaryFolder } from "../../../tests/fixtures/temporary-folder.ts";
 import { fitToy } from "../../../tests/fixtures/toy-training.ts";
 import type { ToyFit, ToyOptions } from "../../../tests/fixtures/toy-training.ts";
 import { hashTensors, loadSafetensors } from "../../torch/index.ts";
 
 let root: string;
-beforeEach(
-  () => (root = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "sconce-checkpoints-"))),
-);
+beforeEach(() => (root = makeTemporaryFolder("sconce-checkpoint-")));
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 /** Trains 4 epochs of 6 steps with validation losses 3, 1, 2, 2. */
