@@ -204,6 +204,21 @@ describe("a replacement that a crash interrupted", () => {
     expect(existsSync(incoming)).toBe(false);
   });
 
+  test("before its registration is registered by the next run, as the version that there is", async () => {
+    project = makeTinyProject();
+    const first = await train(learned);
+    const { registered, ...evidence } = readChampion(project.champion)!;
+    expect(registered).toEqual({ name: "demo", version: 1 });
+    writeFileSync(join(project.champion, "champion.json"), JSON.stringify(evidence));
+    const store = await SqliteStore.open({ path: project.database });
+    await store.deleteModelAlias("demo", "champion");
+    await train(untaught);
+    await expectChampion(first);
+    expect(readChampion(project.champion)?.registered).toEqual(registered);
+    expect(await store.listModelVersions("demo")).toHaveLength(1);
+    await store.close();
+  });
+
   test("after its renames leaves the new one", async () => {
     const { first, outgoing } = await interrupted();
     mkdirSync(outgoing);

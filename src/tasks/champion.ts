@@ -38,6 +38,8 @@ export interface ChampionDecision {
   difference?: { value: number; low: number; high: number; probabilityBetter: number };
   decidedAt: string;
   reason: string;
+  /** Version of the registered model that the alias `champion` points at; absent until that is done. */
+  registered?: { name: string; version: number };
 }
 
 const evidenceFile = "champion.json";
@@ -58,6 +60,11 @@ export function readChampion(folder: string): ChampionDecision | undefined {
     `${path}: must say which run the champion is of, but it is damaged. Restore it, or move ${folder} away to begin without a champion.`,
     { cause },
   );
+}
+
+/** Completes the evidence of the champion that stands in a folder. */
+export function writeChampion(folder: string, decision: ChampionDecision): void {
+  writeFileAtomic(join(folder, evidenceFile), `${JSON.stringify(decision, null, 2)}\n`);
 }
 
 /** Compares a candidate with the champion by scores on the same rows, and says who should hold the place. */
@@ -119,7 +126,7 @@ export function installChampion(
       if (entry.isFile() && entry.name !== lockFile)
         place(join(modelFolder, entry.name), join(incoming, entry.name));
     }
-    writeFileAtomic(join(incoming, evidenceFile), `${JSON.stringify(decision, null, 2)}\n`);
+    writeChampion(incoming, decision);
     if (existsSync(championFolder)) renameSync(championFolder, outgoing);
     renameSync(incoming, championFolder);
   } catch (error) {

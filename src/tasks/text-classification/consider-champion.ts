@@ -7,9 +7,9 @@ import type { ResolvedUseCase, UseCaseConfig } from "../../config/index.ts";
 import type { TextPart } from "../../data/index.ts";
 import { evaluateClassification, softmax } from "../../metrics/index.ts";
 import type { ClassificationEvaluation } from "../../metrics/index.ts";
-import { logTransformersModel, registerModelVersion } from "../../tracking/index.ts";
+import { getOrCreateRegisteredModel, logTransformersModel } from "../../tracking/index.ts";
 import type { ActiveRun, SqliteStore } from "../../tracking/index.ts";
-import { decideChampion, installChampion, readChampion, repairChampion } from "../champion.ts";
+import { decideChampion, installChampion, readChampion, repairChampion, writeChampion } from "../champion.ts";
 import type { ChampionDecision } from "../champion.ts";
 import type { RunFolder } from "../run-folder.ts";
 import { TextClassifier } from "./classifier.ts";
@@ -59,24 +59,43 @@ export async function considerChampion(options: ConsiderOptions): Promise<Champi
   });
   try {
     repairChampion(championFolder);
+    const present = readChampion(championFolder);
+    if (present !== undefined && present.registered === undefined) {
+      // a process died after it installed a champion: the alias must follow, if the store still knows the run
+      await register(options, present).catch((error: Error) => logger.warn(`champion: ${error.message}`));
+    }
     const decision = await decide(options, championFolder);
     run.logDict(decision, "champion.json");
     run.setTags({ "champion.promoted": String(decision.promoted), "champion.reason": decision.reason });
-    if (decision.promoted) {
-      installChampion(folder.path, championFolder, decision);
-      const version = await registerModelVersion(store, {
-        name: config.register ?? config.use_case,
-        source: `runs:/${run.runId}/model`,
-        runId: run.runId,
-        aliases: ["champion"],
-        tags: { metric: decision.rule.metric, value: String(decision.candidate.value) },
-      });
-      logger.debug(`registered ${version.name} version ${version.version} as champion`);
-    }
-    return decision;
+    if (!decision.promoted) return decision;
+    installChampion(folder.path, championFolder, decision);
+    return await register(options, decision);
   } finally {
     lock.release();
   }
+}
+
+/** Makes a version of the champion that stands in the folder, points the alias at it, and notes that in its evidence. */
+async function register(
+  { config, resolved, store }: ConsiderOptions,
+  decision: ChampionDecision,
+): Promise<ChampionDecision> {
+  const name = config.register ?? config.use_case;
+  const { runId, value } = decision.candidate;
+  await getOrCreateRegisteredModel(store, { name });
+  const version =
+    (await store.listModelVersions(name)).find((existing) => existing.runId === runId) ??
+    (await store.createModelVersion({
+      name,
+      source: `runs:/${runId}/model`,
+      runId,
+      tags: { metric: decision.rule.metric, value: String(value) },
+    }));
+  await store.setModelAlias(name, "champion", version.version);
+  const registered = { ...decision, registered: { name, version: version.version } };
+  writeChampion(resolved.outputs.optimumModel, registered);
+  logger.debug(`registered ${name} version ${version.version} as champion`);
+  return registered;
 }
 
 async function decide(options: ConsiderOptions, championFolder: string): Promise<ChampionDecision> {
