@@ -24,7 +24,13 @@ import { findNodeHeaders } from "./node-headers.mjs";
 const compileMemoryBytes = 2e9; // what one translation unit of libtorch's headers takes at its peak, rounded up
 const oldest = { gcc: 11, clang: 14, "Apple clang": 15 };
 
-/** Tells whether the addon is up to date, by times and sizes, in a few milliseconds. */
+/** @typedef {{ version: string, include: string, lib: string, cuda: boolean }} Libtorch */
+
+/**
+ * Tells whether the addon is up to date, by times and sizes, in a few milliseconds.
+ *
+ * @param {{ libtorch?: Libtorch, sources?: string, build?: string }} options
+ */
 export function isAddonCurrent({
   libtorch = currentLibtorch(),
   sources = sourceFolder(),
@@ -35,7 +41,11 @@ export function isAddonCurrent({
   return existsSync(stamp) && readFileSync(stamp, "utf8") === stampWith(libtorch, sources);
 }
 
-/** Compiles and links the addon where it is not up to date, and returns its path. */
+/**
+ * Compiles and links the addon where it is not up to date, and returns its path.
+ *
+ * @param {{ libtorch?: Libtorch, sources?: string, build?: string, env?: NodeJS.ProcessEnv }} options
+ */
 export async function buildAddon({
   libtorch,
   sources = sourceFolder(),
@@ -104,7 +114,10 @@ async function compileFlags({ include, cuda }, env) {
   ];
   if (cuda) defines.push("SCONCE_CUDA");
   return [
-    ...["-O2", "-std=c++20", "-fPIC", "-Wall"],
+    "-O2",
+    "-std=c++20",
+    "-fPIC",
+    "-Wall",
     ...(process.platform === "darwin" ? [] : ["-fopenmp"]), // without it at::parallel_for in our code is serial
     ...defines.map((name) => `-D${name}`),
     ...system.flatMap((folder) => ["-isystem", folder]),
@@ -181,7 +194,10 @@ async function link(units, output, { compiler, libtorch }) {
       ? ["-bundle", "-undefined", "dynamic_lookup"]
       : ["-shared", "-Wl,--no-as-needed"]),
     ...units.map(({ object }) => object),
-    ...["-o", temporary, `-L${lib}`, ...libraries],
+    "-o",
+    temporary,
+    `-L${lib}`,
+    ...libraries,
     ...(process.platform === "darwin" ? [] : [findOpenMp(lib) ?? "-fopenmp"]),
     `-Wl,-rpath,${lib}`,
   ]);

@@ -7,25 +7,15 @@ const source = fileURLToPath(new URL("../src/", import.meta.url));
 const maxLines = 800;
 
 // base <- {config, torch, tracking, metrics, plots, hub, data} <- models <- trainer <- tasks <- cli
-const foundations = ["base"];
-const engine = [...foundations, "torch"];
+const independent = ["config", "data", "hub", "metrics", "plots", "torch", "tracking"];
 const mayImport: Record<string, readonly string[]> = {
   base: [],
-  config: foundations,
-  data: foundations,
-  hub: foundations,
-  metrics: foundations,
-  plots: foundations,
-  torch: foundations,
-  tracking: foundations,
-  models: [...engine, "hub"],
-  testing: engine,
-  trainer: [...engine, "models", "data", "metrics", "config"],
-  tasks: [...[...engine, "config", "data", "hub", "metrics", "models"], ...["plots", "tracking", "trainer"]],
-  cli: [
-    ...[...engine, "config", "data", "hub", "metrics", "models"],
-    ...["plots", "tracking", "trainer", "tasks"],
-  ],
+  ...Object.fromEntries(independent.map((layer) => [layer, ["base"]])),
+  models: ["base", "torch", "hub"],
+  testing: ["base", "torch"],
+  trainer: ["base", "torch", "models", "data", "metrics", "config"],
+  tasks: ["base", ...independent, "models", "trainer"],
+  cli: ["base", ...independent, "models", "trainer", "tasks"],
 };
 /** The package root, which re-exports the layers. */
 const rootFile = "index.ts";

@@ -49,7 +49,11 @@ export async function downloadLibtorch(
   await rm(downloads, { recursive: true, force: true });
 }
 
-/** Tells what the wheels of this machine are called, in pip's words; the newest names first. */
+/**
+ * Tells what the wheels of this machine are called, in pip's words; the newest names first.
+ *
+ * @param {{ platform: string, arch: string }} machine
+ */
 export function thisMachine({ platform, arch } = process) {
   // each glibc up to 2.28: pip does not take the older ones as included
   const glibc = Array.from({ length: 12 }, (_, i) => `manylinux_2_${28 - i}`);
@@ -81,7 +85,7 @@ function isNeeded(name) {
   return (
     isNeededAnywhere(name) ||
     /^nvidia\/.*\/lib(cudart|cupti)\.so\.\d+$/.test(name) ||
-    /^torch\.libs\//.test(name)
+    name.startsWith("torch.libs/")
   );
 }
 

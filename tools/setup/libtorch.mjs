@@ -25,7 +25,11 @@ export function currentLibtorch({ env = process.env, build = buildFolder } = {})
     : undefined;
 }
 
-/** Finds libtorch in the order LIBTORCH, an installed Python torch, the cache, a download; stores and returns it. */
+/**
+ * Finds libtorch in the order LIBTORCH, an installed Python torch, the cache, a download; stores and returns it.
+ *
+ * @param {{ env?: NodeJS.ProcessEnv, build?: string, gpu?: boolean, index?: string, target?: object }} options
+ */
 export async function ensureLibtorch({
   env = process.env,
   build = buildFolder,

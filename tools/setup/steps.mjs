@@ -73,11 +73,17 @@ async function installPackages() {
     throw new SetupFailure(
       code === undefined
         ? "npm: it must be on the PATH. Install it with Node from nodejs.org, or apt install npm."
-        : `npm: it could not install the packages (exit code ${code}).\n${tail(output)}\n` +
+        : `npm: it could not install the packages (exit code ${code}).\n${npmErrors(output)}\n` +
             `Check the network and the registry (npm config get registry), and run set-up again.`,
     );
   }
   bar.cancel();
+}
+
+// npm says what is wrong first, and may print its whole usage after that
+function npmErrors(output) {
+  const errors = output.split("\n").filter((line) => /^npm (error|ERR!) *\S/.test(line));
+  return errors.length > 0 ? errors.slice(0, 15).join("\n") : tail(output);
 }
 
 const buildStamp = inRoot("dist", ".stamp.json");
