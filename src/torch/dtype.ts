@@ -78,8 +78,7 @@ export function isFloatingPoint(dtype: Dtype): boolean {
 
 function lookUp(kind: string, codes: Readonly<Record<string, number>>, name: string | null | undefined) {
   if (name === undefined || name === null) return undefined;
-  const code = codes[name];
-  if (code === undefined)
-    throw new UsageError(`${kind}: unknown name "${name}". ${suggestion(name, Object.keys(codes))}`);
-  return code;
+  if (Object.hasOwn(codes, name)) return codes[name];
+  const given = typeof name === "string" ? `"${name}"` : `of type ${typeof name}`;
+  throw new UsageError(`${kind}: unknown name ${given}. ${suggestion(String(name), Object.keys(codes))}`);
 }

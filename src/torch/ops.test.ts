@@ -327,6 +327,11 @@ describe("a call that fits no overload says so", () => {
     );
   });
 
+  test("with the kind of a dtype that is no name", () => {
+    expect(() => loose["softmax"]!(x, 0, 3)).toThrow(/dtype: unknown name of type number\. .*float32/);
+    expect(() => loose["softmax"]!(x, 0, "toString")).toThrow(/dtype: unknown name "toString"/);
+  });
+
   test("with what stands where the options should end the call", () => {
     expect(() => loose["sum"]!(x, { dim: 0 }, true)).toThrowErrorMatchingInlineSnapshot(
       `[UsageError: sum: the last argument must be an options object, got boolean.]`,
