@@ -31,6 +31,7 @@ export async function train(run: Run): Promise<StopReason> {
 async function trainEpoch(run: Run): Promise<void> {
   const { config, source, state } = run;
   while (run.stop === undefined || !mayStop(run)) {
+    await call(run, "onTrainBatchStart");
     const batches = await take(run);
     if (batches.length === 0) break;
     const before = state.batch;
@@ -181,7 +182,12 @@ function signals(): Promise<void> {
 }
 
 type PlainHook =
-  "onTrainStart" | "onTrainEpochStart" | "onValidationStart" | "onTrainEpochEnd" | "onTrainEnd";
+  | "onTrainStart"
+  | "onTrainEpochStart"
+  | "onTrainBatchStart"
+  | "onValidationStart"
+  | "onTrainEpochEnd"
+  | "onTrainEnd";
 
 async function call(run: Run, hook: PlainHook): Promise<void>;
 async function call(run: Run, hook: "onTrainBatchEnd", step: StepInfo): Promise<void>;

@@ -38,7 +38,7 @@ export interface ConsiderOptions {
 
 /** Decides under a lock, so that of two runs that end together each meets the other's result. */
 export async function considerChampion(options: ConsiderOptions): Promise<ChampionDecision> {
-  const { config, resolved, folder, run, store, judged } = options;
+  const { config, resolved, folder, run, judged } = options;
   await logTransformersModel(run, {
     folder: folder.path,
     task: "text-classification",

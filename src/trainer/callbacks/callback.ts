@@ -22,6 +22,8 @@ export interface Callback {
   readonly name: string;
   onTrainStart?(run: Run): void | Promise<void>;
   onTrainEpochStart?(run: Run): void | Promise<void>;
+  /** Runs before the batches of a step are taken; at the end of an epoch there may be none left. */
+  onTrainBatchStart?(run: Run): void | Promise<void>;
   onTrainBatchEnd?(run: Run, step: StepInfo): void | Promise<void>;
   onValidationStart?(run: Run): void | Promise<void>;
   onValidationEnd?(run: Run, metrics: Readonly<Record<string, number>>): void | Promise<void>;

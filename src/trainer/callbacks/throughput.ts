@@ -1,4 +1,4 @@
-// Measures how fast training goes, without validation and saving.
+// Measures how fast training goes, without validation, saving and other callbacks.
 import type { Run } from "../run.ts";
 import type { Callback, StepInfo } from "./callback.ts";
 
@@ -16,11 +16,7 @@ export class Throughput implements Callback {
     return this.#items / this.#seconds;
   }
 
-  onTrainStart(): void {
-    this.#since = performance.now();
-  }
-
-  onTrainEpochStart(): void {
+  onTrainBatchStart(): void {
     this.#since = performance.now();
   }
 
