@@ -7,10 +7,11 @@ import { manualSeed, scope } from "../../torch/index.ts";
 import { TextClassifier } from "./classifier.ts";
 import { TextBatchSource, TextTraining } from "./training.ts";
 
-let project: TinyProject;
+let project: TinyProject | undefined;
 afterEach(() => project?.remove());
 
 function setUp({ classWeights, labelSmoothing }: { classWeights?: number[]; labelSmoothing: number }) {
+  project?.remove();
   project = makeTinyProject();
   manualSeed(1);
   const labelMap = new LabelMap(tinyLabels);
