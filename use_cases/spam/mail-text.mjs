@@ -106,13 +106,23 @@ function quotedPrintableBytes(text) {
 }
 
 function decodeCharset(bytes, charset = "windows-1252") {
-  let decoder;
+  const decoder = decoderOf(charset);
+  if (decoder.encoding !== "windows-1252") return decoder.decode(bytes).replaceAll("\uFFFD", "");
+  // some versions of Node read this as ISO 8859-1
+  return bytes.toString("latin1").replace(/[\x80-\x9f]/g, (byte) => windows1252[byte.charCodeAt(0) - 0x80]);
+}
+
+const windows1252 = [
+  ..."\u20ac\x81\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\x8d\u017d\x8f",
+  ..."\x90\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\x9d\u017e\u0178",
+];
+
+function decoderOf(charset) {
   try {
-    decoder = new TextDecoder(charset);
+    return new TextDecoder(charset);
   } catch {
-    decoder = new TextDecoder("windows-1252"); // an unknown or misspelt name
+    return new TextDecoder("windows-1252"); // an unknown or misspelt name
   }
-  return decoder.decode(bytes).replaceAll("\uFFFD", "");
 }
 
 // also mails that say nothing or something else of what they are
