@@ -38,11 +38,16 @@ export const steps = {
   weights: {
     title: "fetch the MiniLM weights",
     // the folder appears whole or not at all
-    isDone: () => existsSync(inRoot("pretrained_models", "minilm", "model.safetensors")),
+    isDone: () => !isCheckout() || existsSync(inRoot("pretrained_models", "minilm", "model.safetensors")),
     run: fetchWeights,
   },
   data: { title: "prepare the data of the use cases", isDone: isDataPrepared, run: prepareData },
 };
+
+// an installed package carries dist alone, and the models are in the project that uses it
+function isCheckout() {
+  return existsSync(inRoot("src"));
+}
 
 /** Tells whether a Node version can run Sconce. */
 export function isNodeRecent(version) {
@@ -100,7 +105,7 @@ function sourceStamp() {
 }
 
 function isBuilt() {
-  if (!existsSync(inRoot("src"))) return true; // a published package carries dist alone
+  if (!isCheckout()) return true;
   return existsSync(buildStamp) && readFileSync(buildStamp, "utf8") === sourceStamp();
 }
 
