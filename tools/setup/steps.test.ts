@@ -169,3 +169,16 @@ test("npm test -- FILE runs that file alone, and says by its exit code how it we
   expect(good.status).toBe(0);
   expect(run("no/such.test.ts").status).toBe(1);
 });
+
+test("bin/run.sh and npm run main set up, find the project from anywhere, and are sconce train", () => {
+  const folder = temporaryFolder();
+  const link = join(folder, "run");
+  symlinkSync(join(root, "bin", "run.sh"), link);
+  const options = { cwd: folder, encoding: "utf8" } as const;
+  const shell = spawnSync(link, ["missing.json", "trainer.max_epochs=1"], options);
+  const main = spawnSync(process.execPath, [join(root, "dist", "main.js"), "missing.json"], options);
+  for (const { status, stderr } of [shell, main]) {
+    expect(stderr).toContain("missing.json: the file does not exist. Check the path.");
+    expect(status).toBe(2);
+  }
+});
