@@ -1,8 +1,10 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { buildAddon, findCompiler, isAddonCurrent } from "../../native/build.mjs";
-import { programs, temporaryFolder, torchFiles, writeFiles } from "../fixtures/setup.ts";
+import { programs, quiet, temporaryFolder, torchFiles, writeFiles } from "../fixtures/setup.ts";
+
+beforeEach(quiet);
 
 const gcc = (version: string) => `echo "g++ (Debian 12.2.0-14) ${version}"`;
 

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { expect, test } from "vitest";
-import { programs, serve, temporaryFolder, torchFiles, writeFiles, zipOf } from "../fixtures/setup.ts";
+import { beforeEach, expect, test } from "vitest";
+import { programs, quiet, serve, temporaryFolder, torchFiles, writeFiles, zipOf } from "../fixtures/setup.ts";
 import { thisMachine } from "./libtorch-download.mjs";
 import { currentLibtorch, ensureLibtorch } from "./libtorch.mjs";
+
+beforeEach(quiet);
 
 const wheelName = "torch-2.13.0+cpu-cp312-cp312-manylinux_2_28_x86_64.whl";
 const target = { platforms: ["manylinux_2_28_x86_64"], extra: ["nvidia-cuda-runtime==13.0.96"] };

@@ -3,9 +3,11 @@ import { once } from "node:events";
 import { existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
-import { temporaryFolder } from "../fixtures/setup.ts";
+import { beforeEach, expect, test } from "vitest";
+import { quiet, temporaryFolder } from "../fixtures/setup.ts";
 import { withLock } from "./lock.mjs";
+
+beforeEach(quiet);
 
 const lockModule = new URL("./lock.mjs", import.meta.url).href;
 
