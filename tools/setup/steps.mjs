@@ -127,6 +127,7 @@ async function fetchWeights() {
     id: baseModelAliases.minilm,
     into: inRoot("pretrained_models", "minilm"),
     onProgress: ({ file, bytes, totalBytes }) => {
+      if (totalBytes < 1e6) return; // config and vocabulary come in no time
       if (bar?.file !== file) {
         bar?.finish();
         bar = { file, ...progress(file, { total: totalBytes }) };
