@@ -2,6 +2,7 @@
 import { UsageError, suggestion } from "../base/index.ts";
 import type { Device, Dtype, Layout } from "./dtype.ts";
 import { Generator } from "./random.ts";
+import { native } from "./native.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** What a new tensor is made of, for factories such as `zeros`. */
@@ -115,21 +116,23 @@ export function rebind(
   layouts: readonly (readonly [positional: readonly string[], keywords: readonly string[]])[],
   given: readonly unknown[],
 ): any[] {
-  const split = given.findIndex((value) => isOptions(value));
-  const misplaced = given.slice(split + 1).findLast((value) => value !== undefined);
+  const split = given.findIndex(isOptions);
+  const misplaced = given.findLast((value, i) => i > split && value !== undefined);
   if (split < 0 || misplaced !== undefined) throw notOptions(operator, misplaced ?? given.at(-1));
   const options = given[split] as Record<string, unknown>;
-  const names = Object.keys(options);
   const width = given.length - 1;
   for (const [positional, keywords] of layouts) {
-    const fits = names.every((name) => positional.indexOf(name) >= split || keywords.includes(name));
-    if (!fits || positional.length < split) continue;
-    const bound: unknown[] = Array.from({ length: width }, (_, i) =>
-      i < split ? given[i] : i < positional.length ? options[positional[i]!] : undefined,
-    );
-    bound.push(Object.fromEntries(keywords.map((name) => [name, options[name]])));
+    if (positional.length < split || !takesAll(options, positional, split, keywords)) continue;
+    // plain loops: this runs at every `max(x, { dim })`
+    const bound: unknown[] = given.slice(0, split);
+    for (let i = split; i < width; i++)
+      bound.push(i < positional.length ? options[positional[i]!] : undefined);
+    const byName: Record<string, unknown> = {};
+    for (const name of keywords) byName[name] = options[name];
+    bound.push(byName);
     return bound;
   }
+  const names = Object.keys(options);
   const known = new Set(layouts.flatMap(([positional, keywords]) => [...positional.slice(1), ...keywords]));
   const unknown = names.find((name) => !known.has(name));
   throw new UsageError(
@@ -138,6 +141,18 @@ export function rebind(
           `Signatures take: ${layouts.map(([p, k]) => [...p, ...k].join(", ")).join(" | ")}.`
       : `${operator}: unknown option "${unknown}". ${suggestion(unknown, known)}`,
   );
+}
+
+function takesAll(
+  options: Record<string, unknown>,
+  positional: readonly string[],
+  split: number,
+  keywords: readonly string[],
+): boolean {
+  for (const name in options) {
+    if (positional.indexOf(name) < split && !keywords.includes(name)) return false;
+  }
+  return true;
 }
 
 /** Returns the handles of a list of tensors. */
@@ -153,6 +168,11 @@ export function handlesOrNull(tensors: readonly (Tensor | null)[]): (number | nu
 function handleOf(tensor: Tensor, i: number): number {
   if (isTensor(tensor)) return tensor.handle;
   throw new UsageError(`A list of tensors must hold tensors alone, got ${describe(tensor)} at index ${i}.`);
+}
+
+/** Frees what an in-place operator gives back: a second handle of the tensor that the caller holds. */
+export function discard(handle: number): void {
+  native.dispose(handle);
 }
 
 /** Makes the error of a call that fits no signature of its operator. */

@@ -1,6 +1,7 @@
 // The generated operators against PyTorch, and how a call finds its overload. tools/golden/ops.py writes the cases.
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { liveTensors } from "../../tests/live-tensors.ts";
 import "../../tests/matchers.ts";
 import * as torch from "./index.ts";
 import { Tensor, scope, tensor } from "./index.ts";
@@ -239,6 +240,15 @@ describe("a call finds its overload", () => {
     expect(y.add_(1)).toBe(y);
     expect(torch.relu_(y)).toBe(y);
     expect(y.tolist()).toEqual([1, 1]);
+  });
+
+  test("in-place operators leave no second handle behind, so that dispose frees the memory", () => {
+    const y = torch.zeros([2]);
+    const before = liveTensors();
+    for (let i = 0; i < 10; i++) torch.relu_(y.add_(1).mul_(y));
+    expect(liveTensors()).toBe(before);
+    y.dispose();
+    expect(liveTensors()).toBe(before - 1);
   });
 
   test("several results come as an array, in-place names and reserved words included", () => {

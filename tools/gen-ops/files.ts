@@ -29,6 +29,7 @@ const BINDING = [
 ];
 const BINDING_TYPES = ["Device", "Dtype", "Generator", "Layout", "MemoryFormat", "Scalar"];
 const ARGUMENTS = [
+  "discard",
   "handles",
   "handlesOrNull",
   "isBoolean",
