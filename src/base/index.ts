@@ -22,3 +22,4 @@ export { Registry, normalizeName } from "./registry.ts";
 export { Rng } from "./rng.ts";
 export { nearest, suggestion } from "./suggest.ts";
 export { sconceVersion } from "./version.ts";
+export { metricModes } from "./metric-modes.ts";

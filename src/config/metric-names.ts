@@ -1,5 +1,5 @@
 // The metrics that a run logs, by name; monitors, champion rules and searches may name these alone.
-import { nearest } from "../base/index.ts";
+import { metricModes as measuredModes, nearest } from "../base/index.ts";
 
 /** Says which way a metric improves. */
 export type MetricMode = "min" | "max";
@@ -7,27 +7,7 @@ export type MetricMode = "min" | "max";
 /** Maps the loss and each metric that src/metrics measures, by its bare name, to the way it improves. */
 export const metricModes: Readonly<Record<string, MetricMode>> = {
   loss: "min",
-  accuracy: "max",
-  balanced_accuracy: "max",
-  precision: "max",
-  recall: "max",
-  f1: "max",
-  precision_macro: "max",
-  recall_macro: "max",
-  f1_macro: "max",
-  precision_micro: "max",
-  recall_micro: "max",
-  f1_micro: "max",
-  precision_weighted: "max",
-  recall_weighted: "max",
-  f1_weighted: "max",
-  mcc: "max",
-  cohen_kappa: "max",
-  roc_auc: "max",
-  average_precision: "max",
-  log_loss: "min",
-  brier: "min",
-  calibration_error: "min",
+  ...measuredModes,
 };
 
 /** Lists what is logged while training: `train_loss`, and `val_` with each metric. */

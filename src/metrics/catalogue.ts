@@ -1,29 +1,5 @@
 // The names under which evaluations report and log classification metrics, and which way each is better.
-import { UsageError, suggestion } from "../base/index.ts";
-
-const modes = {
-  accuracy: "max",
-  balanced_accuracy: "max",
-  precision: "max",
-  recall: "max",
-  f1: "max",
-  precision_macro: "max",
-  recall_macro: "max",
-  f1_macro: "max",
-  precision_micro: "max",
-  recall_micro: "max",
-  f1_micro: "max",
-  precision_weighted: "max",
-  recall_weighted: "max",
-  f1_weighted: "max",
-  mcc: "max",
-  cohen_kappa: "max",
-  roc_auc: "max",
-  average_precision: "max",
-  log_loss: "min",
-  brier: "min",
-  calibration_error: "min",
-} as const satisfies Record<string, "max" | "min">;
+import { UsageError, metricModes as modes, suggestion } from "../base/index.ts";
 
 /**
  * Name of a classification metric, as logged. `precision`, `recall` and `f1` are those of the positive class for
