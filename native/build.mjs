@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { availableParallelism, freemem } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { currentLibtorch, ensureLibtorch } from "../tools/setup/libtorch.mjs";
 import { SetupFailure, record, say } from "../tools/setup/log.mjs";
@@ -128,7 +128,9 @@ function unitsOf(sources, build, { compiler, flags, libtorch }) {
   const objects = join(build, "objects");
   mkdirSync(objects, { recursive: true });
   const shared = createHash("sha256").update(JSON.stringify([compiler, flags, libtorch.version]));
-  for (const header of filesOf(sources, /\.(h|hpp|inc)$/)) shared.update(header).update(readFileSync(header));
+  for (const header of filesOf(sources, /\.(h|hpp|inc)$/)) {
+    shared.update(relative(sources, header)).update(readFileSync(header)); // a copy of the project keeps its objects
+  }
   return filesOf(sources, /\.cc$/).map((source) => {
     const hash = shared.copy().update(readFileSync(source)).digest("hex").slice(0, 16);
     return { source, object: join(objects, `${basename(source, ".cc")}.${hash}.o`) };
