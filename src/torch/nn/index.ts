@@ -14,3 +14,8 @@ export type { IncompatibleKeys, StateDict } from "./module.ts";
 export { LayerNorm } from "./normalization.ts";
 export type { LayerNormOptions } from "./normalization.ts";
 export { Parameter } from "./parameter.ts";
+export { GRUCell, LSTMCell, RNNCell } from "./recurrent-cells.ts";
+export type { RNNCellOptions, RecurrentCellOptions } from "./recurrent-cells.ts";
+export { GRU, LSTM, RNN } from "./recurrent.ts";
+export type { LSTMOptions, RNNOptions, RecurrentOptions } from "./recurrent.ts";
+export * as utils from "./utils/index.ts";

@@ -1,0 +1,102 @@
+"""Writes tests/goldens/nn/{recurrent}.safetensors: layers of torch.nn against PyTorch.
+
+Run: python tools/golden/nn_recurrent.py   (torch 2.13.0)
+
+Each case holds the state dict after torch.manual_seed(7), the inputs, the outputs (training, after
+torch.manual_seed(11) for the dropout), and the gradients of sum(cos(0, 1, 2, ...) * output) over all outputs:
+
+NAME.init.KEY  NAME.in0  NAME.out0  NAME.in0.grad  NAME.grad.KEY
+"""
+
+import pathlib
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "goldens" / "nn"
+torch.set_num_threads(1)
+
+
+class Golden:
+    def __init__(self, name):
+        self.name, self.tensors = name, {}
+
+    def case(self, name, make, inputs, call=lambda layer, *inputs: layer(*inputs)):
+        torch.manual_seed(7)
+        layer = make()
+        self.add({f"{name}.init.{key}": value.clone() for key, value in layer.state_dict().items()})
+        given = [t.clone().requires_grad_() if t.is_floating_point() else t for t in inputs]
+        torch.manual_seed(11)
+        outputs = flat(call(layer, *given))
+        loss = sum((y * torch.arange(y.numel()).reshape(y.shape).cos()).sum() for y in outputs if y.requires_grad)
+        loss.backward()
+        self.add({f"{name}.in{i}": t for i, t in enumerate(given)})
+        self.add({f"{name}.out{i}": t for i, t in enumerate(outputs)})
+        self.add({f"{name}.in{i}.grad": t.grad for i, t in enumerate(given) if t.grad is not None})
+        self.add({f"{name}.grad.{key}": p.grad for key, p in layer.named_parameters() if p.grad is not None})
+
+    def add(self, tensors):
+        self.tensors |= {key: value.detach().contiguous().clone() for key, value in tensors.items()}
+
+    def write(self):
+        OUT.mkdir(parents=True, exist_ok=True)
+        save_file(self.tensors, OUT / f"{self.name}.safetensors")
+
+
+def flat(outputs):
+    if isinstance(outputs, torch.Tensor):
+        return [outputs]
+    return [y for output in outputs if output is not None for y in flat(output)]
+
+
+def randn(*shape):
+    return torch.randn(*shape, generator=draws)
+
+
+draws = torch.Generator().manual_seed(3)
+
+# ---- recurrent layers
+golden = Golden("recurrent")
+x = randn(5, 2, 3)  # [seq, batch, input]
+golden.case("rnn", lambda: nn.RNN(3, 4), [x])
+golden.case("rnn_relu", lambda: nn.RNN(3, 4, num_layers=2, nonlinearity="relu", bias=False), [x])
+golden.case("rnn_unbatched", lambda: nn.RNN(3, 4, bidirectional=True), [x[:, 0], randn(2, 4)])
+golden.case("lstm", lambda: nn.LSTM(3, 4), [x])
+golden.case("lstm_deep", lambda: nn.LSTM(3, 4, num_layers=2, bidirectional=True), [x])
+golden.case("lstm_dropout", lambda: nn.LSTM(3, 4, num_layers=3, dropout=0.4), [x])
+golden.case("lstm_projected", lambda: nn.LSTM(3, 4, num_layers=2, bidirectional=True, proj_size=2, batch_first=True),
+            [x, randn(4, 5, 2), randn(4, 5, 4)], lambda layer, x, h, c: layer(x, (h, c)))
+golden.case("lstm_unbatched", lambda: nn.LSTM(3, 4, bias=False, batch_first=True), [x[:, 0], randn(1, 4), randn(1, 4)],
+            lambda layer, x, h, c: layer(x, (h, c)))
+golden.case("gru", lambda: nn.GRU(3, 4, batch_first=True), [x, randn(1, 5, 4)])
+golden.case("gru_dropout", lambda: nn.GRU(3, 4, num_layers=2, dropout=0.4, bidirectional=True), [x])
+
+
+def packed(lengths, **options):
+    def call(layer, x, *states):
+        packed = pack_padded_sequence(x, lengths, batch_first=layer.batch_first, **options)
+        output, last = layer(packed, *([states if len(states) > 1 else states[0]] if states else []))
+        return *pad_packed_sequence(output, batch_first=layer.batch_first, padding_value=-1.0), last
+
+    return call
+
+
+x = randn(4, 3, 3)
+golden.case("packed_lstm", lambda: nn.LSTM(3, 4, num_layers=2, bidirectional=True), [x], packed([4, 2, 1]))
+golden.case("packed_lstm_states", lambda: nn.LSTM(3, 4), [x, randn(1, 3, 4), randn(1, 3, 4)],
+            packed([1, 4, 2], enforce_sorted=False))
+golden.case("packed_gru", lambda: nn.GRU(3, 4, batch_first=True), [randn(3, 4, 3), randn(1, 3, 4)],
+            packed([2, 4, 3], enforce_sorted=False))
+golden.case("packed_rnn_dropout", lambda: nn.RNN(3, 4, num_layers=2, dropout=0.4), [x], packed([4, 4, 3]))
+
+x = randn(2, 3)  # [batch, input]
+golden.case("rnn_cell", lambda: nn.RNNCell(3, 4), [x, randn(2, 4)])
+golden.case("rnn_cell_relu", lambda: nn.RNNCell(3, 4, bias=False, nonlinearity="relu"), [x[0]])
+golden.case("lstm_cell", lambda: nn.LSTMCell(3, 4), [x, randn(2, 4), randn(2, 4)],
+            lambda layer, x, h, c: layer(x, (h, c)))
+golden.case("lstm_cell_unbatched", lambda: nn.LSTMCell(3, 4, bias=False), [x[0]])
+golden.case("gru_cell", lambda: nn.GRUCell(3, 4), [x])
+golden.case("gru_cell_unbatched", lambda: nn.GRUCell(3, 4), [x[0], randn(4)])
+golden.write()
