@@ -1,0 +1,58 @@
+// Why names of PyTorch are left out on purpose. A name that is missing and has no reason here is still to be done.
+
+export interface Reason {
+  /** The namespaces it holds for; all where left out. */
+  namespaces?: readonly string[];
+  test: RegExp;
+  reason: string;
+}
+
+/** Tested in this order against the name. */
+const REASONS: readonly Reason[] = [
+  {
+    test: /quantize|^q_|^qscheme$|^int_repr$|fake_quant|^choose_qparams|^fbgemm_|^quantized_|^empty_quantized$|^is_quantized$/,
+    reason: "old quantized tensors, which training does not use",
+  },
+  {
+    test: /^(cudnn|miopen|mkldnn)_|^is_(ipu|maia|xla|xpu|vulkan|mtia|mkldnn|mps)$|^(xpu|ipu|mtia)$|^to_mkldnn$/,
+    reason: "belongs to one backend",
+  },
+  { test: /^sym_|_copy$/, reason: "an aid of PyTorch's tracer and compiler" },
+  {
+    namespaces: ["torch"],
+    test: /^(compile|cond|while_loop|fork|wait|import_ir_module.*|parse_.*|merge_type_.*|unify_type_list)$/,
+    reason: "TorchScript and the compiler",
+  },
+  {
+    namespaces: ["torch"],
+    test: /autocast_|_autocast|^batch_norm_backward_|^is_anomaly_|^set_anomaly_|^init_num_threads$|^thread_safe_generator$|^is_(storage|warn_always_enabled)$|^set_warn_always$|^typename$|^get_device_module$|^is_inference_mode_enabled$/,
+    reason:
+      "the inside of autocast, anomaly detection and Python's own types; see torch.autocast, setDetectAnomaly",
+  },
+  {
+    test: /^(dsmm|hsmm|saddmm|spmm|resize_as_sparse_|sparse_resize_|sparse_resize_and_clear_|to_sparse_coo)$/,
+    reason: "old names of sparse operators",
+  },
+  {
+    test: /^(storage|untyped_storage|storage_type|is_shared|share_memory_|record_stream|const_data_ptr|data_ptr|dim_order|from_dlpack|from_file)$/,
+    reason: "storages, streams and pointers stay inside libtorch",
+  },
+  {
+    namespaces: ["torch.Tensor"],
+    test: /^(as_subclass|module_load|new|reinforce|volatile|name|resize|resize_as|eig|lstsq|solve|symeig|grad_dtype)$/,
+    reason: "removed or deprecated in PyTorch itself, or an aid of Python subclasses",
+  },
+  {
+    namespaces: ["torch"],
+    test: /^set_default_tensor_type$/,
+    reason: "deprecated in PyTorch itself: setDefaultDtype",
+  },
+];
+
+/** Returns why a name is left out, or undefined where it is still to be done. */
+export function reasonFor(namespace: string, name: string): string | undefined {
+  const found = REASONS.find(
+    ({ namespaces, test }) => (namespaces?.includes(namespace) ?? true) && test.test(name),
+  );
+  return found?.reason;
+}
