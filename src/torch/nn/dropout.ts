@@ -3,6 +3,7 @@ import { UsageError } from "../../base/index.ts";
 import { dropout } from "../ops.generated.ts";
 import type { Tensor } from "../tensor.ts";
 import { Module } from "./module.ts";
+import { repr } from "./repr.ts";
 
 /**
  * Sets elements to zero with probability `p` while training, and scales the rest by 1 / (1 - p)
@@ -21,5 +22,9 @@ export class Dropout extends Module {
 
   override forward(x: Tensor): Tensor {
     return this.training && this.p > 0 ? dropout(x, this.p, true) : x;
+  }
+
+  override extraRepr(): string {
+    return repr({ p: this.p, inplace: false });
   }
 }

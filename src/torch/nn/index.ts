@@ -1,16 +1,26 @@
 export { GELU, ReLU, Sigmoid, Tanh } from "./activations.ts";
-export { ModuleList, Sequential } from "./containers.ts";
+export { ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential } from "./containers.ts";
 export type { TensorModule } from "./containers.ts";
 export { Dropout } from "./dropout.ts";
 export { Embedding } from "./embedding.ts";
 export type { EmbeddingOptions } from "./embedding.ts";
 export { functional } from "./functional.ts";
 export type { AttentionOptions, CrossEntropyOptions, Reduction } from "./functional.ts";
+export type {
+  ForwardHook,
+  ForwardPreHook,
+  HookHandle,
+  LoadStateDictPostHook,
+  LoadStateDictPreHook,
+  StateDictHook,
+} from "./hooks.ts";
 export * as init from "./init.ts";
 export { Linear } from "./linear.ts";
+export type { IncompatibleKeys, LoadStateDictOptions } from "./load-state.ts";
 export { CrossEntropyLoss } from "./losses.ts";
 export { Module } from "./module.ts";
-export type { IncompatibleKeys, StateDict } from "./module.ts";
+export type { StateDict, WalkOptions } from "./module.ts";
+export type { ModuleTarget } from "./move.ts";
 export { LayerNorm } from "./normalization.ts";
 export type { LayerNormOptions } from "./normalization.ts";
 export { Parameter } from "./parameter.ts";

@@ -4,6 +4,7 @@ import { empty, nnFunctional } from "../ops.generated.ts";
 import { fans, kaimingUniform_, uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
+import { repr } from "./repr.ts";
 
 /**
  * Computes `x W^T + b`.
@@ -35,5 +36,9 @@ export class Linear extends Module {
 
   override forward(x: Tensor): Tensor {
     return nnFunctional.linear(x, this.weight, this.bias);
+  }
+
+  override extraRepr(): string {
+    return repr({ in_features: this.inFeatures, out_features: this.outFeatures, bias: this.bias !== null });
   }
 }

@@ -61,7 +61,7 @@ describe("names", () => {
       "emb.weight", "blocks.0.scale", "blocks.0.fc.weight", "blocks.0.fc.bias", "blocks.1.scale",
       "blocks.1.fc.weight", "blocks.1.fc.bias", "head.weight",
     ]); // prettier-ignore
-    expect(names(net.namedBuffers("model"))).toEqual([
+    expect(names(net.namedBuffers({ prefix: "model" }))).toEqual([
       "model.blocks.0.mean", "model.blocks.0.cache", "model.blocks.1.mean", "model.blocks.1.cache",
     ]); // prettier-ignore
   });
@@ -188,7 +188,7 @@ describe("a module", () => {
       `[UsageError: Net: has no forward. Give the class one, or loop over its children.]`,
     );
     const block = new Block();
-    (block as unknown as { mean: null }).mean = null;
+    (block as unknown as { mean: number }).mean = 0;
     expect(() => [...block.namedBuffers()]).toThrowErrorMatchingInlineSnapshot(
       `[UsageError: Block: the buffer "mean" is not a tensor any more.]`,
     );
@@ -201,22 +201,251 @@ describe("a module", () => {
   });
 });
 
-describe("containers", () => {
-  test("ModuleList holds, grows and iterates in order", () => {
-    const [a, b] = [new nn.ReLU(), new nn.Tanh()];
-    const list = new nn.ModuleList<nn.Module>([a]);
-    list.push(b);
-    expect([list.length, list.at(-1), [...list]]).toEqual([2, b, [a, b]]);
-    expect(() => list.at(2)).toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: ModuleList.at: index must be within 2 modules, got 2.]`,
-    );
-    const many = new nn.ModuleList(Array.from({ length: 12 }, () => new nn.Linear(1, 1, { bias: false })));
-    expect([...many.stateDict().keys()].at(-1)).toBe("11.weight");
+test("options of a walk: no recursion, duplicates, a prefix", () => {
+  const tied = new Tied();
+  expect(names(tied.namedParameters({ recurse: false }))).toEqual([]);
+  expect(names(tied.emb.namedParameters({ recurse: false, prefix: "emb" }))).toEqual(["emb.weight"]);
+  expect(names(tied.namedParameters({ removeDuplicate: false }))).toEqual(["emb.weight", "head.weight"]);
+  const block = new nn.Linear(1, 1);
+  const both = new nn.ModuleList([block, block]);
+  expect(names(both.namedModules({ removeDuplicate: false, prefix: "m" }))).toEqual(["m", "m.0", "m.1"]);
+  expect(names(both.namedChildren())).toEqual(["0"]);
+  expect([...both.children()]).toEqual([block]);
+  expect([...both.stateDict().keys()]).toEqual(["0.weight", "0.bias", "1.weight", "1.bias"]);
+});
+
+describe("paths", () => {
+  test("find modules, parameters and buffers", () => {
+    const net = new Net();
+    expect(net.getSubmodule("")).toBe(net);
+    expect(net.getSubmodule("blocks.1.fc")).toBe(net.blocks.at(1).fc);
+    expect(net.getParameter("blocks.1.fc.bias")).toBe(net.blocks.at(1).fc.bias);
+    expect(net.getBuffer("blocks.0.cache").shape).toEqual([1]);
   });
 
-  test("Sequential passes on what each gives; an empty one its input", () => {
-    const x = tensor([[-1, 2]]);
-    expect(new nn.Sequential(new nn.ReLU(), new nn.ReLU()).forward(x).tolist()).toEqual([[0, 2]]);
-    expect(new nn.Sequential().forward(x)).toBe(x);
+  test("that lead nowhere are answered with what there is", () => {
+    const net = new Net();
+    expect(() => net.getSubmodule("blocks.2.fc")).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: Net.getSubmodule: "blocks.2.fc" must be the path of a module, but ModuleList has no "2". Did you mean "0"? Valid: 0, 1.]`,
+    );
+    expect(() => net.getParameter("blocks.1.mean")).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: Net.getParameter: there is no "blocks.1.mean". Valid: scale.]`,
+    );
+    expect(() => net.getBuffer("blocks.1.men")).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: Net.getBuffer: there is no "blocks.1.men". Did you mean "mean"? Valid: cache, mean.]`,
+    );
   });
+});
+
+describe("registering by name", () => {
+  test("gives children, weights and buffers that the walks find; null keeps a place free", () => {
+    const list = new nn.ModuleList();
+    list.registerParameter("scale", new nn.Parameter(ones([2])));
+    list.registerParameter("shift", null);
+    list.registerBuffer("mean", null);
+    list.addModule("fc", new nn.Linear(1, 1, { bias: false }));
+    list.registerModule("none", null);
+    expect([...list.stateDict().keys()]).toEqual(["scale", "fc.weight"]);
+    expect((list as unknown as { shift: null }).shift).toBe(null);
+    list.registerBuffer("mean", zeros([1]));
+    list.registerParameter("shift", new nn.Parameter(ones([2])));
+    expect([...list.stateDict().keys()]).toEqual(["scale", "shift", "mean", "fc.weight"]);
+  });
+
+  test("refuses names that are methods or paths", () => {
+    const list = new nn.ModuleList();
+    expect(() => list.addModule("forward", list)).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: ModuleList.addModule: the name must be free, not empty and without a dot, got "forward" (ModuleList has a method of that name). Take another.]`,
+    );
+    expect(() => list.registerBuffer("a.b", null)).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: ModuleList.registerBuffer: the name must be free, not empty and without a dot, got "a.b" (the name is part of a dotted path). Take another.]`,
+    );
+    expect(() => list.registerParameter("", null)).toThrow('got ""');
+  });
+});
+
+describe("a state dict", () => {
+  test("shares memory with the module and is cut from the graph; keepVars gives the parameters", () => {
+    const layer = new nn.Linear(1, 1, { bias: false });
+    const weight = layer.stateDict().get("weight")!;
+    expect([weight.requiresGrad, weight.sharesStorageWith(layer.weight)]).toEqual([false, true]);
+    expect(layer.stateDict({ keepVars: true }).get("weight")).toBe(layer.weight);
+    expect([...layer.stateDict({ prefix: "m.fc." }).keys()]).toEqual(["m.fc.weight"]);
+  });
+
+  test("puts parameters before buffers, however they were made", () => {
+    class Late extends nn.Module {
+      declare running: Tensor;
+      weight: nn.Parameter;
+      constructor() {
+        super();
+        this.registerBuffer("running", zeros([1]));
+        this.weight = new nn.Parameter(ones([1]));
+      }
+    }
+    expect([...new Late().stateDict().keys()]).toEqual(["weight", "running"]);
+  });
+
+  test("assigned puts the tensors themselves in place, with their dtype", () => {
+    const block = new Block().requiresGrad_(false);
+    const given = new Map(Array.from(block.stateDict(), ([name, value]) => [name, value.double()]));
+    block.loadStateDict(given, { assign: true });
+    expect([block.scale.dtype, block.scale.requiresGrad]).toEqual(["float64", false]);
+    expect(block.scale.sharesStorageWith(given.get("scale")!)).toBe(true);
+    expect(block.getBuffer("mean")).toBe(given.get("mean"));
+  });
+
+  test("goes through hooks on its way out and in", () => {
+    const net = new nn.Sequential(new nn.Linear(1, 1, { bias: false }));
+    net.at(0).registerStateDictPostHook((_, state, prefix) => {
+      state.set(`${prefix}kernel`, state.get(`${prefix}weight`)!);
+      state.delete(`${prefix}weight`);
+    });
+    const pre = net.at(0).registerLoadStateDictPreHook((_, state, prefix) => {
+      state.set(`${prefix}weight`, state.get(`${prefix}kernel`)!);
+      state.delete(`${prefix}kernel`);
+    });
+    const saved = new Map(Array.from(net.stateDict(), ([name, value]) => [name, value.add(1)]));
+    expect([...saved.keys()]).toEqual(["0.kernel"]);
+    let missing: string[] | undefined;
+    net.registerLoadStateDictPostHook((_, keys) => void (missing = keys.missingKeys));
+    net.loadStateDict(saved);
+    expect([...saved.keys(), missing]).toEqual(["0.kernel", []]);
+    expect(net.getParameter("0.weight").item()).toBe(saved.get("0.kernel")!.item());
+    pre.remove();
+    expect(() => net.loadStateDict(saved)).toThrow("missing: 0.weight; unexpected: 0.kernel");
+  });
+});
+
+describe("forward hooks", () => {
+  class Doubled extends nn.ReLU {
+    override forward(x: Tensor): Tensor {
+      return super.forward(x).mul(2);
+    }
+  }
+  const x = tensor([-1, 2]);
+
+  test("see inputs and output, may change both, and run in order", () => {
+    const layer = new Doubled();
+    const seen: string[] = [];
+    layer.registerForwardHook((module, [input], output) => {
+      seen.push(`after ${module.constructor.name} ${String((input as Tensor).tolist())}`);
+      return (output as Tensor).add(1);
+    });
+    layer.registerForwardHook(
+      (_module, _inputs, output) => void seen.push(String((output as Tensor).tolist())),
+    );
+    layer.registerForwardPreHook((_module, [input]) => void seen.push(String((input as Tensor).tolist())));
+    layer.registerForwardPreHook(
+      (_module, [input]) => {
+        seen.push("first");
+        return (input as Tensor).neg();
+      },
+      { prepend: true },
+    );
+    expect(layer.forward(x).tolist()).toEqual([3, 1]);
+    expect(seen).toEqual(["first", "1,-2", "after Doubled 1,-2", "3,1"]);
+  });
+
+  test("run when a parent calls the module, with its new inputs as a list", () => {
+    const bilinear = new (class extends nn.Module {
+      override forward(a: Tensor, b: Tensor): Tensor {
+        return a.mul(b);
+      }
+    })();
+    bilinear.registerForwardPreHook((_module, [a, b]) => [(a as Tensor).add(1), b]);
+    expect(bilinear.forward(x, x).tolist()).toEqual([-0, 6]);
+    const inner = new nn.ReLU();
+    inner.registerForwardHook((_module, _inputs, output) => (output as Tensor).mul(10));
+    expect(new nn.Sequential(inner, new nn.ReLU()).forward(x).tolist()).toEqual([0, 20]);
+  });
+
+  test("leave the instance as it was once the last is taken off", () => {
+    const layer = new nn.ReLU();
+    const plain = layer.forward;
+    const [first, second] = [
+      layer.registerForwardHook(() => x),
+      layer.registerForwardPreHook(() => undefined),
+    ];
+    expect(layer.forward).not.toBe(plain);
+    expect(Object.keys(layer)).toEqual(["training"]);
+    first.remove();
+    first.remove();
+    expect(layer.forward).not.toBe(plain);
+    second[Symbol.dispose]();
+    expect([layer.forward, Object.hasOwn(layer, "forward")]).toEqual([plain, false]);
+  });
+
+  test("give a module back its arrow function", () => {
+    class Arrow extends nn.Module {
+      override forward = (y: Tensor) => y.neg();
+    }
+    const layer = new Arrow();
+    const plain = layer.forward;
+    const handle = layer.registerForwardHook((_module, _inputs, output) => (output as Tensor).mul(2));
+    expect(layer.forward(x).tolist()).toEqual([2, -4]);
+    handle.remove();
+    expect(layer.forward).toBe(plain);
+  });
+
+  test("leave a forward that was replaced meanwhile", () => {
+    const layer = new nn.ReLU();
+    const handle = layer.registerForwardHook(() => x);
+    layer.forward = (y) => y.mul(5);
+    handle.remove();
+    expect(layer.forward(x).tolist()).toEqual([-5, 10]);
+  });
+});
+
+describe("moving", () => {
+  test("has short names for dtypes, takes a tensor as pattern, and moves gradients along", () => {
+    const layer = new nn.Linear(2, 1);
+    layer.forward(ones([1, 2])).backward();
+    expect(layer.double().weight.grad!.dtype).toBe("float64");
+    expect(layer.weight.grad!.tolist()).toEqual([[1, 1]]);
+    expect(layer.half().weight.dtype).toBe("float16");
+    expect(layer.bfloat16().cpu().weight.dtype).toBe("bfloat16");
+    expect(layer.to(ones([1])).weight.dtype).toBe("float32");
+    expect(layer.double().float().bias!.dtype).toBe("float32");
+  });
+
+  test("lets a module live without memory until its weights come", () => {
+    const layer = new nn.Linear(2, 2).to("meta");
+    expect([layer.weight.device, layer.weight.isLeaf]).toEqual(["meta", true]);
+    const state = new Map([["weight", ones([2, 2])], ["bias", ones([2])]] as const); // prettier-ignore
+    expect(() => layer.loadStateDict(state)).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: Linear.loadStateDict: "weight" is on the device meta and has no memory to copy into. Load with assign: true, or call toEmpty first.]`,
+    );
+    layer.loadStateDict(state, { assign: true });
+    expect(layer.forward(ones([1, 2])).tolist()).toEqual([[3, 3]]);
+    expect(new nn.Linear(2, 2).to("meta").toEmpty({ device: "cpu" }).weight.device).toBe("cpu");
+  });
+});
+
+test("train reaches children through their own method", () => {
+  class Frozen extends nn.Dropout {
+    override train(): this {
+      return super.train(false);
+    }
+  }
+  const net = new nn.Sequential(new Frozen(0.5), new nn.Dropout(0.5)).train();
+  expect([...net].map(({ training }) => training)).toEqual([false, true]);
+});
+
+test("a printed module is PyTorch's text", () => {
+  const net = new nn.Sequential(
+    new nn.Linear(4, 8),
+    new nn.ModuleList([new nn.ReLU(), new nn.ReLU(), new nn.Tanh()]) as unknown as nn.TensorModule,
+    new nn.Dropout(0.1),
+  );
+  expect(net.toString()).toMatchInlineSnapshot(`
+    "Sequential(
+      (0): Linear(in_features=4, out_features=8, bias=True)
+      (1): ModuleList(
+        (0-1): 2 x ReLU()
+        (2): Tanh()
+      )
+      (2): Dropout(p=0.1, inplace=False)
+    )"
+  `);
 });
