@@ -11,6 +11,8 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { FileError, fsyncDirectory, logger, writeFileAtomic } from "../base/index.ts";
+import { bareMetricName, metricMode } from "../config/index.ts";
+import type { UseCaseConfig } from "../config/index.ts";
 import { compareModels } from "../metrics/index.ts";
 import type { ClassificationMetric, ModelComparison } from "../metrics/index.ts";
 import { lockFile } from "./run-folder.ts";
@@ -40,6 +42,12 @@ export interface ChampionDecision {
   reason: string;
   /** Version of the registered model that the alias `champion` points at; absent until that is done. */
   registered?: { name: string; version: number };
+}
+
+/** Returns the rule of a config. */
+export function championRule({ champion }: Pick<UseCaseConfig, "champion">): ChampionRule {
+  const metric = bareMetricName(champion.metric);
+  return { metric, mode: champion.mode ?? metricMode(metric) ?? "max", minDelta: champion.min_delta };
 }
 
 const evidenceFile = "champion.json";

@@ -1,7 +1,8 @@
-export { BertTrainerTorch, InterruptedError } from "./bert-trainer.ts";
-export type { BertTrainerOptions, TrainOptions, TrainResult } from "./bert-trainer.ts";
+export { BertTrainerTorch } from "./bert-trainer.ts";
+export type { BertTrainerOptions, TrainOptions } from "./bert-trainer.ts";
 export { readChampion } from "./champion.ts";
 export type { ChampionDecision, ChampionRule } from "./champion.ts";
+export { InterruptedError } from "./interrupted.ts";
 export type { ProgressListener } from "./progress.ts";
 export { RunFolder } from "./run-folder.ts";
 export type { RunRecord } from "./run-folder.ts";
@@ -10,3 +11,4 @@ export type { Prediction, ScoreOptions } from "./text-classification/classifier.
 export { evaluateFile } from "./text-classification/evaluate-file.ts";
 export type { EvaluateFileOptions } from "./text-classification/evaluate-file.ts";
 export { formatEvaluation } from "./text-classification/report.ts";
+export type { TrainResult } from "./text-classification/result.ts";

@@ -11,7 +11,7 @@ import { SqliteStore } from "../tracking/index.ts";
 import type { Callback, Run } from "../trainer/index.ts";
 import { BertTrainerTorch, InterruptedError } from "./index.ts";
 import type { TrainResult } from "./index.ts";
-import { MetricHistory } from "./tracked-run.ts";
+import { MetricHistory } from "./metric-history.ts";
 
 // 59 rows to train on: 8 batches of which the last has 3 rows, 4 steps an epoch, 8 in all
 const config = {

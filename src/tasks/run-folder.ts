@@ -77,6 +77,11 @@ export class RunFolder {
     writeFileAtomic(join(this.path, recordFile), `${JSON.stringify(record, null, 2)}\n`);
   }
 
+  /** Changes what the folder says of the run's state. */
+  mark(status: RunRecord["status"]): void {
+    this.write({ ...this.read(), status });
+  }
+
   /** Keeps other processes from training in this folder until it is released, or this process is gone. */
   lock(): Promise<Lock> {
     return acquireLock(join(this.path, lockFile), { what: `The run ${this.name}` });

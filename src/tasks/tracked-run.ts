@@ -2,7 +2,8 @@
 import { existsSync } from "node:fs";
 import { logger } from "../base/index.ts";
 import { configToYaml } from "../config/index.ts";
-import type { ResolvedUseCase, UseCaseConfig } from "../config/index.ts";
+import type { ResolvedUseCase } from "../config/index.ts";
+import type { TextData } from "../data/index.ts";
 import {
   ActiveRun,
   SqliteStore,
@@ -12,70 +13,30 @@ import {
   startRun,
   startSystemMetrics,
 } from "../tracking/index.ts";
-import type { ContextOptions, DatasetInput, RunStatus, TrackingStore } from "../tracking/index.ts";
-import type { TextData } from "../data/index.ts";
+import type { ContextOptions, DatasetInput, RunStatus } from "../tracking/index.ts";
+import type { TrainingJob } from "./job.ts";
+import { MetricHistory } from "./metric-history.ts";
 import type { RunFolder } from "./run-folder.ts";
-
-/** Every point of every metric, for plots. */
-export class MetricHistory {
-  readonly points = new Map<string, { steps: number[]; values: number[] }>();
-
-  /** Reads what a run has logged so far. */
-  static async ofRun(store: TrackingStore, runId: string): Promise<MetricHistory> {
-    const history = new MetricHistory();
-    const { latestMetrics } = (await store.getRun(runId)).data;
-    for (const { key } of latestMetrics.filter(({ key }) => !key.startsWith("system/"))) {
-      for (const { step, value } of await store.metricHistory(runId, key))
-        history.add({ [key]: value }, step);
-    }
-    return history;
-  }
-
-  /** Adds a point of each metric. A run that goes back to a checkpoint logs its later steps anew: they replace. */
-  add(metrics: Readonly<Record<string, number>>, step: number): void {
-    for (const [name, value] of Object.entries(metrics)) {
-      let series = this.points.get(name);
-      if (series === undefined) this.points.set(name, (series = { steps: [], values: [] }));
-      while (series.steps.length > 0 && series.steps.at(-1)! >= step) {
-        series.steps.pop();
-        series.values.pop();
-      }
-      series.steps.push(step);
-      series.values.push(value);
-    }
-  }
-
-  /** Last value of each metric. */
-  last(): Record<string, number> {
-    return Object.fromEntries([...this.points].map(([name, { values }]) => [name, values.at(-1)!]));
-  }
-}
+import { versions } from "./versions.ts";
 
 /** A run that is open, with what must be stopped when it ends. */
 export interface TrackedRun {
   run: ActiveRun;
   store: SqliteStore;
   folder: RunFolder;
+  history: MetricHistory;
   stopSystemMetrics: () => void;
 }
 
-export interface OpenRunOptions {
-  config: UseCaseConfig;
-  resolved: ResolvedUseCase;
-  folder: RunFolder;
-  data: TextData;
-  versions: Record<string, string>;
-  /** Continues the run that the folder records, instead of starting one. */
-  resumed: boolean;
-}
-
-/** Opens the store, marks runs whose process is gone, and starts or continues this one. */
-export async function openRun(options: OpenRunOptions): Promise<TrackedRun> {
-  const { config, resolved, folder, resumed, data, versions } = options;
+/** Opens the store, marks runs whose process is gone, and starts or continues the job's run. */
+export async function openRun(job: TrainingJob, data: TextData): Promise<TrackedRun> {
+  const { config, resolved, folder, checkpoint } = job;
   const store = await SqliteStore.open({ path: resolved.trackingDatabase });
   await repairRuns(store);
-  const context = { folder: resolved.location.projectRoot, versions };
-  const run = resumed ? await continueRun(store, folder, context) : await beginRun(store, options, context);
+  const context = { folder: resolved.location.projectRoot, versions: versions() };
+  const resumed = checkpoint !== undefined;
+  const run = resumed ? await continueRun(store, folder, context) : await beginRun(store, job, context);
+  const history = resumed ? await MetricHistory.ofRun(store, run.runId) : new MetricHistory();
   if (!resumed) {
     run.logParams(config);
     run.setTags({
@@ -86,11 +47,11 @@ export async function openRun(options: OpenRunOptions): Promise<TrackedRun> {
       "run.folder": folder.path,
     });
     run.logText(await configToYaml(config), "use_case.yaml");
-    run.logDict(versions, "versions.json");
+    run.logDict(context.versions, "versions.json");
     await run.logInputs(datasetInputs(resolved, data));
   }
   const stopSystemMetrics = startSystemMetrics({ log: (metrics, step) => run.logMetrics(metrics, step) });
-  return { run, store, folder, stopSystemMetrics };
+  return { run, store, folder, history, stopSystemMetrics };
 }
 
 /** Closes a run with its log, and the store with it. */
@@ -111,7 +72,7 @@ export async function closeRun(
 
 function beginRun(
   store: SqliteStore,
-  { config, resolved, folder }: OpenRunOptions,
+  { config, resolved, folder }: TrainingJob,
   context: ContextOptions,
 ): Promise<ActiveRun> {
   return startRun({

@@ -3,12 +3,15 @@ import { logger } from "../../base/index.ts";
 import type { ResolvedUseCase, UseCaseConfig } from "../../config/index.ts";
 import { LabelMap, loadTextData } from "../../data/index.ts";
 import type { TextData, TextPart } from "../../data/index.ts";
+import type { ProgressListener } from "../progress.ts";
 
 /** Reads and splits the files that a config names, and logs what a person should know of them. */
 export function loadDataset(
   { dataset, seed }: UseCaseConfig,
   { train, validation, test }: ResolvedUseCase,
+  progress: ProgressListener,
 ): TextData {
+  progress.start("reading data");
   const data = loadTextData({
     train,
     ...(validation !== undefined && { validation }),
@@ -22,7 +25,13 @@ export function loadDataset(
     seed,
   });
   for (const warning of data.warnings) logger.warn(warning);
+  progress.end();
   return data;
+}
+
+/** Returns how many rows are judged at a time: without gradients, twice as many fit as are trained on. */
+export function evalBatchSize({ dataset }: UseCaseConfig): number {
+  return dataset.eval_batch_size ?? 2 * dataset.batch_size;
 }
 
 /** Returns the first rows of a part. */

@@ -1,8 +1,8 @@
 // Judges a classifier on a labelled file.
 import { readTable } from "../../data/index.ts";
-import { evaluateClassification, softmax } from "../../metrics/index.ts";
 import type { ClassificationEvaluation } from "../../metrics/index.ts";
 import type { TextClassifier } from "./classifier.ts";
+import { judgeRows } from "./judge.ts";
 
 export interface EvaluateFileOptions {
   path: string;
@@ -26,13 +26,14 @@ export async function evaluateFile(
   const pairs = options.pairColumn === undefined ? undefined : table.column(options.pairColumn);
   const labels = classifier.labels.encode(table.column(options.labelColumn), (row) => table.place(row));
   const { onProgress, batchSize, seed = 0 } = options;
-  const logits = await classifier.logits(classifier.loader({ texts, pairs }, batchSize), {
-    ...(onProgress && { onProgress: (done) => onProgress(done, texts.length) }),
-  });
-  return evaluateClassification({
-    labels,
-    scores: softmax(logits, classifier.labels.numLabels),
-    classNames: classifier.labels.names,
-    bootstrap: { seed },
-  });
+  const { evaluation } = await judgeRows(
+    classifier,
+    { texts, ...(pairs && { pairs }), labels },
+    {
+      batchSize,
+      bootstrap: { seed },
+      ...(onProgress && { onProgress: (done) => onProgress(done, texts.length) }),
+    },
+  );
+  return evaluation;
 }

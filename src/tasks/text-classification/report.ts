@@ -18,13 +18,11 @@ import {
   rocPlot,
 } from "../../plots/index.ts";
 import type { ChampionDecision } from "../champion.ts";
-
-/** The points of the metrics that were logged, by name. */
-export type MetricHistory = ReadonlyMap<string, { steps: number[]; values: number[] }>;
+import type { MetricPoints } from "../metric-history.ts";
 
 /** Draws a run's plots; keys are file names. */
 export function drawPlots(
-  history: MetricHistory,
+  history: MetricPoints,
   evaluation: ClassificationEvaluation,
   scores: Float64Array,
   labels: Int32Array,
@@ -74,7 +72,7 @@ export function drawPlots(
   };
 }
 
-function curves(history: MetricHistory, title: string, names: readonly string[], yLabel: string): string {
+function curves(history: MetricPoints, title: string, names: readonly string[], yLabel: string): string {
   const series = names.flatMap((name) => {
     const points = history.get(name);
     return points === undefined ? [] : [{ name, x: points.steps, y: points.values }];

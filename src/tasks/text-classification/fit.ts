@@ -1,0 +1,107 @@
+// Trains a classifier as its config says. The loop itself is in trainer/.
+import { join } from "node:path";
+import { logger } from "../../base/index.ts";
+import type { UseCaseConfig } from "../../config/index.ts";
+import { classWeights, countClasses } from "../../data/index.ts";
+import type { TextData, TextPart } from "../../data/index.ts";
+import { dispose, loadSafetensors } from "../../torch/index.ts";
+import { Throughput, fit, limitBatches } from "../../trainer/index.ts";
+import type { Callback, FitOptions, FitResult } from "../../trainer/index.ts";
+import { championRule } from "../champion.ts";
+import { stopIfAsked } from "../interrupted.ts";
+import type { TrainingJob } from "../job.ts";
+import { progressCallback } from "../progress.ts";
+import type { TextClassifier } from "./classifier.ts";
+import { evalBatchSize, firstRows } from "./dataset.ts";
+import type { TextJob } from "./job.ts";
+import { TextBatchSource, TextTraining } from "./training.ts";
+
+/** What a training came to. */
+export interface Fitted extends FitResult {
+  samplesPerSecond: number;
+}
+
+/** Trains until the config or a signal says stop, and leaves the classifier with its best weights. */
+export async function fitClassifier(job: TextJob, callbacks: readonly Callback[]): Promise<Fitted> {
+  const { config, data, classifier, loader, progress, interrupt, tracked } = job;
+  const { trainer } = config;
+  const trainBatches = countTrainBatches(trainer, loader.numBatches);
+  const validation = validationPart(config, data, trainBatches);
+  const batchSize = evalBatchSize(config);
+  const task = new TextTraining({
+    classifier,
+    precision: trainer.precision,
+    labelSmoothing: config.loss.label_smoothing,
+    classWeights: weightsOfClasses(config, data),
+    validation: validation && { part: validation, batchSize },
+  });
+  const source = new TextBatchSource(loader, {
+    limit: trainBatches,
+    weightOf: (labels) => task.weightOf(labels),
+  });
+  const throughput = new Throughput();
+  const fitted = await fit({
+    config,
+    task,
+    source,
+    validationBatches: validation === undefined ? 0 : Math.ceil(validation.labels.length / batchSize),
+    checkpoints: checkpointOptions(job),
+    resumeFrom: job.checkpoint,
+    interrupt,
+    callbacks: [
+      throughput,
+      ...(trainer.enable_progress_bar ? [progressCallback(progress, source.batchesPerEpoch)] : []),
+      ...callbacks,
+    ],
+    onMetrics: (metrics, step) => {
+      tracked.run.logMetrics(metrics, step);
+      tracked.history.add(metrics, step);
+    },
+    // a store that fails does not end the training; it is told again when the run ends
+    flushMetrics: () => tracked.run.flush().catch((error: Error) => logger.warn(error.message)),
+  });
+  stopIfAsked(job, fitted.steps);
+  if (fitted.bestCheckpoint !== undefined) restoreWeights(classifier, fitted.bestCheckpoint);
+  return { ...fitted, samplesPerSecond: throughput.samplesPerSecond };
+}
+
+function countTrainBatches(trainer: UseCaseConfig["trainer"], available: number): number {
+  const { fast_dev_run, overfit_batches, limit_train_batches } = trainer;
+  if (fast_dev_run > 0) return Math.min(fast_dev_run, available);
+  return overfit_batches !== 0
+    ? limitBatches("overfit_batches", overfit_batches, available)
+    : limitBatches("limit_train_batches", limit_train_batches, available);
+}
+
+/** What is judged between epochs: who overfits on purpose looks at the rows that are trained on. */
+function validationPart(
+  { trainer, dataset }: UseCaseConfig,
+  data: TextData,
+  trainBatches: number,
+): TextPart | undefined {
+  return trainer.overfit_batches !== 0
+    ? firstRows(data.train, trainBatches * dataset.batch_size)
+    : data.validation;
+}
+
+function weightsOfClasses(
+  { dataset }: UseCaseConfig,
+  { train, labelMap }: TextData,
+): Float64Array | undefined {
+  if (dataset.class_weights === "none") return undefined;
+  const counts = countClasses(train.labels, labelMap.numLabels);
+  return classWeights(counts, dataset.class_weights, { names: labelMap.names });
+}
+
+function checkpointOptions({ config, folder, fingerprint }: TrainingJob): FitOptions["checkpoints"] {
+  const { enable_checkpointing, fast_dev_run } = config.trainer;
+  if (!enable_checkpointing || fast_dev_run > 0) return undefined;
+  const { metric, mode } = championRule(config);
+  return { dirpath: folder.checkpoints, fingerprint, monitor: `val_${metric}`, mode };
+}
+
+function restoreWeights({ model }: TextClassifier, checkpoint: string): void {
+  const weights = loadSafetensors(join(checkpoint, "model.safetensors"));
+  model.loadStateDict(weights);
+  dispose(weights);
+}

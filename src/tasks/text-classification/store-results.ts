@@ -1,0 +1,70 @@
+// What a training leaves behind: metrics, plots, the logged model, the champion's decision.
+import { join } from "node:path";
+import { writeFileAtomic } from "../../base/index.ts";
+import { logTransformersModel } from "../../tracking/index.ts";
+import type { ChampionDecision } from "../champion.ts";
+import { considerChampion } from "./consider-champion.ts";
+import type { TextJob } from "./job.ts";
+import type { Judgement } from "./judge.ts";
+import { drawPlots } from "./report.ts";
+
+/** What was stored of a training. */
+export interface StoredResults {
+  /** Of the final evaluation, by bare name. */
+  metrics: Record<string, number>;
+  /** Undefined for a trial run, which is no candidate. */
+  decision: ChampionDecision | undefined;
+}
+
+/** Writes metrics and plots into the run's folder and its tracking, and lets the model compete for champion. */
+export async function storeResults(job: TextJob, judged: Judgement, steps: number): Promise<StoredResults> {
+  const { config, folder, progress, tracked } = job;
+  progress.start("storing");
+  const metrics = storeMetrics(job, judged, steps);
+  storePlots(job, judged);
+  const isTrial = config.trainer.fast_dev_run > 0 || config.trainer.overfit_batches !== 0;
+  if (!isTrial) await logModel(job, judged);
+  const decision = isTrial ? undefined : await considerChampion(job, judged);
+  folder.mark("FINISHED");
+  progress.end();
+  return { metrics: { ...tracked.history.last(), ...metrics }, decision };
+}
+
+function storeMetrics(
+  { folder, tracked }: TextJob,
+  { name, evaluation }: Judgement,
+  steps: number,
+): Record<string, number> {
+  const { metrics, intervals } = evaluation;
+  const final = { loss: metrics.log_loss, ...metrics };
+  const ofTest = Object.fromEntries(Object.entries(final).map(([key, value]) => [`test_${key}`, value]));
+  tracked.run.logMetrics({ ...final, ...(name === "test" && ofTest) }, steps);
+  const file = { metrics: final, intervals, evaluatedOn: name };
+  writeFileAtomic(join(folder.path, "metrics.json"), `${JSON.stringify(file, null, 2)}\n`);
+  return final;
+}
+
+function storePlots({ folder, tracked }: TextJob, { evaluation, scores, part }: Judgement): void {
+  const plots = drawPlots(tracked.history.points, evaluation, scores, part.labels);
+  for (const [name, svg] of Object.entries(plots)) {
+    writeFileAtomic(join(folder.path, "plots", name), svg);
+    tracked.run.logText(svg, `plots/${name}`);
+  }
+}
+
+/** Logs the model so that `runs:/ID/model` loads it, here and in Python. */
+async function logModel({ config, folder, tracked }: TextJob, { part }: Judgement): Promise<void> {
+  await logTransformersModel(tracked.run, {
+    folder: folder.path,
+    task: "text-classification",
+    sourceModelName: config.base_model,
+    inputExample: part.texts.slice(0, 2),
+    signature: {
+      inputs: [{ type: "string", required: true }],
+      outputs: [
+        { type: "string", name: "label", required: true },
+        { type: "double", name: "score", required: true },
+      ],
+    },
+  });
+}
