@@ -1,13 +1,12 @@
 // Adam (Kingma and Ba 2015) and AdamW (Loshchilov and Hutter 2019), by libtorch's fused kernels.
-import { UsageError } from "../../base/index.ts";
 import { rawOp } from "../raw.ts";
 import type { RawOp } from "../raw.ts";
 import type { Tensor } from "../tensor.ts";
-import { checkBoolean, checkNumber } from "./options.ts";
-import { Optimizer, handleOf, stepTensor, zerosFor } from "./optimizer.ts";
+import { foreach } from "./foreach.ts";
+import { checkBetas, checkBoolean, checkNumber } from "./options.ts";
+import { Optimizer, column, handleOf } from "./optimizer.ts";
 import type { OptimizerOptions, ParamGroup, Params } from "./param-groups.ts";
 
-const addForeach = rawOp("_foreach_add_", "Scalar");
 const fusedAdam = rawOp("_fused_adam_");
 const fusedAdamW = rawOp("_fused_adamw_");
 
@@ -19,6 +18,8 @@ export interface AdamOptions extends OptimizerOptions {
   eps: number;
   /** Divides by the largest average of squares so far (Reddi et al. 2018). @default false */
   amsgrad: boolean;
+  weightDecay: number;
+  maximize: boolean;
 }
 
 const defaults: AdamOptions = {
@@ -29,6 +30,9 @@ const defaults: AdamOptions = {
   amsgrad: false,
   maximize: false,
 };
+
+const stateNames = ["step", "expAvg", "expAvgSq"];
+const amsgradNames = [...stateNames, "maxExpAvgSq"];
 
 /**
  * Scales each weight's step by running averages of its gradient; weight decay is added to the gradient.
@@ -55,15 +59,15 @@ export class Adam extends Optimizer<AdamOptions> {
     params: readonly Tensor[],
     gradients: readonly number[],
   ): void {
-    const states = params.map((param) => this.#stateOf(param, group.amsgrad));
-    const steps = states.map((state) => state.step.handle);
-    addForeach(steps, 1);
+    const states = this.statesOf(group, params);
+    const steps = column(states, "step");
+    foreach.addScalar_(steps, 1);
     this.kernel(
       params.map(handleOf),
       gradients,
-      states.map((state) => state.expAvg.handle),
-      states.map((state) => state.expAvgSq.handle),
-      group.amsgrad ? states.map((state) => state.maxExpAvgSq!.handle) : [],
+      column(states, "expAvg"),
+      column(states, "expAvgSq"),
+      group.amsgrad ? column(states, "maxExpAvgSq") : [],
       steps,
       group.lr,
       ...group.betas,
@@ -74,33 +78,22 @@ export class Adam extends Optimizer<AdamOptions> {
     );
   }
 
-  #stateOf(param: Tensor, amsgrad: boolean) {
-    const state = this.stateOf(param);
-    state["step"] ??= stepTensor(param);
-    state["expAvg"] ??= zerosFor(param);
-    state["expAvgSq"] ??= zerosFor(param);
-    if (amsgrad) state["maxExpAvgSq"] ??= zerosFor(param);
-    return state as { step: Tensor; expAvg: Tensor; expAvgSq: Tensor; maxExpAvgSq?: Tensor };
+  protected override stateNames({ amsgrad }: AdamOptions): string[] {
+    return amsgrad ? amsgradNames : stateNames;
   }
 
-  protected override stateNames({ amsgrad }: AdamOptions): string[] {
-    return ["step", "expAvg", "expAvgSq", ...(amsgrad ? ["maxExpAvgSq"] : [])];
+  protected override get scalarsOnDevice(): boolean {
+    return true;
   }
 
   protected override checkOptions({ betas, eps, amsgrad }: AdamOptions): void {
-    if (!Array.isArray(betas) || betas.length !== 2) {
-      throw new UsageError(
-        `${this.name}: betas must be two numbers, got ${JSON.stringify(betas)}. Write [0.9, 0.999].`,
-      );
-    }
-    checkNumber(this.name, "betas[0]", betas[0], { min: 0, below: 1 });
-    checkNumber(this.name, "betas[1]", betas[1], { min: 0, below: 1 });
+    checkBetas(this.name, betas);
     checkNumber(this.name, "eps", eps, { min: 0 });
     checkBoolean(this.name, "amsgrad", amsgrad);
   }
 
   protected override torchOptions(): Readonly<Record<string, unknown>> {
-    return { ...super.torchOptions(), capturable: false, decoupled_weight_decay: false };
+    return { ...super.torchOptions(), fused: true, decoupled_weight_decay: false };
   }
 }
 

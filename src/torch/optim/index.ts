@@ -1,11 +1,25 @@
+export { Adadelta } from "./adadelta.ts";
+export type { AdadeltaOptions } from "./adadelta.ts";
+export { Adafactor } from "./adafactor.ts";
+export type { AdafactorOptions } from "./adafactor.ts";
+export { Adagrad } from "./adagrad.ts";
+export type { AdagradOptions } from "./adagrad.ts";
 export { Adam, AdamW } from "./adam.ts";
 export type { AdamOptions } from "./adam.ts";
+export { Adamax } from "./adamax.ts";
+export type { AdamaxOptions } from "./adamax.ts";
+export { ASGD } from "./asgd.ts";
+export type { ASGDOptions } from "./asgd.ts";
 export { clipGradNorm_, clipGradValue_ } from "./clip.ts";
 export type { ClipGradNormOptions } from "./clip.ts";
 export { createOptimizer, optimizers } from "./create-optimizer.ts";
 export type { OptimizerFactory } from "./create-optimizer.ts";
 export { GradScaler } from "./grad-scaler.ts";
 export type { GradScalerOptions, GradScalerStateDict } from "./grad-scaler.ts";
+export { LAMB } from "./lamb.ts";
+export type { LAMBOptions } from "./lamb.ts";
+export { Lion } from "./lion.ts";
+export type { LionOptions } from "./lion.ts";
 export { CosineAnnealingLR, CosineAnnealingWarmRestarts } from "./lr-scheduler/cosine-lr.ts";
 export type {
   CosineAnnealingLROptions,
@@ -46,9 +60,13 @@ export type {
 export { SequentialLR } from "./lr-scheduler/sequential-lr.ts";
 export { ExponentialLR, MultiStepLR, StepLR } from "./lr-scheduler/step-lr.ts";
 export type { StepLROptions } from "./lr-scheduler/step-lr.ts";
+export { Muon } from "./muon.ts";
+export type { MuonOptions } from "./muon.ts";
+export { NAdam } from "./nadam.ts";
+export type { NAdamOptions } from "./nadam.ts";
 export { camelCaseKeys, snakeCaseKeys } from "./names.ts";
 export { Optimizer } from "./optimizer.ts";
-export type { ParamState } from "./optimizer.ts";
+export type { ParamState, StateLayout, StepHook } from "./optimizer.ts";
 export type {
   OptimizerOptions,
   ParamGroup,
@@ -56,6 +74,20 @@ export type {
   Params,
   ScheduledOptions,
 } from "./param-groups.ts";
+export { RAdam } from "./radam.ts";
+export type { RAdamOptions } from "./radam.ts";
+export { RMSprop } from "./rmsprop.ts";
+export type { RMSpropOptions } from "./rmsprop.ts";
+export { Rprop } from "./rprop.ts";
+export type { RpropOptions } from "./rprop.ts";
+export { AdamWScheduleFree, SGDScheduleFree } from "./schedule-free.ts";
+export type {
+  AdamWScheduleFreeOptions,
+  ScheduleFreeOptions,
+  SGDScheduleFreeOptions,
+} from "./schedule-free.ts";
 export { SGD } from "./sgd.ts";
 export type { SGDOptions } from "./sgd.ts";
 export type { OptimizerStateDict } from "./state-dict.ts";
+export { TransformersAdafactor } from "./transformers-adafactor.ts";
+export type { TransformersAdafactorOptions } from "./transformers-adafactor.ts";

@@ -10,15 +10,19 @@ export function snakeCaseKeys(options: Readonly<Record<string, unknown>>): Recor
   return Object.fromEntries(Object.entries(options).map(([key, value]) => [snakeCase(key), value]));
 }
 
-/** Spells one name in camelCase. */
+const abbreviation = /^[A-Z]+$/;
+
+/** Spells one name in camelCase; an abbreviation (`RMS`) stays as it is. */
 export function camelCase(name: string): string {
+  if (abbreviation.test(name)) return name;
   const joined = name.replace(/(?<=[A-Za-z0-9])_+([A-Za-z0-9])/g, (_, letter: string) =>
     letter.toUpperCase(),
   );
   return joined.charAt(0).toLowerCase() + joined.slice(1);
 }
 
-/** Spells one name in snake_case. */
+/** Spells one name in snake_case; an abbreviation (`RMS`) stays as it is. */
 export function snakeCase(name: string): string {
+  if (abbreviation.test(name)) return name;
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

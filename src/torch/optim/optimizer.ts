@@ -2,11 +2,14 @@
 // itself are in the subclasses.
 import { UsageError } from "../../base/index.ts";
 import { wrap } from "../binding.ts";
-import { noGrad } from "../grad-mode.ts";
+import { dtypeCode } from "../dtype.ts";
+import type { Dtype } from "../dtype.ts";
+import { enableGrad, noGrad } from "../grad-mode.ts";
 import { native } from "../native.ts";
 import { rawOp } from "../raw.ts";
 import { keep, scope } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
+import { foreach } from "./foreach.ts";
 import { checkBoolean, checkNames, checkNumber } from "./options.ts";
 import { checkParameter, groupsOf, splitNames } from "./param-groups.ts";
 import type { OptimizerOptions, ParamGroup, ParamGroupInput, Params } from "./param-groups.ts";
@@ -15,11 +18,20 @@ import type { OptimizerStateDict } from "./state-dict.ts";
 
 const emptyLike = rawOp("empty_like");
 const zerosLike = rawOp("zeros_like");
-const zeroForeach = rawOp("_foreach_zero_");
+const fill = rawOp("fill_", "Scalar");
+const zeros = rawOp("zeros");
 const copyInto = rawOp("copy_");
+
+const float32 = 6;
 
 /** What an optimizer remembers of one parameter: `step`, `expAvg`, `momentumBuffer`. */
 export type ParamState = Record<string, Tensor>;
+
+/** How an entry of the state lies in memory: as its parameter, as one float32 number, or in a shape of its own. */
+export type StateLayout = "parameter" | "scalar" | { shape: readonly number[]; dtype?: Dtype };
+
+/** Is called with the optimizer before or after each step. */
+export type StepHook = (optimizer: Optimizer<any>) => void;
 
 /**
  * Updates parameters from their gradients.
@@ -31,6 +43,8 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
   readonly defaults: Options;
   readonly paramGroups: ParamGroup<Options>[] = [];
   readonly state = new Map<Tensor, ParamState>();
+  readonly #preHooks = new Set<StepHook>();
+  readonly #postHooks = new Set<StepHook>();
 
   protected constructor(params: Params<Options>, options: Partial<Options>, defaults: Options) {
     checkNames(this.name, options, Object.keys(defaults));
@@ -42,6 +56,11 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
   /** Name of the class, for messages. */
   get name(): string {
     return this.constructor.name;
+  }
+
+  /** Whether the optimizer sets the rates of its groups, which leaves nothing to a schedule. */
+  get setsOwnLr(): boolean {
+    return false;
   }
 
   /** Adds parameters with options of their own, as unfreezing layers during training needs. */
@@ -74,17 +93,35 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     this.paramGroups.push(group);
   }
 
-  /** Updates every parameter that has a gradient. Makes and frees its temporaries in a scope of its own. */
-  step(): void {
-    scope(() =>
-      noGrad(() => {
-        for (const group of this.paramGroups) {
-          for (const { params, gradients } of withGradients(group.params)) {
-            this.update(group, params, gradients);
-          }
-        }
-      }),
-    );
+  /**
+   * Updates every parameter that has a gradient. With a closure, calls it first, recording gradients, and
+   * returns what it returned: it forgets the old gradients, computes the loss and goes backward.
+   */
+  step(): undefined;
+  step<Loss>(closure: () => Loss): Loss;
+  step<Loss>(closure?: () => Loss): Loss | undefined {
+    for (const hook of this.#preHooks) hook(this);
+    const loss = this.takeStep(closure);
+    for (const hook of this.#postHooks) hook(this);
+    return loss;
+  }
+
+  /** Makes ready for training; some optimizers train other weights than those that they evaluate. */
+  train(): void {}
+
+  /** Makes ready for anything but training; `train` takes it back. */
+  eval(): void {}
+
+  /** Calls `hook` before each step, before its closure too. Returns what takes it off again. */
+  registerStepPreHook(hook: StepHook): { remove(): void } {
+    this.#preHooks.add(hook);
+    return { remove: () => this.#preHooks.delete(hook) };
+  }
+
+  /** Calls `hook` after each step. Returns what takes it off again. */
+  registerStepPostHook(hook: StepHook): { remove(): void } {
+    this.#postHooks.add(hook);
+    return { remove: () => this.#postHooks.delete(hook) };
   }
 
   /** Forgets the gradients; with `setToNone: false` fills them with zeros instead, which is slower. */
@@ -97,7 +134,7 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     scope(() =>
       noGrad(() => {
         const gradients = native.grads(params.map(handleOf)).filter((gradient) => gradient !== 0);
-        if (gradients.length > 0) zeroForeach(gradients);
+        if (gradients.length > 0) foreach.zero_(gradients);
       }),
     );
   }
@@ -117,16 +154,33 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
       groups: this.paramGroups,
       optionNames: Object.keys(this.defaults),
       torchOptions: this.torchOptions(),
-      stateNames: (options) => this.stateNames(options as Options),
+      stateNames: (options, param) => this.stateNames(options as Options, param),
+      stateLayout: (name, param) => this.stateLayout(name, param),
     });
     for (const options of loaded.options) this.#check({ ...this.defaults, ...options });
     const state = scope(() =>
-      noGrad(() => loaded.state.map(({ param, tensors }) => [param, copyState(param, tensors)] as const)),
+      noGrad(() => loaded.state.map(({ param, values }) => [param, this.#copyState(param, values)] as const)),
     );
     for (const old of this.state.values()) for (const tensor of Object.values(old)) tensor.dispose();
     this.state.clear();
     for (const [param, tensors] of state) this.state.set(param, tensors);
     this.paramGroups.forEach((group, i) => Object.assign(group, loaded.options[i]));
+  }
+
+  /** Takes one step. Makes and frees its temporaries in a scope of its own. */
+  protected takeStep<Loss>(closure?: () => Loss): Loss | undefined {
+    const loss = closure === undefined ? undefined : enableGrad(closure);
+    scope(() =>
+      noGrad(() => {
+        for (const group of this.paramGroups) this.updateGroup(group);
+      }),
+    );
+    return loss;
+  }
+
+  /** Updates the parameters of a group that have gradients. */
+  protected updateGroup(group: ParamGroup<Options>): void {
+    for (const { params, gradients } of withGradients(group.params)) this.update(group, params, gradients);
   }
 
   /** Applies the rule to parameters of one device and dtype; `gradients` are handles, one for each. */
@@ -137,14 +191,38 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
   ): void;
 
   /** Names what the state of a parameter must hold under these options. */
-  protected abstract stateNames(options: Options): string[];
+  protected abstract stateNames(options: Options, param: Tensor): string[];
+
+  /** Says how an entry of the state lies in memory. */
+  protected stateLayout(name: string, _param: Tensor): StateLayout {
+    return name === "step" ? "scalar" : "parameter";
+  }
+
+  /** Whether kernels read the scalars of the state where the parameter is; else they stay on the CPU, cheap to read. */
+  protected get scalarsOnDevice(): boolean {
+    return false;
+  }
+
+  /** Returns the value that an entry of the state starts from. */
+  protected initialState(_name: string, _group: ParamGroup<Options>, _param: Tensor): number | Tensor {
+    return 0;
+  }
 
   /** Throws when an option beyond `OptimizerOptions` is out of range. */
   protected abstract checkOptions(options: Options): void;
 
   /** Options that PyTorch's state dict has beside ours, with the values that describe what is done here. */
   protected torchOptions(): Readonly<Record<string, unknown>> {
-    return { foreach: null, differentiable: false, fused: true };
+    return { foreach: null, differentiable: false, capturable: false };
+  }
+
+  /** Returns the state of each parameter, by `stateNames`; what is not there yet starts from its initial value. */
+  protected statesOf(group: ParamGroup<Options>, params: readonly Tensor[]): ParamState[] {
+    return params.map((param) => {
+      const state = this.stateOf(param);
+      for (const name of this.stateNames(group, param)) state[name] ??= this.#start(name, group, param);
+      return state;
+    });
   }
 
   /** Returns the state of a parameter, empty at first. */
@@ -159,15 +237,51 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
 
   #check(options: Options): void {
     checkNumber(this.name, "lr", options.lr, { min: 0 });
-    checkNumber(this.name, "weightDecay", options.weightDecay, { min: 0 });
-    checkBoolean(this.name, "maximize", options.maximize);
+    if ("weightDecay" in options) checkNumber(this.name, "weightDecay", options.weightDecay, { min: 0 });
+    if ("maximize" in options) checkBoolean(this.name, "maximize", options.maximize);
     this.checkOptions(options);
+  }
+
+  #start(name: string, group: ParamGroup<Options>, param: Tensor): Tensor {
+    const entry = this.#blank(name, param);
+    const initial = this.initialState(name, group, param);
+    if (initial instanceof Tensor) copyInto(entry.handle, initial.handle);
+    else if (initial !== 0) fill(entry.handle, initial);
+    return entry;
+  }
+
+  #copyState(param: Tensor, values: Readonly<Record<string, Tensor | number>>): ParamState {
+    return Object.fromEntries(
+      Object.entries(values).map(([name, value]) => {
+        const entry = this.#blank(name, param);
+        if (value instanceof Tensor) copyInto(entry.handle, value.handle);
+        else fill(entry.handle, value);
+        return [name, entry];
+      }),
+    );
+  }
+
+  /** Returns zeros for an entry of the state, which outlive scopes. */
+  #blank(name: string, param: Tensor): Tensor {
+    const layout = this.stateLayout(name, param);
+    if (layout === "parameter") return keep(wrap(zerosLike(param.handle) as number));
+    const made =
+      layout === "scalar"
+        ? zeros([], float32, undefined, this.scalarsOnDevice ? param.device : "cpu")
+        : zeros(layout.shape, dtypeCode(layout.dtype ?? param.dtype), undefined, param.device);
+    return keep(wrap(made as number));
   }
 }
 
-/** Returns zeros laid out as `param`, which outlive scopes. */
-export function zerosFor(param: Tensor): Tensor {
-  return keep(wrap(zerosLike(param.handle) as number));
+/** Returns the handles of one entry of several states. */
+export function column(states: readonly ParamState[], name: string): number[] {
+  return states.map((state) => state[name]!.handle);
+}
+
+/** Adds one to the step counters of these states, which are on the CPU, and returns them. */
+export function countSteps(states: readonly ParamState[]): number[] {
+  foreach.addScalar_(column(states, "step"), 1);
+  return states.map((state) => state["step"]!.item());
 }
 
 /** Returns a tensor's handle. */
@@ -203,23 +317,4 @@ function sameLayout(param: number, gradient: number): number {
   const copy = emptyLike(param) as number;
   copyInto(copy, gradient);
   return copy;
-}
-
-function copyState(param: Tensor, tensors: ParamState): ParamState {
-  return Object.fromEntries(
-    Object.entries(tensors).map(([name, tensor]) => {
-      // a counter stays float32; moments take the layout, dtype and device of their parameter
-      const copy = name === "step" ? stepTensor(param) : zerosFor(param);
-      copyInto(copy.handle, tensor.handle);
-      return [name, copy];
-    }),
-  );
-}
-
-const zeros = rawOp("zeros");
-const float32 = 6;
-
-/** Returns a zero step counter on the device of `param`, which outlives scopes. */
-export function stepTensor(param: Tensor): Tensor {
-  return keep(wrap(zeros([], float32, undefined, param.device) as number));
 }

@@ -37,6 +37,27 @@ export function checkBoolean(where: string, name: string, value: unknown): asser
   }
 }
 
+/** Throws unless `value` is a list of as many numbers as there are bounds, each within its own. */
+export function checkNumbers(
+  where: string,
+  name: string,
+  value: unknown,
+  bounds: readonly Bounds[],
+  example: string,
+): asserts value is readonly number[] {
+  if (!Array.isArray(value) || value.length !== bounds.length) {
+    const count = ["no", "one", "two", "three"][bounds.length];
+    throw new UsageError(`${where}: ${name} must be ${count} numbers, got ${show(value)}. Write ${example}.`);
+  }
+  bounds.forEach((each, i) => checkNumber(where, `${name}[${i}]`, value[i], each));
+}
+
+/** Throws unless `betas` are two decays, each at least 0 and below 1. */
+export function checkBetas(where: string, betas: unknown): void {
+  const decay = { min: 0, below: 1 };
+  checkNumbers(where, "betas", betas, [decay, decay], "[0.9, 0.999]");
+}
+
 /** Throws unless `value` is one of `choices`. */
 export function checkChoice<T extends string>(
   where: string,

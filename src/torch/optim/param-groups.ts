@@ -2,14 +2,14 @@
 import { UsageError } from "../../base/index.ts";
 import { Tensor } from "../tensor.ts";
 
-/** Options that every optimizer has. */
+/** Options that every optimizer has, or nearly every one. */
 export interface OptimizerOptions {
   /** Learning rate. */
   lr: number;
   /** How strongly weights are pulled towards zero. */
-  weightDecay: number;
+  weightDecay?: number;
   /** Climbs the gradient instead of descending. */
-  maximize: boolean;
+  maximize?: boolean;
 }
 
 /** Numbers that schedulers keep in a group beside the optimizer's own options. */
@@ -20,6 +20,7 @@ export interface ScheduledOptions {
   minLr?: number;
   maxMomentum?: number;
   baseMomentum?: number;
+  swaLr?: number;
 }
 
 /** Parameters that are trained with the same options; change `lr` here to change it from the next step on. */

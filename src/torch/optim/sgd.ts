@@ -3,7 +3,7 @@ import { UsageError } from "../../base/index.ts";
 import { rawOp } from "../raw.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkBoolean, checkNumber } from "./options.ts";
-import { Optimizer, handleOf, zerosFor } from "./optimizer.ts";
+import { Optimizer, column, handleOf } from "./optimizer.ts";
 import type { OptimizerOptions, ParamGroup, Params } from "./param-groups.ts";
 
 const fusedSgd = rawOp("_fused_sgd_");
@@ -16,6 +16,8 @@ export interface SGDOptions extends OptimizerOptions {
   dampening: number;
   /** Looks ahead along the momentum (Sutskever et al. 2013). @default false */
   nesterov: boolean;
+  weightDecay: number;
+  maximize: boolean;
 }
 
 const defaults: SGDOptions = {
@@ -56,9 +58,9 @@ export class SGD extends Optimizer<SGDOptions> {
       const picked = isFresh.flatMap((fresh, i) => (fresh === isFirst ? [i] : []));
       if (picked.length === 0) continue;
       const chosen = picked.map((i) => params[i]!);
-      const buffers = chosen.map((param) => (this.stateOf(param)["momentumBuffer"] ??= zerosFor(param)));
+      const buffers = column(this.statesOf(group, chosen), "momentumBuffer");
       const chosenGradients = picked.map((i) => gradients[i]!);
-      this.#call(group, chosen, chosenGradients, buffers.map(handleOf), isFirst);
+      this.#call(group, chosen, chosenGradients, buffers, isFirst);
     }
   }
 
@@ -87,5 +89,9 @@ export class SGD extends Optimizer<SGDOptions> {
         `${this.name}: nesterov needs momentum > 0 and dampening 0, got momentum=${momentum} and dampening=${dampening}.`,
       );
     }
+  }
+
+  protected override torchOptions(): Readonly<Record<string, unknown>> {
+    return { foreach: null, differentiable: false, fused: true };
   }
 }

@@ -2,7 +2,7 @@
 import { ShapeError, UsageError } from "../../base/index.ts";
 import { Tensor } from "../tensor.ts";
 import { camelCaseKeys, snakeCase, snakeCaseKeys } from "./names.ts";
-import type { ParamState } from "./optimizer.ts";
+import type { ParamState, StateLayout } from "./optimizer.ts";
 import type { OptimizerOptions, ParamGroup } from "./param-groups.ts";
 
 /** State of an optimizer as PyTorch's `state_dict()` lays it out; parameters are numbered across the groups. */
@@ -36,13 +36,17 @@ export interface StateDictTarget {
   groups: readonly ParamGroup[];
   optionNames: readonly string[];
   torchOptions: Readonly<Record<string, unknown>>;
-  stateNames(options: OptimizerOptions): string[];
+  stateNames(options: OptimizerOptions, param: Tensor): string[];
+  stateLayout(name: string, param: Tensor): StateLayout;
 }
 
-/** What fits an optimizer: the options of each group, and the tensors of each parameter that has state. */
+/** What one parameter's state is loaded from: tensors, or numbers, as some optimizers in Python count steps. */
+export type StateValues = Record<string, Tensor | number>;
+
+/** What fits an optimizer: the options of each group, and the values of each parameter that has state. */
 export interface UnpackedStateDict {
   options: Partial<OptimizerOptions>[];
-  state: { param: Tensor; tensors: ParamState }[];
+  state: { param: Tensor; values: StateValues }[];
 }
 
 /** Reads a state dict for an optimizer, or throws with the first thing that does not fit. */
@@ -72,10 +76,10 @@ export function unpackStateDict(saved: OptimizerStateDict, target: StateDictTarg
         `${where}: state ${index} must belong to a parameter, got none of that number in param_groups.`,
       );
     }
-    const names = target.stateNames(owner.options);
+    const names = target.stateNames(owner.options, owner.param);
     return {
       param: owner.param,
-      tensors: paramState(`${where}: parameter ${index}`, names, tensors, owner.param),
+      values: paramState(`${where}: parameter ${index}`, names, tensors, owner.param, target),
     };
   });
   return { options, state };
@@ -115,7 +119,7 @@ function groupOptions(
       `${where}: the state was saved by ${saved[kind] === true ? "AdamW" : "Adam"}. Load it into that optimizer.`,
     );
   }
-  const scheduled = ["initialLr", "maxLr", "minLr", "maxMomentum", "baseMomentum"];
+  const scheduled = ["initialLr", "maxLr", "minLr", "maxMomentum", "baseMomentum", "swaLr"];
   const known = new Set([...optionNames, ...scheduled]);
   const missing = optionNames.filter((name) => !(snakeCase(name) in saved));
   if (missing.includes("lr")) {
@@ -128,9 +132,10 @@ function groupOptions(
 function paramState(
   where: string,
   names: readonly string[],
-  saved: Readonly<Record<string, Tensor | null>>,
+  saved: Readonly<Record<string, unknown>>,
   param: Tensor,
-): ParamState {
+  { stateLayout }: StateDictTarget,
+): StateValues {
   // PyTorch writes null for a momentum buffer that is not there yet
   const present = Object.entries(camelCaseKeys(saved)).filter(([, value]) => value !== null);
   const given = Object.fromEntries(present);
@@ -141,14 +146,19 @@ function paramState(
         `Load the state of the same kind of optimizer.`,
     );
   }
-  const state: ParamState = {};
+  const state: StateValues = {};
   for (const name of names) {
     const tensor = given[name];
     if (tensor === undefined) continue;
+    const layout = stateLayout(name, param);
+    if (layout === "scalar" && typeof tensor === "number") {
+      state[name] = tensor;
+      continue;
+    }
     if (!(tensor instanceof Tensor)) {
       throw new UsageError(`${where}: ${snakeCase(name)} must be a Tensor, got ${typeof tensor}.`);
     }
-    const expected = name === "step" ? "" : param.shape.join(", ");
+    const expected = shapeOf(layout, param).join(", ");
     if (tensor.shape.join(", ") !== expected) {
       throw new ShapeError(
         `${where}: ${snakeCase(name)} must have the shape [${expected}], got [${tensor.shape.join(", ")}]. ` +
@@ -158,6 +168,11 @@ function paramState(
     state[name] = tensor;
   }
   return state;
+}
+
+function shapeOf(layout: StateLayout, param: Tensor): readonly number[] {
+  if (layout === "parameter") return param.shape;
+  return layout === "scalar" ? [] : layout.shape;
 }
 
 function copyArrays(options: Record<string, unknown>): Record<string, unknown> {
