@@ -7,7 +7,7 @@ namespace sconce {
 
 namespace {
 
-// the typed array that shows the elements of a dtype; 16-bit floats show as their bits, complex as pairs
+// the typed array that shows the elements of a dtype; floats of 8 and 16 bits show as their bits, complex as pairs
 napi_typedarray_type array_type(at::ScalarType dtype) {
   switch (dtype) {
     case at::kFloat:
@@ -21,7 +21,16 @@ napi_typedarray_type array_type(at::ScalarType dtype) {
     case at::kByte:
     case at::kBool: return napi_uint8_array;
     case at::kHalf:
-    case at::kBFloat16: return napi_uint16_array;
+    case at::kBFloat16:
+    case at::kComplexHalf:
+    case at::kUInt16: return napi_uint16_array;
+    case at::kUInt32: return napi_uint32_array;
+    case at::kUInt64: return napi_biguint64_array;
+    case at::kFloat8_e5m2:
+    case at::kFloat8_e4m3fn:
+    case at::kFloat8_e5m2fnuz:
+    case at::kFloat8_e4m3fnuz:
+    case at::kFloat8_e8m0fnu: return napi_uint8_array;
     default: throw std::runtime_error(std::string("no typed array holds ") + at::toString(dtype));
   }
 }

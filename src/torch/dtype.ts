@@ -1,7 +1,7 @@
 // Names of dtypes, layouts and memory formats, and libtorch's numbers for them.
 import { UsageError, suggestion } from "../base/index.ts";
 
-const dtypeCodes = {
+export const dtypeCodes = {
   uint8: 0,
   int8: 1,
   int16: 2,
@@ -15,6 +15,14 @@ const dtypeCodes = {
   complex128: 10,
   bool: 11,
   bfloat16: 15,
+  float8_e5m2: 23,
+  float8_e4m3fn: 24,
+  float8_e5m2fnuz: 25,
+  float8_e4m3fnuz: 26,
+  uint16: 27,
+  uint32: 28,
+  uint64: 29,
+  float8_e8m0fnu: 44,
 } as const;
 
 /** Element type of a tensor, by PyTorch's name. */
@@ -73,7 +81,7 @@ export function memoryFormatCode(format: MemoryFormat | null | undefined): numbe
 
 /** Whether numbers of this dtype have fractions (gradients are defined for these and for complex ones). */
 export function isFloatingPoint(dtype: Dtype): boolean {
-  return dtype === "float32" || dtype === "float64" || dtype === "bfloat16" || dtype === "float16";
+  return dtype.startsWith("float") || dtype === "bfloat16";
 }
 
 function lookUp(kind: string, codes: Readonly<Record<string, number>>, name: string | null | undefined) {

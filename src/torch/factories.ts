@@ -33,7 +33,7 @@ export function tensor(
   return requiresGrad ? placed.requiresGrad_() : placed;
 }
 
-/** Copies a typed array into a tensor of `shape`. `dtype` must be the array's own, or float16, bfloat16 or bool as bits. */
+/** Copies a typed array into a tensor of `shape`. `dtype` must be the array's own, or bool or a float of 8 or 16 bits as bits. */
 export function fromTypedArray(
   data: TensorData,
   shape: readonly number[],
@@ -54,6 +54,9 @@ function dtypeOf(data: TensorData): Dtype {
   if (data instanceof Int16Array) return "int16";
   if (data instanceof Int8Array) return "int8";
   if (data instanceof Uint8Array) return "uint8";
+  if (data instanceof Uint16Array) return "uint16";
+  if (data instanceof Uint32Array) return "uint32";
+  if (data instanceof BigUint64Array) return "uint64";
   throw new UsageError(
     `tensor: no dtype holds a ${(data as object).constructor.name}. Convert it to a Float32Array, or name the dtype.`,
   );

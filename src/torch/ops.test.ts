@@ -387,7 +387,7 @@ describe("a call that fits no overload says so", () => {
       `[TorchError: aten::einsum: einsum(): fewer operands were provided than specified in the equation (tensors: [Float[2, 3]])]`,
     );
     expect(() => torch.zeros([2], { dtype: "float33" as Dtype })).toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: dtype: unknown name "float33". Did you mean "float32"? Valid: bfloat16, bool, complex128, complex32, complex64, float16, float32, float64, int16, int32, int64, int8, uint8.]`,
+      `[UsageError: dtype: unknown name "float33". Did you mean "float32"? Valid: bfloat16, bool, complex128, complex32, complex64, float16, float32, float64, float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu, int16, int32, int64, int8, uint16, uint32, uint64, uint8.]`,
     );
     expect(() => torch.zeros([2], { device: "cuda:0" })).toThrowErrorMatchingInlineSnapshot(
       `[TorchError: aten::zeros: Could not run 'aten::empty.memory_format' with arguments from the 'CUDA' backend.]`,

@@ -88,11 +88,13 @@ describe("tensor()", () => {
     expect(() => tensor(undefined as unknown as number[])).toThrowErrorMatchingInlineSnapshot(
       `[UsageError: tensor: needs numbers, booleans or bigints, got undefined. Convert the values first.]`,
     );
-    expect(() => tensor(new Uint32Array(1) as unknown as Uint8Array)).toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: tensor: no dtype holds a Uint32Array. Convert it to a Float32Array, or name the dtype.]`,
+    expect(() =>
+      tensor(new Uint8ClampedArray(1) as unknown as Uint8Array),
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: tensor: no dtype holds a Uint8ClampedArray. Convert it to a Float32Array, or name the dtype.]`,
     );
     expect(() => tensor([1], { dtype: "float" as Dtype })).toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: dtype: unknown name "float". Did you mean "float16"? Valid: bfloat16, bool, complex128, complex32, complex64, float16, float32, float64, int16, int32, int64, int8, uint8.]`,
+      `[UsageError: dtype: unknown name "float". Did you mean "float16"? Valid: bfloat16, bool, complex128, complex32, complex64, float16, float32, float64, float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu, int16, int32, int64, int8, uint16, uint32, uint64, uint8.]`,
     );
   });
 
@@ -185,7 +187,7 @@ describe("properties", () => {
     expect(x.view([2, 1]).sharesStorageWith(x)).toBe(true);
     expect([x.long().dtype, x.bool().dtype, x.double().dtype]).toEqual(["int64", "bool", "float64"]);
     expect(() => x.to("float" as Dtype)).toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: dtype: unknown name "float". Did you mean "float16"? Valid: bfloat16, bool, complex128, complex32, complex64, float16, float32, float64, int16, int32, int64, int8, uint8.]`,
+      `[UsageError: dtype: unknown name "float". Did you mean "float16"? Valid: bfloat16, bool, complex128, complex32, complex64, float16, float32, float64, float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu, int16, int32, int64, int8, uint16, uint32, uint64, uint8.]`,
     );
   });
 });

@@ -156,7 +156,7 @@ export class Tensor extends TensorMethods {
     return native.item(this.handle) as number;
   }
 
-  /** Copies the elements out in row-major order: bits for float16 and bfloat16, pairs for complex. */
+  /** Copies the elements out in row-major order: bits for floats of 8 and 16 bits, pairs for complex. */
   data(): TensorData {
     return native.toData(this.handle);
   }
@@ -198,7 +198,9 @@ export class Tensor extends TensorMethods {
     const { dtype } = this;
     if (dtype === "bool") return Array.from(this.data() as Uint8Array, Boolean);
     if (dtype === "int64") return Array.from(this.data() as BigInt64Array, fromBigInt);
-    if (dtype === "bfloat16" || dtype === "float16") return this.detach().float().data() as Float32Array;
+    if (dtype === "uint64") return Array.from(this.data() as BigUint64Array, fromBigInt);
+    if (dtype === "bfloat16" || dtype === "float16" || dtype.startsWith("float8"))
+      return this.detach().float().data() as Float32Array;
     if (dtype.startsWith("complex")) {
       throw new UsageError(
         "tolist: complex numbers have no JavaScript type. Use torch.viewAsReal(x).tolist().",
