@@ -8,7 +8,23 @@ export type { Device, Dtype, Layout, MemoryFormat } from "./dtype.ts";
 export type { Scalar, TensorLike } from "./binding.ts";
 export { fromTypedArray, tensor } from "./factories.ts";
 export type { TensorOptions } from "./factories.ts";
-export { hashTensors, loadSafetensors, saveSafetensors } from "./io/index.ts";
+export {
+  dropShared,
+  hashTensors,
+  load,
+  loadSafetensors,
+  loadShardedSafetensors,
+  readSafetensorsHeader,
+  save,
+  saveSafetensors,
+} from "./io/index.ts";
+export type {
+  LoadOptions,
+  LoadSafetensorsOptions,
+  SafetensorsHeader,
+  TensorEntry,
+  Unshared,
+} from "./io/index.ts";
 export type { TensorData } from "./native.ts";
 export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";

@@ -75,12 +75,21 @@ export interface Native {
   cpuCapability(): string;
   setErrorClass(errorClass: typeof TorchError): void;
 
-  mapFile(path: string): number;
+  mapFile(fd: number): number;
   mapTensor(mapping: number, offset: number, shape: readonly number[], dtype: number): number;
+  mapBytes(mapping: number, offset: number, length: number, alignment: number): number;
   unmapFile(mapping: number): void;
+  tensorOver(
+    handle: number,
+    offset: number,
+    shape: readonly number[],
+    strides: readonly number[],
+    dtype: number,
+  ): number;
+  storageOf(handle: number): [id: number, bytes: number, offset: number];
 }
 
-/** The typed arrays that hold a tensor's elements: bits for float16 and bfloat16, pairs for complex. */
+/** The typed arrays that hold a tensor's elements: bits for floats of 8 and 16 bits, pairs for complex. */
 export type TensorData =
   | Float32Array
   | Float64Array
@@ -89,7 +98,9 @@ export type TensorData =
   | Int16Array
   | Int8Array
   | Uint8Array
-  | Uint16Array;
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array;
 
 export const native: Native = load();
 

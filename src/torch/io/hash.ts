@@ -1,7 +1,7 @@
 // A fingerprint of weights, to tell whether two runs ended in the same place.
 import { createHash } from "node:crypto";
 import type { Tensor } from "../tensor.ts";
-import { bytesOf } from "./save-safetensors.ts";
+import { bytesOf } from "./tensor-bytes.ts";
 
 /** Returns the SHA-256, in hex, of names, dtypes, shapes and elements; the order of the map does not matter. */
 export function hashTensors(tensors: ReadonlyMap<string, Tensor>): string {

@@ -1,99 +1,77 @@
 // Reads safetensors files, memory-mapped: pages come from the disk when a tensor is first used.
-import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
-import type { Stats } from "node:fs";
-import { FileError } from "../../base/index.ts";
 import { wrap } from "../binding.ts";
 import { dtypeCode } from "../dtype.ts";
 import { native } from "../native.ts";
 import type { Tensor } from "../tensor.ts";
+import { OpenFile } from "./open-file.ts";
 import { damaged, maxHeaderBytes, notFound, parseHeader } from "./safetensors-header.ts";
 import type { SafetensorsHeader } from "./safetensors-header.ts";
 
 /** Options of `loadSafetensors`. */
 export interface LoadSafetensorsOptions {
-  /** Names of the tensors to load. @default all */
+  /** Names of the tensors to load, each of which must be there. @default all */
   keys?: Iterable<string>;
+  /** Loads only tensors whose names it accepts. @default all */
+  filter?: (name: string) => boolean;
 }
 
 /**
  * Loads the tensors of a safetensors file by name, in the order of their data.
  *
  * Tensors share the file's pages and are private: writing to one does not change the file. Replace such a
- * file by renaming another over it, never in place.
+ * file by renaming another over it, never in place: a file that is cut off under its tensors kills the process.
+ *
+ * @example
+ * torch.saveSafetensors("/tmp/pair.safetensors", new Map([["a", torch.ones([2])], ["b", torch.zeros([3])]]));
+ * torch.loadSafetensors("/tmp/pair.safetensors", { filter: (name) => name.startsWith("a") }).size; // => 1
  */
-export function loadSafetensors(path: string, { keys }: LoadSafetensorsOptions = {}): Map<string, Tensor> {
-  const { header, status } = readHeader(path);
-  const names = keys === undefined ? [...header.tensors.keys()] : [...new Set(keys)];
-  for (const name of names) {
-    if (!header.tensors.has(name)) throw notFound(path, name, header.tensors.keys());
-  }
-  const mapping = native.mapFile(path);
-  try {
-    // the header was read from what the path named a moment ago
-    const now = statSync(path);
-    if (now.ino !== status.ino || now.size !== status.size || now.mtimeMs !== status.mtimeMs) {
-      throw new FileError(
-        `${path}: the file must stay as it is while it is read, got another one. Load it again.`,
-      );
-    }
-    return new Map(
-      names.map((name) => {
-        const { dtype, shape, start } = header.tensors.get(name)!;
-        return [name, wrap(native.mapTensor(mapping, header.dataStart + start, shape, dtypeCode(dtype)))];
-      }),
-    );
-  } finally {
-    native.unmapFile(mapping); // the tensors keep the pages
-  }
+export function loadSafetensors(
+  path: string,
+  { keys, filter }: LoadSafetensorsOptions = {},
+): Map<string, Tensor> {
+  return OpenFile.use(path, (file) => {
+    const header = readHeader(file);
+    const names = selectNames(path, header.tensors.keys(), { keys, filter });
+    return new Map(names.map((name) => [name, mapEntry(file, header, name)]));
+  });
 }
 
 /** Reads names, dtypes, shapes and metadata of a safetensors file, without its weights. */
 export function readSafetensorsHeader(path: string): SafetensorsHeader {
-  return readHeader(path).header;
+  return OpenFile.use(path, readHeader);
 }
 
-function readHeader(path: string): { header: SafetensorsHeader; status: Stats } {
-  const file = open(path);
-  try {
-    const status = fstatSync(file);
-    if (!status.isFile())
-      throw new FileError(`${path}: must be a file, got a folder or device. Name the file itself.`);
-    if (status.size < 8) {
-      throw damaged(
-        path,
-        `the file must start with 8 bytes that give the header's length, got ${status.size} bytes`,
-      );
-    }
-    const length = Number(read(file, path, 0, 8).readBigUInt64LE());
-    if (length > maxHeaderBytes) {
-      throw damaged(path, `the header must be at most ${maxHeaderBytes} bytes long, got ${length}`);
-    }
-    if (length > status.size - 8) {
-      throw damaged(path, `the header must fit the file: it takes ${length} bytes, got ${status.size - 8}`);
-    }
-    return { header: parseHeader(path, read(file, path, 8, length), status.size - 8 - length), status };
-  } finally {
-    closeSync(file);
-  }
+/** Returns the names that are asked for; those of `keys` must exist. */
+export function selectNames(
+  path: string,
+  existing: Iterable<string>,
+  {
+    keys,
+    filter = () => true,
+  }: { [K in keyof LoadSafetensorsOptions]: LoadSafetensorsOptions[K] | undefined },
+): string[] {
+  const all = new Set(existing);
+  const names = keys === undefined ? [...all] : [...new Set(keys)];
+  for (const name of names) if (!all.has(name)) throw notFound(path, name, all);
+  return names.filter(filter);
 }
 
-function open(path: string): number {
-  try {
-    return openSync(path, "r");
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const reason = code === "ENOENT" ? "the file does not exist" : message;
-    throw new FileError(`${path}: ${reason}. Check the path.`, { cause: error });
+export function readHeader(file: OpenFile): SafetensorsHeader {
+  const { path, size } = file;
+  if (size < 8) {
+    throw damaged(path, `the file must start with 8 bytes that give the header's length, got ${size} bytes`);
   }
+  const length = Number(file.read(0, 8).readBigUInt64LE());
+  if (length > maxHeaderBytes) {
+    throw damaged(path, `the header must be at most ${maxHeaderBytes} bytes long, got ${length}`);
+  }
+  if (length > size - 8) {
+    throw damaged(path, `the header must fit the file: it takes ${length} bytes, got ${size - 8}`);
+  }
+  return parseHeader(path, file.read(8, length), size - 8 - length);
 }
 
-function read(file: number, path: string, position: number, length: number): Buffer {
-  const bytes = Buffer.alloc(length);
-  for (let done = 0; done < length;) {
-    const count = readSync(file, bytes, done, length - done, position + done);
-    if (count === 0)
-      throw new FileError(`${path}: the file became shorter while it was read. Load it again.`);
-    done += count;
-  }
-  return bytes;
+export function mapEntry(file: OpenFile, header: SafetensorsHeader, name: string): Tensor {
+  const { dtype, shape, start } = header.tensors.get(name)!;
+  return wrap(native.mapTensor(file.mapping, header.dataStart + start, shape, dtypeCode(dtype)));
 }

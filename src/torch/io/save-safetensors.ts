@@ -1,14 +1,13 @@
 // Writes safetensors files, tensor by tensor, byte for byte as Hugging Face's library does.
-import { FileError, UsageError, writeFileAtomic } from "../../base/index.ts";
+import { UsageError } from "../../base/index.ts";
 import { native } from "../native.ts";
 import { rawOp } from "../raw.ts";
-import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { formatDtypes, maxHeaderBytes } from "./safetensors-header.ts";
+import { bytesOf } from "./tensor-bytes.ts";
+import { writeChunks } from "./write-file.ts";
 
-const contiguous = rawOp("contiguous");
 const isSetTo = rawOp("is_set_to");
-const toDevice = rawOp("to", "device");
 
 /**
  * Writes tensors to a file that replaces the old one only when it is complete.
@@ -30,18 +29,7 @@ export function saveSafetensors(
     );
   }
   const header = encodeHeader(entries, metadata);
-  try {
-    writeFileAtomic(path, chunks(header, entries));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === undefined || !(error as NodeJS.ErrnoException).syscall)
-      throw error;
-    const bytes = header.length + (entries.at(-1)?.end ?? 0);
-    throw new FileError(
-      `saveSafetensors: cannot write ${path} (${bytes} bytes): ${(error as Error).message}. ` +
-        `What was there before is untouched. Free space, or choose another place.`,
-      { cause: error },
-    );
-  }
+  writeChunks("saveSafetensors", path, chunks(header, entries), header.length + (entries.at(-1)?.end ?? 0));
 }
 
 /** Tensors of which each has its own memory, and the names that were left out with the names that hold their data. */
@@ -166,16 +154,4 @@ function encodeHeader(entries: readonly Entry[], metadata: Readonly<Record<strin
 function* chunks(header: Buffer, entries: readonly Entry[]): Iterable<Uint8Array> {
   yield header;
   for (const { tensor } of entries) if (tensor.nbytes > 0) yield bytesOf(tensor);
-}
-
-/** Views the elements as bytes, row by row; copies only what is on another device or not contiguous. */
-export function bytesOf(tensor: Tensor): Uint8Array {
-  return scope(() => {
-    const onCpu =
-      tensor.device === "cpu"
-        ? tensor.handle
-        : (toDevice(tensor.handle, "cpu", native.dtype(tensor.handle)) as number);
-    const { buffer, byteOffset, byteLength } = native.viewData(contiguous(onCpu) as number);
-    return new Uint8Array(buffer, byteOffset, byteLength);
-  });
 }

@@ -1,0 +1,78 @@
+// Files that we write, read by Python's torch, safetensors and numpy.
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as torch from "sconce/torch";
+import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { compatPython, compatSkipReason, runPython } from "../python.ts";
+
+const goldens = new URL("../../goldens/torch/", import.meta.url).pathname;
+
+/** Prints whether two state dicts hold the same tensors, bit for bit. */
+const compare = `
+def same(a, b):
+    a, b = a.detach().resolve_conj().resolve_neg(), b.detach().resolve_conj().resolve_neg()
+    if a.dtype != b.dtype or a.shape != b.shape: return False
+    if a.dtype.is_complex: a, b = torch.view_as_real(a), torch.view_as_real(b)
+    a, b = (t.clone(memory_format=torch.contiguous_format).reshape(-1) for t in (a, b))
+    return a.view(torch.uint8).equal(b.view(torch.uint8))
+`;
+
+describe.skipIf(compatSkipReason !== undefined)(
+  `files in Python (${compatSkipReason ?? "asked for"})`,
+  () => {
+    let folder: string;
+    beforeAll(() => void compatPython(), 1_800_000);
+    beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "sconce-compat-"))));
+
+    test("torch.load(weights_only=True) reads every dtype, stride and flag that torch.save wrote", () => {
+      const theirs = join(goldens, "io", "tensors.pt");
+      const ours = join(folder, "tensors.pt");
+      torch.save(torch.load(theirs), ours);
+      const source = `
+import json, sys, torch
+${compare}
+a, b = (torch.load(path, weights_only=True) for path in sys.argv[1:])
+c = torch.load(sys.argv[2], weights_only=True, mmap=True)
+print(json.dumps({
+    "names": list(a) == list(b),
+    "differ": [n for n in a if not same(a[n], b[n]) or not same(a[n], c[n]) or a[n].stride() != b[n].stride()
+               or type(a[n]) != type(b[n]) or a[n].requires_grad != b[n].requires_grad],
+    "shared": b["base"].data_ptr() == b["transposed"].data_ptr(),
+}))`;
+      expect(runPython(source, theirs, ours)).toEqual({ names: true, differ: [], shared: true });
+    });
+
+    test("torch.load reads plain data and shared weights", () => {
+      const path = join(folder, "plain.pt");
+      const list = [1];
+      const parameter = new torch.nn.Parameter(torch.ones([2]));
+      torch.save(
+        {
+          numbers: [0, 255, 256, 65536, -1, 2 ** 40, -(2n ** 70n), 0.5, -0, Infinity],
+          text: "é 🕯",
+          bytes: Uint8Array.of(0, 255),
+          none: null,
+          flags: [true, false],
+          set: new Set([1, "a"]),
+          map: new Map<unknown, unknown>([[[1, "x"], 1], [null, 2]]), // prettier-ignore
+          shared: [list, list],
+          weights: { a: parameter, b: parameter },
+          many: Array.from({ length: 300 }, (_, i) => `name ${i}`).concat("name 299"),
+        },
+        path,
+      );
+      const source = `
+import sys, json, torch
+x = torch.load(sys.argv[1], weights_only=True)
+expected = {
+    "numbers": [0, 255, 256, 65536, -1, 2**40, -(2**70), 0.5, -0.0, float("inf")],
+    "text": "é 🕯", "bytes": b"\\x00\\xff", "none": None, "flags": [True, False], "set": {1, "a"},
+    "map": {(1, "x"): 1, None: 2}, "shared": [[1], [1]],
+    "many": [f"name {i}" for i in range(300)] + ["name 299"],
+}
+print(json.dumps([k for k in expected if x[k] != expected[k]] + [x["shared"][0] is x["shared"][1], x["weights"]["a"] is x["weights"]["b"], type(x["weights"]["a"]).__name__]))`;
+      expect(runPython(source, path)).toEqual([true, true, "Parameter"]);
+    });
+  },
+);
