@@ -4,8 +4,10 @@ export type { TensorModule } from "./containers.ts";
 export { Dropout } from "./dropout.ts";
 export { Embedding } from "./embedding.ts";
 export type { EmbeddingOptions } from "./embedding.ts";
-export { functional } from "./functional.ts";
-export type { AttentionOptions, CrossEntropyOptions, Reduction } from "./functional.ts";
+export type { AttentionOptions } from "./functional/attention.ts";
+export * as functional from "./functional/index.ts";
+export type { CrossEntropyOptions } from "./functional/losses.ts";
+export type { Reduction } from "./functional/reduction.ts";
 export type {
   ForwardHook,
   ForwardPreHook,

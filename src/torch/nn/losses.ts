@@ -1,7 +1,7 @@
-// Losses as modules. As functions: ./functional.ts.
+// Losses as modules. As functions: ./functional/losses.ts.
 import type { Tensor } from "../tensor.ts";
-import { crossEntropy } from "./functional.ts";
-import type { CrossEntropyOptions } from "./functional.ts";
+import { crossEntropy } from "./functional/losses.ts";
+import type { CrossEntropyOptions } from "./functional/losses.ts";
 import { Module } from "./module.ts";
 
 /**
