@@ -3,17 +3,28 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/generated/variable_factories.h>
 
+#include "engine.h"
 #include "modules.h"
 
 namespace sconce {
 
 namespace {
 
-// backward(handle, gradient | null, retainGraph, createGraph)
+std::vector<at::Tensor> to_optional_tensors(Env& env, napi_value handles) {
+  std::vector<at::Tensor> tensors;
+  for (uint32_t i = 0, n = array_length(env, handles); i < n; i++) {
+    tensors.push_back(to_optional_tensor(env, element(env, handles, i)));
+  }
+  return tensors;
+}
+
+// backward(roots, gradients, retainGraph, createGraph, inputs): no inputs means every leaf
 napi_value backward(Env& env, const Args& args) {
-  at::Tensor root = to_tensor(env, args[0]);
-  at::Tensor gradient = to_optional_tensor(env, args[1]);
-  root.backward(gradient, to_bool(env, args[2]), to_bool(env, args[3]));
+  auto roots = to_tensors(env, args[0]);
+  auto gradients = to_optional_tensors(env, args[1]);
+  bool retain = to_bool(env, args[2]), create = to_bool(env, args[3]);
+  auto inputs = to_tensors(env, args[4]);
+  run_graph(env, roots, [&] { torch::autograd::backward(roots, gradients, retain, create, inputs); });
   return undefined(env);
 }
 
@@ -21,12 +32,12 @@ napi_value backward(Env& env, const Args& args) {
 napi_value grad_of(Env& env, const Args& args) {
   auto outputs = to_tensors(env, args[0]);
   auto inputs = to_tensors(env, args[1]);
-  std::vector<at::Tensor> seeds;
-  for (uint32_t i = 0, n = array_length(env, args[2]); i < n; i++) {
-    seeds.push_back(to_optional_tensor(env, element(env, args[2], i)));
-  }
-  auto gradients = torch::autograd::grad(outputs, inputs, seeds, to_bool(env, args[3]), to_bool(env, args[4]),
-                                         to_bool(env, args[5]));
+  auto seeds = to_optional_tensors(env, args[2]);
+  bool retain = to_bool(env, args[3]), create = to_bool(env, args[4]), allow_unused = to_bool(env, args[5]);
+  std::vector<at::Tensor> gradients;
+  run_graph(env, outputs, [&] {
+    gradients = torch::autograd::grad(outputs, inputs, seeds, retain, create, allow_unused);
+  });
   napi_value array = new_array(env, gradients.size());
   for (size_t i = 0; i < gradients.size(); i++) set_element(env, array, i, from_tensor(env, gradients[i]));
   return array;
@@ -94,6 +105,19 @@ napi_value set_grad_enabled(Env& env, const Args& args) {
   return undefined(env);
 }
 
+// inference mode nests: what is entered last is left first
+napi_value enter_inference_mode(Env& env, const Args& args) {
+  env.graph->inference.push_back(std::make_unique<c10::InferenceMode>(to_bool(env, args[0])));
+  return undefined(env);
+}
+
+napi_value leave_inference_mode(Env& env, const Args&) {
+  if (!env.graph->inference.empty()) env.graph->inference.pop_back();
+  return undefined(env);
+}
+
+napi_value inference_mode(Env& env, const Args&) { return from_bool(env, c10::InferenceMode::is_enabled()); }
+
 at::DeviceType device_type(Env& env, napi_value value) { return c10::Device(to_string(env, value)).type(); }
 
 // autocastState(device) -> [enabled, dtype]
@@ -139,6 +163,9 @@ void define_autograd(Env& env, napi_value exports) {
   define<retain_grad>(env, exports, "retainGrad");
   define<grad_enabled>(env, exports, "gradEnabled");
   define<set_grad_enabled>(env, exports, "setGradEnabled");
+  define<enter_inference_mode>(env, exports, "enterInferenceMode");
+  define<leave_inference_mode>(env, exports, "leaveInferenceMode");
+  define<inference_mode>(env, exports, "inferenceMode");
   define<autocast_state>(env, exports, "autocastState");
   define<enter_autocast>(env, exports, "enterAutocast");
   define<leave_autocast>(env, exports, "leaveAutocast");

@@ -2,7 +2,6 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
-#include <torch/csrc/autograd/anomaly_mode.h>
 #include <torch/version.h>
 
 #include "modules.h"
@@ -65,12 +64,6 @@ napi_value set_deterministic(Env& env, const Args& args) {
   return undefined(env);
 }
 
-// setAnomalyDetection(enabled): backward names the operator whose gradient is NaN
-napi_value set_anomaly_detection(Env& env, const Args& args) {
-  torch::autograd::AnomalyMode::set_enabled(to_bool(env, args[0]), true);
-  return undefined(env);
-}
-
 // setFlashAttention(enabled): off, attention uses the mathematical form
 napi_value set_flash_attention(Env& env, const Args& args) {
   at::globalContext().setSDPUseFlash(to_bool(env, args[0]));
@@ -100,7 +93,6 @@ void define_context(Env& env, napi_value exports) {
   define<set_generator_state>(env, exports, "setGeneratorState");
   define<seed_generator>(env, exports, "seedGenerator");
   define<set_deterministic>(env, exports, "setDeterministic");
-  define<set_anomaly_detection>(env, exports, "setAnomalyDetection");
   define<set_flash_attention>(env, exports, "setFlashAttention");
   define<flash_attention>(env, exports, "flashAttention");
   define<has_cuda>(env, exports, "hasCuda");

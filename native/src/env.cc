@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "dispatch.h"
+#include "engine.h"
 
 namespace sconce {
 
@@ -40,13 +41,16 @@ void throw_to_js(Env& env, const std::string& message) {
 
 }  // namespace
 
-Env::Env(napi_env napi) : napi(napi) {}
+Env::Env(napi_env napi)
+    : napi(napi), thread(std::make_shared<JsThread>(*this)), graph(std::make_shared<GraphState>()) {}
 
 Env::~Env() {
+  thread->close();
   for (auto& slot : slots_) slot.tensor.reset();
 }
 
 Env& Env::current() { return *current_env; }
+Env* Env::current_or_null() { return current_env; }
 void Env::install(Env* env) { current_env = env; }
 
 int32_t Env::put(at::Tensor tensor) {
@@ -295,11 +299,14 @@ napi_value call_guarded(Function function, napi_env napi, napi_callback_info inf
   Env& env = Env::current();
   env.current_op = nullptr;
   env.current_argument = nullptr;
+  if (env.thread->has_discarded()) env.thread->release_discarded();
   Args args(napi, info);
   try {
     return function(env, args);
   } catch (const PendingException&) {
     // the exception is JavaScript's own
+  } catch (const JsError& error) {
+    napi_throw(napi, error.value(env));
   } catch (const ArgumentError& error) {
     std::string place = (env.current_op ? env.current_op->name : args.function) + ": ";
     std::string argument = env.current_argument ? std::string("argument \"") + env.current_argument + "\" " : "argument ";

@@ -18,6 +18,8 @@
 namespace sconce {
 
 struct Op;
+struct GraphState;
+class JsThread;
 
 // One tensor that JavaScript can name. `serial` counts the tensors that the slot has held; its low bits
 // are in the handle, so that a handle of a disposed tensor is recognised.
@@ -49,6 +51,8 @@ class Env {
   std::vector<std::unique_ptr<Op>> ops;
   std::vector<at::Generator> generators;
   std::vector<std::shared_ptr<void>> mappings;
+  const std::shared_ptr<JsThread> thread;
+  const std::shared_ptr<GraphState> graph;
 
   // what is being called, for the error message
   const Op* current_op = nullptr;
@@ -64,6 +68,7 @@ class Env {
 
   // the environment of the calling thread
   static Env& current();
+  static Env* current_or_null();
   static void install(Env* env);
 
  private:

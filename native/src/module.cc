@@ -5,7 +5,7 @@
 NAPI_MODULE_INIT() {
   using namespace sconce;
   // once in a process, however many environments load the addon
-  static bool prepared = (tune_allocator(), replace_bernoulli(), true);
+  static bool prepared = (tune_allocator(), replace_bernoulli(), install_engine(), true);
   (void)prepared;
   auto* state = new Env(env);
   Env::install(state);
@@ -19,6 +19,9 @@ NAPI_MODULE_INIT() {
   define_dispatch(*state, exports);
   define_tensor(*state, exports);
   define_autograd(*state, exports);
+  define_engine(*state, exports);
+  define_graph(*state, exports);
+  define_function(*state, exports);
   define_memory(*state, exports);
   define_context(*state, exports);
   define_files(*state, exports);

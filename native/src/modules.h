@@ -7,11 +7,15 @@ namespace sconce {
 void define_dispatch(Env& env, napi_value exports);
 void define_tensor(Env& env, napi_value exports);
 void define_autograd(Env& env, napi_value exports);
+void define_engine(Env& env, napi_value exports);
+void define_graph(Env& env, napi_value exports);
+void define_function(Env& env, napi_value exports);
 void define_memory(Env& env, napi_value exports);
 void define_context(Env& env, napi_value exports);
 void define_files(Env& env, napi_value exports);
 
 void tune_allocator();
 void replace_bernoulli();
+void install_engine();
 
 }  // namespace sconce

@@ -18,11 +18,6 @@ export function setDeterministicAlgorithms(
   native.setDeterministic(enabled, warnOnly);
 }
 
-/** Makes `backward` check every gradient and name the operator that put out NaN; slow. */
-export function setDetectAnomaly(enabled: boolean): void {
-  native.setAnomalyDetection(enabled);
-}
-
 /** What the machine and the build offer. */
 export const backends = {
   /** Widest instruction set that the kernels use: `DEFAULT`, `AVX2`, `AVX512`. */

@@ -1,8 +1,6 @@
 // Whether operators record gradients, and in which precision they compute.
 import { dtypeCode } from "./dtype.ts";
 import { native } from "./native.ts";
-import { wrap, wrapOrNull } from "./binding.ts";
-import type { Tensor } from "./tensor.ts";
 
 /**
  * Runs `run` without recording gradients.
@@ -47,42 +45,38 @@ export function autocast<T>(
   }
 }
 
-export interface GradOptions {
-  /** Gradients of the outputs; needed where an output is not a scalar. */
-  gradOutputs?: readonly (Tensor | null)[];
-  /** Keeps the graph for another pass. @default createGraph */
-  retainGraph?: boolean;
-  /** Records the gradients' own graph, for higher derivatives. @default false */
-  createGraph?: boolean;
-  /** Gives null for an input that the outputs do not depend on, instead of an error. @default false */
-  allowUnused?: boolean;
+/**
+ * Sets whether operators record gradients from here on, or while `run` runs.
+ *
+ * @example
+ * torch.setGradEnabled(false, () => torch.isGradEnabled()); // => false
+ */
+export function setGradEnabled(enabled: boolean): void;
+export function setGradEnabled<T>(enabled: boolean, run: () => T): T;
+export function setGradEnabled<T>(enabled: boolean, run?: () => T): T | void {
+  if (run !== undefined) return withGradEnabled(enabled, run);
+  native.setGradEnabled(enabled);
 }
 
-/** Returns the gradients of the sum of `outputs` with respect to `inputs`, leaving `.grad` alone. */
-export function grad(
-  outputs: readonly Tensor[],
-  inputs: readonly Tensor[],
-  options?: GradOptions & { allowUnused?: false },
-): Tensor[];
-export function grad(
-  outputs: readonly Tensor[],
-  inputs: readonly Tensor[],
-  options: GradOptions,
-): (Tensor | null)[];
-export function grad(
-  outputs: readonly Tensor[],
-  inputs: readonly Tensor[],
-  { gradOutputs = [], createGraph = false, retainGraph = createGraph, allowUnused = false }: GradOptions = {},
-): (Tensor | null)[] {
-  const handles = native.gradOf(
-    outputs.map((tensor) => tensor.handle),
-    inputs.map((tensor) => tensor.handle),
-    gradOutputs.map((tensor) => tensor?.handle ?? null),
-    retainGraph,
-    createGraph,
-    allowUnused,
-  );
-  return allowUnused ? handles.map(wrapOrNull) : handles.map(wrap);
+/**
+ * Runs `run` without recording gradients or versions: faster than `noGrad`, but what is made inside can never
+ * be part of a graph.
+ *
+ * @example
+ * torch.inferenceMode(() => torch.ones([1])).isInference(); // => true
+ */
+export function inferenceMode<T>(run: () => T, { enabled = true }: { enabled?: boolean } = {}): T {
+  native.enterInferenceMode(enabled);
+  try {
+    return run();
+  } finally {
+    native.leaveInferenceMode();
+  }
+}
+
+/** Whether `inferenceMode` is on now. */
+export function isInferenceModeEnabled(): boolean {
+  return native.inferenceMode();
 }
 
 function withGradEnabled<T>(enabled: boolean, run: () => T): T {

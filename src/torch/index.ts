@@ -1,8 +1,19 @@
 // libtorch in TypeScript: `import * as torch from "sconce/torch"`.
 export * from "./ops.generated.ts";
-export { autocast, enableGrad, grad, isGradEnabled, noGrad } from "./grad-mode.ts";
-export type { AutocastOptions, GradOptions } from "./grad-mode.ts";
-export { backends, setDetectAnomaly, setDeterministicAlgorithms, threads, version } from "./context.ts";
+export * as autograd from "./autograd/index.ts";
+export { grad, setDetectAnomaly } from "./autograd/index.ts";
+export type { BackwardOptions, GradOptions } from "./autograd/index.ts";
+export {
+  autocast,
+  enableGrad,
+  inferenceMode,
+  isGradEnabled,
+  isInferenceModeEnabled,
+  noGrad,
+  setGradEnabled,
+} from "./grad-mode.ts";
+export type { AutocastOptions } from "./grad-mode.ts";
+export { backends, setDeterministicAlgorithms, threads, version } from "./context.ts";
 export { getDefaultDtype, isFloatingPoint, setDefaultDtype } from "./dtype.ts";
 export type { Device, Dtype, Layout, MemoryFormat } from "./dtype.ts";
 export type { Scalar, TensorLike } from "./binding.ts";

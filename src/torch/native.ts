@@ -28,11 +28,17 @@ export interface Native {
   isContiguous(handle: number): boolean;
   sameStorage(a: number, b: number): boolean;
 
-  backward(handle: number, gradient: number, retainGraph: boolean, createGraph: boolean): void;
+  backward(
+    roots: readonly number[],
+    gradients: readonly number[],
+    retainGraph: boolean,
+    createGraph: boolean,
+    inputs: readonly number[],
+  ): void;
   gradOf(
     outputs: readonly number[],
     inputs: readonly number[],
-    gradOutputs: readonly (number | null)[],
+    gradOutputs: readonly number[],
     retainGraph: boolean,
     createGraph: boolean,
     allowUnused: boolean,
@@ -47,9 +53,52 @@ export interface Native {
   retainGrad(handle: number): void;
   gradEnabled(): boolean;
   setGradEnabled(enabled: boolean): void;
+  enterInferenceMode(enabled: boolean): void;
+  leaveInferenceMode(): void;
+  inferenceMode(): boolean;
   autocastState(device: string): [enabled: boolean, dtype: number];
   enterAutocast(device: string, enabled: boolean, dtype: number): void;
   leaveAutocast(device: string, enabled: boolean, dtype: number): void;
+
+  gradFn(handle: number): NodeRef | undefined;
+  nodeName(node: NodeRef): string;
+  nodeAddress(node: NodeRef): number;
+  nextNodes(node: NodeRef): (NodeRef | undefined | number)[];
+  registerNodePreHook(node: NodeRef, hook: (gradients: number[]) => number[] | undefined): HookRef;
+  registerNodePostHook(
+    node: NodeRef,
+    hook: (gradients: number[], incoming: number[]) => number[] | undefined,
+  ): HookRef;
+  registerHook(handle: number, hook: (gradient: number) => number | undefined): HookRef;
+  registerPostAccumulateGradHook(handle: number, hook: (handle: number) => void): HookRef;
+  removeHook(hook: HookRef): void;
+  tensorVersion(handle: number): number;
+
+  applyFunction(
+    name: string,
+    inputs: readonly number[],
+    outputs: readonly number[],
+    nonDifferentiable: readonly number[],
+    dirty: readonly number[],
+    saved: readonly number[],
+    materializeGrads: boolean,
+    backward: (id: number, gradients: number[]) => void,
+  ): number[];
+  savedTensors(id: number): number[];
+  deliver(handles: readonly number[]): void;
+  pushSavedHooks(
+    pack: (handle: number) => [packed: unknown],
+    unpack: (box: [packed: unknown], handles: number[]) => void,
+  ): void;
+  popSavedHooks(): void;
+
+  setAnomalyDetection(
+    enabled: boolean,
+    checkNan: boolean,
+    describe: ((module: string, made: Error) => string) | null,
+  ): void;
+  anomalyDetection(): [enabled: boolean, checkNan: boolean];
+  setCurrentModule(path: string): void;
 
   track(owner: object, handle: number): void;
   dispose(handle: number): void;
@@ -67,7 +116,6 @@ export interface Native {
   setGeneratorState(generator: number, state: number): void;
   seedGenerator(generator: number, seed: number): void;
   setDeterministic(enabled: boolean, warnOnly: boolean): void;
-  setAnomalyDetection(enabled: boolean): void;
   setFlashAttention(enabled: boolean): void;
   flashAttention(): boolean;
   hasCuda(): boolean;
@@ -88,6 +136,10 @@ export interface Native {
   ): number;
   storageOf(handle: number): [id: number, bytes: number, offset: number];
 }
+
+/** A node of a graph, and the registration of a hook: values that only the addon can read. */
+export type NodeRef = { readonly kind: "node" };
+export type HookRef = { readonly kind: "hook" };
 
 /** The typed arrays that hold a tensor's elements: bits for floats of 8 and 16 bits, pairs for complex. */
 export type TensorData =

@@ -1,5 +1,9 @@
 // The tensor: a handle to libtorch's, with the generated operators as methods. Factories: ./factories.ts.
 import { ShapeError, UsageError } from "../base/index.ts";
+import { backward } from "./autograd/backward.ts";
+import type { BackwardOptions } from "./autograd/backward.ts";
+import { nodeOf, registerAccumulatedHook, registerTensorHook } from "./autograd/hooks.ts";
+import type { AccumulatedHook, GraphNode, RemovableHandle, TensorHook } from "./autograd/hooks.ts";
 import { setTensorClass, wrapOrNull } from "./binding.ts";
 import { dtypeCode, dtypeName } from "./dtype.ts";
 import type { Device, Dtype } from "./dtype.ts";
@@ -111,11 +115,37 @@ export class Tensor extends TensorMethods {
   }
 
   /** Accumulates gradients into the leaves; `gradient` is needed where this is not a scalar. */
-  backward(
-    gradient?: Tensor,
-    { retainGraph, createGraph = false }: { retainGraph?: boolean; createGraph?: boolean } = {},
-  ): void {
-    native.backward(this.handle, gradient?.handle ?? 0, retainGraph ?? createGraph, createGraph);
+  backward(gradient?: Tensor, options: BackwardOptions = {}): void {
+    backward(this, gradient, options);
+  }
+
+  /** The node of the graph that made this tensor; null for a leaf. */
+  get gradFn(): GraphNode | null {
+    return nodeOf(native.gradFn(this.handle));
+  }
+
+  /** How often this tensor was changed in place, its views counted with it. */
+  get version(): number {
+    return native.tensorVersion(this.handle);
+  }
+
+  /**
+   * Calls `hook` with each gradient of this tensor; a tensor that it returns takes the gradient's place.
+   *
+   * @example
+   * const x = torch.ones([1], { requiresGrad: true });
+   * const handle = x.registerHook((gradient) => gradient.mul(10));
+   * x.mul(2).backward();
+   * handle.remove();
+   * x.grad?.item(); // => 20
+   */
+  registerHook(hook: TensorHook): RemovableHandle {
+    return registerTensorHook(this, hook);
+  }
+
+  /** Calls `hook` with this leaf each time that its `.grad` was accumulated, as for an optimizer step in backward. */
+  registerPostAccumulateGradHook(hook: AccumulatedHook): RemovableHandle {
+    return registerAccumulatedHook(this, hook);
   }
 
   /** Returns this tensor in another dtype or on another device; itself where nothing changes. */

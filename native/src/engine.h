@@ -1,0 +1,32 @@
+// The autograd engine as this addon runs it.
+#pragma once
+#include <c10/core/InferenceMode.h>
+#include <torch/csrc/autograd/function.h>
+
+#include <functional>
+
+#include "callbacks.h"
+
+namespace sconce {
+
+// an owning pointer to a node of a graph, whatever this libtorch uses for one
+using NodePtr = std::decay_t<decltype(torch::autograd::Edge::function)>;
+
+struct JsFunction;
+
+// What graphs know of one JavaScript environment.
+struct GraphState {
+  std::vector<std::pair<JsRefPtr, JsRefPtr>> saved_hooks;   // pack and unpack, innermost last
+  std::vector<std::unique_ptr<c10::InferenceMode>> inference;
+  std::vector<std::pair<int64_t, JsFunction*>> applying;    // custom functions whose backward runs now
+  int64_t applied = 0;
+  std::vector<at::Tensor> delivered;                        // what the callback that returns now gives back
+  JsRefPtr describe_forward;  // (module, error) -> text; set in anomaly mode
+  std::string module;         // whose forward runs now; known in anomaly mode alone
+  std::string failure;        // where the node that failed last was made
+};
+
+// runs `work`, which executes the graph of `roots`: here, or where device threads may call JavaScript meanwhile
+void run_graph(Env& env, const std::vector<at::Tensor>& roots, const std::function<void()>& work);
+
+}  // namespace sconce

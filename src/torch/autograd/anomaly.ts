@@ -1,0 +1,116 @@
+// Anomaly mode: backward says which operator failed, and in which module and line its forward was called.
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { native } from "../native.ts";
+
+const torchFolder = dirname(dirname(fileURLToPath(import.meta.url)));
+const framesKept = 50; // a call passes through layers of modules before it reaches an operator
+let previousLimit: number | undefined;
+let module = "";
+
+/** What `detectAnomaly` needs of a model; every `nn.Module` is one. */
+interface Model {
+  namedModules(): Iterable<[string, { forward: (...inputs: never[]) => unknown }]>;
+}
+
+export interface AnomalyOptions {
+  /** Also checks every gradient for NaN. @default true */
+  checkNan?: boolean;
+}
+
+/**
+ * Makes `backward` name the place in the forward pass whose gradient failed or is NaN. A few microseconds per
+ * operator, and a look at every gradient.
+ *
+ * @example
+ * torch.setDetectAnomaly(true);
+ * torch.setDetectAnomaly(false);
+ */
+export function setDetectAnomaly(enabled: boolean, { checkNan = true }: AnomalyOptions = {}): void {
+  native.setAnomalyDetection(enabled, checkNan, enabled ? describeForward : null);
+  if (enabled) {
+    previousLimit ??= Error.stackTraceLimit;
+    Error.stackTraceLimit = Math.max(previousLimit, framesKept);
+  } else if (previousLimit !== undefined) {
+    Error.stackTraceLimit = previousLimit;
+    previousLimit = undefined;
+  }
+}
+
+/** Whether anomaly mode is on, and whether it looks for NaN. */
+export function isAnomalyEnabled(): boolean {
+  return native.anomalyDetection()[0];
+}
+
+/** Whether anomaly mode is on and looks for NaN. */
+export function isAnomalyCheckNanEnabled(): boolean {
+  return native.anomalyDetection().every(Boolean);
+}
+
+/**
+ * Runs `run`, forward and backward, in anomaly mode. With `model`, errors also name the module.
+ *
+ * @example
+ * const x = torch.zeros([1], { requiresGrad: true });
+ * torch.autograd.detectAnomaly(() => x.exp().sum().backward());
+ */
+export function detectAnomaly<T>(
+  run: () => T,
+  { model, checkNan = true }: AnomalyOptions & { model?: Model } = {},
+): T {
+  const [wasEnabled, didCheckNan] = native.anomalyDetection();
+  const restore = model === undefined ? undefined : nameModules(model);
+  setDetectAnomaly(true, { checkNan });
+  try {
+    return run();
+  } finally {
+    setDetectAnomaly(wasEnabled, { checkNan: didCheckNan });
+    restore?.();
+  }
+}
+
+/** Runs `run` as the forward of the module of that path, for the messages of anomaly mode. */
+export function moduleScope<T>(path: string, run: () => T): T {
+  const outer = module;
+  enter(path);
+  try {
+    return run();
+  } finally {
+    enter(outer);
+  }
+}
+
+/** Makes each module of `model` tell its path while its forward runs, until the returned function is called. */
+export function nameModules(model: Model): () => void {
+  const named = Array.from(model.namedModules());
+  for (const [path, owner] of named) {
+    const forward = owner.forward.bind(owner);
+    // an own property hides the class's method until it is deleted
+    Object.defineProperty(owner, "forward", {
+      configurable: true,
+      enumerable: false,
+      value: (...inputs: never[]) =>
+        moduleScope(path === "" ? owner.constructor.name : path, () => forward(...inputs)),
+    });
+  }
+  return () => {
+    for (const [, owner] of named) delete (owner as { forward?: unknown }).forward;
+  };
+}
+
+function enter(path: string): void {
+  module = path;
+  native.setCurrentModule(path);
+}
+
+/** Says where a node was made, of the module that ran and an error made in that moment. */
+function describeForward(path: string, made: Error): string {
+  const frame = (made.stack ?? "").split("\n").slice(1).find(isOutside);
+  const place = frame?.trim().replace(/^at /, "");
+  return `Forward: ${[path, place === undefined ? "" : `(at ${place})`].filter(Boolean).join(" ")}.`;
+}
+
+/** Whether a line of a stack lies in the user's code. */
+function isOutside(line: string): boolean {
+  return !line.includes(torchFolder) && !line.includes("node:internal");
+}

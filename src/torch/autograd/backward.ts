@@ -1,0 +1,135 @@
+// Gradients of a graph: into the leaves, or returned.
+import { UsageError } from "../../base/index.ts";
+import { wrap, wrapOrNull } from "../binding.ts";
+import { native } from "../native.ts";
+import { zerosLike } from "../ops.generated.ts";
+import type { Tensor } from "../tensor.ts";
+
+type OneOrMore<T> = T | readonly T[];
+
+export interface BackwardOptions {
+  /** Keeps the graph for another pass. @default createGraph */
+  retainGraph?: boolean;
+  /** Records the gradients' own graph, for higher derivatives. @default false */
+  createGraph?: boolean;
+  /** Accumulates into these alone; by default into every leaf. */
+  inputs?: OneOrMore<Tensor>;
+}
+
+export interface GradOptions {
+  /** Gradients of the outputs; needed where an output is not a scalar. */
+  gradOutputs?: OneOrMore<Tensor | null>;
+  /** Keeps the graph for another pass. @default createGraph */
+  retainGraph?: boolean;
+  /** Records the gradients' own graph, for higher derivatives. @default false */
+  createGraph?: boolean;
+  /** Gives null for an input that the outputs do not depend on, instead of an error. @default materializeGrads */
+  allowUnused?: boolean;
+  /** Gives zeros instead of null for an input that the outputs do not depend on. @default false */
+  materializeGrads?: boolean;
+}
+
+const afterwards: (() => void)[] = [];
+let depth = 0;
+
+/**
+ * Accumulates the gradients of the sum of `tensors` into the leaves.
+ *
+ * @example
+ * const x = torch.ones([2], { requiresGrad: true });
+ * torch.autograd.backward([x.mul(2), x.mul(3)], [torch.ones([2]), torch.ones([2])]);
+ * x.grad?.tolist(); // => [5, 5]
+ */
+export function backward(
+  tensors: OneOrMore<Tensor>,
+  gradTensors?: OneOrMore<Tensor | null>,
+  { createGraph = false, retainGraph = createGraph, inputs }: BackwardOptions = {},
+): void {
+  const leaves = inputs === undefined ? [] : list(inputs);
+  if (inputs !== undefined && leaves.length === 0) {
+    throw new UsageError("backward: inputs must not be empty. Leave the option out to reach every leaf.");
+  }
+  const gradients = gradTensors === undefined ? [] : list(gradTensors).map(handleOrZero);
+  runGraph(() =>
+    native.backward(list(tensors).map(handle), gradients, retainGraph, createGraph, leaves.map(handle)),
+  );
+}
+
+/**
+ * Returns the gradients of the sum of `outputs` with respect to `inputs`, leaving `.grad` alone.
+ *
+ * @example
+ * const x = torch.tensor([3], { requiresGrad: true });
+ * const [dx] = torch.autograd.grad(x.pow(2).sum(), x);
+ * dx?.tolist(); // => [6]
+ */
+export function grad(
+  outputs: OneOrMore<Tensor>,
+  inputs: OneOrMore<Tensor>,
+  options?: GradOptions & ({ allowUnused?: false } | { materializeGrads: true }),
+): Tensor[];
+export function grad(
+  outputs: OneOrMore<Tensor>,
+  inputs: OneOrMore<Tensor>,
+  options: GradOptions,
+): (Tensor | null)[];
+export function grad(
+  outputs: OneOrMore<Tensor>,
+  inputs: OneOrMore<Tensor>,
+  {
+    gradOutputs = [],
+    createGraph = false,
+    retainGraph = createGraph,
+    materializeGrads = false,
+    allowUnused = materializeGrads,
+  }: GradOptions = {},
+): (Tensor | null)[] {
+  if (materializeGrads && !allowUnused) {
+    throw new UsageError(
+      "grad: allowUnused must be true or left out when materializeGrads is true, got false.",
+    );
+  }
+  const wanted = list(inputs);
+  const handles = runGraph(() =>
+    native.gradOf(
+      list(outputs).map(handle),
+      wanted.map(handle),
+      list(gradOutputs).map(handleOrZero),
+      retainGraph,
+      createGraph,
+      allowUnused,
+    ),
+  );
+  if (!allowUnused) return handles.map(wrap);
+  const gradients = handles.map(wrapOrNull);
+  return materializeGrads ? gradients.map((gradient, i) => gradient ?? zerosLike(wanted[i]!)) : gradients;
+}
+
+/** Runs a pass, and then what `afterGraph` was given inside. */
+function runGraph<T>(run: () => T): T {
+  depth++;
+  try {
+    return run();
+  } finally {
+    depth--;
+    if (depth === 0) for (const clean of afterwards.splice(0)) clean();
+  }
+}
+
+/** Calls `clean` when the outermost pass that runs now has ended, also by an error. */
+export function afterGraph(clean: () => void): void {
+  if (depth > 0) afterwards.push(clean);
+  else clean();
+}
+
+function list<T>(value: OneOrMore<T>): readonly T[] {
+  return Array.isArray(value) ? (value as readonly T[]) : [value as T];
+}
+
+function handle(tensor: Tensor): number {
+  return tensor.handle;
+}
+
+function handleOrZero(tensor: Tensor | null): number {
+  return tensor?.handle ?? 0;
+}

@@ -1,0 +1,17 @@
+// torch.autograd: gradients, hooks, functions of one's own.
+export {
+  detectAnomaly,
+  isAnomalyCheckNanEnabled,
+  isAnomalyEnabled,
+  moduleScope,
+  nameModules,
+  setDetectAnomaly,
+} from "./anomaly.ts";
+export type { AnomalyOptions } from "./anomaly.ts";
+export { backward, grad } from "./backward.ts";
+export type { BackwardOptions, GradOptions } from "./backward.ts";
+export { AutogradFunction as Function, onceDifferentiable } from "./function.ts";
+export type { FunctionContext } from "./function.ts";
+export { GraphNode, RemovableHandle } from "./hooks.ts";
+export type { AccumulatedHook, NodeHook, NodePreHook, TensorHook } from "./hooks.ts";
+export { savedTensorsHooks, saveOnCpu } from "./saved-hooks.ts";

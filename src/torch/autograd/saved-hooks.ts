@@ -1,0 +1,92 @@
+// How tensors that the graph saves for backward are kept meanwhile.
+import { UsageError } from "../../base/index.ts";
+import { wrap } from "../binding.ts";
+import { native } from "../native.ts";
+import { scope } from "../scope.ts";
+import { Tensor } from "../tensor.ts";
+import type { Device } from "../dtype.ts";
+
+/**
+ * Packs every tensor that the graph saves while `run` runs, and unpacks it when backward needs it. What `pack`
+ * returns may hold tensors directly, in arrays and in plain objects; they die with the graph. Other tensors made in
+ * `pack` and `unpack` are freed when these return.
+ *
+ * @example
+ * const x = torch.ones([4], { requiresGrad: true });
+ * const y = torch.autograd.savedTensorsHooks(
+ *   (saved) => saved.to("bfloat16"), // half the memory
+ *   (packed) => packed.to("float32"),
+ *   () => x.exp(),
+ * );
+ * y.sum().backward();
+ */
+export function savedTensorsHooks<Packed, T>(
+  pack: (tensor: Tensor) => Packed,
+  unpack: (packed: Packed) => Tensor,
+  run: () => T,
+): T {
+  native.pushSavedHooks(
+    (handle) =>
+      scope(() => {
+        const tensors: Tensor[] = [];
+        const template = takeOut(pack(wrap(handle)), tensors);
+        native.deliver(tensors.map((tensor) => tensor.handle));
+        return [template];
+      }),
+    ([template], handles) =>
+      scope(() => {
+        const tensor: unknown = unpack(putIn(template, handles.map(wrap)) as Packed);
+        if (!(tensor instanceof Tensor)) {
+          throw new UsageError(`savedTensorsHooks: unpack must return a Tensor, got ${typeof tensor}.`);
+        }
+        native.deliver([tensor.handle]);
+      }),
+  );
+  try {
+    return run();
+  } finally {
+    native.popSavedHooks();
+  }
+}
+
+/**
+ * Keeps the tensors that the graph saves while `run` runs in the CPU's memory, and moves them back for backward.
+ *
+ * @example
+ * const x = torch.ones([4], { requiresGrad: true });
+ * torch.autograd.saveOnCpu(() => x.exp()).sum().backward();
+ */
+export function saveOnCpu<T>(run: () => T): T {
+  return savedTensorsHooks(
+    (tensor): [Device, Tensor] => [tensor.device, tensor.cpu()],
+    ([device, tensor]) => tensor.to(device),
+    run,
+  );
+}
+
+/** Stands for a tensor that the addon holds. */
+class Held {
+  readonly index: number;
+
+  constructor(index: number) {
+    this.index = index;
+  }
+}
+
+/** Copies a value with its tensors moved to `tensors`. */
+function takeOut(value: unknown, tensors: Tensor[]): unknown {
+  return replace(value, (item) => (item instanceof Tensor ? new Held(tensors.push(item) - 1) : undefined));
+}
+
+function putIn(value: unknown, tensors: readonly Tensor[]): unknown {
+  return replace(value, (item) => (item instanceof Held ? tensors[item.index] : undefined));
+}
+
+function replace(value: unknown, by: (item: object) => unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const replaced = by(value);
+  if (replaced !== undefined) return replaced;
+  if (Array.isArray(value)) return value.map((item: unknown) => replace(item, by));
+  if (Object.getPrototypeOf(value) !== Object.prototype) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, replace(item, by)]));
+}
