@@ -1,4 +1,4 @@
-"""Writes tests/goldens/nn/{recurrent}.safetensors: layers of torch.nn against PyTorch.
+"""Writes tests/goldens/nn/{recurrent,transformer,embedding}.safetensors: layers of torch.nn against PyTorch.
 
 Run: python tools/golden/nn_recurrent.py   (torch 2.13.0)
 
@@ -11,6 +11,7 @@ NAME.init.KEY  NAME.in0  NAME.out0  NAME.in0.grad  NAME.grad.KEY
 import pathlib
 
 import torch
+import serial_dropout  # noqa: F401
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -53,6 +54,10 @@ def flat(outputs):
 
 def randn(*shape):
     return torch.randn(*shape, generator=draws)
+
+
+def causal(size):
+    return nn.Transformer.generate_square_subsequent_mask(size)
 
 
 draws = torch.Generator().manual_seed(3)
@@ -99,4 +104,58 @@ golden.case("lstm_cell", lambda: nn.LSTMCell(3, 4), [x, randn(2, 4), randn(2, 4)
 golden.case("lstm_cell_unbatched", lambda: nn.LSTMCell(3, 4, bias=False), [x[0]])
 golden.case("gru_cell", lambda: nn.GRUCell(3, 4), [x])
 golden.case("gru_cell_unbatched", lambda: nn.GRUCell(3, 4), [x[0], randn(4)])
+golden.write()
+
+# ---- attention
+golden = Golden("transformer")
+x, memory = randn(4, 2, 6), randn(5, 2, 6)  # [seq, batch, embed]
+golden.case("attention", lambda: nn.MultiheadAttention(6, 2), [x], lambda layer, x: layer(x, x, x))
+golden.case("attention_cross", lambda: nn.MultiheadAttention(6, 2, bias=False), [x, memory],
+            lambda layer, x, y: layer(x, y, y, average_attn_weights=False))
+golden.case("attention_sizes", lambda: nn.MultiheadAttention(6, 3, kdim=3, vdim=2, add_bias_kv=True, add_zero_attn=True),
+            [x, randn(5, 2, 3), randn(5, 2, 2), randn(4, 5), torch.tensor([[False] * 5, [False] * 3 + [True] * 2])],
+            lambda layer, q, k, v, mask, padding: layer(q, k, v, attn_mask=mask, key_padding_mask=padding))
+golden.case("attention_batch_first", lambda: nn.MultiheadAttention(6, 2, batch_first=True, add_zero_attn=True),
+            [randn(2, 4, 6), randn(2, 5, 6), randn(2, 5, 6), torch.rand(4, 4, 5, generator=draws) < 0.3],
+            lambda layer, q, k, v, mask: layer(q, k, v, attn_mask=mask, need_weights=False))
+golden.case("attention_unbatched", lambda: nn.MultiheadAttention(6, 2, batch_first=True),
+            [x[:, 0], torch.tensor([False, False, True, False])],
+            lambda layer, x, padding: layer(x, x, x, key_padding_mask=padding))
+golden.case("attention_causal", lambda: nn.MultiheadAttention(6, 2), [x],
+            lambda layer, x: layer(x, x, x, attn_mask=causal(4), is_causal=True, need_weights=False))
+golden.case("attention_dropout", lambda: nn.MultiheadAttention(6, 2, dropout=0.4), [x], lambda layer, x: layer(x, x, x))
+golden.case("attention_dropout_fused", lambda: nn.MultiheadAttention(6, 2, dropout=0.4), [x],
+            lambda layer, x: layer(x, x, x, need_weights=False))
+
+
+# ---- transformers
+sizes = dict(d_model=6, nhead=2, dim_feedforward=5)
+source_padding = torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
+target_padding = torch.tensor([[False] * 4, [False] * 3 + [True]])
+golden.case("encoder_layer", lambda: nn.TransformerEncoderLayer(**sizes, dropout=0.0), [x])
+golden.case("encoder_layer_pre", lambda: nn.TransformerEncoderLayer(
+    **sizes, dropout=0.0, norm_first=True, activation="gelu", layer_norm_eps=1e-3, bias=False, batch_first=True), [memory],
+            lambda layer, x: layer(x, src_mask=causal(2) != 0))
+golden.case("encoder_layer_dropout", lambda: nn.TransformerEncoderLayer(**sizes, dropout=0.3), [memory, source_padding],
+            lambda layer, x, padding: layer(x, src_key_padding_mask=padding))
+golden.case("decoder_layer", lambda: nn.TransformerDecoderLayer(**sizes, dropout=0.0, activation=torch.tanh), [x, memory])
+golden.case("decoder_layer_pre", lambda: nn.TransformerDecoderLayer(**sizes, dropout=0.0, norm_first=True),
+            [x, memory, randn(4, 5), source_padding, target_padding],
+            lambda layer, x, y, mask, padding, target: layer(
+                x, y, memory_mask=mask, memory_key_padding_mask=padding, tgt_key_padding_mask=target))
+golden.case("decoder_layer_dropout", lambda: nn.TransformerDecoderLayer(**sizes, dropout=0.3), [x, memory],
+            lambda layer, x, y: layer(x, y, tgt_mask=causal(4), tgt_is_causal=True))
+golden.case("encoder", lambda: nn.TransformerEncoder(
+    nn.TransformerEncoderLayer(**sizes, dropout=0.0), 2, norm=nn.LayerNorm(6), enable_nested_tensor=False), [memory],
+            lambda layer, x: layer(x, mask=causal(5)))
+golden.case("decoder_dropout", lambda: nn.TransformerDecoder(nn.TransformerDecoderLayer(**sizes, dropout=0.3), 2),
+            [x, memory], lambda layer, x, y: layer(x, y, tgt_mask=causal(4)))
+golden.case("transformer", lambda: nn.Transformer(**sizes, num_encoder_layers=1, num_decoder_layers=2, dropout=0.0),
+            [memory, x, source_padding, target_padding],
+            lambda layer, src, tgt, source, target: layer(
+                src, tgt, tgt_mask=causal(4) != 0, src_key_padding_mask=source, memory_key_padding_mask=source,
+                tgt_key_padding_mask=target))
+golden.case("transformer_unbatched", lambda: nn.Transformer(
+    **sizes, num_encoder_layers=1, num_decoder_layers=1, dropout=0.0, batch_first=True, norm_first=True, bias=False),
+            [memory[:, 0], x[:, 0]])
 golden.write()

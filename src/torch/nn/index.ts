@@ -1,6 +1,9 @@
 export { GELU, ReLU, Sigmoid, Tanh } from "./activations.ts";
+export { MultiheadAttention } from "./attention.ts";
+export type { MultiheadAttentionInputs, MultiheadAttentionOptions } from "./attention.ts";
 export { ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential } from "./containers.ts";
 export type { TensorModule } from "./containers.ts";
+export { deepCopy } from "./deep-copy.ts";
 export { Dropout } from "./dropout.ts";
 export { Embedding } from "./embedding.ts";
 export type { EmbeddingOptions } from "./embedding.ts";
@@ -30,4 +33,19 @@ export { GRUCell, LSTMCell, RNNCell } from "./recurrent-cells.ts";
 export type { RNNCellOptions, RecurrentCellOptions } from "./recurrent-cells.ts";
 export { GRU, LSTM, RNN } from "./recurrent.ts";
 export type { LSTMOptions, RNNOptions, RecurrentOptions } from "./recurrent.ts";
+export { TransformerDecoderLayer, TransformerEncoderLayer } from "./transformer-layers.ts";
+export type {
+  DecoderLayerInputs,
+  EncoderLayerInputs,
+  TransformerLayerOptions,
+} from "./transformer-layers.ts";
+export { Transformer, TransformerDecoder, TransformerEncoder } from "./transformer.ts";
+export type {
+  DecoderInputs,
+  DecoderLayer,
+  EncoderInputs,
+  EncoderLayer,
+  TransformerInputs,
+  TransformerOptions,
+} from "./transformer.ts";
 export * as utils from "./utils/index.ts";
