@@ -1,4 +1,5 @@
-// Compares layers with PyTorch's as tools/golden/nn_recurrent.py wrote them: first values, outputs, gradients.
+// Compares layers with PyTorch's as tools/golden/nn_recurrent.py wrote them: text, first values, outputs, gradients.
+import { readFileSync } from "node:fs";
 import { arange, empty, loadSafetensors, manualSeed, rand } from "sconce/torch";
 import type { Tensor, nn } from "sconce/torch";
 import { expect, test } from "vitest";
@@ -11,6 +12,10 @@ export function drawsSerially(): boolean {
   manualSeed(0);
   return rand([64], { dtype: "float64" }).lt(0.5).equal(drawn.bool());
 }
+
+const printed = JSON.parse(
+  readFileSync(new URL("./goldens/nn/printed.json", import.meta.url), "utf8"),
+) as Record<string, string>;
 
 export interface LayerCase<M extends nn.Module = any> {
   make: () => M;
@@ -36,6 +41,7 @@ export function testLayers(file: string, cases: Record<string, LayerCase>): void
     };
     manualSeed(7);
     const layer = make();
+    if (name in printed) expect(String(layer)).toBe(printed[name]);
     expectAll(layer.stateDict(), part("init."));
 
     const inputs: Tensor[] = [];

@@ -1,4 +1,4 @@
-"""Writes tests/goldens/nn/{recurrent,transformer,embedding}.safetensors: layers of torch.nn against PyTorch.
+"""Writes tests/goldens/nn/{recurrent,transformer,embedding}.safetensors and printed.json: layers of torch.nn.
 
 Run: python tools/golden/nn_recurrent.py   (torch 2.13.0)
 
@@ -8,6 +8,7 @@ torch.manual_seed(11) for the dropout), and the gradients of sum(cos(0, 1, 2, ..
 NAME.init.KEY  NAME.in0  NAME.out0  NAME.in0.grad  NAME.grad.KEY
 """
 
+import json
 import pathlib
 
 import torch
@@ -21,12 +22,16 @@ torch.set_num_threads(1)
 
 
 class Golden:
+    printed = {}
+
     def __init__(self, name):
         self.name, self.tensors = name, {}
 
     def case(self, name, make, inputs, call=lambda layer, *inputs: layer(*inputs)):
         torch.manual_seed(7)
         layer = make()
+        if "Transformer" not in repr(layer):
+            self.printed[name] = repr(layer)
         self.add({f"{name}.init.{key}": value.clone() for key, value in layer.state_dict().items()})
         given = [t.clone().requires_grad_() if t.is_floating_point() else t for t in inputs]
         torch.manual_seed(11)
@@ -132,30 +137,47 @@ golden.case("attention_dropout_fused", lambda: nn.MultiheadAttention(6, 2, dropo
 sizes = dict(d_model=6, nhead=2, dim_feedforward=5)
 source_padding = torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
 target_padding = torch.tensor([[False] * 4, [False] * 3 + [True]])
-golden.case("encoder_layer", lambda: nn.TransformerEncoderLayer(**sizes, dropout=0.0), [x])
+golden.case("encoder_layer", lambda: nn.TransformerEncoderLayer(**sizes, dropout=0), [x])
 golden.case("encoder_layer_pre", lambda: nn.TransformerEncoderLayer(
-    **sizes, dropout=0.0, norm_first=True, activation="gelu", layer_norm_eps=1e-3, bias=False, batch_first=True), [memory],
+    **sizes, dropout=0, norm_first=True, activation="gelu", layer_norm_eps=1e-3, bias=False, batch_first=True), [memory],
             lambda layer, x: layer(x, src_mask=causal(2) != 0))
 golden.case("encoder_layer_dropout", lambda: nn.TransformerEncoderLayer(**sizes, dropout=0.3), [memory, source_padding],
             lambda layer, x, padding: layer(x, src_key_padding_mask=padding))
-golden.case("decoder_layer", lambda: nn.TransformerDecoderLayer(**sizes, dropout=0.0, activation=torch.tanh), [x, memory])
-golden.case("decoder_layer_pre", lambda: nn.TransformerDecoderLayer(**sizes, dropout=0.0, norm_first=True),
+golden.case("decoder_layer", lambda: nn.TransformerDecoderLayer(**sizes, dropout=0, activation=torch.tanh), [x, memory])
+golden.case("decoder_layer_pre", lambda: nn.TransformerDecoderLayer(**sizes, dropout=0, norm_first=True),
             [x, memory, randn(4, 5), source_padding, target_padding],
             lambda layer, x, y, mask, padding, target: layer(
                 x, y, memory_mask=mask, memory_key_padding_mask=padding, tgt_key_padding_mask=target))
 golden.case("decoder_layer_dropout", lambda: nn.TransformerDecoderLayer(**sizes, dropout=0.3), [x, memory],
             lambda layer, x, y: layer(x, y, tgt_mask=causal(4), tgt_is_causal=True))
 golden.case("encoder", lambda: nn.TransformerEncoder(
-    nn.TransformerEncoderLayer(**sizes, dropout=0.0), 2, norm=nn.LayerNorm(6), enable_nested_tensor=False), [memory],
+    nn.TransformerEncoderLayer(**sizes, dropout=0), 2, norm=nn.LayerNorm(6), enable_nested_tensor=False), [memory],
             lambda layer, x: layer(x, mask=causal(5)))
 golden.case("decoder_dropout", lambda: nn.TransformerDecoder(nn.TransformerDecoderLayer(**sizes, dropout=0.3), 2),
             [x, memory], lambda layer, x, y: layer(x, y, tgt_mask=causal(4)))
-golden.case("transformer", lambda: nn.Transformer(**sizes, num_encoder_layers=1, num_decoder_layers=2, dropout=0.0),
+golden.case("transformer", lambda: nn.Transformer(**sizes, num_encoder_layers=1, num_decoder_layers=2, dropout=0),
             [memory, x, source_padding, target_padding],
             lambda layer, src, tgt, source, target: layer(
                 src, tgt, tgt_mask=causal(4) != 0, src_key_padding_mask=source, memory_key_padding_mask=source,
                 tgt_key_padding_mask=target))
 golden.case("transformer_unbatched", lambda: nn.Transformer(
-    **sizes, num_encoder_layers=1, num_decoder_layers=1, dropout=0.0, batch_first=True, norm_first=True, bias=False),
+    **sizes, num_encoder_layers=1, num_decoder_layers=1, dropout=0, batch_first=True, norm_first=True, bias=False),
             [memory[:, 0], x[:, 0]])
 golden.write()
+
+# ---- embeddings
+golden = Golden("embedding")
+indices = torch.tensor([[0, 2, 4], [2, 2, 1]])
+flat_indices, offsets = torch.tensor([0, 3, 3, 1, 4, 2, 2]), torch.tensor([0, 2, 2, 5])
+golden.case("embedding", lambda: nn.Embedding(5, 3), [indices])
+golden.case("embedding_options", lambda: nn.Embedding(5, 3, padding_idx=2, max_norm=0.7, norm_type=1.0,
+                                                      scale_grad_by_freq=True), [indices])
+golden.case("bag_mean", lambda: nn.EmbeddingBag(5, 3, padding_idx=-1), [indices])
+golden.case("bag_offsets", lambda: nn.EmbeddingBag(5, 3, max_norm=1.5, scale_grad_by_freq=True), [flat_indices, offsets])
+golden.case("bag_sum", lambda: nn.EmbeddingBag(5, 3, mode="sum", padding_idx=2), [indices, randn(2, 3)],
+            lambda layer, x, w: layer(x, per_sample_weights=w))
+golden.case("bag_max", lambda: nn.EmbeddingBag(5, 3, mode="max", include_last_offset=True),
+            [flat_indices, torch.tensor([0, 2, 2, 5, 7])])
+golden.write()
+
+(OUT / "printed.json").write_text(json.dumps(Golden.printed, indent=1) + "\n")

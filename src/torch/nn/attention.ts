@@ -14,7 +14,7 @@ import {
   zerosLike,
 } from "../ops.generated.ts";
 import type { Tensor } from "../tensor.ts";
-import { scaledDotProductAttention } from "./functional.ts";
+import { scaledDotProductAttention } from "./functional/attention.ts";
 import { xavierNormal_, xavierUniform_, zeros_ } from "./init.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
@@ -120,7 +120,7 @@ export class MultiheadAttention extends Module {
     this.in_proj_bias = bias ? new Parameter(empty([3 * embedDim])) : null;
     this.bias_k = addBiasKv ? new Parameter(empty([1, 1, embedDim])) : null;
     this.bias_v = addBiasKv ? new Parameter(empty([1, 1, embedDim])) : null;
-    this.out_proj = new Linear(embedDim, embedDim, { bias });
+    this.out_proj = new NonDynamicallyQuantizableLinear(embedDim, embedDim, { bias });
     this.resetParameters();
   }
 
@@ -284,6 +284,9 @@ export class MultiheadAttention extends Module {
     }
   }
 }
+
+/** Is a plain linear layer; the class of PyTorch's that printed models name here. */
+class NonDynamicallyQuantizableLinear extends Linear {}
 
 /** Turns a boolean mask (true = not allowed) into numbers that are added to the scores. */
 export function additiveMask(mask: Tensor, dtype: Dtype): Tensor {

@@ -2,7 +2,7 @@
 import { noGrad } from "../grad-mode.ts";
 import { keep, scope } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
-import { ModuleList, Sequential } from "./containers.ts";
+import { ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential } from "./containers.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 
@@ -41,19 +41,27 @@ function copyValue(value: unknown, copies: Map<object, unknown>): unknown {
   return copy;
 }
 
+// only these constructors run, and Module's: they make the private fields, and draw nothing
+const containers = [ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential] as const;
+
 function copyModule(module: Module, copies: Map<object, unknown>): Module {
-  // only these constructors run: they make the private fields, and draw nothing
-  const base = [Sequential, ModuleList].find((container) => module instanceof container) ?? Module;
-  const copy = remember(copies, module, Reflect.construct(base, [], module.constructor) as Module);
-  const buffers = new Map([...module.namedBuffers()].filter(([name]) => !name.includes(".")));
+  const container = containers.find((candidate) => module instanceof candidate);
+  const made = Reflect.construct(container ?? Module, [], module.constructor) as Module;
+  const copy = remember(copies, module, made);
+  const buffers = new Map(module.namedBuffers({ recurse: false }));
   const persistent = module.stateDict();
-  for (const [name, value] of Object.entries(module)) {
+  for (const [name, value] of module["fieldEntries"]()) {
     const copied = copyValue(value, copies);
     if (buffers.has(name)) copy.registerBuffer(name, copied as Tensor, { persistent: persistent.has(name) });
-    else if (copy instanceof ModuleList && copied instanceof Module) copy.push(copied);
-    else (copy as unknown as Record<string, unknown>)[name] = copied;
+    else if (isContainer(copy) && (copied instanceof Module || copied instanceof Parameter)) {
+      copy["setMember"](name, copied as never);
+    } else (copy as unknown as Record<string, unknown>)[name] = copied;
   }
   return copy;
+}
+
+function isContainer(module: Module): module is InstanceType<(typeof containers)[number]> {
+  return containers.some((container) => module instanceof container);
 }
 
 function copyTensor(tensor: Tensor): Tensor {

@@ -1,38 +1,64 @@
-// Table of vectors, looked up by index.
-import { ShapeError } from "../../base/index.ts";
-import { embedding, empty } from "../ops.generated.ts";
+// Table of vectors, looked up by index. Sums of them: ./embedding-bag.ts.
+import { ShapeError, UsageError } from "../../base/index.ts";
+import { empty } from "../ops.generated.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
+import { embedding } from "./functional/embedding.ts";
 import { normal_, zeros_ } from "./init.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
+import { pythonFloat, sized } from "./repr.ts";
 
 export interface EmbeddingOptions {
-  /** Row that starts at zero and gets no gradient. */
+  /** Row that starts at zero and gets no gradient; negative counts from the end. */
   paddingIdx?: number;
+  /** Scales rows of a greater norm down to it when they are looked up, in the table itself. */
+  maxNorm?: number;
+  /** Which norm `maxNorm` is of. @default 2 */
+  normType?: number;
+  /** Divides a row's gradient by how often the batch holds it. @default false */
+  scaleGradByFreq?: boolean;
 }
 
-/**
- * Looks up a vector for each index.
- *
- * Shapes: `indices [...]` of int64 or int32 -> `[..., embeddingDim]`.
- */
-export class Embedding extends Module {
+export interface PretrainedOptions {
+  /** Leaves the table as it is while training. @default true */
+  freeze?: boolean;
+}
+
+/** Holds the table and the options that `Embedding` and `EmbeddingBag` share. */
+export abstract class EmbeddingTable extends Module {
   readonly numEmbeddings: number;
   readonly embeddingDim: number;
   readonly paddingIdx: number | undefined;
+  readonly maxNorm: number | undefined;
+  readonly normType: number;
+  readonly scaleGradByFreq: boolean;
   readonly weight: Parameter;
 
-  constructor(numEmbeddings: number, embeddingDim: number, { paddingIdx }: EmbeddingOptions = {}) {
+  protected constructor(
+    numEmbeddings: number,
+    embeddingDim: number,
+    { paddingIdx, maxNorm, normType = 2, scaleGradByFreq = false, ...unknown }: EmbeddingOptions,
+    pretrained?: Parameter,
+  ) {
     super();
+    const name = new.target.name;
+    if ((unknown as { sparse?: boolean }).sparse === true) {
+      throw new UsageError(
+        `${name}: the optimizers take dense gradients alone, got sparse: true. Leave it out.`,
+      );
+    }
     if (paddingIdx !== undefined && !(paddingIdx >= -numEmbeddings && paddingIdx < numEmbeddings)) {
-      throw new ShapeError(`Embedding: paddingIdx must be within ${numEmbeddings} rows, got ${paddingIdx}.`);
+      throw new ShapeError(`${name}: paddingIdx must be within ${numEmbeddings} rows, got ${paddingIdx}.`);
     }
     this.numEmbeddings = numEmbeddings;
     this.embeddingDim = embeddingDim;
     this.paddingIdx = paddingIdx !== undefined && paddingIdx < 0 ? paddingIdx + numEmbeddings : paddingIdx;
-    this.weight = new Parameter(empty([numEmbeddings, embeddingDim]));
-    this.resetParameters();
+    this.maxNorm = maxNorm;
+    this.normType = normType;
+    this.scaleGradByFreq = scaleGradByFreq;
+    this.weight = pretrained ?? new Parameter(empty([numEmbeddings, embeddingDim]));
+    if (pretrained === undefined) this.resetParameters();
   }
 
   /** Draws the table from N(0, 1); the padding row is zero. */
@@ -47,7 +73,66 @@ export class Embedding extends Module {
     if (paddingIdx !== undefined) scope(() => void zeros_(this.weight.detach().select(0, paddingIdx)));
   }
 
-  override forward(indices: Tensor): Tensor {
-    return embedding(this.weight, indices, { paddingIdx: this.paddingIdx ?? -1 });
+  /** Returns the options that are not the defaults, as PyTorch prints them. */
+  protected printedOptions(): Record<string, unknown> {
+    const { maxNorm, normType, scaleGradByFreq } = this;
+    return {
+      max_norm: maxNorm === undefined ? undefined : pythonFloat(maxNorm),
+      norm_type: normType === 2 ? undefined : pythonFloat(normType),
+      scale_grad_by_freq: scaleGradByFreq ? true : undefined,
+    };
   }
+}
+
+/**
+ * Looks up a vector for each index.
+ *
+ * Shapes: `indices [...]` of int64 or int32 -> `[..., embeddingDim]`.
+ *
+ * @example
+ * const table = nn.Embedding.fromPretrained(torch.tensor([[1, 2], [3, 4]]));
+ * table.forward(torch.tensor([1n, 0n])).tolist(); // => [[3, 4], [1, 2]]
+ */
+export class Embedding extends EmbeddingTable {
+  constructor(
+    numEmbeddings: number,
+    embeddingDim: number,
+    options: EmbeddingOptions = {},
+    pretrained?: Parameter,
+  ) {
+    super(numEmbeddings, embeddingDim, options, pretrained);
+  }
+
+  /** Makes a layer of a table `[numEmbeddings, embeddingDim]`, whose memory it shares. */
+  static fromPretrained(
+    table: Tensor,
+    { freeze = true, ...options }: EmbeddingOptions & PretrainedOptions = {},
+  ): Embedding {
+    return new Embedding(...pretrainedArguments("Embedding", table, freeze, options));
+  }
+
+  override forward(indices: Tensor): Tensor {
+    return embedding(indices, this.weight, this);
+  }
+
+  override extraRepr(): string {
+    const { numEmbeddings, embeddingDim, paddingIdx } = this;
+    return sized([numEmbeddings, embeddingDim], { padding_idx: paddingIdx, ...this.printedOptions() });
+  }
+}
+
+/** Returns a constructor's arguments for a table that exists. */
+export function pretrainedArguments<O>(
+  where: string,
+  table: Tensor,
+  freeze: boolean,
+  options: O,
+): [number, number, O, Parameter] {
+  const [rows, width, ...others] = table.shape;
+  if (rows === undefined || width === undefined || others.length > 0) {
+    throw new ShapeError(
+      `${where}.fromPretrained: the table must be [numEmbeddings, embeddingDim], got [${table.shape.join(", ")}].`,
+    );
+  }
+  return [rows, width, options, new Parameter(table, { requiresGrad: !freeze })];
 }

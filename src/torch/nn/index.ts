@@ -5,9 +5,12 @@ export { ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential } from
 export type { TensorModule } from "./containers.ts";
 export { deepCopy } from "./deep-copy.ts";
 export { Dropout } from "./dropout.ts";
+export { EmbeddingBag } from "./embedding-bag.ts";
+export type { EmbeddingBagOptions } from "./embedding-bag.ts";
 export { Embedding } from "./embedding.ts";
-export type { EmbeddingOptions } from "./embedding.ts";
+export type { EmbeddingOptions, PretrainedOptions } from "./embedding.ts";
 export type { AttentionOptions } from "./functional/attention.ts";
+export type { EmbeddingBagInputs, EmbeddingBagMode } from "./functional/embedding-bag.ts";
 export * as functional from "./functional/index.ts";
 export type { CrossEntropyOptions } from "./functional/losses.ts";
 export type { Reduction } from "./functional/reduction.ts";

@@ -5,6 +5,7 @@ import type { Tensor } from "../tensor.ts";
 import { uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
+import { sized } from "./repr.ts";
 import { checkNonlinearity, checkSizes } from "./recurrent.ts";
 
 export interface RecurrentCellOptions {
@@ -47,6 +48,10 @@ abstract class RecurrentCell extends Module {
   resetParameters(): void {
     const bound = 1 / Math.sqrt(this.hiddenSize);
     for (const weight of this.parameters()) uniform_(weight, { low: -bound, high: bound });
+  }
+
+  override extraRepr(): string {
+    return sized([this.inputSize, this.hiddenSize], { bias: this.bias_ih === null ? false : undefined });
   }
 
   /** Runs `step` on a batch; a single item becomes one and is taken out again. Missing states are zeros. */
@@ -95,6 +100,11 @@ export class RNNCell extends RecurrentCell {
   ) {
     super(inputSize, hiddenSize, 1, options);
     this.nonlinearity = checkNonlinearity("RNNCell", nonlinearity);
+  }
+
+  override extraRepr(): string {
+    const { nonlinearity } = this;
+    return nonlinearity === "tanh" ? super.extraRepr() : `${super.extraRepr()}, nonlinearity=${nonlinearity}`;
   }
 
   override forward(input: Tensor, hx?: Tensor): Tensor {

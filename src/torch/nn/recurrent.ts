@@ -6,6 +6,7 @@ import type { Tensor } from "../tensor.ts";
 import { uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
+import { pythonFloat, sized } from "./repr.ts";
 import type { PackedSequence } from "./utils/rnn.ts";
 
 export interface RecurrentOptions {
@@ -108,6 +109,19 @@ abstract class RecurrentLayer extends Module {
   resetParameters(): void {
     const bound = 1 / Math.sqrt(this.hiddenSize);
     for (const weight of this.weights()) uniform_(weight, { low: -bound, high: bound });
+  }
+
+  override extraRepr(): string {
+    const { projSize, numLayers, bias, batchFirst, dropout, bidirectional } = this;
+    const options = {
+      proj_size: projSize === 0 ? undefined : projSize,
+      num_layers: numLayers === 1 ? undefined : numLayers,
+      bias: bias ? undefined : bias,
+      batch_first: batchFirst ? batchFirst : undefined,
+      dropout: dropout === 0 ? undefined : pythonFloat(dropout),
+      bidirectional: bidirectional ? bidirectional : undefined,
+    };
+    return sized([this.inputSize, this.hiddenSize], options);
   }
 
   protected get directions(): number {

@@ -9,6 +9,12 @@ export function repr(values: Readonly<Record<string, unknown>>): string {
     .join(", ");
 }
 
+/** Writes sizes by position, then the options that are given by name: `4, 8, bias=False`. */
+export function sized(sizes: readonly number[], options: Readonly<Record<string, unknown>>): string {
+  const named = repr(options);
+  return [...sizes, ...(named === "" ? [] : [named])].join(", ");
+}
+
 /** Writes a value as Python's `repr` does; arrays are tuples, and whole numbers are integers. */
 export function pythonValue(value: unknown): string {
   if (value === null || value === undefined) return "None";

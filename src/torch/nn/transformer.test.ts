@@ -190,22 +190,48 @@ describe("mistakes", () => {
     const x = ones([2, 4, 6]);
     const run = (q: Tensor, k: Tensor, v: Tensor, inputs?: nn.MultiheadAttentionInputs) => () =>
       layer.forward(q, k, v, inputs);
-    expect(run(ones([2]), x, x)).toThrowErrorMatchingInlineSnapshot(`[ShapeError: MultiheadAttention: query must be [batch, seq, features] or [seq, features], got [2].]`);
-    expect(run(ones([2, 4, 5]), x, x)).toThrowErrorMatchingInlineSnapshot(`[ShapeError: MultiheadAttention: query must have 3 dimensions, as query has, and 6 features, got [2, 4, 5].]`);
-    expect(run(x, ones([4, 6]), x)).toThrowErrorMatchingInlineSnapshot(`[ShapeError: MultiheadAttention: key must have 3 dimensions, as query has, and 6 features, got [4, 6].]`);
-    expect(run(x, x, ones([2, 3, 6]))).toThrowErrorMatchingInlineSnapshot(`[ShapeError: MultiheadAttention: value must be as long as key [2, 4, 6], and of its batch, got [2, 3, 6].]`);
-    expect(run(x, ones([3, 4, 6]), ones([3, 4, 6]))).toThrowErrorMatchingInlineSnapshot(`[ShapeError: MultiheadAttention: key must have query's batch of 2, got [3, 4, 6].]`);
-    expect(run(x, x, x, { attnMask: ones([4, 5]) })).toThrowErrorMatchingInlineSnapshot(`[ShapeError: MultiheadAttention: attnMask must be [4, 4] or [4, 4, 4], got [4, 5].]`);
-    expect(run(x, x, x, { attnMask: ones([4, 4], { dtype: "int64" }) })).toThrowErrorMatchingInlineSnapshot(`[UsageError: A mask must be of bool or of a floating-point dtype, got int64.]`);
-    expect(run(x, x, x, { keyPaddingMask: ones([4, 2]) })).toThrowErrorMatchingInlineSnapshot(`[ShapeError: MultiheadAttention: keyPaddingMask must be [2, 4], got [4, 2].]`);
-    expect(run(x, x, x, { isCausal: true })).toThrowErrorMatchingInlineSnapshot(`[UsageError: MultiheadAttention: isCausal says what attnMask is, but attnMask is missing. Give nn.Transformer.generateSquareSubsequentMask(length) as attnMask too.]`);
+    expect(run(ones([2]), x, x)).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: MultiheadAttention: query must be [batch, seq, features] or [seq, features], got [2].]`,
+    );
+    expect(run(ones([2, 4, 5]), x, x)).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: MultiheadAttention: query must have 3 dimensions, as query has, and 6 features, got [2, 4, 5].]`,
+    );
+    expect(run(x, ones([4, 6]), x)).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: MultiheadAttention: key must have 3 dimensions, as query has, and 6 features, got [4, 6].]`,
+    );
+    expect(run(x, x, ones([2, 3, 6]))).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: MultiheadAttention: value must be as long as key [2, 4, 6], and of its batch, got [2, 3, 6].]`,
+    );
+    expect(run(x, ones([3, 4, 6]), ones([3, 4, 6]))).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: MultiheadAttention: key must have query's batch of 2, got [3, 4, 6].]`,
+    );
+    expect(run(x, x, x, { attnMask: ones([4, 5]) })).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: MultiheadAttention: attnMask must be [4, 4] or [4, 4, 4], got [4, 5].]`,
+    );
+    expect(run(x, x, x, { attnMask: ones([4, 4], { dtype: "int64" }) })).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: A mask must be of bool or of a floating-point dtype, got int64.]`,
+    );
+    expect(run(x, x, x, { keyPaddingMask: ones([4, 2]) })).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: MultiheadAttention: keyPaddingMask must be [2, 4], got [4, 2].]`,
+    );
+    expect(run(x, x, x, { isCausal: true })).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: MultiheadAttention: isCausal says what attnMask is, but attnMask is missing. Give nn.Transformer.generateSquareSubsequentMask(length) as attnMask too.]`,
+    );
     const model = new nn.Transformer(6, 2, { numEncoderLayers: 1, numDecoderLayers: 1, dimFeedforward: 5 });
-    expect(() => model.forward(ones([5, 2, 6]), ones([5, 3, 6]))).toThrowErrorMatchingInlineSnapshot(`[ShapeError: Transformer: src and tgt must be [seq, batch, dModel] or [seq, dModel] of one batch size and dModel=6, got [5, 2, 6] and [5, 3, 6].]`);
+    expect(() => model.forward(ones([5, 2, 6]), ones([5, 3, 6]))).toThrowErrorMatchingInlineSnapshot(
+      `[ShapeError: Transformer: src and tgt must be [seq, batch, dModel] or [seq, dModel] of one batch size and dModel=6, got [5, 2, 6] and [5, 3, 6].]`,
+    );
   });
 
   test("options that make no sense are refused", () => {
-    expect(() => new nn.MultiheadAttention(6, 4)).toThrowErrorMatchingInlineSnapshot(`[UsageError: MultiheadAttention: embedDim must be a positive multiple of numHeads, got embedDim=6 and numHeads=4.]`);
-    expect(() => new nn.MultiheadAttention(6, 2, { dropout: -1 })).toThrowErrorMatchingInlineSnapshot(`[UsageError: MultiheadAttention: dropout must be a probability in [0, 1], got -1.]`);
-    expect(() => encoderLayer({ activation: "silu" as "gelu" })).toThrowErrorMatchingInlineSnapshot(`[UsageError: TransformerEncoderLayer: activation must be "relu", "gelu" or a function from tensor to tensor, got "silu".]`);
+    expect(() => new nn.MultiheadAttention(6, 4)).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: MultiheadAttention: embedDim must be a positive multiple of numHeads, got embedDim=6 and numHeads=4.]`,
+    );
+    expect(() => new nn.MultiheadAttention(6, 2, { dropout: -1 })).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: MultiheadAttention: dropout must be a probability in [0, 1], got -1.]`,
+    );
+    expect(() => encoderLayer({ activation: "silu" as "gelu" })).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: TransformerEncoderLayer: activation must be "relu", "gelu" or a function from tensor to tensor, got "silu".]`,
+    );
   });
 });

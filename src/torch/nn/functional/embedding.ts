@@ -30,10 +30,21 @@ export function embedding(
 ): Tensor {
   const rows = weight.size(0);
   const padding = resolveRow("nn.functional.embedding", rows, paddingIdx) ?? -1;
-  if (maxNorm !== undefined && maxNorm !== null) {
-    scope(() => noGrad(() => void torch.embeddingRenorm_(weight.detach(), indices, maxNorm, normType)));
-  }
+  shrinkRows(weight, indices, maxNorm, normType);
   return torch.embedding(weight, indices, padding, scaleGradByFreq, sparse);
+}
+
+/** Shrinks the rows of `indices` in place to norms of at most `maxNorm`. */
+export function shrinkRows(
+  weight: Tensor,
+  indices: Tensor,
+  maxNorm: number | null | undefined,
+  normType: number,
+): void {
+  if (maxNorm === undefined || maxNorm === null) return;
+  scope(() =>
+    noGrad(() => void torch.embeddingRenorm_(weight.detach(), indices.contiguous(), maxNorm, normType)),
+  );
 }
 
 /** Returns the number of the padding row, counted from the start. */

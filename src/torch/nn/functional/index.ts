@@ -67,6 +67,7 @@ export {
 } from "./activations.ts";
 export { scaledDotProductAttention } from "./attention.ts";
 export { alphaDropout, dropout, dropout1d, dropout2d, dropout3d, featureAlphaDropout } from "./dropout.ts";
+export { embeddingBag } from "./embedding-bag.ts";
 export { embedding } from "./embedding.ts";
 export {
   binaryCrossEntropy,
