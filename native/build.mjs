@@ -108,6 +108,7 @@ async function compileFlags({ include, cuda }, env) {
   const headers = await findNodeHeaders(env);
   const system = [include, join(include, "torch/csrc/api/include"), headers];
   const defines = [
+    "NDEBUG", // as libtorch is built: without it some of its classes have other members (at::RecordFunction)
     "NAPI_EXPERIMENTAL",
     "NODE_API_EXPERIMENTAL_NOGC_ENV_OPT_OUT",
     "NODE_API_EXPERIMENTAL_NO_WARNING",
