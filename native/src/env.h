@@ -65,6 +65,13 @@ class Env {
   void drop(int32_t handle);
   uint32_t index_of(int32_t handle) const { return static_cast<uint32_t>(handle) & kIndexMask; }
   Slot& slot(uint32_t index) { return slots_[index]; }
+  // every tensor that JavaScript can name
+  template <typename Visit>
+  void for_each_live(Visit visit) const {
+    for (const auto& slot : slots_) {
+      if (slot.live) visit(slot.tensor);
+    }
+  }
 
   // the environment of the calling thread
   static Env& current();

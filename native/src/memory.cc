@@ -5,6 +5,8 @@
 #endif
 
 #include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "modules.h"
 
@@ -92,6 +94,53 @@ napi_value memory_stats(Env& env, const Args&) {
   return stats;
 }
 
+// heldBytes() -> [[device, bytes], ...] of all live tensors; memory that several share counts once
+napi_value held_bytes(Env& env, const Args&) {
+  std::unordered_set<const c10::StorageImpl*> seen;
+  std::unordered_map<std::string, int64_t> bytes;
+  env.for_each_live([&](const at::Tensor& tensor) {
+    if (!tensor.defined() || !tensor.has_storage()) return;
+    const auto* storage = tensor.storage().unsafeGetStorageImpl();
+    if (seen.insert(storage).second) bytes[tensor.device().str()] += static_cast<int64_t>(storage->nbytes());
+  });
+  napi_value list = new_array(env, bytes.size());
+  uint32_t i = 0;
+  for (const auto& [device, count] : bytes) {
+    napi_value pair = new_array(env, 2);
+    set_element(env, pair, 0, from_string(env, device));
+    set_element(env, pair, 1, from_int64(env, count));
+    set_element(env, list, i++, pair);
+  }
+  return list;
+}
+
+// fromShared(bytes, shape, dtype) -> a tensor over the memory of a typed array, which lives as long as the tensor
+napi_value from_shared(Env& env, const Args& args) {
+  napi_typedarray_type type;
+  size_t length, offset;
+  void* data;
+  napi_value buffer;
+  if (napi_get_typedarray_info(env.napi, args[0], &type, &length, &data, &buffer, &offset) != napi_ok ||
+      type != napi_uint8_array) {
+    throw ArgumentError("must be a Uint8Array over shared memory, got " + describe(env, args[0]));
+  }
+  auto sizes = to_sizes(env, args[1]);
+  auto dtype = to_dtype(env, args[2]);
+  auto needed = static_cast<size_t>(c10::multiply_integers(sizes)) * c10::elementSize(dtype);
+  if (needed != length) {
+    throw ArgumentError("has " + std::to_string(length) + " bytes, but shape and dtype need " + std::to_string(needed));
+  }
+  if (length == 0) return from_tensor(env, at::empty(sizes, dtype));
+  napi_ref reference;
+  check(napi_create_reference(env.napi, args[0], 1, &reference), "reference to shared memory");
+  Env* owner = &env;
+  auto release = [owner, reference](void*) {
+    // elsewhere, or after its end, the environment drops its references itself
+    if (&Env::current() == owner) napi_delete_reference(owner->napi, reference);
+  };
+  return from_tensor(env, at::from_blob(data, sizes, release, at::TensorOptions(dtype)));
+}
+
 // trimMemory(): gives free memory back to the system
 napi_value trim_memory(Env& env, const Args&) {
 #if defined(__GLIBC__)
@@ -106,8 +155,9 @@ void tune_allocator() {
 #if defined(__GLIBC__)
   // glibc gives blocks of some MB back to the system after each step and page-faults them in anew: keep
   // blocks up to 1 GB on the heap and never trim it (a loop that churns 50 MB: 16.7 -> 5.2 ms)
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, 2147483647);
+  // what the user has set stands
+  if (std::getenv("MALLOC_MMAP_THRESHOLD_") == nullptr) mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  if (std::getenv("MALLOC_TRIM_THRESHOLD_") == nullptr) mallopt(M_TRIM_THRESHOLD, 2147483647);
 #endif
 }
 
@@ -118,6 +168,8 @@ void define_memory(Env& env, napi_value exports) {
   define<enter_scope>(env, exports, "enterScope");
   define<leave_scope>(env, exports, "leaveScope");
   define<memory_stats>(env, exports, "memoryStats");
+  define<held_bytes>(env, exports, "heldBytes");
+  define<from_shared>(env, exports, "fromShared");
   define<trim_memory>(env, exports, "trimMemory");
 }
 

@@ -1,12 +1,29 @@
 // Entry point: runs once in each JavaScript environment that loads the addon (main thread, workers).
+#include <c10/util/Exception.h>
+
+#include <cstdio>
+
 #include "dispatch.h"
 #include "modules.h"
+
+namespace {
+
+// writes libtorch's warnings as our own look, without the place in its C++
+class Warnings : public c10::WarningHandler {
+  void process(const c10::Warning& warning) override {
+    std::fprintf(stderr, "warn: libtorch: %s\n", warning.msg().c_str());
+  }
+};
+
+}  // namespace
 
 NAPI_MODULE_INIT() {
   using namespace sconce;
   // once in a process, however many environments load the addon
   static bool prepared = (tune_allocator(), replace_bernoulli(), install_engine(), true);
   (void)prepared;
+  static Warnings warnings;
+  c10::WarningUtils::set_warning_handler(&warnings);  // of this thread
   auto* state = new Env(env);
   Env::install(state);
   napi_add_env_cleanup_hook(
@@ -25,5 +42,7 @@ NAPI_MODULE_INIT() {
   define_memory(*state, exports);
   define_context(*state, exports);
   define_files(*state, exports);
+  define_cuda(*state, exports);
+  define_profiler(*state, exports);
   return exports;
 }

@@ -4,7 +4,7 @@ import { join, relative, resolve } from "node:path";
 import { logger, writeFileAtomic } from "../base/index.ts";
 import { configToYaml } from "../config/index.ts";
 import type { ResolvedUseCase, UseCaseConfig } from "../config/index.ts";
-import { setDetectAnomaly, threads } from "../torch/index.ts";
+import { getNumThreads, setDetectAnomaly, setNumThreads } from "../torch/index.ts";
 import { catchSignals } from "../trainer/index.ts";
 import type { Interrupt } from "../trainer/index.ts";
 import { readChampion } from "./champion.ts";
@@ -53,7 +53,7 @@ export async function beginJob({ resume, ...given }: BeginJobOptions): Promise<T
   const lock = await folder.lock();
   const stopLog = folder.captureLog();
   const interrupt = catchSignals();
-  if (config.trainer.num_threads !== undefined) threads.set(config.trainer.num_threads);
+  if (config.trainer.num_threads !== undefined) setNumThreads(config.trainer.num_threads);
   if (config.trainer.detect_anomaly) setDetectAnomaly(true);
   const release = () => {
     setDetectAnomaly(false);
@@ -73,7 +73,7 @@ export async function recordStart(job: TrainingJob, runId: string): Promise<void
     fingerprint,
     dataHash,
     versions: versions(),
-    threads: threads.get(),
+    threads: getNumThreads(),
     startedAt: new Date().toISOString(),
     status: "RUNNING",
   });

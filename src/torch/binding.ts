@@ -17,15 +17,25 @@ export const defineOps = native.defineOps;
 
 let TensorClass: (new (handle: number) => Tensor) | undefined;
 let openScopes = 0;
+let tensorWatch: TensorWatch | undefined;
+
+export type TensorWatch = (tensor: Tensor) => void;
 
 /** Called once by ./tensor.ts: the generated operators must not import it, as it is built on them. */
 export function setTensorClass(constructor: new (handle: number) => Tensor): void {
   TensorClass = constructor;
 }
 
-/** Called by ./scope.ts: inside a scope a tensor needs no finalizer, since the scope frees it. */
-export function countScope(change: 1 | -1): void {
-  openScopes += change;
+/** Called by ./scope.ts: inside a scope a tensor needs no finalizer, since the scope frees it. Returns how many are open. */
+export function countScope(change: 1 | -1): number {
+  return (openScopes += change);
+}
+
+/** Calls `watch` with each tensor that is made from now on; with undefined, no longer. Returns who watched before. */
+export function watchTensors(watch: TensorWatch | undefined): TensorWatch | undefined {
+  const before = tensorWatch;
+  tensorWatch = watch;
+  return before;
 }
 
 /** Makes a tensor of a handle. */
@@ -33,6 +43,7 @@ export function wrap(handle: number): Tensor {
   invariant(TensorClass !== undefined, "an operator was called before src/torch/tensor.ts was loaded.");
   const tensor = new TensorClass(handle);
   if (openScopes === 0) native.track(tensor, handle);
+  if (tensorWatch !== undefined) tensorWatch(tensor);
   return tensor;
 }
 

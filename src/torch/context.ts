@@ -1,21 +1,78 @@
-// libtorch's process-wide switches.
+// libtorch's switches: threads of the calling thread; determinism, anomalies and kernels of the process.
+import { UsageError } from "../base/index.ts";
 import { native } from "./native.ts";
 
 /** Version of the linked libtorch, `2.13.0`. */
 export const version: string = native.version();
 
-/** Threads that one operator uses. */
-export const threads = {
-  get: (): number => native.numThreads(),
-  set: (count: number): void => native.setNumThreads(count),
-} as const;
+/**
+ * Sets how many threads one operator uses, for operators that this thread calls: each worker sets its own.
+ *
+ * At load it is `SCONCE_NUM_THREADS`, else the processors that the container grants.
+ */
+export function setNumThreads(count: number): void {
+  checkCount("setNumThreads", count);
+  native.setNumThreads(count);
+}
 
-/** Makes operators refuse (or warn of) kernels whose result depends on timing. */
-export function setDeterministicAlgorithms(
+/** Returns how many threads one operator uses on this thread. */
+export function getNumThreads(): number {
+  return native.numThreads();
+}
+
+/** Sets how many operators may run at once where libtorch itself runs several; once, before the first does. */
+export function setNumInteropThreads(count: number): void {
+  checkCount("setNumInteropThreads", count);
+  native.setNumInteropThreads(count);
+}
+
+/** Returns how many operators may run at once where libtorch itself runs several. */
+export function getNumInteropThreads(): number {
+  return native.numInteropThreads();
+}
+
+export interface DeterministicOptions {
+  /** Warns of operators without a deterministic kernel instead of refusing them. @default false */
+  warnOnly?: boolean;
+  /** Fills what `empty` and its like return, so that a read before the first write repeats. @default true */
+  fillUninitializedMemory?: boolean;
+}
+
+/** Makes operators use kernels that repeat their results bit for bit, and refuses those that have none. */
+export function useDeterministicAlgorithms(
   enabled: boolean,
-  { warnOnly = false }: { warnOnly?: boolean } = {},
+  { warnOnly = false, fillUninitializedMemory = true }: DeterministicOptions = {},
 ): void {
-  native.setDeterministic(enabled, warnOnly);
+  native.setDeterministic(enabled, warnOnly, fillUninitializedMemory);
+}
+
+/** Whether operators must be deterministic. */
+export function areDeterministicAlgorithmsEnabled(): boolean {
+  return native.deterministic()[0];
+}
+
+/** Whether an operator without a deterministic kernel only warns. */
+export function isDeterministicAlgorithmsWarnOnlyEnabled(): boolean {
+  return native.deterministic()[1];
+}
+
+const debugModes = ["default", "warn", "error"] as const;
+
+/** Sets `useDeterministicAlgorithms` by a word or its number: off, warning, refusing. */
+export function setDeterministicDebugMode(mode: (typeof debugModes)[number] | 0 | 1 | 2): void {
+  const level = typeof mode === "number" ? mode : debugModes.indexOf(mode);
+  if (debugModes[level] === undefined) {
+    throw new UsageError(
+      `setDeterministicDebugMode: mode must be one of ${debugModes.join(", ")} or 0, 1, 2, got ${JSON.stringify(mode)}.`,
+    );
+  }
+  useDeterministicAlgorithms(level > 0, { warnOnly: level === 1 });
+}
+
+/** Returns 0 where any kernel may run, 1 where one that does not repeat warns, 2 where it is refused. */
+export function getDeterministicDebugMode(): 0 | 1 | 2 {
+  const [enabled, warnOnly] = native.deterministic();
+  return enabled ? (warnOnly ? 1 : 2) : 0;
 }
 
 /** What the machine and the build offer. */
@@ -27,3 +84,9 @@ export const backends = {
   flashAttention: (): boolean => native.flashAttention(),
   setFlashAttention: (enabled: boolean): void => native.setFlashAttention(enabled),
 } as const;
+
+function checkCount(name: string, count: number): void {
+  if (!Number.isInteger(count) || count < 1) {
+    throw new UsageError(`${name}: the number of threads must be a whole number from 1, got ${count}.`);
+  }
+}

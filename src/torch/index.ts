@@ -13,7 +13,21 @@ export {
   setGradEnabled,
 } from "./grad-mode.ts";
 export type { AutocastOptions } from "./grad-mode.ts";
-export { backends, setDeterministicAlgorithms, threads, version } from "./context.ts";
+export {
+  areDeterministicAlgorithmsEnabled,
+  backends,
+  getDeterministicDebugMode,
+  getNumInteropThreads,
+  getNumThreads,
+  isDeterministicAlgorithmsWarnOnlyEnabled,
+  setDeterministicDebugMode,
+  setNumInteropThreads,
+  setNumThreads,
+  useDeterministicAlgorithms,
+  version,
+} from "./context.ts";
+export type { DeterministicOptions } from "./context.ts";
+export * as cuda from "./cuda.ts";
 export { getDefaultDtype, isFloatingPoint, setDefaultDtype } from "./dtype.ts";
 export type { Device, Dtype, Layout, MemoryFormat } from "./dtype.ts";
 export type { Scalar, TensorLike } from "./binding.ts";
@@ -36,11 +50,16 @@ export type {
   TensorEntry,
   Unshared,
 } from "./io/index.ts";
+export { leakCheck } from "./leak-check.ts";
 export type { TensorData } from "./native.ts";
 export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
-export { Generator, getRngState, manualSeed, setRngState } from "./random.ts";
+export { Generator, getRngState, initialSeed, manualSeed, seed, setRngState } from "./random.ts";
+export * as random from "./random.ts";
 export { ops } from "./raw.ts";
 export { dispose, keep, memoryStats, scope, trimMemory } from "./scope.ts";
+export type { MemoryStats } from "./scope.ts";
+export { fromShared, shareMemory } from "./shared-memory.ts";
+export type { SharedTensor } from "./shared-memory.ts";
 export { Tensor } from "./tensor.ts";
 export type { NestedNumbers } from "./tensor.ts";

@@ -106,19 +106,25 @@ export interface Native {
   enterScope(): number;
   leaveScope(mark: number, kept: readonly number[]): void;
   memoryStats(): [live: number, openScopes: number, scoped: number];
+  heldBytes(): [device: string, bytes: number][];
+  fromShared(bytes: Uint8Array, shape: readonly number[], dtype: number): number;
   trimMemory(): void;
 
   setNumThreads(threads: number): void;
   numThreads(): number;
-  manualSeed(seed: number): void;
-  newGenerator(seed: number): number;
-  generatorState(generator: number): number;
-  setGeneratorState(generator: number, state: number): void;
-  seedGenerator(generator: number, seed: number): void;
-  setDeterministic(enabled: boolean, warnOnly: boolean): void;
+  setNumInteropThreads(threads: number): void;
+  numInteropThreads(): number;
+  manualSeed(seed: number | bigint): void;
+  newGenerator(seed: number | bigint): number;
+  /** A generator is the index of one of ours, or the device of a default one. */
+  generatorState(generator: number | string): number;
+  setGeneratorState(generator: number | string, state: number): void;
+  seedGenerator(generator: number | string, seed: number | bigint): void;
+  generatorSeed(generator: number | string): number | bigint;
+  setDeterministic(enabled: boolean, warnOnly: boolean, fillUninitializedMemory: boolean): void;
+  deterministic(): [enabled: boolean, warnOnly: boolean, fillUninitializedMemory: boolean];
   setFlashAttention(enabled: boolean): void;
   flashAttention(): boolean;
-  hasCuda(): boolean;
   version(): string;
   cpuCapability(): string;
   setErrorClass(errorClass: typeof TorchError): void;
@@ -135,11 +141,48 @@ export interface Native {
     dtype: number,
   ): number;
   storageOf(handle: number): [id: number, bytes: number, offset: number];
+
+  hasCuda(): boolean;
+  // only in a build with CUDA
+  cudaDeviceCount?(): number;
+  cudaCurrentDevice(): number;
+  cudaSetDevice(device: number): void;
+  cudaSynchronize(device: number): void;
+  cudaEmptyCache(): void;
+  cudaResetPeak(device: number): void;
+  cudaProperties(
+    device: number,
+  ): [name: string, totalMemory: number, major: number, minor: number, multiProcessors: number];
+  cudaMemoryStats(device: number): Record<string, number>;
+
+  startProfiler(cuda: boolean, recordShapes: boolean, profileMemory: boolean, withFlops: boolean): void;
+  stopProfiler(): void;
+  discardProfile(): void;
+  saveTrace(path: string): void;
+  profilerEvents(): RecordedEvent[];
+  enterRecord(name: string): void;
+  leaveRecord(): void;
+  startFlops(): void;
+  stopFlops(): [operator: string, flops: number][];
 }
 
 /** A node of a graph, and the registration of a hook: values that only the addon can read. */
 export type NodeRef = { readonly kind: "node" };
 export type HookRef = { readonly kind: "hook" };
+
+/** What the profiler recorded of one operator, scope or allocation; times are since the start of the trace. */
+export type RecordedEvent = [
+  name: string,
+  startNs: number,
+  durationNs: number,
+  thread: number,
+  isAsync: boolean,
+  device: string,
+  flops: number,
+  bytes: number,
+  isHidden: boolean,
+  shapes: number[][],
+];
 
 /** The typed arrays that hold a tensor's elements: bits for floats of 8 and 16 bits, pairs for complex. */
 export type TensorData =

@@ -131,3 +131,41 @@ test("a state that is none is refused, and the stream goes on", () => {
   );
   expect(rand([2]).tolist()).toEqual(expected);
 });
+
+test("forkRng gives the stream back as it was, also after an error or a promise", async () => {
+  manualSeed(11);
+  const expected = rand([3]).tolist();
+  const disturb = () => rand([7]).tolist();
+  manualSeed(11);
+  scope(() => torch.random.forkRng(disturb));
+  expect(() =>
+    torch.random.forkRng(() => {
+      disturb();
+      throw new Error("stop");
+    }),
+  ).toThrow("stop");
+  await torch.random.forkRng(async () => {
+    await Promise.resolve();
+    return disturb();
+  });
+  expect(rand([3]).tolist()).toEqual(expected);
+  manualSeed(11);
+  torch.random.forkRng(disturb, { enabled: false });
+  expect(rand([3]).tolist()).not.toEqual(expected);
+});
+
+test("a seed is told, and one that the system draws gives another stream each time", () => {
+  manualSeed(123);
+  expect(torch.initialSeed()).toBe(123);
+  manualSeed(2n ** 62n + 1n);
+  expect(torch.initialSeed()).toBe(2n ** 62n + 1n);
+  const seed = torch.seed();
+  const drawn = rand([3]).tolist();
+  expect(torch.initialSeed()).toBe(seed);
+  expect(torch.seed()).not.toBe(seed);
+  manualSeed(seed);
+  expect(rand([3]).tolist()).toEqual(drawn);
+  const generator = new Generator(5);
+  expect(generator.initialSeed()).toBe(5);
+  expect(generator.seed()).toBe(generator.initialSeed());
+});

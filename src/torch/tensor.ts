@@ -16,6 +16,9 @@ import { formatTensor } from "./format.ts";
 /** Nested numbers, as `tolist` gives them. */
 export type NestedNumbers = number | boolean | bigint | NestedNumbers[];
 
+// symbols cannot be cloned, and the error shows their text
+const neverSent = Symbol("a tensor belongs to its thread: post torch.shareMemory(x) instead");
+
 /**
  * Holds numbers of one dtype in a grid of any number of dimensions, with gradients.
  *
@@ -29,6 +32,8 @@ export type NestedNumbers = number | boolean | bigint | NestedNumbers[];
 export class Tensor extends TensorMethods {
   /** The addon's number for this tensor; not to be kept apart from it. */
   readonly handle: number;
+  /** Makes `postMessage` and `structuredClone` throw: what they would send is a number without its tensor. */
+  readonly ofThread = neverSent;
 
   constructor(handle: number) {
     super();

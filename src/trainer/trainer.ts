@@ -1,7 +1,7 @@
 // Puts a run together from its config and trains it: optimizer, schedule, callbacks, checkpoints, signals.
 import { metricMode, type UseCaseConfig } from "../config/index.ts";
 import { UsageError, logger } from "../base/index.ts";
-import { nn, optim, setDeterministicAlgorithms } from "../torch/index.ts";
+import { nn, optim, useDeterministicAlgorithms } from "../torch/index.ts";
 import type { Callback } from "./callbacks/callback.ts";
 import { EarlyStopping } from "./callbacks/early-stopping.ts";
 import { LearningRateMonitor } from "./callbacks/lr-monitor.ts";
@@ -53,7 +53,7 @@ export interface FitResult {
 export async function fit(options: FitOptions): Promise<FitResult> {
   const { config, task, source, onMetrics } = options;
   castWeights(task.model, config.trainer.precision);
-  if (config.trainer.deterministic) setDeterministicAlgorithms(true);
+  if (config.trainer.deterministic) useDeterministicAlgorithms(true);
   const loop = loopConfig(options);
   const optimizer = buildOptimizer(task.model, config.optimizer);
   const checkpointing = buildCheckpointing(options);
@@ -94,7 +94,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     };
   } finally {
     if (options.interrupt === undefined) interrupt.release();
-    if (config.trainer.deterministic) setDeterministicAlgorithms(false);
+    if (config.trainer.deterministic) useDeterministicAlgorithms(false);
   }
 }
 

@@ -33,8 +33,6 @@ const PATHS: Readonly<Record<string, readonly string[]>> = {
 const SPELLINGS: Readonly<Record<string, string>> = {
   "io.load_file": "loadSafetensors",
   "io.save_file": "saveSafetensors",
-  "torch.get_num_threads": "threads",
-  "torch.set_num_threads": "threads",
   "torch.Tensor.stride": "strides",
 };
 

@@ -11,7 +11,7 @@ const measureMs = 300;
 export async function checkTorch(): Promise<Finding[]> {
   try {
     const torch = await import("../../torch/index.ts");
-    const { backends, threads, version } = torch;
+    const { backends, getNumThreads, version } = torch;
     const gflops = (dtype: Dtype): string => {
       const perSecond = torch.scope(() => productsPerSecond(torch, dtype));
       return `${((2 * size ** 3 * perSecond) / 1e9).toFixed(0)} GFLOPS`;
@@ -20,7 +20,7 @@ export async function checkTorch(): Promise<Finding[]> {
       {
         name: "torch",
         state: "ok",
-        detail: `libtorch ${version} loads; ${backends.cpuCapability()}, ${threads.get()} threads, CUDA ${backends.cudaAvailable() ? "yes" : "no"}`,
+        detail: `libtorch ${version} loads; ${backends.cpuCapability()}, ${getNumThreads()} threads, CUDA ${backends.cudaAvailable() ? "yes" : "no"}`,
       },
       { name: "float32", state: "ok", detail: `${gflops("float32")} (product of ${size} x ${size})` },
       { name: "bfloat16", state: "ok", detail: `${gflops("bfloat16")}, ${bfloat16Support()}` },

@@ -1,0 +1,229 @@
+// libtorch's profiler (Kineto): records operators with their times, shapes, memory and floating-point operations.
+#include <ATen/native/ConvUtils.h>
+#include <ATen/record_function.h>
+#include <torch/csrc/autograd/profiler_kineto.h>
+
+#include <cstdlib>
+#include <map>
+#include <optional>
+#include <unordered_map>
+
+#include "modules.h"
+
+namespace sconce {
+
+namespace {
+
+namespace kineto = torch::autograd::profiler;
+using torch::profiler::impl::ActivityType;
+
+// what the last profile recorded, until the next one; libtorch itself profiles one thread at a time
+thread_local std::unique_ptr<kineto::ProfilerResult> result;
+// scopes of the user that are open on this thread
+thread_local std::vector<std::unique_ptr<at::RecordFunction>> open_scopes;
+
+// startProfiler(cuda, recordShapes, profileMemory, withFlops)
+napi_value start_profiler(Env& env, const Args& args) {
+  bool cuda = to_bool(env, args[0]);
+  if (!at::hasCUDA()) setenv("KINETO_LOG_LEVEL", "99", 0);  // else it says on stderr that there is no GPU
+  kineto::ProfilerConfig config(kineto::ProfilerState::KINETO, to_bool(env, args[1]), to_bool(env, args[2]),
+                                /*with_stack=*/false, /*with_flops=*/to_bool(env, args[3]));
+  std::set<ActivityType> activities{ActivityType::CPU};
+  if (cuda) activities.insert(ActivityType::CUDA);
+  if (torch::profiler::impl::profilerEnabled()) throw std::runtime_error("a profiler is running. Stop it first");
+  result.reset();
+  kineto::prepareProfiler(config, activities);
+  kineto::enableProfiler(config, activities,
+                         {at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION, at::RecordScope::USER_SCOPE});
+  return undefined(env);
+}
+
+napi_value stop_profiler(Env& env, const Args&) {
+  result = kineto::disableProfiler();
+  return undefined(env);
+}
+
+napi_value discard_profile(Env& env, const Args&) {
+  result.reset();
+  return undefined(env);
+}
+
+kineto::ProfilerResult& recorded() {
+  if (result == nullptr) throw std::runtime_error("nothing is recorded");
+  return *result;
+}
+
+// saveTrace(path): in Chrome's trace format; once for each profile
+napi_value save_trace(Env& env, const Args& args) {
+  recorded().save(to_string(env, args[0]));
+  return undefined(env);
+}
+
+// profilerEvents() -> [[name, start ns, duration ns, thread, is async, device, flops, bytes, is hidden, shapes], ...]
+napi_value profiler_events(Env& env, const Args&) {
+  auto& profile = recorded();
+  auto origin = profile.trace_start_ns();
+  const auto& events = profile.events();
+  napi_value list = new_array(env, events.size());
+  uint32_t i = 0;
+  for (const auto& event : events) {
+    napi_handle_scope scope;
+    check(napi_open_handle_scope(env.napi, &scope), "open handle scope");
+    napi_value fields = new_array(env, 10);
+    set_element(env, fields, 0, from_string(env, event.name()));
+    set_element(env, fields, 1, from_int64(env, static_cast<int64_t>(event.startNs() - origin)));
+    set_element(env, fields, 2, from_int64(env, static_cast<int64_t>(event.durationNs())));
+    set_element(env, fields, 3, from_int64(env, static_cast<int64_t>(event.startThreadId())));
+    set_element(env, fields, 4, from_bool(env, event.isAsync() || event.startThreadId() != event.endThreadId()));
+    set_element(env, fields, 5, from_string(env, c10::DeviceTypeName(event.deviceType(), /*lower_case=*/true)));
+    set_element(env, fields, 6, from_double(env, static_cast<double>(event.flops())));
+    set_element(env, fields, 7, from_int64(env, event.nBytes()));
+    set_element(env, fields, 8, from_bool(env, event.isHiddenEvent()));
+    napi_value shapes = new_array(env, event.shapes().size());
+    for (uint32_t k = 0; k < event.shapes().size(); k++) set_element(env, shapes, k, from_sizes(env, event.shapes()[k]));
+    set_element(env, fields, 9, shapes);
+    set_element(env, list, i++, fields);
+    check(napi_close_handle_scope(env.napi, scope), "close handle scope");
+  }
+  return list;
+}
+
+// enterRecord(name): what runs until leaveRecord() stands under this name in a profile
+napi_value enter_record(Env& env, const Args& args) {
+  auto scope = std::make_unique<at::RecordFunction>(at::RecordScope::USER_SCOPE);
+  if (scope->isActive()) scope->before(to_string(env, args[0]));
+  open_scopes.push_back(std::move(scope));
+  return undefined(env);
+}
+
+napi_value leave_record(Env& env, const Args&) {
+  if (!open_scopes.empty()) open_scopes.pop_back();
+  return undefined(env);
+}
+
+// ---- floating-point operations, by the formulas of torch/utils/flop_counter.py
+
+int64_t product(at::IntArrayRef sizes) { return c10::multiply_integers(sizes); }
+
+int64_t mm_flops(at::IntArrayRef a, at::IntArrayRef b) { return 2 * a[0] * a[1] * b[1]; }
+int64_t bmm_flops(at::IntArrayRef a, at::IntArrayRef b) { return 2 * a[0] * a[1] * a[2] * b[2]; }
+
+int64_t conv_flops(at::IntArrayRef x, at::IntArrayRef weight, at::IntArrayRef out, bool transposed) {
+  return 2 * x[0] * product(weight) * product((transposed ? x : out).slice(2));
+}
+
+// gradients of input and weight are convolutions too, with batch and channels exchanged
+int64_t conv_backward_flops(at::IntArrayRef grad, at::IntArrayRef x, at::IntArrayRef weight, bool transposed, bool input,
+                            bool weights) {
+  auto exchanged = [](at::IntArrayRef sizes) {
+    auto result = sizes.vec();
+    std::swap(result[0], result[1]);
+    return result;
+  };
+  int64_t flops = 0;
+  if (input) flops += conv_flops(grad, weight, x, !transposed);
+  if (weights) {
+    flops += transposed ? conv_flops(exchanged(grad), exchanged(x), exchanged(weight), false)
+                        : conv_flops(exchanged(x), exchanged(grad), exchanged(weight), false);
+  }
+  return flops;
+}
+
+int64_t attention_flops(at::IntArrayRef q, at::IntArrayRef k, at::IntArrayRef v) {
+  return 2 * q[0] * q[1] * q[2] * k[2] * (q[3] + v[3]);
+}
+
+// scores are computed anew; then the gradients of values, probabilities, queries and keys
+int64_t attention_backward_flops(at::IntArrayRef q, at::IntArrayRef k, at::IntArrayRef v) {
+  return 2 * q[0] * q[1] * q[2] * k[2] * (3 * q[3] + 2 * v[3]);
+}
+
+using Inputs = c10::ArrayRef<c10::IValue>;
+using Formula = int64_t (*)(Inputs);
+
+at::IntArrayRef sizes_of(const c10::IValue& value) { return value.toTensor().sizes(); }
+
+const std::unordered_map<std::string, Formula>& formulas() {
+  static const std::unordered_map<std::string, Formula> table = {
+      {"aten::mm", [](Inputs in) { return mm_flops(sizes_of(in[0]), sizes_of(in[1])); }},
+      {"aten::addmm", [](Inputs in) { return mm_flops(sizes_of(in[1]), sizes_of(in[2])); }},
+      {"aten::_addmm_activation", [](Inputs in) { return mm_flops(sizes_of(in[1]), sizes_of(in[2])); }},
+      {"aten::bmm", [](Inputs in) { return bmm_flops(sizes_of(in[0]), sizes_of(in[1])); }},
+      {"aten::baddbmm", [](Inputs in) { return bmm_flops(sizes_of(in[1]), sizes_of(in[2])); }},
+      {"aten::convolution",
+       [](Inputs in) {
+         auto x = sizes_of(in[0]), weight = sizes_of(in[1]);
+         if (in[6].toBool()) return conv_flops(x, weight, {}, true);
+         auto out = at::native::conv_output_size(x, weight, in[4].toIntVector(), in[3].toIntVector(), in[5].toIntVector());
+         return conv_flops(x, weight, out, false);
+       }},
+      {"aten::convolution_backward",
+       [](Inputs in) {
+         auto mask = in[10].toBoolList();
+         return conv_backward_flops(sizes_of(in[0]), sizes_of(in[1]), sizes_of(in[2]), in[7].toBool(), mask[0], mask[1]);
+       }},
+      {"aten::_scaled_dot_product_flash_attention_for_cpu",
+       [](Inputs in) { return attention_flops(sizes_of(in[0]), sizes_of(in[1]), sizes_of(in[2])); }},
+      {"aten::_scaled_dot_product_flash_attention_for_cpu_backward",
+       [](Inputs in) { return attention_backward_flops(sizes_of(in[1]), sizes_of(in[2]), sizes_of(in[3])); }},
+      {"aten::_scaled_dot_product_flash_attention",
+       [](Inputs in) { return attention_flops(sizes_of(in[0]), sizes_of(in[1]), sizes_of(in[2])); }},
+      {"aten::_scaled_dot_product_flash_attention_backward",
+       [](Inputs in) { return attention_backward_flops(sizes_of(in[1]), sizes_of(in[2]), sizes_of(in[3])); }},
+      {"aten::_scaled_dot_product_efficient_attention",
+       [](Inputs in) { return attention_flops(sizes_of(in[0]), sizes_of(in[1]), sizes_of(in[2])); }},
+      {"aten::_scaled_dot_product_efficient_attention_backward",
+       [](Inputs in) { return attention_backward_flops(sizes_of(in[1]), sizes_of(in[2]), sizes_of(in[3])); }},
+  };
+  return table;
+}
+
+thread_local std::map<std::string, int64_t> flops;
+thread_local std::optional<at::CallbackHandle> flop_callback;
+
+// startFlops(): counts from zero what this thread computes
+napi_value start_flops(Env& env, const Args&) {
+  if (flop_callback) throw std::runtime_error("operations are being counted already. Do not nest FlopCounter.run()");
+  flops.clear();
+  flop_callback = at::addThreadLocalCallback(
+      at::RecordFunctionCallback(
+          [](const at::RecordFunction& function) -> std::unique_ptr<at::ObserverContext> {
+            auto formula = formulas().find(function.name());
+            if (formula != formulas().end()) flops[function.name()] += formula->second(function.inputs());
+            return nullptr;
+          })
+          .needsInputs(true)
+          .scopes({at::RecordScope::FUNCTION}));
+  return undefined(env);
+}
+
+// stopFlops() -> [[operator, count], ...]
+napi_value stop_flops(Env& env, const Args&) {
+  if (flop_callback) at::removeCallback(*flop_callback);
+  flop_callback.reset();
+  napi_value list = new_array(env, flops.size());
+  uint32_t i = 0;
+  for (const auto& [name, count] : flops) {
+    napi_value pair = new_array(env, 2);
+    set_element(env, pair, 0, from_string(env, name));
+    set_element(env, pair, 1, from_double(env, static_cast<double>(count)));
+    set_element(env, list, i++, pair);
+  }
+  return list;
+}
+
+}  // namespace
+
+void define_profiler(Env& env, napi_value exports) {
+  define<start_profiler>(env, exports, "startProfiler");
+  define<stop_profiler>(env, exports, "stopProfiler");
+  define<discard_profile>(env, exports, "discardProfile");
+  define<save_trace>(env, exports, "saveTrace");
+  define<profiler_events>(env, exports, "profilerEvents");
+  define<enter_record>(env, exports, "enterRecord");
+  define<leave_record>(env, exports, "leaveRecord");
+  define<start_flops>(env, exports, "startFlops");
+  define<stop_flops>(env, exports, "stopFlops");
+}
+
+}  // namespace sconce
