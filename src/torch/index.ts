@@ -39,14 +39,21 @@ export {
   load,
   loadSafetensors,
   loadShardedSafetensors,
+  loadShardedTorchWeights,
+  loadTorchWeights,
   readSafetensorsHeader,
+  safeOpen,
   save,
   saveSafetensors,
+  saveShardedSafetensors,
 } from "./io/index.ts";
 export type {
   LoadOptions,
-  LoadSafetensorsOptions,
+  SafetensorsFile,
   SafetensorsHeader,
+  SaveShardedOptions,
+  SelectOptions,
+  SliceRange,
   TensorEntry,
   Unshared,
 } from "./io/index.ts";

@@ -1,12 +1,13 @@
 """Writes tests/goldens/torch/safetensors*: files that Hugging Face's safetensors wrote, and what is in them.
 
-Run: python tools/golden/safetensors_io.py   (safetensors 0.8.0, torch 2.13.0)
+Run: python tools/golden/safetensors_io.py   (safetensors 0.8.0, huggingface_hub 2.4.0, torch 2.13.0)
 """
 
 import json
 import pathlib
 
 import torch
+from huggingface_hub import save_torch_state_dict
 from safetensors.torch import save_file
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "goldens" / "torch"
@@ -31,20 +32,36 @@ TENSORS = {
     "\uffee sorts before the candle in UTF-16 alone": torch.ones(1),
 }
 
+NARROW = {
+    "uint16": torch.tensor([0, 65535], dtype=torch.uint16),
+    "uint32": torch.tensor([0, 2**32 - 1], dtype=torch.uint32),
+    "uint64": torch.tensor([0, 2**64 - 1], dtype=torch.uint64),
+    "float8_e4m3fn": torch.tensor([1.5, -448.0]).to(torch.float8_e4m3fn),
+    "float8_e5m2": torch.tensor([1.5, -57344.0]).to(torch.float8_e5m2),
+    "float8_e4m3fnuz": torch.tensor([1.5, -240.0]).to(torch.float8_e4m3fnuz),
+    "float8_e5m2fnuz": torch.tensor([1.5, -57344.0]).to(torch.float8_e5m2fnuz),
+    "float8_e8m0fnu": torch.tensor([2.0, 0.25]).to(torch.float8_e8m0fnu),
+    "float32": torch.ones(1),
+    "int8": torch.ones(1, dtype=torch.int8),
+}
+
 
 def plain(tensor):
+    if str(tensor.dtype).startswith("torch.float8"):
+        tensor = tensor.float()
     if tensor.is_complex():
         tensor = torch.view_as_real(tensor)
     return [str(v) if isinstance(v, int) and abs(v) > 2**53 else v for v in tensor.flatten().tolist()]
 
 
-save_file(TENSORS, OUT / "safetensors-dtypes.safetensors", metadata={"format": "pt"})
-(OUT / "safetensors-dtypes.json").write_text(
-    json.dumps({
-        name: {"dtype": str(t.dtype).removeprefix("torch."), "shape": list(t.shape), "values": plain(t)}
-        for name, t in TENSORS.items()
-    }, indent=1) + "\n"
-)
+for name, tensors in {"safetensors-dtypes": TENSORS, "safetensors-narrow": NARROW}.items():
+    save_file(tensors, OUT / f"{name}.safetensors", metadata={"format": "pt"})
+    (OUT / f"{name}.json").write_text(
+        json.dumps({
+            key: {"dtype": str(t.dtype).removeprefix("torch."), "shape": list(t.shape), "values": plain(t)}
+            for key, t in tensors.items()
+        }, indent=1) + "\n"
+    )
 
 shards = OUT / "safetensors-sharded"
 shards.mkdir(exist_ok=True)
@@ -58,3 +75,9 @@ weight_map = {name: file for file, tensors in parts.items() for name in tensors}
 (shards / "model.safetensors.index.json").write_text(
     json.dumps({"metadata": {"total_size": 44}, "weight_map": weight_map}, indent=2) + "\n"
 )
+
+# the sizes of huggingface_hub's own example: a tensor that is too large goes alone, others fill in order
+split = {name: torch.full((size,), float(size)) for name, size in zip("bacdefg", [6, 6, 2, 6, 2, 2, 11])}
+hub = OUT / "safetensors-hub"
+hub.mkdir(exist_ok=True)
+save_torch_state_dict(split, hub, max_shard_size=40)

@@ -4,7 +4,17 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import "../../../tests/matchers.ts";
-import { loadSafetensors, manualSeed, memoryStats, nn, noGrad, scope, tensor } from "../../torch/index.ts";
+import {
+  loadSafetensors,
+  manualSeed,
+  memoryStats,
+  nn,
+  noGrad,
+  save,
+  saveShardedSafetensors,
+  scope,
+  tensor,
+} from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import {
   BertForMaskedLM,
@@ -49,6 +59,39 @@ describe("against transformers", () => {
     for (const [parameter, { grad }] of model.namedParameters()) {
       expect(grad, parameter).not.toBeNull();
       expect(grad!, parameter).toBeAllclose(golden.get(`grad.${parameter}`)!, { atol: 1e-5, rtol: 1e-5 });
+    }
+  });
+
+  test("folders of pytorch_model.bin, and of shards of either format, load like model.safetensors", () => {
+    const source = join(goldens, "sequence");
+    const weights = loadSafetensors(join(source, "model.safetensors"));
+    const written: Record<string, (folder: string) => void> = {
+      "pytorch_model.bin": (folder) => save(weights, join(folder, "pytorch_model.bin")),
+      "pytorch_model.bin.index.json": (folder) => {
+        const names = [...weights.keys()];
+        const shardOf = (i: number) => `pytorch_model-0000${(i % 2) + 1}-of-00002.bin`;
+        for (const odd of [0, 1]) {
+          const part = names
+            .filter((_, i) => i % 2 === odd)
+            .map((name) => [name, weights.get(name)!] as const);
+          save(new Map(part), join(folder, shardOf(odd)));
+        }
+        const weightMap = Object.fromEntries(names.map((name, i) => [name, shardOf(i)]));
+        const index = JSON.stringify({ metadata: {}, weight_map: weightMap });
+        writeFileSync(join(folder, "pytorch_model.bin.index.json"), index);
+      },
+      "model.safetensors.index.json": (folder) =>
+        void saveShardedSafetensors(folder, weights, { maxShardSize: "10KB" }),
+    };
+    for (const [file, write] of Object.entries(written)) {
+      const folder = mkdtempSync(join(tmpdir(), "sconce-"));
+      cpSync(join(source, "config.json"), join(folder, "config.json"));
+      write(folder);
+      expect([file, existsSync(join(folder, file))]).toEqual([file, true]);
+      const { model, report } = fromPretrained(BertForSequenceClassification, folder);
+      expect([file, report]).toEqual([file, { newlyInitialized: [], unused: [] }]);
+      for (const [name, found] of model.stateDict())
+        expect(found, name).toBeAllclose(weights.get(name)!, { atol: 0 });
     }
   });
 

@@ -1,8 +1,16 @@
-// Model folders in Hugging Face's layout: config.json and model.safetensors. What a key means is the model's.
+// Model folders in Hugging Face's layout: config.json and model.safetensors (or older weights). What a key means is the model's.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { FileError, ShapeError, writeFileAtomic } from "../../base/index.ts";
-import { dispose, loadSafetensors, nn, saveSafetensors } from "../../torch/index.ts";
+import {
+  dispose,
+  loadSafetensors,
+  loadShardedSafetensors,
+  loadShardedTorchWeights,
+  loadTorchWeights,
+  nn,
+  saveSafetensors,
+} from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 
 /** What the weights of a folder did not fill, and what they held beyond the model. */
@@ -84,17 +92,21 @@ export function saveModel(model: nn.Module, folder: string, config: Readonly<Rec
   writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
 }
 
+/** The files that may hold a folder's weights, the safest first. */
+const weightReaders: readonly [file: string, read: (path: string) => Map<string, Tensor>][] = [
+  ["model.safetensors", loadSafetensors],
+  ["model.safetensors.index.json", loadShardedSafetensors],
+  ["pytorch_model.bin", loadTorchWeights],
+  ["pytorch_model.bin.index.json", loadShardedTorchWeights],
+];
+
 function readWeights(folder: string): Map<string, Tensor> {
-  for (const name of ["model.safetensors", "model.safetensors.index.json"]) {
-    if (existsSync(join(folder, name))) return loadSafetensors(join(folder, name));
+  for (const [file, read] of weightReaders) {
+    const path = join(folder, file);
+    if (existsSync(path)) return read(path);
   }
-  const pickled = ["pytorch_model.bin", "pytorch_model.bin.index.json"].find((name) =>
-    existsSync(join(folder, name)),
-  );
   throw new FileError(
-    pickled === undefined
-      ? `${folder}: a model folder must hold model.safetensors, got none. Name a folder saved by savePretrained.`
-      : `${folder}: the weights must be model.safetensors, got ${pickled}. Save the model again with safe_serialization=True.`,
+    `${folder}: a model folder must hold model.safetensors, got none. Name a folder saved by savePretrained.`,
   );
 }
 

@@ -1,10 +1,14 @@
 export { hashTensors } from "./hash.ts";
 export { loadSafetensors, readSafetensorsHeader } from "./load-safetensors.ts";
-export type { LoadSafetensorsOptions } from "./load-safetensors.ts";
 export { load } from "./load-torch.ts";
 export type { LoadOptions } from "./load-torch.ts";
+export { safeOpen } from "./safe-open.ts";
+export type { SafetensorsFile, SliceRange } from "./safe-open.ts";
 export type { SafetensorsHeader, TensorEntry } from "./safetensors-header.ts";
 export { dropShared, saveSafetensors } from "./save-safetensors.ts";
 export type { Unshared } from "./save-safetensors.ts";
 export { save } from "./save-torch.ts";
-export { loadShardedSafetensors } from "./sharded-safetensors.ts";
+export type { SelectOptions } from "./select-names.ts";
+export { loadShardedSafetensors, saveShardedSafetensors } from "./sharded-safetensors.ts";
+export type { SaveShardedOptions } from "./sharded-safetensors.ts";
+export { loadShardedTorchWeights, loadTorchWeights } from "./torch-weights.ts";

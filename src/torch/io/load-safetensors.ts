@@ -4,16 +4,10 @@ import { dtypeCode } from "../dtype.ts";
 import { native } from "../native.ts";
 import type { Tensor } from "../tensor.ts";
 import { OpenFile } from "./open-file.ts";
-import { damaged, maxHeaderBytes, notFound, parseHeader } from "./safetensors-header.ts";
+import { damaged, maxHeaderBytes, parseHeader } from "./safetensors-header.ts";
 import type { SafetensorsHeader } from "./safetensors-header.ts";
-
-/** Options of `loadSafetensors`. */
-export interface LoadSafetensorsOptions {
-  /** Names of the tensors to load, each of which must be there. @default all */
-  keys?: Iterable<string>;
-  /** Loads only tensors whose names it accepts. @default all */
-  filter?: (name: string) => boolean;
-}
+import { selectNames } from "./select-names.ts";
+import type { SelectOptions } from "./select-names.ts";
 
 /**
  * Loads the tensors of a safetensors file by name, in the order of their data.
@@ -25,13 +19,10 @@ export interface LoadSafetensorsOptions {
  * torch.saveSafetensors("/tmp/pair.safetensors", new Map([["a", torch.ones([2])], ["b", torch.zeros([3])]]));
  * torch.loadSafetensors("/tmp/pair.safetensors", { filter: (name) => name.startsWith("a") }).size; // => 1
  */
-export function loadSafetensors(
-  path: string,
-  { keys, filter }: LoadSafetensorsOptions = {},
-): Map<string, Tensor> {
+export function loadSafetensors(path: string, selection: SelectOptions = {}): Map<string, Tensor> {
   return OpenFile.use(path, (file) => {
     const header = readHeader(file);
-    const names = selectNames(path, header.tensors.keys(), { keys, filter });
+    const names = selectNames(path, header.tensors.keys(), selection);
     return new Map(names.map((name) => [name, mapEntry(file, header, name)]));
   });
 }
@@ -39,21 +30,6 @@ export function loadSafetensors(
 /** Reads names, dtypes, shapes and metadata of a safetensors file, without its weights. */
 export function readSafetensorsHeader(path: string): SafetensorsHeader {
   return OpenFile.use(path, readHeader);
-}
-
-/** Returns the names that are asked for; those of `keys` must exist. */
-export function selectNames(
-  path: string,
-  existing: Iterable<string>,
-  {
-    keys,
-    filter = () => true,
-  }: { [K in keyof LoadSafetensorsOptions]: LoadSafetensorsOptions[K] | undefined },
-): string[] {
-  const all = new Set(existing);
-  const names = keys === undefined ? [...all] : [...new Set(keys)];
-  for (const name of names) if (!all.has(name)) throw notFound(path, name, all);
-  return names.filter(filter);
 }
 
 export function readHeader(file: OpenFile): SafetensorsHeader {

@@ -1,7 +1,8 @@
 // The header of a safetensors file: its grammar and its rules. Knows no tensors and reads no weights.
 // Format: https://github.com/huggingface/safetensors#format
-import { FileError, nearest } from "../../base/index.ts";
+import { FileError } from "../../base/index.ts";
 import type { Dtype } from "../dtype.ts";
+import { elementBytes } from "./element-bytes.ts";
 import { repeatedKey } from "./repeated-key.ts";
 
 /** Where one tensor lies: bytes `start` to `end` after the header. */
@@ -26,21 +27,29 @@ export const maxHeaderBytes = 100_000_000;
 
 /** Dtypes by the format's names, widest first: the order in which safetensors lays tensors out. */
 export const formatDtypes = {
-  I64: { dtype: "int64", bytes: 8 },
-  F64: { dtype: "float64", bytes: 8 },
-  C64: { dtype: "complex64", bytes: 8 },
-  F32: { dtype: "float32", bytes: 4 },
-  I32: { dtype: "int32", bytes: 4 },
-  BF16: { dtype: "bfloat16", bytes: 2 },
-  F16: { dtype: "float16", bytes: 2 },
-  I16: { dtype: "int16", bytes: 2 },
-  I8: { dtype: "int8", bytes: 1 },
-  U8: { dtype: "uint8", bytes: 1 },
-  BOOL: { dtype: "bool", bytes: 1 },
-} as const satisfies Record<string, { dtype: Dtype; bytes: number }>;
+  U64: "uint64",
+  I64: "int64",
+  F64: "float64",
+  C64: "complex64",
+  F32: "float32",
+  U32: "uint32",
+  I32: "int32",
+  BF16: "bfloat16",
+  F16: "float16",
+  U16: "uint16",
+  I16: "int16",
+  F8_E5M2FNUZ: "float8_e5m2fnuz",
+  F8_E4M3FNUZ: "float8_e4m3fnuz",
+  F8_E8M0: "float8_e8m0fnu",
+  F8_E4M3: "float8_e4m3fn",
+  F8_E5M2: "float8_e5m2",
+  I8: "int8",
+  U8: "uint8",
+  BOOL: "bool",
+} as const satisfies Record<string, Dtype>;
 
 // in the format, but without an element type in sconce
-const foreignDtypes = ["U16", "U32", "U64", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F6_E2M3", "F6_E3M2", "F4"];
+const foreignDtypes = ["F6_E2M3", "F6_E3M2", "F4"];
 
 /**
  * Parses and checks a header: every byte of data must belong to exactly one tensor of a known dtype.
@@ -99,10 +108,10 @@ function parseEntry(path: string, name: string, value: unknown): TensorEntry {
         `Convert it to one of ${Object.keys(formatDtypes).join(", ")}.`,
     );
   }
-  const format = Object.hasOwn(formatDtypes, String(dtypeName))
+  const dtype = Object.hasOwn(formatDtypes, String(dtypeName))
     ? formatDtypes[dtypeName as keyof typeof formatDtypes]
     : undefined;
-  if (format === undefined) {
+  if (dtype === undefined) {
     const known = Object.keys(formatDtypes).join(", ");
     throw damaged(path, `${where}: dtype must be one of ${known}, got ${show(dtypeName)}`);
   }
@@ -114,14 +123,14 @@ function parseEntry(path: string, name: string, value: unknown): TensorEntry {
     );
   }
   const [start, end] = offsets as [number, number];
-  const expected = shape.reduce((product, length) => product * length, format.bytes);
+  const expected = shape.reduce((product, length) => product * length, elementBytes(dtype));
   if (!Number.isSafeInteger(expected) || end - start !== expected) {
     throw damaged(
       path,
       `${where}: ${dtypeName as string} [${shape.join(", ")}] must take ${expected} bytes, got ${end - start}`,
     );
   }
-  return { dtype: format.dtype, shape, start, end };
+  return { dtype, shape, start, end };
 }
 
 function checkCoverage(
@@ -149,17 +158,6 @@ function checkCoverage(
   if (covered < dataBytes) {
     throw damaged(path, `the tensors must fill the file: they take ${covered} bytes, got ${dataBytes}`);
   }
-}
-
-/** Makes the error of a name that a file does not have; large models have too many names to list. */
-export function notFound(path: string, name: string, names: Iterable<string>): FileError {
-  const all = [...names];
-  const near = nearest(name, all);
-  const hint =
-    near === undefined
-      ? `It has ${all.length}: ${all.slice(0, 5).join(", ")} ...`
-      : `Did you mean "${near}"?`;
-  return new FileError(`${path}: has no tensor "${name}". ${hint}`);
 }
 
 /** Makes the error of a file that breaks a rule of the format. */

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { liveTensors } from "../../../tests/live-tensors.ts";
 import { messagesOf } from "../../../tests/mistakes.ts";
-import { fromTypedArray, ones, randn, scope, tensor, viewAsReal, zeros } from "../index.ts";
+import { fromTypedArray, full, ones, randn, scope, tensor, viewAsReal, zeros } from "../index.ts";
 import type { Dtype } from "../index.ts";
 import {
   dropShared,
@@ -14,15 +14,19 @@ import {
   loadSafetensors,
   loadShardedSafetensors,
   readSafetensorsHeader,
+  safeOpen,
   saveSafetensors,
+  saveShardedSafetensors,
 } from "./index.ts";
 
 const goldens = new URL("../../../tests/goldens/torch/", import.meta.url).pathname;
 const golden = join(goldens, "safetensors-dtypes.safetensors");
-const described = JSON.parse(readFileSync(join(goldens, "safetensors-dtypes.json"), "utf8")) as Record<
-  string,
-  { dtype: Dtype; shape: number[]; values: (number | boolean | string)[] }
->;
+const goldenNames = ["safetensors-dtypes", "safetensors-narrow"];
+const described = (name: string) =>
+  JSON.parse(readFileSync(join(goldens, `${name}.json`), "utf8")) as Record<
+    string,
+    { dtype: Dtype; shape: number[]; values: (number | boolean | string)[] }
+  >;
 
 let folder: string;
 let path: string;
@@ -32,10 +36,11 @@ beforeEach(() => {
 });
 
 describe("files of Python's safetensors", () => {
-  test("load with every dtype, shape and odd name", () => {
-    const loaded = loadSafetensors(golden);
-    expect([...loaded.keys()].sort()).toEqual(Object.keys(described).sort());
-    for (const [name, { dtype, shape, values }] of Object.entries(described)) {
+  test.each(goldenNames)("%s loads with every dtype, shape and odd name", (file) => {
+    const loaded = loadSafetensors(join(goldens, `${file}.safetensors`));
+    const expected = described(file);
+    expect([...loaded.keys()].sort()).toEqual(Object.keys(expected).sort());
+    for (const [name, { dtype, shape, values }] of Object.entries(expected)) {
       const found = loaded.get(name)!;
       expect([name, found.dtype, found.shape]).toEqual([name, dtype, shape]);
       const flat = dtype === "complex64" ? viewAsReal(found) : found;
@@ -46,7 +51,8 @@ describe("files of Python's safetensors", () => {
     }
   });
 
-  test("come out byte for byte when saved again, in whatever order the tensors are given", () => {
+  test.each(goldenNames)("%s comes out byte for byte, in whatever order the tensors are given", (file) => {
+    const golden = join(goldens, `${file}.safetensors`);
     const loaded = loadSafetensors(golden);
     const { metadata } = readSafetensorsHeader(golden);
     expect(metadata).toEqual({ format: "pt" });
@@ -64,6 +70,8 @@ describe("files of Python's safetensors", () => {
   test("load in part, by name and in the order asked for", () => {
     const loaded = loadSafetensors(golden, { keys: ["scalar", "bool", "scalar"] });
     expect([...loaded.keys()]).toEqual(["scalar", "bool"]);
+    const floats = loadSafetensors(golden, { filter: (name) => name.startsWith("float") });
+    expect([...floats.keys()].sort()).toEqual(["float16", "float32", "float64"]);
   });
 
   test("load from shards by their index", () => {
@@ -75,6 +83,132 @@ describe("files of Python's safetensors", () => {
       ["b.weight", [7, 7, 7]],
     ]);
     expect([...loadShardedSafetensors(index, { keys: ["b.weight"] }).keys()]).toEqual(["b.weight"]);
+  });
+});
+
+describe("safeOpen", () => {
+  const rows = () => tensor([[0, 1, 2], [3, 4, 5], [6, 7, 8]]); // prettier-ignore
+
+  test("gives names, metadata, tensors and slices, which outlive it", () => {
+    saveSafetensors(path, new Map([["x", rows()]]), { step: "3" });
+    const file = safeOpen(path);
+    expect([file.keys(), file.metadata]).toEqual([["x"], { step: "3" }]);
+    const slices = [
+      file.getSlice("x", [[1, 3]]),
+      file.getSlice("x", [[1], [0, 2]]),
+      file.getSlice("x", [[0], [2, 3]]),
+      file.getSlice("x", [[1, 1]]),
+      file.getSlice("x", []),
+      file.getTensor("x"),
+    ];
+    file.close();
+    file.close();
+    expect(slices.map((slice) => slice.tolist())).toEqual([
+      [[3, 4, 5], [6, 7, 8]],
+      [[3, 4], [6, 7]],
+      [[2], [5], [8]],
+      [],
+      rows().tolist(),
+      rows().tolist(),
+    ]); // prettier-ignore
+  });
+
+  test("a slice reads nothing but itself", () => {
+    saveSafetensors(path, new Map([["x", ones([64, 1024, 1024], { dtype: "uint8" })]]));
+    const before = liveTensors();
+    const rss = process.memoryUsage.rss();
+    scope(() => {
+      const slice = safeOpen(path).getSlice("x", [[10, 11]]);
+      expect(slice.sum().item()).toBe(2 ** 20);
+      expect(process.memoryUsage.rss() - rss).toBeLessThan(2 ** 24);
+    });
+    expect(liveTensors()).toBe(before);
+  });
+
+  test("says what cannot be taken", () => {
+    saveSafetensors(path, new Map([["x", rows()]]));
+    const file = safeOpen(path);
+    const closed = safeOpen(path);
+    closed.close();
+    const mistakes = [
+      () => file.getTensor("y"),
+      () => file.getSlice("x", [[0], [0], [0]]),
+      () => file.getSlice("x", [[1, 4]]),
+      () => file.getSlice("x", [[2, 1]]),
+      () => file.getSlice("x", [[0], [-1]]),
+      () => file.getSlice("x", [[0.5]]),
+      () => closed.getTensor("x"),
+      () => safeOpen(folder),
+    ];
+    expect(messagesOf(mistakes, folder)).toMatchInlineSnapshot(`
+      "FileError: DIR/model.safetensors: has no tensor "y". Did you mean "x"?
+      UsageError: getSlice: "x" has 2 dimensions, got 3 ranges. Leave some out.
+      UsageError: getSlice: "x" must be sliced within its shape [3, 3], got 1 to 4 in dimension 0. Count from 0.
+      UsageError: getSlice: "x" must be sliced within its shape [3, 3], got 2 to 1 in dimension 0. Count from 0.
+      UsageError: getSlice: "x" must be sliced within its shape [3, 3], got -1 to 3 in dimension 1. Count from 0.
+      UsageError: getSlice: "x" must be sliced within its shape [3, 3], got 0.5 to 3 in dimension 0. Count from 0.
+      UsageError: safeOpen: DIR/model.safetensors must be open, got it closed. Take tensors before close().
+      FileError: DIR: must be a file, got a folder or device. Name the file itself."
+    `);
+    file.close();
+  });
+});
+
+describe("shards", () => {
+  const sizes = Object.entries({ b: 6, a: 6, c: 2, d: 6, e: 2, f: 2, g: 11 });
+  const tensors = () =>
+    new Map(sizes.map(([name, size]) => [name, full([size], size, { dtype: "float32" })]));
+
+  test("are split and written as huggingface_hub does, and load again", () => {
+    const files = saveShardedSafetensors(folder, tensors(), { maxShardSize: 40 });
+    expect(readdirSync(folder).sort()).toEqual([...files].sort());
+    const hub = join(goldens, "safetensors-hub");
+    expect(readdirSync(hub).sort()).toEqual([...files].sort());
+    const shards = files.filter((file) => file.endsWith(".safetensors"));
+    for (const file of shards) {
+      expect(readFileSync(join(folder, file)).equals(readFileSync(join(hub, file)))).toBe(true);
+    }
+    const index = "model.safetensors.index.json";
+    const parse = (folder: string): unknown => JSON.parse(readFileSync(join(folder, index), "utf8"));
+    expect(parse(folder)).toEqual(parse(hub));
+    const loaded = loadShardedSafetensors(join(folder, index), { filter: (name) => name !== "g" });
+    expect([...loaded].map(([name, { numel }]) => [name, numel]).sort()).toEqual(
+      sizes.filter(([name]) => name !== "g").sort(),
+    );
+  });
+
+  test("what fits one file is one file, and the files of an earlier save go", () => {
+    saveShardedSafetensors(folder, tensors(), { maxShardSize: "0.04 KB" });
+    writeFileSync(join(folder, "model.safetensors.backup"), "");
+    expect(saveShardedSafetensors(folder, tensors())).toEqual(["model.safetensors"]);
+    expect(readdirSync(folder).sort()).toEqual(["model.safetensors", "model.safetensors.backup"]);
+    expect(readSafetensorsHeader(path).metadata).toEqual({ format: "pt" });
+    saveShardedSafetensors(folder, tensors(), { maxShardSize: 140 });
+    saveShardedSafetensors(folder, tensors(), { maxShardSize: 139 });
+    expect(readdirSync(folder)).not.toContain("model.safetensors");
+    expect(saveShardedSafetensors(folder, new Map())).toEqual(["model.safetensors"]);
+  });
+
+  test("tied weights and sizes without sense are refused", () => {
+    const x = ones([2]);
+    const tied = new Map([["a", x], ["b", x]]); // prettier-ignore
+    const save = (maxShardSize: string | number) => () =>
+      saveShardedSafetensors(folder, new Map(), { maxShardSize });
+    const mistakes = [
+      () => saveShardedSafetensors(folder, tied, { maxShardSize: 8 }),
+      ...[0, -1, NaN, "5", "GB", "5 GiB", "-1GB"].map(save),
+    ];
+    expect(messagesOf(mistakes, folder)).toMatchInlineSnapshot(`
+      "UsageError: saveShardedSafetensors: tensors must not share their memory, got "a" and "b". Save dropShared(tensors).tensors and tie the weights again after loading, or clone() one.
+      UsageError: saveShardedSafetensors: maxShardSize must be bytes or a size in KB, MB, GB or TB, got 0. Write "5GB".
+      UsageError: saveShardedSafetensors: maxShardSize must be bytes or a size in KB, MB, GB or TB, got -1. Write "5GB".
+      UsageError: saveShardedSafetensors: maxShardSize must be bytes or a size in KB, MB, GB or TB, got null. Write "5GB".
+      UsageError: saveShardedSafetensors: maxShardSize must be bytes or a size in KB, MB, GB or TB, got "5". Write "5GB".
+      UsageError: saveShardedSafetensors: maxShardSize must be bytes or a size in KB, MB, GB or TB, got "GB". Write "5GB".
+      UsageError: saveShardedSafetensors: maxShardSize must be bytes or a size in KB, MB, GB or TB, got "5 GiB". Write "5GB".
+      UsageError: saveShardedSafetensors: maxShardSize must be bytes or a size in KB, MB, GB or TB, got "-1GB". Write "5GB"."
+    `);
+    expect(readdirSync(folder)).toEqual([]);
   });
 });
 
@@ -203,7 +337,7 @@ describe("saving", () => {
     expect(messagesOf(mistakes, folder)).toMatchInlineSnapshot(`
       "UsageError: saveSafetensors: "__metadata__" must not be a tensor's name: the format uses it. Rename it.
       UsageError: saveSafetensors: names must be valid Unicode, got "\\ud800". Rename it.
-      UsageError: saveSafetensors: "x" must have a dtype of the format, got complex128. Convert it to one of int64, float64, complex64, float32, int32, bfloat16, float16, int16, int8, uint8, bool.
+      UsageError: saveSafetensors: "x" must have a dtype of the format, got complex128. Convert it to one of uint64, int64, float64, complex64, float32, uint32, int32, bfloat16, float16, uint16, int16, float8_e5m2fnuz, float8_e4m3fnuz, float8_e8m0fnu, float8_e4m3fn, float8_e5m2, int8, uint8, bool.
       UsageError: saveSafetensors: metadata.step must be a string, got number. Use JSON.stringify.
       UsageError: saveSafetensors: "x" must hold its memory, got a tensor that was disposed. Save it before its scope ends.
       FileError: saveSafetensors: cannot write DIR/model.safetensors/below-a-file (68 bytes): EEXIST: file already exists, mkdir 'DIR/model.safetensors'. What was there before is untouched. Free space, or choose another place."
@@ -282,7 +416,7 @@ describe("damaged files", () => {
       "a tensor that is a list": () => write({ a: [] }),
       "an unknown dtype": () => write({ a: entry({ dtype: "F31" }) }),
       "a dtype named like a method": () => write({ a: entry({ dtype: "toString" }) }),
-      "a dtype that sconce lacks": () => write({ a: entry({ dtype: "F8_E4M3" }) }),
+      "a dtype that sconce lacks": () => write({ a: entry({ dtype: "F4" }) }),
       "no dtype": () => write({ a: { shape: [2], data_offsets: [0, 8] } }),
       "a negative length": () => write({ a: entry({ shape: [-2] }) }),
       "a fraction of a length": () => write({ a: entry({ shape: [1.5] }) }),
@@ -320,10 +454,10 @@ describe("damaged files", () => {
       metadata of numbers: FileError: DIR/model.safetensors: __metadata__.step must be a string, got 3. The file is damaged or no safetensors file: download or save it again.
       metadata as a list: FileError: DIR/model.safetensors: __metadata__ must be an object of strings, got []. The file is damaged or no safetensors file: download or save it again.
       a tensor that is a list: FileError: DIR/model.safetensors: tensor "a" must be an object, got []. The file is damaged or no safetensors file: download or save it again.
-      an unknown dtype: FileError: DIR/model.safetensors: tensor "a": dtype must be one of I64, F64, C64, F32, I32, BF16, F16, I16, I8, U8, BOOL, got "F31". The file is damaged or no safetensors file: download or save it again.
-      a dtype named like a method: FileError: DIR/model.safetensors: tensor "a": dtype must be one of I64, F64, C64, F32, I32, BF16, F16, I16, I8, U8, BOOL, got "toString". The file is damaged or no safetensors file: download or save it again.
-      a dtype that sconce lacks: FileError: DIR/model.safetensors: tensor "a" has the dtype F8_E4M3, which sconce cannot hold. Convert it to one of I64, F64, C64, F32, I32, BF16, F16, I16, I8, U8, BOOL.
-      no dtype: FileError: DIR/model.safetensors: tensor "a": dtype must be one of I64, F64, C64, F32, I32, BF16, F16, I16, I8, U8, BOOL, got nothing. The file is damaged or no safetensors file: download or save it again.
+      an unknown dtype: FileError: DIR/model.safetensors: tensor "a": dtype must be one of U64, I64, F64, C64, F32, U32, I32, BF16, F16, U16, I16, F8_E5M2FNUZ, F8_E4M3FNUZ, F8_E8M0, F8_E4M3, F8_E5M2, I8, U8, BOOL, got "F31". The file is damaged or no safetensors file: download or save it again.
+      a dtype named like a method: FileError: DIR/model.safetensors: tensor "a": dtype must be one of U64, I64, F64, C64, F32, U32, I32, BF16, F16, U16, I16, F8_E5M2FNUZ, F8_E4M3FNUZ, F8_E8M0, F8_E4M3, F8_E5M2, I8, U8, BOOL, got "toString". The file is damaged or no safetensors file: download or save it again.
+      a dtype that sconce lacks: FileError: DIR/model.safetensors: tensor "a" has the dtype F4, which sconce cannot hold. Convert it to one of U64, I64, F64, C64, F32, U32, I32, BF16, F16, U16, I16, F8_E5M2FNUZ, F8_E4M3FNUZ, F8_E8M0, F8_E4M3, F8_E5M2, I8, U8, BOOL.
+      no dtype: FileError: DIR/model.safetensors: tensor "a": dtype must be one of U64, I64, F64, C64, F32, U32, I32, BF16, F16, U16, I16, F8_E5M2FNUZ, F8_E4M3FNUZ, F8_E8M0, F8_E4M3, F8_E5M2, I8, U8, BOOL, got nothing. The file is damaged or no safetensors file: download or save it again.
       a negative length: FileError: DIR/model.safetensors: tensor "a": shape must be whole numbers >= 0, got [-2]. The file is damaged or no safetensors file: download or save it again.
       a fraction of a length: FileError: DIR/model.safetensors: tensor "a": shape must be whole numbers >= 0, got [1.5]. The file is damaged or no safetensors file: download or save it again.
       a product beyond all files: FileError: DIR/model.safetensors: tensor "a": F32 [1099511627776, 1099511627776] must take 4.835703278458517e+24 bytes, got 8. The file is damaged or no safetensors file: download or save it again.

@@ -21,15 +21,19 @@ export function saveSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): void {
   const entries = layOut(tensors);
-  const shared = [...dropShared(tensors).dropped][0];
-  if (shared !== undefined) {
-    throw new UsageError(
-      `saveSafetensors: tensors must not share their memory, got "${shared[1]}" and "${shared[0]}". ` +
-        `Save dropShared(tensors).tensors and tie the weights again after loading, or clone() one.`,
-    );
-  }
+  refuseShared("saveSafetensors", tensors);
   const header = encodeHeader(entries, metadata);
   writeChunks("saveSafetensors", path, chunks(header, entries), header.length + (entries.at(-1)?.end ?? 0));
+}
+
+/** Throws where two tensors are the same memory, which safetensors cannot say. */
+export function refuseShared(writer: string, tensors: ReadonlyMap<string, Tensor>): void {
+  const shared = [...dropShared(tensors).dropped][0];
+  if (shared === undefined) return;
+  throw new UsageError(
+    `${writer}: tensors must not share their memory, got "${shared[1]}" and "${shared[0]}". ` +
+      `Save dropShared(tensors).tensors and tie the weights again after loading, or clone() one.`,
+  );
 }
 
 /** Tensors of which each has its own memory, and the names that were left out with the names that hold their data. */
@@ -76,8 +80,8 @@ interface Entry {
 
 function layOut(tensors: ReadonlyMap<string, Tensor>): Entry[] {
   const formats = Object.keys(formatDtypes);
-  const formatOf = new Map(
-    Object.entries(formatDtypes).map(([format, { dtype }]) => [dtype as string, format]),
+  const formatOf = new Map<string, string>(
+    Object.entries(formatDtypes).map(([format, dtype]) => [dtype, format]),
   );
   const entries = [...tensors].map(([name, tensor]) => {
     checkName(name);

@@ -8,7 +8,7 @@ import { messagesOf } from "../../../tests/mistakes.ts";
 import { nn, ones, resolveConj, scope, tensor, viewAsReal } from "../index.ts";
 import type { Dtype } from "../index.ts";
 import { Tensor } from "../tensor.ts";
-import { load, save } from "./index.ts";
+import { load, loadShardedTorchWeights, loadTorchWeights, save } from "./index.ts";
 import { zipChunks } from "./zip-writer.ts";
 import type { ZipSource } from "./zip-writer.ts";
 
@@ -259,6 +259,43 @@ describe("saving", () => {
     `);
     expect(readFileSync(path, "utf8")).toBe("old");
     expect(readdirSync(folder)).toEqual(["file.pt"]);
+  });
+});
+
+describe("weights by name", () => {
+  test("load from one file, in part too, with tied weights", () => {
+    scope(() => {
+      const x = ones([2]);
+      save({ a: x, b: x, c: ones([3]) }, path);
+    }); // prettier-ignore
+    const before = liveTensors();
+    const found = loadTorchWeights(path, { keys: ["b"] });
+    expect([...found].map(([name, { shape }]) => [name, shape])).toEqual([["b", [2]]]);
+    expect(liveTensors()).toBe(before + 1);
+    expect([...loadTorchWeights(path, { filter: (name) => name > "a" }).keys()]).toEqual(["b", "c"]);
+  });
+
+  test("load from shards by their index", () => {
+    save({ a: ones([1]), b: ones([2]) }, join(folder, "pytorch_model-00001-of-00002.bin"));
+    save({ c: ones([3]) }, join(folder, "pytorch_model-00002-of-00002.bin"));
+    const [one, two] = ["pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin"];
+    const index = join(folder, "pytorch_model.bin.index.json");
+    writeFileSync(index, JSON.stringify({ weight_map: { c: two, a: one, b: one } }));
+    const found = loadShardedTorchWeights(index);
+    expect([...found].map(([name, { numel }]) => [name, numel])).toEqual([["c", 3], ["a", 1], ["b", 2]]); // prettier-ignore
+  });
+
+  test("what is no state dict is refused", () => {
+    const refused = (object: unknown) => () => {
+      save(object, path);
+      loadTorchWeights(path);
+    };
+    const mistakes = [refused([ones([1])]), refused({ epoch: 3 }), refused(new Map([[1, ones([1])]]))];
+    expect(messagesOf(mistakes, folder)).toMatchInlineSnapshot(`
+      "FileError: DIR/file.pt: must hold a state dict, got another object. Use torch.load.
+      FileError: DIR/file.pt: must hold a state dict, got an entry "epoch" that is no tensor. Use torch.load and take the state dict out.
+      FileError: DIR/file.pt: must hold a state dict, got an entry 1 that is no tensor. Use torch.load and take the state dict out."
+    `);
   });
 });
 
