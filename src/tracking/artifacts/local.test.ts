@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -78,6 +79,11 @@ test("a refusal says what is wrong", () => {
     `[TrackingError: artifact path "../x": it must be relative and stay inside the run's artifacts, but it holds ".." or is absolute.]`,
   );
   expect(() => repository.readFile("missing")).toThrow(/artifact "missing": it must exist/);
+});
+
+test("a path below a file names nothing", () => {
+  repository.writeFile("plot.svg", "x");
+  expect(existsSync(repository.resolve("plot.svg/MLmodel"))).toBe(false);
 });
 
 test("a folder is listed as MLflow lists it", () => {

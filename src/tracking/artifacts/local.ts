@@ -200,7 +200,11 @@ function explained<T>(artifactPath: string, work: () => T): T {
 }
 
 function isLink(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+  try {
+    return lstatSync(path).isSymbolicLink();
+  } catch {
+    return false; // there is nothing, or it would be below a file
+  }
 }
 
 function unsafe(path: string, reason: string): TrackingError {
