@@ -5,13 +5,15 @@ import type { Command } from "./command.ts";
 import { terminalProgress } from "./progress.ts";
 
 export const command: Command = {
-  help: `Usage: sconce evaluate --model FOLDER --data FILE [--json]
+  help: `Usage: sconce evaluate --model MODEL --data FILE [--json]
 
 Judges a model on labelled rows: every metric with its 95 % bootstrap interval,
 the confusion matrix, and precision, recall and F1 by class.
 
-  -m, --model FOLDER    a model: outputs/OptimumModels/USE_CASE/EXPERIMENT, the
-                        folder of a run, or any folder of a fine-tuned model
+  -m, --model MODEL     a folder: outputs/OptimumModels/USE_CASE/EXPERIMENT, that
+                        of a run, or any of a fine-tuned model; or a tracked one:
+                        runs:/RUN_ID/model, models:/NAME/VERSION (or a stage, or
+                        latest), models:/NAME@ALIAS, models:/m-ID
   -d, --data FILE       CSV, TSV, JSONL or JSON with labels
   --text-column NAME    column of the texts (default: text)
   --pair-column NAME    column of the second texts of pairs
@@ -37,7 +39,7 @@ Example:
       throw new UsageError("sconce evaluate: --model and --data are needed. See: sconce evaluate --help");
     const batchSize = countOf("--batch-size", flags["batch-size"]);
     const { TextClassifier, evaluateFile, formatEvaluation } = await import("../tasks/index.ts");
-    const classifier = TextClassifier.fromPretrained(model);
+    const classifier = await TextClassifier.fromPretrained(model);
     const progress = terminalProgress();
     let isStarted = false;
     const evaluation = await evaluateFile(classifier, {

@@ -10,14 +10,16 @@ import { formatCsv } from "./csv.ts";
 import { terminalProgress } from "./progress.ts";
 
 export const command: Command = {
-  help: `Usage: sconce predict --model FOLDER (--input FILE | --text TEXT)
+  help: `Usage: sconce predict --model MODEL (--input FILE | --text TEXT)
                       [--output FILE]
 
 Labels texts. Writes a row for each: the text, its label, the label's score (its
 probability), and the scores of all labels.
 
-  -m, --model FOLDER    a model: outputs/OptimumModels/USE_CASE/EXPERIMENT, the
-                        folder of a run, or any folder of a fine-tuned model
+  -m, --model MODEL     a folder: outputs/OptimumModels/USE_CASE/EXPERIMENT, that
+                        of a run, or any of a fine-tuned model; or a tracked one:
+                        runs:/RUN_ID/model, models:/NAME/VERSION (or a stage, or
+                        latest), models:/NAME@ALIAS, models:/m-ID
   -i, --input FILE      CSV, TSV, JSONL or JSON; "-" reads standard input, one
                         text a line
   --text TEXT           one text instead of a file; may be given several times
@@ -53,7 +55,7 @@ Examples:
     const { texts, pairs } = await readInput(flags);
 
     const { TextClassifier } = await import("../tasks/index.ts");
-    const classifier = TextClassifier.fromPretrained(model);
+    const classifier = await TextClassifier.fromPretrained(model);
     const { names } = classifier.labels;
     const progress = terminalProgress();
     const isShown = texts.length > batchSize;

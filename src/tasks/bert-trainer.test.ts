@@ -107,9 +107,9 @@ describe("a finished run", () => {
     const { metrics, modelFolder } = await train();
     expect(metrics["accuracy"]).toBeGreaterThan(0.9);
     const rows = tinyRows(21, 2);
-    const predictions = await TextClassifier.fromPretrained(modelFolder).predict(
-      rows.map(({ text }) => text),
-    );
+    const predictions = await (
+      await TextClassifier.fromPretrained(modelFolder)
+    ).predict(rows.map(({ text }) => text));
     const right = predictions.filter(({ label }, i) => label === rows[i]!.label).length;
     expect(right / rows.length).toBeCloseTo(metrics["accuracy"]!, 12);
   });

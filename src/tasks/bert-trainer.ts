@@ -101,9 +101,15 @@ export class BertTrainerTorch {
     }
   }
 
-  /** Evaluates the trained model (or `model`, a folder) on a labelled file, by default the config's test file. */
+  /**
+   * Evaluates the trained model on a labelled file, by default the config's test file; or `model`, a folder or a URI
+   * in the config's tracking store, `runs:/RUN_ID/model` or `models:/NAME@ALIAS`.
+   */
   async evaluate({ data, model }: { data?: string; model?: string } = {}): Promise<ClassificationEvaluation> {
-    const classifier = model === undefined ? this.#trained() : TextClassifier.fromPretrained(model);
+    const classifier =
+      model === undefined
+        ? await this.#trained()
+        : await TextClassifier.fromPretrained(model, { trackingDatabase: this.resolved.trackingDatabase });
     const { dataset } = this.config;
     return evaluateFile(classifier, {
       path: data ?? this.resolved.test ?? this.resolved.train,
@@ -119,12 +125,12 @@ export class BertTrainerTorch {
     texts: readonly string[],
     options: ScoreOptions & { pairs?: readonly string[] } = {},
   ): Promise<Prediction[]> {
-    return this.#trained().predict(texts, options);
+    return (await this.#trained()).predict(texts, options);
   }
 
-  #trained(): TextClassifier {
+  async #trained(): Promise<TextClassifier> {
     // without a model of this process, the experiment's champion
-    this.#classifier ??= TextClassifier.fromPretrained(this.resolved.outputs.optimumModel);
+    this.#classifier ??= await TextClassifier.fromPretrained(this.resolved.outputs.optimumModel);
     return this.#classifier;
   }
 }

@@ -14,6 +14,10 @@ export { logTransformersModel } from "./models/log-model.ts";
 export type { LogTransformersModelOptions } from "./models/log-model.ts";
 export { formatMlmodel } from "./models/mlmodel.ts";
 export type { ColumnSpec, MlmodelOptions, ModelSignature } from "./models/mlmodel.ts";
+export { modelFolders } from "./models/read-model.ts";
+export type { ModelFolders } from "./models/read-model.ts";
+export { isModelUri, resolveModelUri } from "./models/resolve-model-uri.ts";
+export type { ModelStore } from "./models/resolve-model-uri.ts";
 export type {
   CreateExperimentInput,
   CreateLoggedModelInput,

@@ -126,6 +126,8 @@ export interface CreateModelVersionInput {
 export interface RegistryStore {
   createRegisteredModel(input: CreateRegisteredModelInput): Promise<RegisteredModel>;
   getRegisteredModel(name: string): Promise<RegisteredModel>;
+  /** Returns all registered models by name. */
+  listRegisteredModels(): Promise<RegisteredModel[]>;
   /** Adds the next version; the registered model must exist. */
   createModelVersion(input: CreateModelVersionInput): Promise<ModelVersion>;
   getModelVersion(name: string, version: number): Promise<ModelVersion>;

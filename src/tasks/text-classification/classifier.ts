@@ -6,8 +6,11 @@ import { LabelMap, TextLoader, Tokenizer } from "../../data/index.ts";
 import type { TokenBatch } from "../../data/index.ts";
 import { argmaxRows, softmax } from "../../metrics/index.ts";
 import { fromTypedArray, noGrad, scope } from "../../torch/index.ts";
+import type { ModelFolders } from "../../tracking/index.ts";
 import { findNonFinite, withPrecision } from "../../trainer/index.ts";
 import type { Precision } from "../../trainer/index.ts";
+import { findModel } from "../find-model.ts";
+import type { FindModelOptions } from "../find-model.ts";
 
 /** What the classifier says of one text. */
 export interface Prediction {
@@ -36,7 +39,7 @@ interface ClassifierParts {
  * Classifies texts.
  *
  * @example
- * const classifier = TextClassifier.fromPretrained("outputs/OptimumModels/spam/minilm");
+ * const classifier = await TextClassifier.fromPretrained("models:/spam@champion");
  * await classifier.predict(["You won a prize!"]); // => [{ label: "spam", score: 0.98, scores: { ... } }]
  */
 export class TextClassifier {
@@ -56,8 +59,17 @@ export class TextClassifier {
     this.precision = precision;
   }
 
-  /** Loads a folder that `save` or Hugging Face's `save_pretrained` wrote; its head must be trained. */
-  static fromPretrained(folder: string): TextClassifier {
+  /**
+   * Loads a model by the name of its folder, which `save`, Hugging Face's `save_pretrained` or MLflow wrote, or by
+   * its URI in the tracking store: `runs:/RUN_ID/model`, `models:/m-ID`, `models:/NAME/VERSION`, `models:/NAME/STAGE`
+   * or `models:/NAME@ALIAS`. Its head must be trained.
+   */
+  static async fromPretrained(model: string, options: FindModelOptions = {}): Promise<TextClassifier> {
+    return TextClassifier.fromFolders(await findModel(model, options));
+  }
+
+  /** Loads model and tokenizer from folders in Hugging Face's layout; the head must be trained. */
+  static fromFolders({ model: folder, tokenizer }: ModelFolders): TextClassifier {
     const { model, report } = bert.fromPretrained(BertForSequenceClassification, folder);
     if (report.newlyInitialized.length > 0) {
       throw new FileError(
@@ -69,7 +81,7 @@ export class TextClassifier {
     )["sconce"] ?? {}) as Partial<ClassifierParts>;
     return new TextClassifier({
       model: model.eval(),
-      tokenizer: Tokenizer.fromFolder(folder),
+      tokenizer: Tokenizer.fromFolder(tokenizer),
       maxLength,
       precision,
     });

@@ -94,7 +94,7 @@ async function scoreChampion({ config, resolved, classifier }: TextJob, { part }
   const evidence = readChampion(folder);
   if (evidence === undefined) return undefined;
   if (!existsSync(join(folder, "model.safetensors"))) return undefined;
-  const present = TextClassifier.fromPretrained(folder);
+  const present = await TextClassifier.fromPretrained(folder);
   if (present.labels.names.join("\n") !== classifier.labels.names.join("\n")) {
     logger.warn("champion: the present one knows other labels, so it cannot be compared and is replaced");
     return undefined;

@@ -2,6 +2,7 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { TextClassifier } from "sconce/tasks";
 import { SqliteStore, logTransformersModel, registerModelVersion, startRun } from "sconce/tracking";
 import { describe, expect, test } from "vitest";
 import { compatSkipReason, runPython } from "../python.ts";
@@ -18,6 +19,26 @@ config = BertConfig(vocab_size=9, hidden_size=16, num_hidden_layers=2, num_atten
 BertForSequenceClassification(config).save_pretrained(sys.argv[1])
 tokenizer.save_pretrained(sys.argv[1])
 print("null")
+`;
+
+const logModel = `
+import json, sys, mlflow, transformers
+mlflow.set_tracking_uri("sqlite:///" + sys.argv[1])
+mlflow.create_experiment("python", artifact_location=sys.argv[3])
+mlflow.set_experiment("python")
+pipeline = transformers.pipeline("text-classification", model=sys.argv[2])
+with mlflow.start_run() as run:
+    info = mlflow.transformers.log_model(pipeline, name="model", registered_model_name="spam",
+        pip_requirements=["torch", "transformers"])
+client = mlflow.MlflowClient()
+client.set_registered_model_alias("spam", "champion", 1)
+client.transition_model_version_stage("spam", 1, "Production")
+source = f"runs:/{run.info.run_id}/model"
+client.create_model_version("spam", source, run.info.run_id)
+answer = pipeline("buy now")[0]
+uris = [source, f"models:/{info.model_id}", "models:/spam/1", "models:/spam/2", "models:/spam/latest",
+    "models:/spam/production", "models:/spam@champion"]
+print(json.dumps({"uris": uris, **answer}))
 `;
 
 const loadModel = `
@@ -102,5 +123,26 @@ describe.skipIf(compatSkipReason !== undefined)(
         ],
       });
     });
+
+    test("a model that Python logged and staged is found by all of its URIs, and answers as there", async () => {
+      const root = mkdtempSync(join(tmpdir(), "sconce-compat-"));
+      const folder = mkdtempSync(join(root, "tiny-"));
+      runPython(makeTinyModel, folder);
+      const path = join(root, "mlflow.db");
+      const seen = runPython(logModel, path, folder, join(root, "artifacts")) as PythonModel;
+      const trackingDatabase = path;
+      for (const uri of seen.uris) {
+        const classifier = await TextClassifier.fromPretrained(uri, { trackingDatabase });
+        const [answer] = await classifier.predict(["buy now"]);
+        expect(answer!.label, uri).toBe(seen.label);
+        expect(answer!.score, uri).toBeCloseTo(seen.score, 6);
+      }
+    });
   },
 );
+
+interface PythonModel {
+  uris: string[];
+  label: string;
+  score: number;
+}

@@ -75,8 +75,7 @@ export function insertModelVersion(
   checkRegistryTags(tags);
   selectRegisteredModel(db, name);
   if (source === "") throw invalid(`createModelVersion "${name}": source must not be empty.`);
-  const modelId = /^models:\/{1,3}(m-[0-9a-f]+)$/.exec(source)?.[1];
-  const loggedModel = modelId === undefined ? undefined : selectLoggedModel(db, modelId);
+  const origin = originOf(db, source);
   const now = Date.now();
   const last = db.first(
     "SELECT MAX(version) AS version FROM model_versions WHERE workspace = 'default' AND name = ?",
@@ -92,12 +91,34 @@ export function insertModelVersion(
     now,
     description ?? null,
     source,
-    runId ?? loggedModel?.sourceRunId ?? null,
-    loggedModel?.artifactLocation ?? source,
+    runId ?? origin.runId ?? null,
+    origin.storageLocation,
   );
   touchRegisteredModel(db, name, now);
   upsertModelVersionTags(db, name, version, tags);
   return version;
+}
+
+/** Reads all registered models by name. */
+export function selectRegisteredModels(db: Database): RegisteredModel[] {
+  return db
+    .all("SELECT name FROM registered_models WHERE workspace = 'default' ORDER BY name")
+    .map((row) => selectRegisteredModel(db, String(row["name"])));
+}
+
+/** Returns where a source stands now: an alias or stage may mean another model later, so it is no source. */
+function originOf(db: Database, source: string): Pick<ModelVersion, "storageLocation" | "runId"> {
+  if (!source.startsWith("models:")) return { storageLocation: source };
+  const modelId = /^models:\/{1,3}(m-[0-9a-f]+)$/.exec(source)?.[1];
+  if (modelId !== undefined) {
+    const { artifactLocation, sourceRunId } = selectLoggedModel(db, modelId);
+    return { storageLocation: artifactLocation, ...(sourceRunId !== undefined && { runId: sourceRunId }) };
+  }
+  const [, name, version] = /^models:\/{1,3}([^/]+)\/(\d+)$/.exec(source) ?? [];
+  if (name !== undefined) return selectModelVersion(db, name, Number(version));
+  throw invalid(
+    `createModelVersion: a source in the registry must be models:/NAME/VERSION or models:/m-ID, got "${source}".`,
+  );
 }
 
 /** Reads a version; one that does not exist or is deleted throws. */

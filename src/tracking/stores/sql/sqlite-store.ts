@@ -48,6 +48,7 @@ import {
   selectModelVersionByAlias,
   selectModelVersions,
   selectRegisteredModel,
+  selectRegisteredModels,
   upsertAlias,
   upsertModelVersionTags,
 } from "./registry.ts";
@@ -191,6 +192,10 @@ export class SqliteStore implements TrackingStore, RegistryStore {
 
   async getRegisteredModel(name: string): Promise<RegisteredModel> {
     return this.#read((db) => selectRegisteredModel(db, name));
+  }
+
+  async listRegisteredModels(): Promise<RegisteredModel[]> {
+    return this.#read(selectRegisteredModels);
   }
 
   async createModelVersion(input: CreateModelVersionInput): Promise<ModelVersion> {

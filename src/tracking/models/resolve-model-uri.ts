@@ -1,0 +1,186 @@
+// From MLflow's URI of a model to the folder that holds its MLmodel file, by the rules of MLflow 3.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { FileError, SconceError, UsageError, suggestion } from "../../base/index.ts";
+import { LocalArtifactRepository } from "../artifacts/local.ts";
+import { localPath } from "../artifacts/uri.ts";
+import type { RegistryStore, TrackingStore } from "../store.ts";
+import type { ModelVersion, Run } from "../types.ts";
+
+/** What a store must answer for models to be found in it. */
+export type ModelStore = Pick<TrackingStore, "getRun" | "searchRuns" | "getLoggedModel"> &
+  Pick<RegistryStore, "getRegisteredModel" | "listRegisteredModels" | "listModelVersions">;
+
+/** Tells whether a word names a model of a store, and not a folder. */
+export function isModelUri(word: string): boolean {
+  return /^(runs|models):/.test(word);
+}
+
+/**
+ * Returns the local folder of a model: `runs:/RUN_ID/PATH`, `models:/m-ID`, `models:/NAME/VERSION`,
+ * `models:/NAME/STAGE`, `models:/NAME/latest` or `models:/NAME@ALIAS`.
+ *
+ * @throws UsageError for a URI that leads nowhere, with what there is; FileError where the files are gone.
+ */
+export async function resolveModelUri(uri: string, store: ModelStore): Promise<string> {
+  const folder = localPath(await locationOf(uri, store));
+  if (existsSync(join(folder, "MLmodel"))) return folder;
+  const what = existsSync(folder) ? "that folder has no file MLmodel" : "that folder is gone";
+  throw new FileError(
+    `${uri}: the model's files must be in ${folder}, but ${what}. Restore it, or name another model.`,
+  );
+}
+
+const forms =
+  "runs:/RUN_ID/model, models:/NAME/VERSION, models:/NAME/STAGE, models:/NAME/latest, models:/NAME@ALIAS, models:/m-ID";
+
+async function locationOf(uri: string, store: ModelStore): Promise<string> {
+  const [, scheme, rest = ""] = /^(runs|models):\/+(.*?)\/*$/.exec(uri) ?? [];
+  const [first = "", ...others] = rest.split("/");
+  if (scheme === "runs" && first !== "" && others.length > 0) return ofRun(uri, first, others, store);
+  if (scheme === "models" && first !== "") {
+    const [, named = "", alias] = /^(.+)@([^@]+)$/.exec(first) ?? [];
+    if (others.length === 0 && alias !== undefined) return ofAlias(uri, named, alias, store);
+    if (others.length === 0 && first.startsWith("m-")) return ofLoggedModel(uri, first, store);
+    if (others.length === 1) return ofVersionOrStage(uri, first, others[0]!, store);
+  }
+  throw new UsageError(`${uri}: the model must be named in one of the forms ${forms}. Correct it.`);
+}
+
+async function ofRun(
+  uri: string,
+  runId: string,
+  path: readonly string[],
+  store: ModelStore,
+): Promise<string> {
+  const run = await found(store.getRun(runId));
+  if (run === undefined) {
+    const newest = (await store.searchRuns({ maxResults: 3 })).map(({ info }) => info.runId);
+    const hint = newest.length === 0 ? "The store holds no run." : `The newest runs: ${newest.join(", ")}.`;
+    throw new UsageError(`${uri}: the run must be in the store, but there is no "${runId}". ${hint}`);
+  }
+  // MLflow 3 logs models beside the run that made them, and lets them go before the run's own files
+  const models = await loggedModels(run, store);
+  const [name, ...below] = path;
+  const logged = models.findLast((model) => model.name === name);
+  if (logged !== undefined) {
+    const { artifactLocation } = logged;
+    if (below.length === 0) return artifactLocation;
+    return new LocalArtifactRepository(artifactLocation).resolve(below.join("/"));
+  }
+  const artifacts = new LocalArtifactRepository(run.info.artifactUri);
+  const folder = artifacts.resolve(path.join("/"));
+  if (existsSync(folder)) return folder;
+  const lost = models.find((model) => localPath(model.artifactLocation) === folder);
+  if (lost !== undefined) return lost.artifactLocation; // it was there: whoever asked is told that it is gone
+  const within = artifacts.list().filter((entry) => existsSync(artifacts.resolve(`${entry.path}/MLmodel`)));
+  const beside = models.filter((model) => !model.artifactLocation.startsWith(run.info.artifactUri));
+  const there = [...within.map((entry) => entry.path), ...beside.map((model) => model.name)];
+  throw new UsageError(
+    `${uri}: the run must have logged a model as "${path.join("/")}", but ${
+      there.length === 0
+        ? `run ${run.info.runName} logged none and is ${run.info.status}. Name another run.`
+        : `it logged ${there.join(", ")}. Name one of these.`
+    }`,
+  );
+}
+
+async function loggedModels({ info, outputs }: Run, store: ModelStore) {
+  const models = await Promise.all(
+    outputs.modelOutputs.map(({ modelId }) => found(store.getLoggedModel(modelId))),
+  );
+  return models.filter((model) => model?.sourceRunId === info.runId).filter((model) => model !== undefined);
+}
+
+async function ofLoggedModel(uri: string, modelId: string, store: ModelStore): Promise<string> {
+  const model = await found(store.getLoggedModel(modelId));
+  if (model !== undefined) return model.artifactLocation;
+  throw new UsageError(
+    `${uri}: the logged model must be in the store, but there is no "${modelId}". Name its run, runs:/RUN_ID/model.`,
+  );
+}
+
+async function ofAlias(uri: string, name: string, alias: string, store: ModelStore): Promise<string> {
+  const versions = await versionsOf(uri, name, store);
+  const { aliases } = await store.getRegisteredModel(name);
+  const wanted = aliases[alias];
+  if (wanted !== undefined) return ofVersion(uri, name, wanted, versions, store);
+  if (isLatest(alias)) return newestOf(uri, name, versions, store);
+  const known = Object.keys(aliases);
+  throw new UsageError(
+    `${uri}: "${name}" must have the alias "${alias}". ${known.length === 0 ? "It has none." : suggestion(alias, known)}`,
+  );
+}
+
+async function ofVersionOrStage(
+  uri: string,
+  name: string,
+  suffix: string,
+  store: ModelStore,
+): Promise<string> {
+  const versions = await versionsOf(uri, name, store);
+  if (/^\d+$/.test(suffix)) return ofVersion(uri, name, Number(suffix), versions, store);
+  if (isLatest(suffix)) return newestOf(uri, name, versions, store);
+  const inStage = versions.find((version) => version.currentStage.toLowerCase() === suffix.toLowerCase());
+  if (inStage !== undefined) return placeOf(inStage, store);
+  const stages = new Set(versions.map((version) => version.currentStage));
+  throw new UsageError(
+    `${uri}: a version of "${name}" must be in stage "${suffix}". ${
+      versions.length === 0 ? "It has no versions." : suggestion(suffix, stages)
+    }`,
+  );
+}
+
+function ofVersion(
+  uri: string,
+  name: string,
+  wanted: number,
+  versions: readonly ModelVersion[],
+  store: ModelStore,
+): Promise<string> {
+  const version = versions.find((each) => each.version === wanted);
+  if (version !== undefined) return placeOf(version, store);
+  const known = versions.map((each) => each.version).reverse();
+  throw new UsageError(
+    `${uri}: "${name}" must have version ${wanted}. ${known.length === 0 ? "It has none." : `Valid: ${known.join(", ")}.`}`,
+  );
+}
+
+function newestOf(
+  uri: string,
+  name: string,
+  [newest]: readonly ModelVersion[],
+  store: ModelStore,
+): Promise<string> {
+  if (newest !== undefined) return placeOf(newest, store);
+  throw new UsageError(`${uri}: "${name}" must have a version, but it has none. Register one.`);
+}
+
+/** A version stands where it was logged, which may be named by its run. */
+function placeOf({ storageLocation }: ModelVersion, store: ModelStore): Promise<string> {
+  return storageLocation.startsWith("runs:")
+    ? locationOf(storageLocation, store)
+    : Promise.resolve(storageLocation);
+}
+
+/** Returns the versions of a name, the newest first. */
+async function versionsOf(uri: string, name: string, store: ModelStore): Promise<ModelVersion[]> {
+  const names = (await store.listRegisteredModels()).map((model) => model.name);
+  if (names.includes(name)) return store.listModelVersions(name);
+  const hint = names.length === 0 ? "The registry is empty." : suggestion(name, names);
+  throw new UsageError(`${uri}: the model must be registered, but there is no "${name}". ${hint}`);
+}
+
+function isLatest(word: string): boolean {
+  return word.toLowerCase() === "latest";
+}
+
+/** Returns undefined for what the store does not hold. */
+async function found<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (SconceError.is(error) && error.code === "RESOURCE_DOES_NOT_EXIST") return undefined;
+    throw error;
+  }
+}
