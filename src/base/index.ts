@@ -18,6 +18,8 @@ export { acquireLock, isLocked } from "./lock.ts";
 export type { Lock } from "./lock.ts";
 export { Logger, logger, stderrSink } from "./logger.ts";
 export type { LogLevel, LogSink } from "./logger.ts";
+export { isProcessGone, thisProcess } from "./process.ts";
+export type { ProcessIdentity } from "./process.ts";
 export { Registry, normalizeName } from "./registry.ts";
 export { Rng } from "./rng.ts";
 export { nearest, suggestion } from "./suggest.ts";

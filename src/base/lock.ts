@@ -1,8 +1,9 @@
 // Lets one process at a time do something to a folder; a lock of a process that died is taken over.
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
-import { hostname } from "node:os";
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { FileError } from "./errors.ts";
+import { isProcessGone, thisProcess } from "./process.ts";
+import type { ProcessIdentity } from "./process.ts";
 
 /** Holds a lock until `release` is called. */
 export interface Lock {
@@ -20,34 +21,43 @@ export async function acquireLock(
 ): Promise<Lock> {
   mkdirSync(dirname(path), { recursive: true });
   const deadline = Date.now() + timeoutMs;
-  for (;;) {
-    if (tryLock(path)) return { release: () => rmSync(path, { force: true }) };
-    const holder = readHolder(path);
-    if (holder !== undefined && isGone(holder)) rmSync(path, { force: true });
-    else if (Date.now() >= deadline) {
-      const by = holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}`;
+  while (!tryLock(path)) {
+    if (Date.now() >= deadline) {
+      const holder = readHolder(path);
+      const by = typeof holder === "object" ? `process ${holder.pid} on ${holder.host}` : "another process";
       throw new FileError(
         `${what} is in use by ${by}. Wait for it, stop it, or delete ${path} if it is gone.`,
       );
-    } else await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
+  return { release: () => rmSync(path, { force: true }) };
 }
 
 /** Tells whether a lock is held by a process that lives, or that another machine may run. */
 export function isLocked(path: string): boolean {
-  const holder = readHolder(path);
-  return holder === undefined ? existsSync(path) : !isGone(holder);
+  return readHolder(path) !== "free" && !isAbandoned(path);
 }
 
-interface Holder {
-  pid: number;
-  host: string;
-}
-
+/** Takes a lock that nobody holds, or whose holder is gone. */
 function tryLock(path: string): boolean {
+  if (create(path)) return true;
+  if (!isAbandoned(path)) return false;
+  // only who has this second lock removes the first one: it is then still the dead one, not that of a faster waiter
+  const takeover = `${path}.takeover`;
+  if (!tryLock(takeover)) return false;
+  try {
+    if (isAbandoned(path)) rmSync(path, { force: true });
+    return create(path);
+  } finally {
+    rmSync(takeover, { force: true });
+  }
+}
+
+function create(path: string): boolean {
   try {
     const fd = openSync(path, "wx");
-    writeSync(fd, JSON.stringify({ pid: process.pid, host: hostname() } satisfies Holder));
+    writeSync(fd, JSON.stringify(thisProcess()));
     closeSync(fd);
     return true;
   } catch (error) {
@@ -56,20 +66,22 @@ function tryLock(path: string): boolean {
   }
 }
 
-function readHolder(path: string): Holder | undefined {
-  try {
-    return JSON.parse(readFileSync(path, "utf8")) as Holder;
-  } catch {
-    return undefined; // released, or being written, just now
-  }
+const writingMs = 10_000; // more than it takes from making a lock file to having written it
+
+function isAbandoned(path: string): boolean {
+  const holder = readHolder(path);
+  if (holder === "free") return false;
+  if (holder !== "unreadable") return isProcessGone(holder);
+  const modifiedAt = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  return modifiedAt !== undefined && Date.now() - modifiedAt > writingMs;
 }
 
-function isGone({ pid, host }: Holder): boolean {
-  if (host !== hostname()) return false;
+/** Reads who holds a lock; one that is being written, or was when its process died, is unreadable. */
+function readHolder(path: string): ProcessIdentity | "free" | "unreadable" {
   try {
-    process.kill(pid, 0);
-    return false;
+    const holder = JSON.parse(readFileSync(path, "utf8")) as ProcessIdentity | null;
+    return typeof holder?.pid === "number" ? holder : "unreadable";
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ESRCH";
+    return (error as NodeJS.ErrnoException).code === "ENOENT" ? "free" : "unreadable";
   }
 }

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { contextTags, gitCommit, processStart } from "./context.ts";
+import { contextTags, gitCommit } from "./context.ts";
 import { flattenParams } from "./flatten.ts";
 
 function git(folder: string, ...args: string[]): string {
@@ -41,12 +41,6 @@ test("a run's tags name user, program and process", () => {
   });
   expect(tags["mlflow.user"]).not.toBe("");
   expect(tags["mlflow.source.git.commit"]).toBeUndefined();
-});
-
-test.runIf(process.platform === "linux")("a process is known by its start, a missing one is not", () => {
-  expect(processStart(process.pid)).toBe(processStart(process.pid));
-  expect(processStart(process.pid)).not.toBe(processStart(process.ppid));
-  expect(processStart(2 ** 22 + 1)).toBeUndefined();
 });
 
 test("a nested config becomes flat params that MLflow takes", () => {

@@ -1,7 +1,8 @@
 // What is known about a run without asking: who runs it, from which code, in which process.
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { hostname, userInfo } from "node:os";
+import { userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { thisProcess } from "../../base/index.ts";
 
 /** Names the tags that say which process writes a run. */
 export const processTags = {
@@ -24,17 +25,17 @@ export function contextTags({ folder = process.cwd(), versions = {} }: ContextOp
   string,
   string
 > {
+  const { pid, host, start } = thisProcess();
   const tags: Record<string, string> = {
     "mlflow.user": userName(),
     "mlflow.source.name": process.argv[1] ?? process.execPath,
     "mlflow.source.type": "LOCAL",
-    [processTags.host]: hostname(),
-    [processTags.pid]: String(process.pid),
+    [processTags.host]: host,
+    [processTags.pid]: String(pid),
     "version.node": process.versions.node,
   };
   const commit = gitCommit(folder);
   if (commit !== undefined) tags["mlflow.source.git.commit"] = commit;
-  const start = processStart(process.pid);
   if (start !== undefined) tags[processTags.start] = start;
   for (const [name, version] of Object.entries(versions)) tags[`version.${name}`] = version;
   return tags;
@@ -59,18 +60,6 @@ export function gitCommit(folder: string): string | undefined {
     return ref === undefined ? commitHash(head) : resolveRef(gitFolder, ref);
   } catch {
     return undefined; // a repository that cannot be read is none
-  }
-}
-
-/** Identifies a running process beyond its number: boot and start time. Undefined where `/proc` is missing. */
-export function processStart(pid: number): string | undefined {
-  try {
-    const status = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const startTicks = status.slice(status.lastIndexOf(")") + 2).split(" ")[19]; // field 22 of proc(5)
-    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    return `${boot}:${startTicks}`;
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,9 +1,8 @@
 // Finds runs whose process is gone, and says so in the store.
-import { hostname } from "node:os";
-import { logger } from "../../base/index.ts";
+import { isProcessGone, logger } from "../../base/index.ts";
 import type { TrackingStore } from "../store.ts";
 import type { Run } from "../types.ts";
-import { processStart, processTags } from "./context.ts";
+import { processTags } from "./context.ts";
 import { endReasonTag } from "./run.ts";
 
 /** Returns the runs of this host that are RUNNING without a process; runs that other programs log are left out. */
@@ -30,16 +29,9 @@ export async function repairRuns(store: TrackingStore): Promise<string[]> {
 
 function isDead({ data: { tags } }: Run): boolean {
   const pid = Number(tags[processTags.pid]);
-  if (tags[processTags.host] !== hostname() || !Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // no such process; any other answer (no permission) means that it is there
-    return (error as NodeJS.ErrnoException).code === "ESRCH";
-  }
-  const start = tags[processTags.start];
-  const present = processStart(pid);
-  return start !== undefined && present !== undefined && start !== present;
+  const host = tags[processTags.host];
+  if (host === undefined || !Number.isInteger(pid) || pid <= 0) return false;
+  return isProcessGone({ pid, host, start: tags[processTags.start] });
 }
 
 /** Returns when the run gave its last sign of life. */
