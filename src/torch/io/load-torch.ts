@@ -7,6 +7,7 @@ import { native } from "../native.ts";
 import type { Tensor } from "../tensor.ts";
 import { elementBytes } from "./element-bytes.ts";
 import { OpenFile } from "./open-file.ts";
+import { swapElements } from "./tensor-bytes.ts";
 import { StoredBytes, TorchMeanings } from "./torch-globals.ts";
 import type { StorageId } from "./torch-globals.ts";
 import { maxPickleBytes, unpickle } from "./unpickler.ts";
@@ -119,18 +120,9 @@ class Storages {
         `${this.#file.path}: was saved on a big-endian machine with a dtype that is not converted. Save it again as float32.`,
       );
     }
-    const width = dtype.startsWith("complex") ? elementBytes(dtype) / 2 : elementBytes(dtype);
-    const { buffer, byteOffset, byteLength } = native.viewData(bytes.handle);
-    swapBytes(Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength), width); // the pages are private
+    swapElements(bytes.handle, dtype); // the pages are private
     return bytes;
   }
-}
-
-/** Reverses the bytes of every element in place. */
-export function swapBytes(bytes: Buffer, width: number): void {
-  if (width === 2) bytes.swap16();
-  else if (width === 4) bytes.swap32();
-  else if (width === 8) bytes.swap64();
 }
 
 function detectFormat(file: OpenFile): "zip" | "legacy" {

@@ -1,5 +1,5 @@
 // Files that we write, read by Python's torch, safetensors and numpy.
-import { mkdtempSync } from "node:fs";
+import { copyFileSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as torch from "sconce/torch";
@@ -73,6 +73,63 @@ expected = {
 }
 print(json.dumps([k for k in expected if x[k] != expected[k]] + [x["shared"][0] is x["shared"][1], x["weights"]["a"] is x["weights"]["b"], type(x["weights"]["a"]).__name__]))`;
       expect(runPython(source, path)).toEqual([true, true, "Parameter"]);
+    });
+
+    test("safetensors and transformers read shards that saveShardedSafetensors wrote", () => {
+      const config = { model_type: "bert", architectures: ["BertModel"], hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 16, vocab_size: 20, max_position_embeddings: 8 }; // prettier-ignore
+      const made = `
+import json, sys
+from transformers import BertConfig, BertModel
+BertModel(BertConfig(**json.loads(sys.argv[2]))).save_pretrained(sys.argv[1], max_shard_size="50GB")
+print("null")`;
+      const theirs = join(folder, "theirs");
+      runPython(made, theirs, JSON.stringify(config));
+      const ours = join(folder, "ours");
+      const files = torch.saveShardedSafetensors(
+        ours,
+        torch.loadSafetensors(join(theirs, "model.safetensors")),
+        {
+          maxShardSize: "1KB",
+        },
+      );
+      expect(files.length).toBeGreaterThan(3);
+      copyFileSync(join(theirs, "config.json"), join(ours, "config.json"));
+      const source = `
+import json, sys, torch
+from transformers import BertModel
+a, b = (BertModel.from_pretrained(path).state_dict() for path in sys.argv[1:])
+print(json.dumps([list(a) == list(b), all(a[n].equal(b[n]) for n in a)]))`;
+      expect(runPython(source, theirs, ours)).toEqual([true, true]);
+    }, 300_000);
+
+    test("safetensors.torch.load_file reads every dtype that saveSafetensors wrote", () => {
+      const theirs = join(goldens, "safetensors-narrow.safetensors");
+      const ours = join(folder, "narrow.safetensors");
+      torch.saveSafetensors(ours, torch.loadSafetensors(theirs), { format: "pt" });
+      const source = `
+import json, sys, torch
+from safetensors import safe_open
+${compare}
+def read(path):
+    with safe_open(path, "pt") as file: return {key: file.get_tensor(key) for key in file.keys()}
+a, b = (read(path) for path in sys.argv[1:])
+print(json.dumps([sorted(a) == sorted(b), [n for n in a if not same(a[n], b[n])]]))`;
+      expect(runPython(source, theirs, ours)).toEqual([true, []]);
+    });
+
+    test("numpy.load reads .npz archives, compressed or not", () => {
+      const theirs = join(goldens, "numpy", "plain.npz");
+      const paths = [false, true].map((compressed) => {
+        const path = join(folder, `${compressed}.npz`);
+        torch.saveNpz(path, torch.loadNpz(theirs), { compressed });
+        return path;
+      });
+      const source = `
+import json, sys, numpy as np
+files = [np.load(path) for path in sys.argv[1:]]
+same = lambda a, b: a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes() and a.flags.f_contiguous == b.flags.f_contiguous
+print(json.dumps([[f.files == files[0].files, all(same(f[n], files[0][n]) for n in f.files)] for f in files[1:]]))`;
+      expect(runPython(source, theirs, ...paths)).toEqual([[true, true], [true, true]]); // prettier-ignore
     });
   },
 );
