@@ -97,6 +97,7 @@ function sourceStamp() {
   return stampOf(projectRoot, [
     "src",
     "bench",
+    "examples",
     "main.ts",
     "tsconfig.json",
     "tsconfig.build.json",

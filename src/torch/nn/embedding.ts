@@ -33,7 +33,8 @@ export abstract class EmbeddingTable extends Module {
   readonly maxNorm: number | undefined;
   readonly normType: number;
   readonly scaleGradByFreq: boolean;
-  readonly weight: Parameter;
+  /** The table; may be replaced by another layer's weight to tie the two. */
+  weight: Parameter;
 
   protected constructor(
     numEmbeddings: number,
