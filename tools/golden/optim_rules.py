@@ -198,5 +198,54 @@ for kind, options in CASES:
         tensors[f"{name}.after"] = rows[-1]
         case |= {"param_groups": saved["param_groups"], "numbers": numbers}
     cases.append(case)
+
+LBFGS_CASES = [
+    {"lr": 0.1, "max_iter": 4},
+    {"lr": 2.0, "max_iter": 6, "max_eval": 14, "history_size": 5, "line_search_fn": "strong_wolfe",
+     "dtype": "float64"},
+    {"lr": 1.0, "max_iter": 10, "max_eval": 12, "line_search_fn": "strong_wolfe", "dtype": "float64"},
+]
+
+
+def lbfgs(options, steps, params=None, optimizer=None):
+    options = dict(options)
+    dtype = getattr(torch, options.pop("dtype", "float32"))
+    params = params or {n: INPUTS[n].to(dtype, copy=True).requires_grad_() for n in PARAMS}
+    optimizer = optimizer or torch.optim.LBFGS(list(params.values()), **options)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = loss_of(params, 10)
+        loss.backward()
+        return loss
+
+    inputs = dict(INPUTS)
+    INPUTS.update({n: INPUTS[n].to(dtype) for n in ("x", "y")})
+    rows = []
+    for _ in range(steps):
+        optimizer.step(closure)
+        rows.append(torch.cat([p.detach().reshape(-1) for p in params.values()]))
+    INPUTS.update(inputs)
+    return torch.stack(rows), params, optimizer
+
+
+lbfgs_cases = []
+for i, options in enumerate(LBFGS_CASES):
+    tensors[f"lbfgs.{i}.course"], _, optimizer = lbfgs(options, 6)
+    lbfgs_cases.append({"options": options, "func_evals": optimizer.state_dict()["state"][0]["func_evals"]})
+_, params, optimizer = lbfgs(LBFGS_CASES[1], 3)
+saved = optimizer.state_dict()
+state, numbers = saved["state"][0], {}
+for key, value in state.items():
+    if key in ("old_dirs", "old_stps", "ro"):
+        tensors[f"lbfgs.state.{key}"] = torch.stack(value)
+    elif torch.is_tensor(value):
+        tensors[f"lbfgs.state.{key}"] = value.clone()
+    elif key != "al":  # made anew at each step
+        numbers[key] = value
+tensors["lbfgs.before"] = torch.cat([p.detach().reshape(-1) for p in params.values()])
+tensors["lbfgs.after"] = lbfgs(LBFGS_CASES[1], 2, params, optimizer)[0][-1]
+lbfgs_state = {"param_groups": saved["param_groups"], "numbers": numbers}
 save_file(tensors, OUT / "optim-rules.safetensors")
-(OUT / "optim-rules.json").write_text(json.dumps({"recorded": RECORDED, "cases": cases}, indent=1) + "\n")
+(OUT / "optim-rules.json").write_text(json.dumps(
+    {"recorded": RECORDED, "cases": cases, "lbfgs": lbfgs_cases, "lbfgs_state": lbfgs_state}, indent=1) + "\n")

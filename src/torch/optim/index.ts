@@ -18,6 +18,8 @@ export { GradScaler } from "./grad-scaler.ts";
 export type { GradScalerOptions, GradScalerStateDict } from "./grad-scaler.ts";
 export { LAMB } from "./lamb.ts";
 export type { LAMBOptions } from "./lamb.ts";
+export { LBFGS } from "./lbfgs.ts";
+export type { LBFGSOptions } from "./lbfgs.ts";
 export { Lion } from "./lion.ts";
 export type { LionOptions } from "./lion.ts";
 export { CosineAnnealingLR, CosineAnnealingWarmRestarts } from "./lr-scheduler/cosine-lr.ts";

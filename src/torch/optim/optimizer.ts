@@ -183,12 +183,17 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     for (const { params, gradients } of withGradients(group.params)) this.update(group, params, gradients);
   }
 
-  /** Applies the rule to parameters of one device and dtype; `gradients` are handles, one for each. */
-  protected abstract update(
-    group: ParamGroup<Options>,
-    params: readonly Tensor[],
-    gradients: readonly number[],
-  ): void;
+  /**
+   * Applies the rule to parameters of one device and dtype; `gradients` are handles, one for each.
+   * A subclass gives this, or `takeStep` where a step is more than one update.
+   */
+  protected update(
+    _group: ParamGroup<Options>,
+    _params: readonly Tensor[],
+    _gradients: readonly number[],
+  ): void {
+    throw new UsageError(`${this.name}: a subclass must give update() or takeStep(), got neither.`);
+  }
 
   /** Names what the state of a parameter must hold under these options. */
   protected abstract stateNames(options: Options, param: Tensor): string[];
