@@ -13,31 +13,39 @@ import { suggestion } from "./suggest.ts";
 export class Registry<T> {
   readonly kind: string;
   readonly #entries = new Map<string, { name: string; value: T }>();
+  readonly #aliases = new Map<string, string>();
 
   constructor(kind: string) {
     this.kind = kind;
   }
 
-  /** Adds a component; a name that is taken already throws. */
-  register(name: string, value: T): void {
-    const key = normalizeName(name);
-    if (this.#entries.has(key)) {
-      throw new UsageError(`register ${this.kind}: the name "${name}" is taken. Choose another name.`);
+  /** Adds a component; a name that is taken already throws. `aliases` find it too, but are not listed. */
+  register(name: string, value: T, aliases: readonly string[] = []): void {
+    for (const each of [name, ...aliases]) {
+      if (this.has(each)) {
+        throw new UsageError(`register ${this.kind}: the name "${each}" is taken. Choose another name.`);
+      }
     }
-    this.#entries.set(key, { name, value });
+    this.#entries.set(normalizeName(name), { name, value });
+    for (const alias of aliases) this.#aliases.set(normalizeName(alias), normalizeName(name));
   }
 
   has(name: string): boolean {
-    return this.#entries.has(normalizeName(name));
+    return this.#find(name) !== undefined;
   }
 
   /** Returns the component, or throws with the nearest name and all valid ones. */
   get(name: string): T {
-    const entry = this.#entries.get(normalizeName(name));
+    const entry = this.#find(name);
     if (entry === undefined) {
       throw new UsageError(`${this.kind}: unknown name "${name}". ${suggestion(name, this.names())}`);
     }
     return entry.value;
+  }
+
+  #find(name: string): { name: string; value: T } | undefined {
+    const key = normalizeName(name);
+    return this.#entries.get(this.#aliases.get(key) ?? key);
   }
 
   names(): string[] {

@@ -4,7 +4,6 @@ Run: python tools/golden/optim.py   (torch 2.13.0, transformers 5.23.0)
 
 optim-trajectories.safetensors  parameters after each of 50 steps, for the cases in optim-cases.json
 optim-state.safetensors/.json   state dicts of torch after 5 steps, and the parameters 5 steps later
-optim-schedules.json            learning rates over 50 steps
 optim-clip.json                 norms and clipped gradients
 optim-scaler.json               scales of a GradScaler over overflows
 """
@@ -139,121 +138,6 @@ def states():
     (OUT / "optim-state.json").write_text(json.dumps(groups, indent=1) + "\n")
 
 
-def schedules():
-    def sequential(optimizer):
-        first = lrs.LinearLR(optimizer, start_factor=0.1, total_iters=8)
-        second = lrs.CosineAnnealingLR(optimizer, T_max=20)
-        third = lrs.ExponentialLR(optimizer, gamma=0.8)
-        return lrs.SequentialLR(optimizer, [first, second, third], [8, 28])
-
-    def restarts_last(optimizer):
-        first = lrs.ConstantLR(optimizer, factor=0.5, total_iters=30)
-        second = lrs.CosineAnnealingWarmRestarts(optimizer, T_0=7)
-        return lrs.SequentialLR(optimizer, [first, second], [10])
-
-    metric = [1 / (1 + i) if i < 12 else 0.1 + 0.01 * (i % 3) for i in range(STEPS)]
-    torch_cases = [
-        ("LambdaLR", lambda o: lrs.LambdaLR(o, lambda epoch: 0.95**epoch), {}),
-        ("StepLR", None, {"step_size": 7, "gamma": 0.3}),
-        ("MultiStepLR", None, {"milestones": [5, 11, 11, 30], "gamma": 0.5}),
-        ("ConstantLR", None, {"factor": 0.25, "total_iters": 9}),
-        ("ConstantLR", None, {}),
-        ("LinearLR", None, {"start_factor": 0.2, "end_factor": 0.7, "total_iters": 12}),
-        ("LinearLR", None, {}),
-        ("ExponentialLR", None, {"gamma": 0.9}),
-        ("PolynomialLR", None, {"total_iters": 33, "power": 2.0}),
-        ("PolynomialLR", None, {}),
-        ("CosineAnnealingLR", None, {"T_max": 20, "eta_min": 1e-3}),
-        ("CosineAnnealingLR", None, {"T_max": 50}),
-        ("CosineAnnealingWarmRestarts", None, {"T_0": 5, "T_mult": 2, "eta_min": 1e-4}),
-        ("CosineAnnealingWarmRestarts", None, {"T_0": 9}),
-        ("OneCycleLR", None, {"max_lr": 0.5, "total_steps": 50}),
-        ("OneCycleLR", None, {"max_lr": [0.5, 0.1], "total_steps": 60, "pct_start": 0.2, "anneal_strategy": "linear",
-                              "cycle_momentum": False, "div_factor": 10.0, "final_div_factor": 100.0}),
-        ("OneCycleLR", None, {"max_lr": 0.5, "total_steps": 50, "three_phase": True}),
-        ("ReduceLROnPlateau", None, {"patience": 2, "factor": 0.5}),
-        ("ReduceLROnPlateau", None, {"mode": "max", "patience": 1, "factor": 0.3, "threshold": 0.02,
-                                     "threshold_mode": "abs", "cooldown": 3, "min_lr": [0.01, 0.001]}),
-        ("SequentialLR", sequential, {}),
-        ("SequentialLR", restarts_last, {"restarts": True}),
-    ]
-    hf_cases = [
-        ("constant", {}, 0),
-        ("constant_with_warmup", {}, 10),
-        ("linear", {}, 0),
-        ("linear", {}, 7),
-        ("cosine", {}, 5),
-        ("cosine", {"num_cycles": 1.5}, 5),
-        ("cosine_with_restarts", {"num_cycles": 3}, 4),
-        ("polynomial", {}, 6),
-        ("polynomial", {"lr_end": 1e-3, "power": 2.0}, 6),
-        ("inverse_sqrt", {}, 8),
-        ("inverse_sqrt", {"timescale": 20}, 5),
-        ("inverse_sqrt", {}, 0),
-        ("cosine_with_min_lr", {"min_lr": 0.01}, 5),
-        ("cosine_with_min_lr", {"min_lr_rate": 0.2, "num_cycles": 0.75}, 5),
-        ("warmup_stable_decay", {"num_decay_steps": 15}, 10),
-        ("warmup_stable_decay", {"num_decay_steps": 12, "num_stable_steps": 8, "warmup_type": "cosine",
-                                 "decay_type": "1-sqrt", "min_lr_ratio": 0.1}, 10),
-        ("warmup_stable_decay", {"num_decay_steps": 20, "warmup_type": "1-sqrt", "decay_type": "linear"}, 10),
-        ("step_lr", {"step_size": 10}, 0),
-        ("multi_step_lr", {"milestones": [10, 20], "gamma": 0.2}, 0),
-        ("exponential_lr", {"gamma": 0.95}, 0),
-        ("one_cycle", {"pct_start": 0.4}, 0),
-        ("reduce_lr_on_plateau", {"patience": 3}, 0),
-    ]
-
-    def optimizer_of():
-        w, b = torch.zeros(1, requires_grad=True), torch.zeros(1, requires_grad=True)
-        return torch.optim.AdamW([{"params": [w]}, {"params": [b], "lr": 0.02}], lr=0.1)
-
-    def rates(scheduler, optimizer, steps):
-        # the last case of OneCycleLR shows one step beyond its anneal, as torch allows
-        rows = [[g["lr"] for g in optimizer.param_groups]]
-        momenta = [optimizer.param_groups[0]["betas"][0]]
-        for i in range(steps):
-            optimizer.step()
-            if isinstance(scheduler, lrs.ReduceLROnPlateau):
-                scheduler.step(metric[i])
-            else:
-                scheduler.step()
-            rows.append([g["lr"] for g in optimizer.param_groups])
-            momenta.append(optimizer.param_groups[0]["betas"][0])
-        return {"rates": rows, **({"beta1": momenta} if isinstance(scheduler, lrs.OneCycleLR) else {})}
-
-    cases = []
-    for name, make, args in torch_cases:
-        optimizer = optimizer_of()
-        scheduler = make(optimizer) if make else getattr(lrs, name)(optimizer, **args)
-        cases.append({"scheduler": name, "args": args, **rates(scheduler, optimizer, STEPS)})
-    by_name = {
-        "step_lr": lrs.StepLR, "multi_step_lr": lrs.MultiStepLR, "exponential_lr": lrs.ExponentialLR,
-        "one_cycle": lambda o, **kw: lrs.OneCycleLR(o, max_lr=[0.1, 0.02], total_steps=STEPS, **kw),
-    }
-    created = []
-    for name, args, warmup in hf_cases:
-        optimizer = optimizer_of()
-        # get_scheduler wants warm-up of kinds that ignore it: these are made directly
-        if name in by_name:
-            scheduler = by_name[name](optimizer, **args)
-        else:
-            scheduler = hf.get_scheduler(name, optimizer, warmup, STEPS, scheduler_specific_kwargs=args)
-        created.append({"name": name, "args": args, "warmup_steps": warmup, **rates(scheduler, optimizer, STEPS)})
-
-    # rates changed from outside between steps: chained schedulers keep the change
-    optimizer = optimizer_of()
-    scheduler = lrs.CosineAnnealingLR(optimizer, T_max=20)
-    disturbed = []
-    for i in range(STEPS):
-        optimizer.step()
-        scheduler.step()
-        if i == 5:
-            optimizer.param_groups[0]["lr"] *= 0.5
-        disturbed.append([g["lr"] for g in optimizer.param_groups])
-    data = {"metric": metric, "classes": cases, "created": created, "disturbed": disturbed}
-    (OUT / "optim-schedules.json").write_text(json.dumps(data) + "\n")
-
-
 def clip():
     grads = [torch.randn(3, 2) * 5, torch.randn(4), torch.randn(2, 2, 2).double()]
     data = {"gradients": [g.flatten().tolist() for g in grads], "norms": [], "values": []}
@@ -294,6 +178,5 @@ def scaler():
 OUT.mkdir(parents=True, exist_ok=True)
 trajectories()
 states()
-schedules()
 clip()
 scaler()

@@ -7,6 +7,7 @@ import { Adam, AdamW } from "./adam.ts";
 import { Adamax } from "./adamax.ts";
 import { ASGD } from "./asgd.ts";
 import { LAMB } from "./lamb.ts";
+import { LBFGS } from "./lbfgs.ts";
 import { Lion } from "./lion.ts";
 import { Muon } from "./muon.ts";
 import { NAdam } from "./nadam.ts";
@@ -22,10 +23,16 @@ import { TransformersAdafactor } from "./transformers-adafactor.ts";
 /** Makes one kind of optimizer; it checks the options itself. */
 export type OptimizerFactory = (params: Params<any>, options: Readonly<Record<string, unknown>>) => Optimizer;
 
-/** Kinds of optimizers by name; register one to use it in a config. */
+/**
+ * Kinds of optimizers by name, with Hugging Face's names of them; register one to use it in a config.
+ * `adafactor` is that of transformers, `adafactor_torch` that of torch.optim.
+ */
 export const optimizers = new Registry<OptimizerFactory>("optimizer");
 
-optimizers.register("adamw", (params, options) => new AdamW(params, options));
+optimizers.register("adamw", (params, options) => new AdamW(params, options), [
+  "adamw_torch",
+  "adamw_torch_fused",
+]);
 optimizers.register("adam", (params, options) => new Adam(params, options));
 optimizers.register("sgd", (params, options) => new SGD(params, options));
 optimizers.register("rmsprop", (params, options) => new RMSprop(params, options));
@@ -36,11 +43,16 @@ optimizers.register("nadam", (params, options) => new NAdam(params, options));
 optimizers.register("radam", (params, options) => new RAdam(params, options));
 optimizers.register("rprop", (params, options) => new Rprop(params, options));
 optimizers.register("asgd", (params, options) => new ASGD(params, options));
+optimizers.register("lbfgs", (params, options) => new LBFGS(params, options));
 optimizers.register("muon", (params, options) => new Muon(params, options));
-optimizers.register("lion", (params, options) => new Lion(params, options));
+optimizers.register("lion", (params, options) => new Lion(params, options), ["lion_32bit"]);
 optimizers.register("lamb", (params, options) => new LAMB(params, options));
-optimizers.register("schedule_free_adamw", (params, options) => new AdamWScheduleFree(params, options));
-optimizers.register("schedule_free_sgd", (params, options) => new SGDScheduleFree(params, options));
+optimizers.register("schedule_free_adamw", (params, options) => new AdamWScheduleFree(params, options), [
+  "adamwschedulefree",
+]);
+optimizers.register("schedule_free_sgd", (params, options) => new SGDScheduleFree(params, options), [
+  "sgdschedulefree",
+]);
 optimizers.register("adafactor_torch", (params, options) => new Adafactor(params, options));
 // as Hugging Face's Trainer makes it: with a rate and a schedule from outside
 optimizers.register(

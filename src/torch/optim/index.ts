@@ -16,6 +16,12 @@ export { createOptimizer, optimizers } from "./create-optimizer.ts";
 export type { OptimizerFactory } from "./create-optimizer.ts";
 export { GradScaler } from "./grad-scaler.ts";
 export type { GradScalerOptions, GradScalerStateDict } from "./grad-scaler.ts";
+export { AdafactorSchedule } from "./lr-scheduler/adafactor-schedule.ts";
+export { ChainedScheduler } from "./lr-scheduler/chained-scheduler.ts";
+export { CyclicLR } from "./lr-scheduler/cyclic-lr.ts";
+export type { CyclicLROptions } from "./lr-scheduler/cyclic-lr.ts";
+export { GreedyLR } from "./lr-scheduler/greedy-lr.ts";
+export type { GreedyLROptions } from "./lr-scheduler/greedy-lr.ts";
 export { LAMB } from "./lamb.ts";
 export type { LAMBOptions } from "./lamb.ts";
 export { LBFGS } from "./lbfgs.ts";
@@ -29,7 +35,7 @@ export type {
 } from "./lr-scheduler/cosine-lr.ts";
 export { createScheduler, schedulers } from "./lr-scheduler/create-scheduler.ts";
 export type { SchedulerKind, SchedulerOptions } from "./lr-scheduler/create-scheduler.ts";
-export { LambdaLR } from "./lr-scheduler/lambda-lr.ts";
+export { LambdaLR, MultiplicativeLR } from "./lr-scheduler/lambda-lr.ts";
 export type { LrLambda } from "./lr-scheduler/lambda-lr.ts";
 export { ConstantLR, LinearLR, PolynomialLR } from "./lr-scheduler/linear-lr.ts";
 export type { ConstantLROptions, LinearLROptions, PolynomialLROptions } from "./lr-scheduler/linear-lr.ts";
@@ -40,19 +46,24 @@ export type { OneCycleLROptions } from "./lr-scheduler/one-cycle-lr.ts";
 export { ReduceLROnPlateau } from "./lr-scheduler/reduce-lr-on-plateau.ts";
 export type { ReduceLROnPlateauOptions } from "./lr-scheduler/reduce-lr-on-plateau.ts";
 export {
+  getAdafactorSchedule,
   getConstantSchedule,
   getConstantScheduleWithWarmup,
   getCosineScheduleWithWarmup,
   getCosineWithHardRestartsScheduleWithWarmup,
   getCosineWithMinLrScheduleWithWarmup,
+  getCosineWithMinLrScheduleWithWarmupLrRate,
+  getGreedySchedule,
   getInverseSqrtSchedule,
   getLinearScheduleWithWarmup,
   getPolynomialDecayScheduleWithWarmup,
+  getReduceOnPlateauSchedule,
   getWsdSchedule,
 } from "./lr-scheduler/schedules.ts";
 export type {
   CosineScheduleOptions,
   CosineWithMinLrOptions,
+  CosineWithWarmupLrRateOptions,
   HardRestartsOptions,
   InverseSqrtOptions,
   PolynomialDecayOptions,
@@ -91,5 +102,6 @@ export type {
 export { SGD } from "./sgd.ts";
 export type { SGDOptions } from "./sgd.ts";
 export type { OptimizerStateDict } from "./state-dict.ts";
+export * as swaUtils from "./swa-utils.ts";
 export { TransformersAdafactor } from "./transformers-adafactor.ts";
 export type { TransformersAdafactorOptions } from "./transformers-adafactor.ts";

@@ -308,7 +308,7 @@ test("mistakes are named", () => {
     UsageError: SGD: parameters must be named all or none, got 1 names for 2.
     UsageError: SGD: parameters must be named in all groups or in none, got both. Pass namedParameters() to each.
     UsageError: SGD: parameter 0 must fill its memory without holes or overlap, got shape [4] with strides [4]. Pass x.contiguous().
-    UsageError: optimizer: unknown name "adamwx". Did you mean "adamax"? Valid: adadelta, adafactor, adafactor_torch, adagrad, adam, adamax, adamw, asgd, lamb, lion, muon, nadam, radam, rmsprop, rprop, schedule_free_adamw, schedule_free_sgd, sgd.
+    UsageError: optimizer: unknown name "adamwx". Did you mean "adamax"? Valid: adadelta, adafactor, adafactor_torch, adagrad, adam, adamax, adamw, asgd, lamb, lbfgs, lion, muon, nadam, radam, rmsprop, rprop, schedule_free_adamw, schedule_free_sgd, sgd.
     UsageError: SGD.loadStateDict: the state must have 1 parameter groups, got 2. Make the optimizer with the groups that it was saved with.
     UsageError: SGD.loadStateDict: group 0 must have 1 parameters, got 2. Load the state of an optimizer over the same model.
     UsageError: SGD.loadStateDict: parameter 0 of group 0 must be "a", got "b". Load the state of an optimizer over the same parameters in the same order.

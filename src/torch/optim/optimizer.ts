@@ -294,25 +294,30 @@ export function handleOf(tensor: Tensor): number {
   return tensor.handle;
 }
 
-interface Bucket {
-  params: Tensor[];
-  gradients: number[];
+/** Picks the parameters that have a gradient, apart by device and dtype: a fused CUDA kernel takes one of each. */
+function withGradients(params: readonly Tensor[]): { params: Tensor[]; gradients: number[] }[] {
+  const gradients = native.grads(params.map(handleOf));
+  const pairs = params.flatMap((param, i) => {
+    const gradient = gradients[i]!;
+    return gradient === 0 ? [] : [{ param, gradient: sameLayout(param.handle, gradient) }];
+  });
+  return bucketsOf(pairs, ({ param }) => param).map((alike) => ({
+    params: alike.map(({ param }) => param),
+    gradients: alike.map(({ gradient }) => gradient),
+  }));
 }
 
-/** Picks the parameters that have a gradient, apart by device and dtype: a fused CUDA kernel takes one of each. */
-function withGradients(params: readonly Tensor[]): Iterable<Bucket> {
-  const gradients = native.grads(params.map(handleOf));
-  const buckets = new Map<string, Bucket>();
-  params.forEach((param, i) => {
-    const gradient = gradients[i]!;
-    if (gradient === 0) return;
-    const key = `${native.device(param.handle)} ${native.dtype(param.handle)}`;
-    let bucket = buckets.get(key);
-    if (bucket === undefined) buckets.set(key, (bucket = { params: [], gradients: [] }));
-    bucket.params.push(param);
-    bucket.gradients.push(sameLayout(param.handle, gradient));
-  });
-  return buckets.values();
+/** Puts items apart by the device and dtype of their tensors. */
+export function bucketsOf<T>(items: readonly T[], tensorOf: (item: T) => Tensor): T[][] {
+  const buckets = new Map<string, T[]>();
+  for (const item of items) {
+    const { handle } = tensorOf(item);
+    const key = `${native.device(handle)} ${native.dtype(handle)}`;
+    const bucket = buckets.get(key);
+    if (bucket === undefined) buckets.set(key, [item]);
+    else bucket.push(item);
+  }
+  return [...buckets.values()];
 }
 
 /** Returns the gradient laid out as its parameter: the fused kernels walk both by address, not by strides. */

@@ -3,6 +3,12 @@ import { Registry, UsageError } from "../../../base/index.ts";
 import { checkNames, checkNumber } from "../options.ts";
 import type { Optimizer } from "../optimizer.ts";
 import type { LRScheduler } from "./lr-scheduler.ts";
+import { ChainedScheduler } from "./chained-scheduler.ts";
+import { CosineAnnealingLR, CosineAnnealingWarmRestarts } from "./cosine-lr.ts";
+import { CyclicLR } from "./cyclic-lr.ts";
+import { GreedyLR } from "./greedy-lr.ts";
+import { LambdaLR, MultiplicativeLR } from "./lambda-lr.ts";
+import { ConstantLR, LinearLR, PolynomialLR } from "./linear-lr.ts";
 import { OneCycleLR } from "./one-cycle-lr.ts";
 import type { OneCycleLROptions } from "./one-cycle-lr.ts";
 import { ReduceLROnPlateau } from "./reduce-lr-on-plateau.ts";
@@ -12,11 +18,13 @@ import {
   getCosineScheduleWithWarmup,
   getCosineWithHardRestartsScheduleWithWarmup,
   getCosineWithMinLrScheduleWithWarmup,
+  getCosineWithMinLrScheduleWithWarmupLrRate,
   getInverseSqrtSchedule,
   getLinearScheduleWithWarmup,
   getPolynomialDecayScheduleWithWarmup,
   getWsdSchedule,
 } from "./schedules.ts";
+import { SequentialLR } from "./sequential-lr.ts";
 import { ExponentialLR, MultiStepLR, StepLR } from "./step-lr.ts";
 
 /** What a run knows of itself, and the options of one kind of scheduler. */
@@ -79,6 +87,24 @@ function warmingKinds(): string[] {
   return schedulers.names().filter((name) => schedulers.get(name).warmup === true);
 }
 
+/** Registers a scheduler of torch.optim under its snake_case name, and under that of its class. */
+function registerTorch(name: string, className: string, kind: SchedulerKind): void {
+  schedulers.register(name, kind, [className]);
+}
+
+/** What `sequential_lr` and `chained_scheduler` are made of: a scheduler by name, with its options. */
+type SchedulerPart = SchedulerOptions & { name: string };
+
+function createParts(
+  optimizer: Optimizer,
+  parts: readonly SchedulerPart[],
+  trainingSteps: number | undefined,
+): LRScheduler[] {
+  return parts.map(({ name, ...options }) =>
+    createScheduler(name, optimizer, { ...(trainingSteps !== undefined && { trainingSteps }), ...options }),
+  );
+}
+
 const withEnd = { warmup: true, required: ["trainingSteps"] } as const;
 
 schedulers.register("linear", {
@@ -104,6 +130,12 @@ schedulers.register("cosine_with_min_lr", {
   options: ["numCycles", "minLr", "minLrRate"],
   create: (optimizer, { warmupSteps, trainingSteps, ...options }) =>
     getCosineWithMinLrScheduleWithWarmup(optimizer, warmupSteps, trainingSteps, options),
+});
+schedulers.register("cosine_warmup_with_min_lr", {
+  ...withEnd,
+  options: ["numCycles", "minLr", "minLrRate", "warmupLrRate"],
+  create: (optimizer, { warmupSteps, trainingSteps, ...options }) =>
+    getCosineWithMinLrScheduleWithWarmupLrRate(optimizer, warmupSteps, trainingSteps, options),
 });
 schedulers.register("polynomial", {
   ...withEnd,
@@ -138,22 +170,81 @@ schedulers.register("reduce_lr_on_plateau", {
   options: ["mode", "factor", "patience", "threshold", "thresholdMode", "cooldown", "minLr", "eps"],
   create: (optimizer, options) => new ReduceLROnPlateau(optimizer, options),
 });
-schedulers.register("step_lr", {
+schedulers.register("greedy", {
+  options: [
+    ...["mode", "factor", "patience", "threshold", "thresholdMode", "cooldown", "warmup", "minLr", "maxLr"],
+    ...["eps", "smooth", "windowSize", "resetStart"],
+  ],
+  create: (optimizer, options) => new GreedyLR(optimizer, options),
+});
+registerTorch("step_lr", "StepLR", {
   options: ["stepSize", "gamma"],
   required: ["stepSize"],
   create: (optimizer, { stepSize, gamma }) => new StepLR(optimizer, stepSize, { gamma }),
 });
-schedulers.register("multi_step_lr", {
+registerTorch("multi_step_lr", "MultiStepLR", {
   options: ["milestones", "gamma"],
   required: ["milestones"],
   create: (optimizer, { milestones, gamma }) => new MultiStepLR(optimizer, milestones, { gamma }),
 });
-schedulers.register("exponential_lr", {
+registerTorch("exponential_lr", "ExponentialLR", {
   options: ["gamma"],
   required: ["gamma"],
   create: (optimizer, { gamma }) => new ExponentialLR(optimizer, gamma),
 });
-schedulers.register("one_cycle", {
+registerTorch("constant_lr", "ConstantLR", {
+  options: ["factor", "totalIters"],
+  create: (optimizer, options) => new ConstantLR(optimizer, options),
+});
+registerTorch("linear_lr", "LinearLR", {
+  options: ["startFactor", "endFactor", "totalIters"],
+  create: (optimizer, options) => new LinearLR(optimizer, options),
+});
+registerTorch("polynomial_lr", "PolynomialLR", {
+  options: ["totalIters", "power"],
+  create: (optimizer, options) => new PolynomialLR(optimizer, options),
+});
+registerTorch("cosine_annealing_lr", "CosineAnnealingLR", {
+  options: ["tMax", "etaMin"],
+  required: ["tMax"],
+  create: (optimizer, { tMax, ...options }) => new CosineAnnealingLR(optimizer, tMax, options),
+});
+registerTorch("cosine_annealing_warm_restarts", "CosineAnnealingWarmRestarts", {
+  options: ["t0", "tMult", "etaMin"],
+  required: ["t0"],
+  create: (optimizer, { t0, ...options }) => new CosineAnnealingWarmRestarts(optimizer, t0, options),
+});
+registerTorch("cyclic_lr", "CyclicLR", {
+  options: [
+    ...["baseLr", "maxLr", "stepSizeUp", "stepSizeDown", "mode", "gamma", "scaleFn", "scaleMode"],
+    ...["cycleMomentum", "baseMomentum", "maxMomentum"],
+  ],
+  required: ["baseLr", "maxLr"],
+  create: (optimizer, { baseLr, maxLr, ...options }) => new CyclicLR(optimizer, baseLr, maxLr, options),
+});
+registerTorch("lambda_lr", "LambdaLR", {
+  options: ["lrLambda"],
+  required: ["lrLambda"],
+  create: (optimizer, { lrLambda }) => new LambdaLR(optimizer, lrLambda),
+});
+registerTorch("multiplicative_lr", "MultiplicativeLR", {
+  options: ["lrLambda"],
+  required: ["lrLambda"],
+  create: (optimizer, { lrLambda }) => new MultiplicativeLR(optimizer, lrLambda),
+});
+registerTorch("sequential_lr", "SequentialLR", {
+  options: ["schedulers", "milestones"],
+  required: ["schedulers", "milestones"],
+  create: (optimizer, { schedulers: parts, milestones, trainingSteps }) =>
+    new SequentialLR(optimizer, createParts(optimizer, parts, trainingSteps), milestones),
+});
+registerTorch("chained_scheduler", "ChainedScheduler", {
+  options: ["schedulers"],
+  required: ["schedulers"],
+  create: (optimizer, { schedulers: parts, trainingSteps }) =>
+    new ChainedScheduler(createParts(optimizer, parts, trainingSteps)),
+});
+registerTorch("one_cycle", "OneCycleLR", {
   options: [
     "maxLr",
     "totalSteps",

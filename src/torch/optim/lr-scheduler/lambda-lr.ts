@@ -1,4 +1,4 @@
-// A schedule given as a function of the epoch; the schedules with warm-up are made of it.
+// Schedules given as a function of the epoch; those with warm-up are made of them.
 import { UsageError } from "../../../base/index.ts";
 import type { Optimizer } from "../optimizer.ts";
 import { LRScheduler } from "./lr-scheduler.ts";
@@ -30,14 +30,19 @@ export class LambdaLR extends LRScheduler {
       typeof lrLambda === "function" ? Array.from({ length: groups }, () => lrLambda) : [...lrLambda];
     if (this.#lambdas.length !== groups) {
       throw new UsageError(
-        `LambdaLR: lrLambda must have one function for each of ${groups} groups, got ${this.#lambdas.length}.`,
+        `${new.target.name}: lrLambda must have one function for each of ${groups} groups, got ${this.#lambdas.length}.`,
       );
     }
     this.initialStep();
   }
 
   protected override getLr(): number[] {
-    return this.baseLrs.map((lr, i) => lr * this.#lambdas[i]!(this.lastEpoch));
+    return this.baseLrs.map((lr, i) => lr * this.factorOf(i));
+  }
+
+  /** Returns what the function of a group gives for the present epoch. */
+  protected factorOf(group: number): number {
+    return this.#lambdas[group]!(this.lastEpoch);
   }
 
   /** Functions are not state: PyTorch writes null in their place. */
@@ -48,10 +53,26 @@ export class LambdaLR extends LRScheduler {
   override loadStateDict(saved: Readonly<SchedulerStateDict>): void {
     if (!Array.isArray(saved["lr_lambdas"])) {
       throw new UsageError(
-        `LambdaLR.loadStateDict: the state must have lr_lambdas, got ${Object.keys(saved).join(", ") || "nothing"}. ` +
+        `${this.constructor.name}.loadStateDict: the state must have lr_lambdas, got ${Object.keys(saved).join(", ") || "nothing"}. ` +
           `Load the state of the same kind of scheduler.`,
       );
     }
     super.loadStateDict(saved);
+  }
+}
+
+/**
+ * Multiplies each group's present rate by a function of the epoch, from epoch 1 on.
+ *
+ * @example
+ * const optimizer = new optim.SGD([torch.ones([1])], { lr: 1 });
+ * const scheduler = new optim.MultiplicativeLR(optimizer, () => 0.5);
+ * scheduler.step();
+ * scheduler.step();
+ * scheduler.getLastLr(); // => [0.25]
+ */
+export class MultiplicativeLR extends LambdaLR {
+  protected override getLr(): number[] {
+    return this.currentLr().map((lr, i) => (this.isInitial ? lr : lr * this.factorOf(i)));
   }
 }

@@ -1,4 +1,4 @@
-// Learning rates against PyTorch and transformers. The golden file is written by tools/golden/optim.py.
+// Learning rates against PyTorch and transformers. The golden file is written by tools/golden/optim_schedules.py.
 import { readFileSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
 import { messagesOf } from "../../../../tests/mistakes.ts";
@@ -42,6 +42,13 @@ const makers: Record<string, (optimizer: optim.Optimizer, args: any) => optim.LR
   ReduceLROnPlateau: (optimizer, options) => new optim.ReduceLROnPlateau(optimizer, options),
   SequentialLR: (optimizer, { restarts = false }) =>
     restarts ? restartsLast(optimizer) : sequential(optimizer),
+  MultiplicativeLR: (optimizer) =>
+    new optim.MultiplicativeLR(optimizer, (epoch) => (epoch % 3 === 0 ? 1.1 : 0.9)),
+  CyclicLR: (optimizer, { baseLr, maxLr, ...options }) =>
+    new optim.CyclicLR(optimizer, baseLr, maxLr, options),
+  SWALR: (optimizer, { swaLr, ...options }) => new optim.swaUtils.SWALR(optimizer, swaLr, options),
+  ChainedScheduler: (optimizer) => chained(optimizer),
+  GreedyLR: (optimizer, options) => new optim.GreedyLR(optimizer, options),
 };
 
 function sequential(optimizer: optim.Optimizer): optim.SequentialLR {
@@ -55,6 +62,11 @@ function restartsLast(optimizer: optim.Optimizer): optim.SequentialLR {
   const first = new optim.ConstantLR(optimizer, { factor: 0.5, totalIters: 30 });
   const second = new optim.CosineAnnealingWarmRestarts(optimizer, 7);
   return new optim.SequentialLR(optimizer, [first, second], [10]);
+}
+
+function chained(optimizer: optim.Optimizer): optim.ChainedScheduler {
+  const first = new optim.ConstantLR(optimizer, { factor: 0.5, totalIters: 7 });
+  return new optim.ChainedScheduler([first, new optim.ExponentialLR(optimizer, 0.95)]);
 }
 
 function ratesOf(optimizer: optim.Optimizer): number[] {
@@ -86,8 +98,8 @@ function expectCourse(scheduler: optim.LRScheduler, { rates, beta1 }: Recorded):
 }
 
 test("every recorded schedule is tested", () => {
-  expect(golden.classes.length).toBe(21);
-  expect(golden.created.length).toBe(22);
+  expect(golden.classes.length).toBe(31);
+  expect(golden.created.length).toBe(31);
 });
 
 describe("classes give PyTorch's rates", () => {
@@ -127,6 +139,62 @@ describe("a scheduler goes on from its state", () => {
       expectRates(ratesOf(optimizer), recorded.rates[i + 1]!);
     }
   });
+});
+
+test("a sequence and a chain may be parts of a sequence", () => {
+  const make = (kind: string) =>
+    optim.createScheduler("SequentialLR", optimizer, {
+      schedulers: [
+        { name: "constant_lr", factor: 0.5, totalIters: 9 },
+        {
+          name: kind,
+          schedulers: [
+            { name: "exponential_lr", gamma: 0.5 },
+            { name: "ConstantLR", factor: 0.1, totalIters: 9 },
+          ],
+          ...(kind === "sequential_lr" && { milestones: [2] }),
+        },
+      ],
+      milestones: [3],
+    });
+  const course = (scheduler: optim.LRScheduler) =>
+    Array.from({ length: 6 }, () => {
+      scheduler.step();
+      return scheduler.getLastLr()[0]!;
+    });
+  expectRates(course(make("sequential_lr")), [0.05, 0.05, 0.1, 0.05, 0.01, 0.01]);
+  optimizer = makeOptimizer();
+  expectRates(course(make("chained_scheduler")), [0.05, 0.05, 0.01, 0.005, 0.0025, 0.00125]);
+});
+
+test("every name of transformers' SchedulerType is known", () => {
+  const names = [
+    "linear",
+    "cosine",
+    "cosine_with_restarts",
+    "polynomial",
+    "constant",
+    "constant_with_warmup",
+  ];
+  const others = ["inverse_sqrt", "reduce_lr_on_plateau", "cosine_with_min_lr", "cosine_warmup_with_min_lr"];
+  for (const name of [...names, ...others, "warmup_stable_decay", "greedy"]) {
+    expect(optim.schedulers.has(name)).toBe(true);
+  }
+});
+
+test("Adafactor's own rates are shown, and left alone", () => {
+  const w = tensor([[1, 1]], { requiresGrad: true }); // prettier-ignore
+  const adafactor = new optim.TransformersAdafactor([w]);
+  const scheduler = optim.getAdafactorSchedule(adafactor, 0.25);
+  expect(scheduler.getLastLr()).toEqual([0.25]);
+  w.sum().backward();
+  adafactor.step();
+  scheduler.step();
+  expect(scheduler.getLastLr()).toEqual([adafactor.paramGroups[0]!.lr]);
+  expect(scheduler.getLastLr()[0]).toBeCloseTo(0.01, 8);
+  expect(() => new optim.StepLR(adafactor, 2)).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: StepLR: the optimizer must leave the rate to a schedule, got TransformersAdafactor, which sets its own. Use getAdafactorSchedule(), or make it with relativeStep: false.]`,
+  );
 });
 
 test("a plateau without any metric yet survives JSON, which has no infinity", () => {
@@ -214,6 +282,18 @@ test("mistakes are named", () => {
     () => new optim.SequentialLR(optimizer, [step(), step()], []),
     () => new optim.SequentialLR(optimizer, [step(), new optim.StepLR(makeOptimizer(), 2)], [5]),
     () => new optim.SequentialLR(optimizer, [step(), new optim.ReduceLROnPlateau(optimizer)], [5]),
+    () => new optim.ChainedScheduler([]),
+    () => new optim.ChainedScheduler([step(), new optim.GreedyLR(optimizer)]),
+    () => chained(optimizer).loadStateDict(new optim.ChainedScheduler([step()]).stateDict()),
+    () => new optim.MultiplicativeLR(optimizer, [() => 1]),
+    () => new optim.CyclicLR(optimizer, 0.1, [1], {}),
+    () => new optim.CyclicLR(optimizer, 0.1, 1, { mode: "square" as "exp_range" }),
+    () => new optim.CyclicLR(new optim.Rprop([tensor([0])]), 0.1, 1),
+    () => new optim.GreedyLR(optimizer, { factor: 1 }),
+    () => new optim.GreedyLR(optimizer).step(),
+    () => new optim.swaUtils.SWALR(optimizer, 0.1, { annealEpochs: -1 }),
+    () => create("sequential_lr", { schedulers: [{ name: "liner" }], milestones: [] }),
+    () => create("cosine_warmup_with_min_lr", { trainingSteps: 5 }),
     () => sequential(optimizer).loadStateDict(restartsLast(makeOptimizer()).stateDict()),
     () => {
       const scheduler = new optim.LambdaLR(optimizer, () => 1);
@@ -222,12 +302,12 @@ test("mistakes are named", () => {
     },
   ];
   expect(messagesOf(mistakes)).toMatchInlineSnapshot(`
-    "UsageError: scheduler: unknown name "liner". Did you mean "linear"? Valid: constant, constant_with_warmup, cosine, cosine_with_min_lr, cosine_with_restarts, exponential_lr, inverse_sqrt, linear, multi_step_lr, one_cycle, polynomial, reduce_lr_on_plateau, step_lr, warmup_stable_decay.
+    "UsageError: scheduler: unknown name "liner". Did you mean "linear"? Valid: chained_scheduler, constant, constant_lr, constant_with_warmup, cosine, cosine_annealing_lr, cosine_annealing_warm_restarts, cosine_warmup_with_min_lr, cosine_with_min_lr, cosine_with_restarts, cyclic_lr, exponential_lr, greedy, inverse_sqrt, lambda_lr, linear, linear_lr, multi_step_lr, multiplicative_lr, one_cycle, polynomial, polynomial_lr, reduce_lr_on_plateau, sequential_lr, step_lr, warmup_stable_decay.
     UsageError: scheduler "cosine": unknown option "numCycle". Did you mean "numCycles"? Valid: numCycles.
     UsageError: scheduler "linear": trainingSteps must be given, got nothing.
     UsageError: scheduler "linear": warmupSteps must be a whole number >= 0, got 0.1.
     UsageError: getLinearScheduleWithWarmup: numTrainingSteps must be a whole number >= 1, got 0.
-    UsageError: scheduler "constant": has no warm-up, got warmupSteps=5. Set it to 0, or use constant_with_warmup, cosine, cosine_with_min_lr, cosine_with_restarts, inverse_sqrt, linear, polynomial, warmup_stable_decay.
+    UsageError: scheduler "constant": has no warm-up, got warmupSteps=5. Set it to 0, or use constant_with_warmup, cosine, cosine_warmup_with_min_lr, cosine_with_min_lr, cosine_with_restarts, inverse_sqrt, linear, polynomial, warmup_stable_decay.
     UsageError: OneCycleLR: totalSteps must be a whole number >= 1, got undefined.
     UsageError: getCosineWithMinLrScheduleWithWarmup: give minLr or minLrRate, got both.
     UsageError: getCosineWithMinLrScheduleWithWarmup: minLr / lr must be a number >= 0 and <= 1, got 10.
@@ -250,6 +330,18 @@ test("mistakes are named", () => {
     UsageError: SequentialLR: milestones must be one fewer than schedulers, got 0 and 2.
     UsageError: SequentialLR: scheduler 1 must be over the same optimizer, got another one.
     UsageError: SequentialLR: scheduler 1 must not need a metric, got ReduceLROnPlateau. Step it by itself.
+    UsageError: ChainedScheduler: schedulers must have at least one, got none.
+    UsageError: ChainedScheduler: scheduler 1 must not need a metric, got GreedyLR. Step it by itself.
+    UsageError: ChainedScheduler.loadStateDict: the state must have 2 schedulers, got 1. Load the state of the same chain.
+    UsageError: MultiplicativeLR: lrLambda must have one function for each of 2 groups, got 1.
+    UsageError: CyclicLR: maxLr must be one number or 2, one for each group, got 1.
+    UsageError: CyclicLR: mode must be one of "triangular", "triangular2", "exp_range", got "square".
+    UsageError: CyclicLR: cycleMomentum needs an optimizer with momentum or betas, got Rprop. Set cycleMomentum: false.
+    UsageError: GreedyLR: factor must be a number > 0 and < 1, got 1.
+    UsageError: GreedyLR.step: the metric must be a number, got undefined. Write scheduler.step(loss).
+    UsageError: SWALR: annealEpochs must be a whole number >= 0, got -1.
+    UsageError: scheduler: unknown name "liner". Did you mean "linear"? Valid: chained_scheduler, constant, constant_lr, constant_with_warmup, cosine, cosine_annealing_lr, cosine_annealing_warm_restarts, cosine_warmup_with_min_lr, cosine_with_min_lr, cosine_with_restarts, cyclic_lr, exponential_lr, greedy, inverse_sqrt, lambda_lr, linear, linear_lr, multi_step_lr, multiplicative_lr, one_cycle, polynomial, polynomial_lr, reduce_lr_on_plateau, sequential_lr, step_lr, warmup_stable_decay.
+    UsageError: getCosineWithMinLrScheduleWithWarmupLrRate: give minLr or minLrRate, got neither.
     UsageError: SequentialLR.loadStateDict: the state must have 3 schedulers, got 2. Load the state of the same sequence.
     UsageError: LambdaLR: the optimizer must keep the 2 groups that it had, got 3. Make the scheduler after the last addParamGroup()."
   `);

@@ -44,6 +44,12 @@ export abstract class LRScheduler {
   constructor(optimizer: Optimizer, { lastEpoch = -1 }: LRSchedulerOptions = {}) {
     const where = new.target.name;
     checkNumber(where, "lastEpoch", lastEpoch, { min: -1, integer: true });
+    if (optimizer.setsOwnLr && !this.followsOptimizer) {
+      throw new UsageError(
+        `${where}: the optimizer must leave the rate to a schedule, got ${optimizer.name}, which sets its own. ` +
+          `Use getAdafactorSchedule(), or make it with relativeStep: false.`,
+      );
+    }
     optimizer.paramGroups.forEach((group, i) => {
       if (lastEpoch === -1) group.initialLr ??= group.lr;
       else if (group.initialLr === undefined) {
@@ -60,6 +66,11 @@ export abstract class LRScheduler {
 
   /** Whether `step` must be given the metric that is watched. */
   get needsMetric(): boolean {
+    return false;
+  }
+
+  /** Whether it shows the rates that the optimizer sets, and sets none itself. */
+  protected get followsOptimizer(): boolean {
     return false;
   }
 
@@ -83,6 +94,11 @@ export abstract class LRScheduler {
     } finally {
       this.isInitial = false;
     }
+  }
+
+  /** Takes back that the constructor counted an epoch, for a scheduler that starts when another one ends. */
+  undoInitialStep(): void {
+    this.lastEpoch--;
   }
 
   /** Sets the rates of the next epoch, or of the one given, without counting a step. */

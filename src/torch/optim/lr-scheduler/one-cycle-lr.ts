@@ -1,9 +1,8 @@
 // The one-cycle policy (Smith and Topin 2018): up, down and out, with momentum going the other way.
 import { UsageError } from "../../../base/index.ts";
 import { checkBoolean, checkChoice, checkNumber } from "../options.ts";
-import type { Bounds } from "../options.ts";
 import type { Optimizer } from "../optimizer.ts";
-import type { ParamGroup } from "../param-groups.ts";
+import { checkHasMomentum, perGroup, setMomentum } from "./groups.ts";
 import { LRScheduler } from "./lr-scheduler.ts";
 import type { LRSchedulerOptions } from "./lr-scheduler.ts";
 
@@ -61,17 +60,16 @@ export class OneCycleLR extends LRScheduler {
     checkBoolean(where, "cycleMomentum", cycleMomentum);
     checkNumber(where, "divFactor", divFactor, { above: 0 });
     checkNumber(where, "finalDivFactor", finalDivFactor, { above: 0 });
-    const maxLrs = perGroup(optimizer, "maxLr", maxLr, { above: 0 });
-    const maxMomentums = perGroup(optimizer, "maxMomentum", options.maxMomentum ?? 0.95, { min: 0, max: 1 });
-    const baseMomentums = perGroup(optimizer, "baseMomentum", options.baseMomentum ?? 0.85, {
+    const maxLrs = perGroup(where, optimizer, "maxLr", maxLr, { above: 0 });
+    const maxMomentums = perGroup(where, optimizer, "maxMomentum", options.maxMomentum ?? 0.95, {
       min: 0,
       max: 1,
     });
-    if (cycleMomentum && !("betas" in optimizer.defaults) && !("momentum" in optimizer.defaults)) {
-      throw new UsageError(
-        `${where}: cycleMomentum needs an optimizer with momentum or betas, got ${optimizer.name}. Set cycleMomentum: false.`,
-      );
-    }
+    const baseMomentums = perGroup(where, optimizer, "baseMomentum", options.baseMomentum ?? 0.85, {
+      min: 0,
+      max: 1,
+    });
+    if (cycleMomentum) checkHasMomentum(where, optimizer);
     if (lastEpoch === -1) {
       optimizer.paramGroups.forEach((group, i) => {
         group.initialLr = maxLrs[i]! / divFactor;
@@ -146,27 +144,4 @@ function annealCosine(start: number, end: number, share: number): number {
 
 function annealLinear(start: number, end: number, share: number): number {
   return (end - start) * share + start;
-}
-
-function setMomentum(group: ParamGroup, momentum: number): void {
-  const options = group as ParamGroup & { betas?: readonly number[]; momentum?: number };
-  if (options.betas !== undefined) options.betas = [momentum, ...options.betas.slice(1)];
-  else options.momentum = momentum;
-}
-
-function perGroup(
-  optimizer: Optimizer,
-  name: string,
-  value: number | readonly number[],
-  bounds: Bounds,
-): number[] {
-  const groups = optimizer.paramGroups.length;
-  const values = typeof value === "number" ? Array.from({ length: groups }, () => value) : [...value];
-  if (values.length !== groups) {
-    throw new UsageError(
-      `OneCycleLR: ${name} must be one number or ${groups}, one for each group, got ${values.length}.`,
-    );
-  }
-  for (const each of values) checkNumber("OneCycleLR", name, each, bounds);
-  return values;
 }

@@ -2,6 +2,7 @@
 import { UsageError } from "../../../base/index.ts";
 import { checkChoice, checkNumber } from "../options.ts";
 import type { Optimizer } from "../optimizer.ts";
+import { perGroup } from "./groups.ts";
 import { LRScheduler } from "./lr-scheduler.ts";
 import type { SchedulerStateDict } from "./lr-scheduler.ts";
 
@@ -59,14 +60,7 @@ export class ReduceLROnPlateau extends LRScheduler {
     checkChoice(where, "thresholdMode", thresholdMode, ["rel", "abs"]);
     checkNumber(where, "cooldown", cooldown, { min: 0, integer: true });
     checkNumber(where, "eps", eps, { min: 0 });
-    const groups = optimizer.paramGroups.length;
-    const minLrs = typeof minLr === "number" ? Array.from({ length: groups }, () => minLr) : [...minLr];
-    if (minLrs.length !== groups) {
-      throw new UsageError(
-        `${where}: minLr must be one number or ${groups}, one for each group, got ${minLrs.length}.`,
-      );
-    }
-    for (const lowest of minLrs) checkNumber(where, "minLr", lowest, { min: 0 });
+    const minLrs = perGroup(where, optimizer, "minLr", minLr, { min: 0 });
     this.mode = mode;
     this.factor = factor;
     this.patience = patience;

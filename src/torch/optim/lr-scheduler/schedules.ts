@@ -2,14 +2,37 @@
 import { UsageError } from "../../../base/index.ts";
 import { checkChoice, checkNumber } from "../options.ts";
 import type { Optimizer } from "../optimizer.ts";
+import { AdafactorSchedule } from "./adafactor-schedule.ts";
+import { GreedyLR } from "./greedy-lr.ts";
+import type { GreedyLROptions } from "./greedy-lr.ts";
 import { LambdaLR } from "./lambda-lr.ts";
 import type { LRSchedulerOptions } from "./lr-scheduler.ts";
+import { ReduceLROnPlateau } from "./reduce-lr-on-plateau.ts";
+import type { ReduceLROnPlateauOptions } from "./reduce-lr-on-plateau.ts";
 
 const { PI, cos, max, sqrt } = Math;
 
 /** Keeps the rate. */
 export function getConstantSchedule(optimizer: Optimizer, options: LRSchedulerOptions = {}): LambdaLR {
   return new LambdaLR(optimizer, () => 1, options);
+}
+
+/** Keeps the rate until a metric has stopped getting better, then lowers it. */
+export function getReduceOnPlateauSchedule(
+  optimizer: Optimizer,
+  options: ReduceLROnPlateauOptions = {},
+): ReduceLROnPlateau {
+  return new ReduceLROnPlateau(optimizer, options);
+}
+
+/** Raises the rate while a metric gets better, and lowers it while it does not. */
+export function getGreedySchedule(optimizer: Optimizer, options: GreedyLROptions = {}): GreedyLR {
+  return new GreedyLR(optimizer, options);
+}
+
+/** Shows the rates that an optimizer with `relativeStep` sets itself; `initialLr` is shown before its first step. */
+export function getAdafactorSchedule(optimizer: Optimizer, initialLr = 0): AdafactorSchedule {
+  return new AdafactorSchedule(optimizer, initialLr);
 }
 
 /** Raises the rate from 0 in a line for `numWarmupSteps`, then keeps it. */
@@ -100,14 +123,39 @@ export function getCosineWithMinLrScheduleWithWarmup(
   const where = "getCosineWithMinLrScheduleWithWarmup";
   checkSteps(where, numWarmupSteps, numTrainingSteps);
   checkNumber(where, "numCycles", numCycles, { above: 0 });
-  if ((minLr === undefined) === (minLrRate === undefined)) {
-    throw new UsageError(
-      `${where}: give minLr or minLrRate, got ${minLr === undefined ? "neither" : "both"}.`,
-    );
-  }
-  const rate = minLrRate ?? minLr! / optimizer.defaults.lr;
-  checkNumber(where, minLr === undefined ? "minLrRate" : "minLr / lr", rate, { min: 0, max: 1 });
+  const rate = lowestRate(where, optimizer, { minLr, minLrRate });
   return new LambdaLR(optimizer, cosine(numWarmupSteps, numTrainingSteps, numCycles, rate), options);
+}
+
+/** Options of `getCosineWithMinLrScheduleWithWarmupLrRate`: exactly one of `minLr` and `minLrRate`. */
+export interface CosineWithWarmupLrRateOptions extends CosineWithMinLrOptions {
+  /** First rate as a share of the initial one. @default 1 / numWarmupSteps */
+  warmupLrRate?: number;
+}
+
+/**
+ * Raises the rate from `warmupLrRate` for `numWarmupSteps`, then lowers it along a cosine to `minLr`, which
+ * the last step takes.
+ */
+export function getCosineWithMinLrScheduleWithWarmupLrRate(
+  optimizer: Optimizer,
+  numWarmupSteps: number,
+  numTrainingSteps: number,
+  { numCycles = 0.5, minLr, minLrRate, warmupLrRate, ...options }: CosineWithWarmupLrRateOptions,
+): LambdaLR {
+  const where = "getCosineWithMinLrScheduleWithWarmupLrRate";
+  checkSteps(where, numWarmupSteps, numTrainingSteps);
+  checkNumber(where, "numCycles", numCycles, { above: 0 });
+  if (warmupLrRate !== undefined) checkNumber(where, "warmupLrRate", warmupLrRate, { min: 0, max: 1 });
+  const lowest = lowestRate(where, optimizer, { minLr, minLrRate });
+  const lrLambda = (step: number) => {
+    if (step < numWarmupSteps) {
+      if (warmupLrRate === undefined) return (step + 1) / numWarmupSteps;
+      return warmupLrRate + ((1 - warmupLrRate) * step) / max(1, numWarmupSteps - 1);
+    }
+    return cosineFactor(progressOf(step + 1, numWarmupSteps, numTrainingSteps), numCycles, lowest);
+  };
+  return new LambdaLR(optimizer, lrLambda, options);
 }
 
 /** Options of `getPolynomialDecayScheduleWithWarmup`. */
@@ -227,11 +275,30 @@ function fall(shape: WsdShape, progress: number, numCycles: number): number {
   return shape === "cosine" ? 0.5 * (1 + cos(PI * numCycles * 2 * progress)) : 1 - sqrt(progress);
 }
 
+/** Reads the lowest rate as a share of the initial one. */
+function lowestRate(
+  where: string,
+  optimizer: Optimizer,
+  { minLr, minLrRate }: { minLr: number | undefined; minLrRate: number | undefined },
+): number {
+  if ((minLr === undefined) === (minLrRate === undefined)) {
+    throw new UsageError(
+      `${where}: give minLr or minLrRate, got ${minLr === undefined ? "neither" : "both"}.`,
+    );
+  }
+  const rate = minLrRate ?? minLr! / optimizer.defaults.lr;
+  checkNumber(where, minLr === undefined ? "minLrRate" : "minLr / lr", rate, { min: 0, max: 1 });
+  return rate;
+}
+
+function cosineFactor(progress: number, numCycles: number, lowest: number): number {
+  const factor = 0.5 * (1 + cos(PI * numCycles * 2 * progress));
+  return max(0, factor * (1 - lowest) + lowest);
+}
+
 function cosine(warmupSteps: number, trainingSteps: number, numCycles: number, minLrRate: number) {
   return withWarmup(warmupSteps, (step) => {
-    const progress = progressOf(step, warmupSteps, trainingSteps);
-    const factor = 0.5 * (1 + cos(PI * numCycles * 2 * progress));
-    return max(0, factor * (1 - minLrRate) + minLrRate);
+    return cosineFactor(progressOf(step, warmupSteps, trainingSteps), numCycles, minLrRate);
   });
 }
 

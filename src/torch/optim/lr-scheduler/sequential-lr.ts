@@ -28,7 +28,7 @@ export class SequentialLR extends LRScheduler {
     this.lastEpoch = 0;
     // the parts have each set their first rates and counted an epoch when they were made: take that back
     for (const group of optimizer.paramGroups) group.lr = group.initialLr!;
-    undo(schedulers);
+    for (const part of schedulers) part.undoInitialStep();
     const first = this.#partAt(0);
     first.initialStep();
     this.lastLr = first.getLastLr();
@@ -40,6 +40,18 @@ export class SequentialLR extends LRScheduler {
     if (this.milestones.includes(this.lastEpoch)) part.updateLr(0);
     else part.step();
     this.lastLr = part.getLastLr();
+  }
+
+  override updateLr(epoch = this.lastEpoch + 1): void {
+    const passed = this.milestones.filter((milestone) => milestone <= epoch);
+    const part = this.schedulers[passed.length]!;
+    part.updateLr(epoch - (passed.at(-1) ?? 0));
+    this.lastEpoch = epoch;
+    this.lastLr = part.getLastLr();
+  }
+
+  override undoInitialStep(): void {
+    for (const part of this.schedulers) part.undoInitialStep();
   }
 
   override stateDict(): SchedulerStateDict {
@@ -72,13 +84,6 @@ export class SequentialLR extends LRScheduler {
   }
 }
 
-function undo(schedulers: readonly LRScheduler[]): void {
-  for (const part of schedulers) {
-    if (part instanceof SequentialLR) undo(part.schedulers);
-    else part.lastEpoch--;
-  }
-}
-
 function checkParts(
   optimizer: Optimizer,
   schedulers: readonly LRScheduler[],
@@ -95,13 +100,18 @@ function checkParts(
       integer: true,
     });
   });
+  checkTogether("SequentialLR", optimizer, schedulers);
+}
+
+/** Throws unless schedulers are over one optimizer and can be stepped without a metric. */
+export function checkTogether(where: string, optimizer: Optimizer, schedulers: readonly LRScheduler[]): void {
   schedulers.forEach((part, i) => {
     if (part.optimizer !== optimizer) {
-      throw new UsageError(`SequentialLR: scheduler ${i} must be over the same optimizer, got another one.`);
+      throw new UsageError(`${where}: scheduler ${i} must be over the same optimizer, got another one.`);
     }
     if (part.needsMetric) {
       throw new UsageError(
-        `SequentialLR: scheduler ${i} must not need a metric, got ${part.constructor.name}. Step it by itself.`,
+        `${where}: scheduler ${i} must not need a metric, got ${part.constructor.name}. Step it by itself.`,
       );
     }
   });
