@@ -117,7 +117,7 @@ test("updateBn replaces the statistics by those of one pass, and puts all else b
 
 test("updateBn reads no data for a model without statistics", () => {
   const loader = {
-    *[Symbol.iterator](): Iterator<Tensor> {
+    [Symbol.iterator](): Iterator<Tensor> {
       throw new Error("read");
     },
   };

@@ -172,8 +172,19 @@ schedulers.register("reduce_lr_on_plateau", {
 });
 schedulers.register("greedy", {
   options: [
-    ...["mode", "factor", "patience", "threshold", "thresholdMode", "cooldown", "warmup", "minLr", "maxLr"],
-    ...["eps", "smooth", "windowSize", "resetStart"],
+    "mode",
+    "factor",
+    "patience",
+    "threshold",
+    "thresholdMode",
+    "cooldown",
+    "warmup",
+    "minLr",
+    "maxLr",
+    "eps",
+    "smooth",
+    "windowSize",
+    "resetStart",
   ],
   create: (optimizer, options) => new GreedyLR(optimizer, options),
 });
@@ -216,8 +227,17 @@ registerTorch("cosine_annealing_warm_restarts", "CosineAnnealingWarmRestarts", {
 });
 registerTorch("cyclic_lr", "CyclicLR", {
   options: [
-    ...["baseLr", "maxLr", "stepSizeUp", "stepSizeDown", "mode", "gamma", "scaleFn", "scaleMode"],
-    ...["cycleMomentum", "baseMomentum", "maxMomentum"],
+    "baseLr",
+    "maxLr",
+    "stepSizeUp",
+    "stepSizeDown",
+    "mode",
+    "gamma",
+    "scaleFn",
+    "scaleMode",
+    "cycleMomentum",
+    "baseMomentum",
+    "maxMomentum",
   ],
   required: ["baseLr", "maxLr"],
   create: (optimizer, { baseLr, maxLr, ...options }) => new CyclicLR(optimizer, baseLr, maxLr, options),
