@@ -174,6 +174,11 @@ napi_value deliver(Env& env, const Args& args) {
   return undefined(env);
 }
 
+// reachesEveryLeaf(): whether the pass that runs now is a backward without inputs
+napi_value reaches_every_leaf(Env& env, const Args&) {
+  return from_bool(env, autograd::Engine::get_default_engine().is_checkpoint_valid());
+}
+
 // setAnomalyDetection(enabled, checkNan, describe | null)
 napi_value set_anomaly_detection(Env& env, const Args& args) {
   env.graph->describe_forward = is_nullish(env, args[2]) ? nullptr : to_function(env, args[2]);
@@ -217,6 +222,7 @@ void install_engine() { autograd::set_default_engine_stub(&JsEngine::instance); 
 void define_engine(Env& env, napi_value exports) {
   define<push_saved_hooks>(env, exports, "pushSavedHooks");
   define<pop_saved_hooks>(env, exports, "popSavedHooks");
+  define<reaches_every_leaf>(env, exports, "reachesEveryLeaf");
   define<deliver>(env, exports, "deliver");
   define<set_anomaly_detection>(env, exports, "setAnomalyDetection");
   define<anomaly_detection>(env, exports, "anomalyDetection");

@@ -26,6 +26,26 @@ struct GraphState {
   std::string failure;        // where the node that failed last was made
 };
 
+template <typename T>
+napi_value to_external(Env& env, T value) {
+  napi_value external;
+  auto* held = new T(std::move(value));
+  auto status = napi_create_external(
+      env.napi, held, [](node_api_basic_env, void* data, void*) { delete static_cast<T*>(data); }, nullptr, &external);
+  if (status != napi_ok) delete held;
+  check(status, "create external");
+  return external;
+}
+
+template <typename T>
+T& from_external(Env& env, napi_value value) {
+  void* data = nullptr;
+  if (napi_get_value_external(env.napi, value, &data) != napi_ok) {
+    throw ArgumentError("must be what the addon gave, got " + describe(env, value));
+  }
+  return *static_cast<T*>(data);
+}
+
 // runs `work`, which executes the graph of `roots`: here, or where device threads may call JavaScript meanwhile
 void run_graph(Env& env, const std::vector<at::Tensor>& roots, const std::function<void()>& work);
 

@@ -147,19 +147,29 @@ napi_value apply_function(Env& env, const Args& args) {
   return handles;
 }
 
+napi_value unpack(Env& env, JsFunction& node) {
+  if (node.released) throw std::runtime_error(autograd::ERR_BACKWARD_TWICE);
+  napi_value handles = new_array(env, node.saved.size());
+  for (size_t i = 0; i < node.saved.size(); i++) {
+    set_element(env, handles, i, from_tensor(env, node.saved[i].unpack(node.getptr())));
+  }
+  return handles;
+}
+
 // savedTensors(id) -> handles of what the custom function saved whose backward runs under this number
 napi_value saved_tensors(Env& env, const Args& args) {
   int64_t id = to_int64(env, args[0]);
   for (const auto& [number, node] : env.graph->applying) {
-    if (number != id) continue;
-    if (node->released) throw std::runtime_error(autograd::ERR_BACKWARD_TWICE);
-    napi_value handles = new_array(env, node->saved.size());
-    for (size_t i = 0; i < node->saved.size(); i++) {
-      set_element(env, handles, i, from_tensor(env, node->saved[i].unpack(node->getptr())));
-    }
-    return handles;
+    if (number == id) return unpack(env, *node);
   }
   throw std::runtime_error("saved tensors are there while backward runs, and this one has ended");
+}
+
+// nodeSavedTensors(node) -> handles of what the custom function saved that made the node
+napi_value node_saved_tensors(Env& env, const Args& args) {
+  auto* node = dynamic_cast<JsFunction*>(from_external<NodePtr>(env, args[0]).get());
+  if (node == nullptr) throw std::runtime_error("only the node of a custom function shows its saved tensors");
+  return unpack(env, *node);
 }
 
 }  // namespace
@@ -167,6 +177,7 @@ napi_value saved_tensors(Env& env, const Args& args) {
 void define_function(Env& env, napi_value exports) {
   define<apply_function>(env, exports, "applyFunction");
   define<saved_tensors>(env, exports, "savedTensors");
+  define<node_saved_tensors>(env, exports, "nodeSavedTensors");
 }
 
 }  // namespace sconce

@@ -130,26 +130,6 @@ Hooks* find(const List& list) {
   return nullptr;
 }
 
-template <typename T>
-napi_value to_external(Env& env, T value) {
-  napi_value external;
-  auto* held = new T(std::move(value));
-  auto status = napi_create_external(
-      env.napi, held, [](node_api_basic_env, void* data, void*) { delete static_cast<T*>(data); }, nullptr, &external);
-  if (status != napi_ok) delete held;
-  check(status, "create external");
-  return external;
-}
-
-template <typename T>
-T& from_external(Env& env, napi_value value) {
-  void* data = nullptr;
-  if (napi_get_value_external(env.napi, value, &data) != napi_ok) {
-    throw ArgumentError("must be what the addon gave, got " + describe(env, value));
-  }
-  return *static_cast<T*>(data);
-}
-
 struct Registration {
   std::weak_ptr<HookSet> set;
   uint64_t id;

@@ -75,4 +75,5 @@ export type { MemoryStats } from "./scope.ts";
 export { fromShared, shareMemory } from "./shared-memory.ts";
 export type { SharedTensor } from "./shared-memory.ts";
 export { Tensor } from "./tensor.ts";
+export * as utils from "./utils/index.ts";
 export type { NestedNumbers } from "./tensor.ts";

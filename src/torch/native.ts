@@ -85,6 +85,8 @@ export interface Native {
     backward: (id: number, gradients: number[]) => void,
   ): number[];
   savedTensors(id: number): number[];
+  nodeSavedTensors(node: NodeRef): number[];
+  reachesEveryLeaf(): boolean;
   deliver(handles: readonly number[]): void;
   pushSavedHooks(
     pack: (handle: number) => [packed: unknown],

@@ -63,6 +63,11 @@ export class GraphNode {
     ]);
   }
 
+  /** What the custom function saved that made this node; an error for other nodes. */
+  get savedTensors(): (Tensor | null)[] {
+    return native.nodeSavedTensors(this.#node).map(wrapOrNull);
+  }
+
   /** Calls `hook` with the gradients that leave the node and those that entered it, each time that it has run. */
   registerHook(hook: NodeHook): RemovableHandle {
     return new RemovableHandle(

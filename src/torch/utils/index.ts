@@ -1,0 +1,3 @@
+// torch.utils: what stands beside the tensors.
+export { checkpoint, checkpointSequential } from "./checkpoint.ts";
+export type { CheckpointOptions } from "./checkpoint.ts";
