@@ -1,6 +1,6 @@
 // The training loop, readable from top to bottom. How a run is put together: ./trainer.ts.
 import { TrainingError } from "../base/index.ts";
-import { optim, scope } from "../torch/index.ts";
+import { autograd, optim, scope } from "../torch/index.ts";
 import type { Callback, StepInfo } from "./callbacks/callback.ts";
 import { findNonFinite } from "./non-finite.ts";
 import { withPrecision } from "./precision.ts";
@@ -10,6 +10,7 @@ import type { Batch, Run, StopReason } from "./run.ts";
 export async function train(run: Run): Promise<StopReason> {
   const { config, state, source, task } = run;
   run.startedAt = performance.now();
+  const forgetNames = autograd.isAnomalyEnabled() ? autograd.nameModules(task.model) : undefined;
   try {
     if (state.step === 0 && config.hasValidation && config.numSanityValSteps !== 0) await sanityCheck(run);
     await call(run, "onTrainStart");
@@ -25,6 +26,8 @@ export async function train(run: Run): Promise<StopReason> {
   } catch (error) {
     for (const callback of run.callbacks) await callback.onException?.(run, error);
     throw error;
+  } finally {
+    forgetNames?.();
   }
 }
 

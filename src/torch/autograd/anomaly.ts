@@ -105,8 +105,8 @@ function enter(path: string): void {
 
 /** Says where a node was made, of the module that ran and an error made in that moment. */
 function describeForward(path: string, made: Error): string {
-  const frame = (made.stack ?? "").split("\n").slice(1).find(isOutside);
-  const place = frame?.trim().replace(/^at /, "");
+  const frame = (made.stack ?? "").split("\n").slice(1).find(isOutside) ?? "";
+  const place = (/\((.+:\d+:\d+)\)$/.exec(frame) ?? /at (.+:\d+:\d+)$/.exec(frame))?.[1];
   return `Forward: ${[path, place === undefined ? "" : `(at ${place})`].filter(Boolean).join(" ")}.`;
 }
 

@@ -207,8 +207,8 @@ describe("gradFn", () => {
     const node = y.gradFn!;
     expect([node.name, x.gradFn]).toEqual(["AddBackward0", null]);
     const [[mul], [accumulate, input]] = node.nextFunctions as [
-      [autograd.GraphNode, number],
-      [autograd.GraphNode, number],
+      [autograd.Node, number],
+      [autograd.Node, number],
     ];
     expect([mul.name, accumulate.name, input]).toEqual(["MulBackward1", "AccumulateGrad", 0]);
     expect(mul.nextFunctions[0]![0]).toBe(accumulate);

@@ -10,8 +10,9 @@ export {
 export type { AnomalyOptions } from "./anomaly.ts";
 export { backward, grad } from "./backward.ts";
 export type { BackwardOptions, GradOptions } from "./backward.ts";
+export * as functional from "./functional.ts";
 export { AutogradFunction as Function, onceDifferentiable } from "./function.ts";
 export type { FunctionContext } from "./function.ts";
-export { GraphNode, RemovableHandle } from "./hooks.ts";
+export { GraphNode as Node, RemovableHandle } from "./hooks.ts";
 export type { AccumulatedHook, NodeHook, NodePreHook, TensorHook } from "./hooks.ts";
 export { savedTensorsHooks, saveOnCpu } from "./saved-hooks.ts";
