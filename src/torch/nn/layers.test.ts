@@ -1,64 +1,9 @@
-// Layers against PyTorch: outputs and gradients of inputs and weights. tools/golden/torch_core.py writes them.
-import { cpus } from "node:os";
+// What layers do beside computing as PyTorch's (./golden.test.ts): states, modes, and words for mistakes.
 import { describe, expect, test } from "vitest";
 import "../../../tests/matchers.ts";
-import { loadSafetensors, manualSeed, nn, ones, tensor } from "../index.ts";
+import { messagesOf } from "../../../tests/mistakes.ts";
+import { manualSeed, nn, ones, tensor, zeros } from "../index.ts";
 import type { Tensor } from "../index.ts";
-
-const golden = loadSafetensors(
-  new URL("../../../tests/goldens/torch/layers.safetensors", import.meta.url).pathname,
-);
-
-const layers: Record<string, () => nn.Module> = {
-  linear: () => new nn.Linear(4, 3),
-  linear_no_bias: () => new nn.Linear(4, 3, { bias: false }),
-  embedding: () => new nn.Embedding(5, 3, { paddingIdx: 2 }),
-  layer_norm: () => new nn.LayerNorm(4, { eps: 1e-3 }),
-  layer_norm_2d: () => new nn.LayerNorm([3, 4]),
-  layer_norm_plain: () => new nn.LayerNorm(4, { elementwiseAffine: false }),
-  layer_norm_no_bias: () => new nn.LayerNorm(4, { bias: false }),
-  relu: () => new nn.ReLU(),
-  tanh: () => new nn.Tanh(),
-  sigmoid: () => new nn.Sigmoid(),
-  gelu: () => new nn.GELU(),
-  gelu_tanh: () => new nn.GELU({ approximate: "tanh" }),
-  sequential: () => new nn.Sequential(new nn.Linear(4, 5), new nn.ReLU(), new nn.Linear(5, 2)),
-  cross_entropy: () => new nn.CrossEntropyLoss(),
-  cross_entropy_sum: () => new nn.CrossEntropyLoss({ reduction: "sum", labelSmoothing: 0.1 }),
-  cross_entropy_none: () => new nn.CrossEntropyLoss({ reduction: "none", ignoreIndex: 1 }),
-  cross_entropy_weight: () => new nn.CrossEntropyLoss({ weight: tensor([1, 2, 0.5]) }),
-  dropout: () => new nn.Dropout(0.4),
-};
-
-// on Intel CPUs libtorch draws dropout with MKL, from another stream than on those that wrote the goldens
-if (cpus()[0]?.model.includes("Intel") === true) delete layers["dropout"];
-
-test.each(Object.entries(layers))("%s computes and learns as PyTorch's", (name, make) => {
-  const part = (key: string) => golden.get(`${name}.${key}`);
-  const layer = make();
-  const names = [...layer.namedParameters()].map(([key]) => key);
-  expect([...golden.keys()].filter((key) => key.startsWith(`${name}.param.`)).sort()).toEqual(
-    names.map((key) => `${name}.param.${key}`).sort(),
-  );
-  layer.loadStateDict(new Map(names.map((key) => [key, part(`param.${key}`)!])));
-
-  const inputs: Tensor[] = [];
-  for (let i = 0, input = part("in0"); input !== undefined; input = part(`in${++i}`)) {
-    const copy = input.clone();
-    inputs.push(part(`in${i}.grad`) ? copy.requiresGrad_() : copy);
-  }
-  manualSeed(11); // of the dropout
-  const y = (layer.forward as (...inputs: Tensor[]) => Tensor).call(layer, ...inputs);
-  y.mul(part("weight")!).sum().backward();
-
-  expect(y).toBeAllclose(part("out")!, { atol: 1e-6 });
-  for (const [i, input] of inputs.entries()) {
-    if (input.requiresGrad) expect(input.grad!).toBeAllclose(part(`in${i}.grad`)!, { atol: 1e-6 });
-  }
-  for (const [key, parameter] of layer.namedParameters()) {
-    expect(parameter.grad!).toBeAllclose(part(`grad.${key}`)!, { atol: 1e-6 });
-  }
-});
 
 describe("Embedding", () => {
   test("starts its padding row at zero and gives it no gradient; negative rows count from the end", () => {
@@ -135,4 +80,164 @@ test("layers say in libtorch's words which shapes do not fit", () => {
   ).toThrowErrorMatchingInlineSnapshot(
     `[UsageError: reduction: unknown name "avg". Valid: mean, none, sum.]`,
   );
+});
+
+describe("BatchNorm", () => {
+  test("evaluates with running statistics, and trains with the batch's", () => {
+    const norm = new nn.BatchNorm1d(1, { momentum: 0.5, affine: false });
+    norm.forward(tensor([[1], [3]]));
+    expect([
+      norm.running_mean!.tolist(),
+      norm.running_var!.tolist(),
+      norm.num_batches_tracked!.item(),
+    ]).toEqual([[1], [1.5], 1]);
+    expect(
+      norm
+        .eval()
+        .forward(tensor([[1]]))
+        .item(),
+    ).toBe(0);
+    norm.resetRunningStats();
+    expect([...norm.buffers()].map((buffer) => buffer.tolist())).toEqual([[0], [1], 0]);
+  });
+
+  test("takes weights of PyTorch 0.4, which lack the counter; other names must be there", () => {
+    const norm = new nn.Sequential(new nn.BatchNorm1d(1));
+    const state = norm.stateDict();
+    state.delete("0.num_batches_tracked");
+    expect(norm.loadStateDict(state)).toEqual({ missingKeys: [], unexpectedKeys: [] });
+    state.delete("0.running_var");
+    expect(() => norm.loadStateDict(state)).toThrow("missing: 0.running_var.");
+  });
+});
+
+test("inplace activations and dropout overwrite their input, others leave it", () => {
+  const x = tensor([-1, 2]);
+  expect(new nn.ReLU().forward(x).sharesStorageWith(x)).toBe(false);
+  expect(new nn.ReLU({ inplace: true }).forward(x).sharesStorageWith(x)).toBe(true);
+  expect(x.tolist()).toEqual([0, 2]);
+  nn.functional.leakyRelu(x.sub_(1), { negativeSlope: 0.5, inplace: true });
+  expect(x.tolist()).toEqual([-0.5, 1]);
+  new nn.Dropout(1, { inplace: true }).forward(x);
+  expect(x.eq(0).all().item()).toBe(true);
+  expect(new nn.LeakyReLU(0.1, { inplace: true }).toString()).toBe(
+    "LeakyReLU(negative_slope=0.1, inplace=True)",
+  );
+});
+
+test("layers are made in another dtype, or without memory", () => {
+  expect(new nn.Conv1d(1, 1, 1, { dtype: "float64" }).weight.dtype).toBe("float64");
+  const norm = new nn.BatchNorm2d(2, { device: "meta" });
+  expect(new Set([...norm.stateDict().values()].map(({ device }) => device))).toEqual(new Set(["meta"]));
+  expect(new nn.Linear(1000, 1000, { device: "meta" }).forward(zeros([2, 1000]).to("meta")).shape).toEqual([
+    2, 1000,
+  ]);
+});
+
+test("a loss keeps its class weights in the state dict, and tells a table from a list", () => {
+  const loss = new nn.CrossEntropyLoss({ weight: ones([3]) });
+  expect([...loss.stateDict().keys()]).toEqual(["weight"]);
+  expect(loss.double().weight!.dtype).toBe("float64");
+  expect(nn.functional.mseLoss(ones([2, 3]), tensor(2)).item()).toBe(1);
+});
+
+test("a triplet loss takes a distance of its own, function or module", () => {
+  const [anchor, positive, negative] = [tensor([[0]]), tensor([[1]]), tensor([[3]])];
+  const distanceFunction = (a: Tensor, b: Tensor) => a.sub(b).abs().sum(1);
+  const loss = new nn.TripletMarginWithDistanceLoss({ distanceFunction, margin: 4 });
+  expect(loss.forward(anchor, positive, negative).item()).toBe(2);
+  const byModule = new nn.TripletMarginWithDistanceLoss({ distanceFunction: new nn.CosineSimilarity() });
+  expect(byModule.forward(anchor, positive, negative).item()).toBe(1);
+});
+
+test("poolings, windows and sides are read by position", () => {
+  const pool = new nn.MaxPool2d(2, { returnIndices: true });
+  const [y, indices] = pool.forward(tensor([[[[1, 2], [4, 3]]]])) as unknown as [Tensor, Tensor]; // prettier-ignore
+  expect([y.item(), indices.item()]).toEqual([4, 2]);
+  manualSeed(0);
+  const layer = new nn.FractionalMaxPool2d(2, { outputSize: 2 });
+  expect(layer.forward(ones([1, 1, 5, 5])).shape).toEqual([1, 1, 2, 2]);
+});
+
+test("mistakes are named with what must hold, what was found and what to do", () => {
+  const mistakes = [
+    () => new nn.Conv2d(4, 6, 3, { groups: 4 }),
+    () => new nn.ConvTranspose1d(4, 6, 3, { groups: 0 }),
+    () => new nn.Conv2d(4, 6, [3, 3, 3]),
+    () => new nn.Conv2d(4, 6, 3, { padding: "full" as "same" }),
+    () => new nn.Conv2d(4, 6, 3, { paddingMode: "mirror" as "reflect" }),
+    () => new nn.Conv1d(4, 6, 3, { padding: "same", stride: 2 }),
+    () => new nn.Conv2d(4, 6, 3, { strid: 2 } as nn.ConvOptions),
+    () => new nn.MaxPool2d(2, 2 as nn.MaxPoolOptions),
+    () => new nn.ConvTranspose1d(1, 1, 2, { stride: 2 }).forward(ones([1, 1, 3]), { outputSize: [9] }),
+    () => new nn.MaxUnpool1d(2).forward(ones([1, 1, 2]), zeros([1, 1, 2]).long(), { outputSize: [9] }),
+    () => new nn.FractionalMaxPool2d(2, {}),
+    () => new nn.FractionalMaxPool2d(2, { outputRatio: 2 }),
+    () => new nn.AdaptiveAvgPool2d([1, 2, 3]).forward(ones([1, 1, 4, 4])),
+    () => new nn.ReflectionPad1d(3).forward(ones([1, 1, 3])),
+    () => new nn.CircularPad2d(4).forward(ones([1, 1, 3, 9])),
+    () => new nn.ZeroPad2d([1, 2]),
+    () => new nn.ReplicationPad2d(1).forward(ones([3])),
+    () => new nn.BatchNorm2d(3).forward(ones([2, 3])),
+    () => new nn.BatchNorm1d(3).forward(ones([1, 3])),
+    () => new nn.InstanceNorm1d(3).forward(ones([1, 3, 1])),
+    () => new nn.InstanceNorm1d(3, { affine: true }).forward(ones([1, 2, 4])),
+    () => new nn.GroupNorm(3, 4),
+    () => new nn.LocalResponseNorm(2).forward(ones([2, 3])),
+    () => new nn.MSELoss({ reduction: "avg" as "mean" }),
+    () => new nn.MSELoss().forward(ones([4]), ones([4, 1])),
+    () => nn.functional.l1Loss(ones([2]), ones([2]), { weight: ones([3]) }),
+    () => new nn.BCELoss().forward(ones([2]), ones([2, 1])),
+    () => new nn.GaussianNLLLoss().forward(ones([2]), ones([2]), tensor([1, -1])),
+    () => new nn.GaussianNLLLoss().forward(ones([2, 3]), ones([2, 3]), ones([3, 2])),
+    () => nn.functional.interpolate(ones([1, 1, 2]), { size: 2, mode: "bilinear" }),
+    () => nn.functional.interpolate(ones([1, 1, 2]), { size: 2, mode: "linar" as "linear" }),
+    () => nn.functional.interpolate(ones([1, 1, 2]), { size: 2, scaleFactor: 2 }),
+    () => nn.functional.interpolate(ones([1, 1, 2]), { size: 2, alignCorners: true }),
+    () => nn.functional.gridSample(ones([1, 1, 2, 2]), ones([1, 1, 1, 2]), { mode: "cubic" as "bicubic" }),
+    () => new nn.Dropout1d().forward(ones([2])),
+    () => new (nn.Softmax as unknown as new () => nn.Softmax)(),
+    () => new nn.ChannelShuffle(3).forward(ones([1, 4, 2])),
+    () => nn.functional.relu(ones([1]), { inplac: true } as nn.InplaceOptions),
+  ];
+  expect(messagesOf(mistakes)).toMatchInlineSnapshot(`
+    "UsageError: Conv2d: groups must divide outChannels, got groups=4 and outChannels=6. Set groups to a divisor of 6.
+    UsageError: ConvTranspose1d: groups must divide inChannels, got groups=0 and inChannels=4. Set groups to a divisor of 4.
+    UsageError: Conv2d: kernelSize must be one number or 2, got [3, 3, 3].
+    UsageError: Conv2d: padding must be "same", "valid" or numbers, got "full".
+    UsageError: Conv2d: unknown paddingMode "mirror". Valid: circular, reflect, replicate, zeros.
+    UsageError: Conv1d: padding "same" needs stride 1, got stride [2]. Give the padding in numbers.
+    UsageError: Conv2d: unknown option "strid", or given twice. Did you mean "stride"? Valid: bias, device, dilation, dtype, groups, padding, paddingMode, stride.
+    UsageError: MaxPool2d: the last argument must be an options object, got number.
+    ShapeError: ConvTranspose1d: outputSize must be from [6] to [7], got [9]. Give a size in that range.
+    ShapeError: nn.functional.maxUnpool1d: outputSize must be within one stride of [4], got [9]. Give the shape of the pooling's input.
+    UsageError: FractionalMaxPool2d: needs either outputSize or outputRatio, got neither.
+    UsageError: FractionalMaxPool2d: outputRatio must be between 0 and 1, got [2].
+    UsageError: nn.functional.adaptivePool2d: outputSize must be one number or 2, got [1, 2, 3].
+    ShapeError: ReflectionPad1d: padding must be less than the dimension that it mirrors, got [3, 3] for shape [1, 1, 3]. Pad less.
+    ShapeError: CircularPad2d: padding must be at most the dimension that it repeats, got [4, 4, 4, 4] for shape [1, 1, 3, 9]. Pad less.
+    UsageError: ZeroPad2d: padding must be one number or 4, got [1, 2].
+    ShapeError: ReplicationPad2d: the input must have 3 or 4 dimensions, got shape [3]. Reshape it.
+    ShapeError: BatchNorm2d: the input must have 4 dimensions, got shape [2, 3]. Reshape it, or use the layer for its dimensions.
+    ShapeError: nn.functional.batchNorm: needs more than 1 value per channel to take statistics of, got shape [1, 3]. Give it a larger input, or evaluate with running statistics.
+    ShapeError: nn.functional.instanceNorm: needs more than 1 spatial element to take statistics of, got shape [1, 3, 1]. Give it a larger input, or evaluate with running statistics.
+    ShapeError: InstanceNorm1d: the input must have 3 channels, got shape [1, 2, 4].
+    UsageError: GroupNorm: numGroups must divide numChannels, got numGroups=3 and numChannels=4. Set numGroups to a divisor of 4.
+    ShapeError: nn.functional.localResponseNorm: the input must have at least 3 dimensions, got shape [2, 3].
+    UsageError: reduction: unknown name "avg". Valid: mean, none, sum.
+    ShapeError: mseLoss: input and target must have the same shape, got [4] and [4, 1]. Squeeze or expand one of them.
+    ShapeError: l1Loss: weight must have the input's shape [2], got [3]. Expand it.
+    ShapeError: binaryCrossEntropy: input and target must have the same shape, got [2] and [2, 1]. Squeeze or expand one of them.
+    UsageError: gaussianNllLoss: the variance must not be negative. Predict its logarithm, or clamp it.
+    ShapeError: gaussianNllLoss: the variance must have the input's shape [2, 3], or 1 or nothing in place of its last dimension, got [3, 2]. Reshape it.
+    UsageError: nn.functional.interpolate: mode "bilinear" does not resize 1 spatial dimensions, got shape [1, 1, 2].
+    UsageError: nn.functional.interpolate: unknown mode "linar". Did you mean "linear"? Valid: area, bicubic, bilinear, lanczos, linear, nearest, nearest-exact, trilinear.
+    UsageError: nn.functional.interpolate: needs either size or scaleFactor, got both.
+    UsageError: nn.functional.interpolate: alignCorners is for the modes linear, bilinear, bicubic and trilinear, got mode "nearest". Leave it out.
+    UsageError: nn.functional.gridSample: unknown mode "cubic". Did you mean "bicubic"? Valid: bicubic, bilinear, nearest.
+    ShapeError: nn.functional.dropout1d: the input must have 2 or 3 dimensions, got shape [2]. Use dropout for other shapes.
+    UsageError: Softmax: dim must be a whole number, got undefined. Say which dimension.
+    ShapeError: ChannelShuffle: groups must divide the channels, got groups=3 and shape [1, 4, 2].
+    UsageError: nn.functional.relu: unknown option "inplac", or given twice. Valid: ."
+  `);
 });

@@ -1,10 +1,17 @@
-// Fully connected layer.
+// Fully connected layers.
 import type { Tensor } from "../tensor.ts";
-import { empty, nnFunctional } from "../ops.generated.ts";
+import { bilinear, nnFunctional } from "../ops.generated.ts";
+import { newWeight } from "./factory.ts";
+import type { FactoryOptions } from "./factory.ts";
 import { fans, kaimingUniform_, uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
-import { Parameter } from "./parameter.ts";
+import type { Parameter } from "./parameter.ts";
 import { repr } from "./repr.ts";
+
+export interface LinearOptions extends FactoryOptions {
+  /** Adds a weight to each output. @default true */
+  bias?: boolean;
+}
 
 /**
  * Computes `x W^T + b`.
@@ -17,12 +24,12 @@ export class Linear extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
 
-  constructor(inFeatures: number, outFeatures: number, { bias = true }: { bias?: boolean } = {}) {
+  constructor(inFeatures: number, outFeatures: number, { bias = true, ...factory }: LinearOptions = {}) {
     super();
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
-    this.weight = new Parameter(empty([outFeatures, inFeatures]));
-    this.bias = bias ? new Parameter(empty([outFeatures])) : null;
+    this.weight = newWeight([outFeatures, inFeatures], factory);
+    this.bias = bias ? newWeight([outFeatures], factory) : null;
     this.resetParameters();
   }
 
@@ -40,5 +47,53 @@ export class Linear extends Module {
 
   override extraRepr(): string {
     return repr({ in_features: this.inFeatures, out_features: this.outFeatures, bias: this.bias !== null });
+  }
+}
+
+/**
+ * Computes `x1^T W x2 + b` for each output.
+ *
+ * Shapes: `x1 [..., in1Features]`, `x2 [..., in2Features]` -> `[..., outFeatures]`.
+ */
+export class Bilinear extends Module {
+  readonly in1Features: number;
+  readonly in2Features: number;
+  readonly outFeatures: number;
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+
+  constructor(
+    in1Features: number,
+    in2Features: number,
+    outFeatures: number,
+    { bias = true, ...factory }: LinearOptions = {},
+  ) {
+    super();
+    this.in1Features = in1Features;
+    this.in2Features = in2Features;
+    this.outFeatures = outFeatures;
+    this.weight = newWeight([outFeatures, in1Features, in2Features], factory);
+    this.bias = bias ? newWeight([outFeatures], factory) : null;
+    this.resetParameters();
+  }
+
+  /** Draws weight and bias from U(-1/sqrt(in1), 1/sqrt(in1)), as torch.nn.Bilinear does. */
+  resetParameters(): void {
+    const bound = 1 / Math.sqrt(this.in1Features);
+    uniform_(this.weight, { low: -bound, high: bound });
+    if (this.bias !== null) uniform_(this.bias, { low: -bound, high: bound });
+  }
+
+  override forward(x1: Tensor, x2: Tensor): Tensor {
+    return bilinear(x1, x2, this.weight, this.bias);
+  }
+
+  override extraRepr(): string {
+    return repr({
+      in1_features: this.in1Features,
+      in2_features: this.in2Features,
+      out_features: this.outFeatures,
+      bias: this.bias !== null,
+    });
   }
 }

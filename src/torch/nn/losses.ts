@@ -1,26 +1,231 @@
 // Losses as modules. As functions: ./functional/losses.ts.
 import type { Tensor } from "../tensor.ts";
-import { crossEntropy } from "./functional/losses.ts";
-import type { CrossEntropyOptions } from "./functional/losses.ts";
+import * as F from "./functional/losses.ts";
+import type {
+  BCEWithLogitsOptions,
+  CTCLossOptions,
+  CrossEntropyOptions,
+  GaussianNLLOptions,
+  KLDivOptions,
+  LossOptions,
+  MarginOptions,
+  MultiMarginOptions,
+  NLLLossOptions,
+  PoissonNLLOptions,
+  TripletDistanceOptions,
+  TripletMarginOptions,
+  WeightedLossOptions,
+} from "./functional/losses.ts";
+import { reductionCode } from "./functional/reduction.ts";
 import { Module } from "./module.ts";
+import { PairwiseDistance } from "./shaping.ts";
+
+/** Holds the options of a loss. */
+abstract class Loss<Options extends { reduction?: string }> extends Module {
+  readonly options: Readonly<Options>;
+
+  constructor(options: Options = {} as Options) {
+    super();
+    const { reduction = "mean" } = options;
+    if (reduction !== "batchmean") reductionCode(reduction as "mean"); // an unknown name throws here, not in forward
+    this.options = options;
+  }
+}
+
+/** Keeps the weight of the classes as a buffer, which moves with the module and stands in its state dict. */
+abstract class WeightedLoss<Options extends WeightedLossOptions> extends Loss<Options> {
+  declare readonly weight: Tensor | null;
+
+  constructor({ weight = null, ...options }: Options = {} as Options) {
+    super(options as Options);
+    this.registerBuffer("weight", weight);
+  }
+}
 
 /**
- * Computes the cross entropy of `softmax(logits)` and the target classes.
+ * Computes the cross entropy of `softmax(logits)` and the target classes or probabilities.
  *
- * Shapes: `logits [items, classes]`, `target [items]` of int64 -> `[]`.
+ * Shapes: `logits [items, classes, ...]`, `target [items, ...]` of int64 -> `[]`.
  */
-export class CrossEntropyLoss extends Module {
-  readonly options: CrossEntropyOptions;
+export class CrossEntropyLoss extends WeightedLoss<CrossEntropyOptions> {
+  override forward(logits: Tensor, target: Tensor): Tensor {
+    return F.crossEntropy(logits, target, { ...this.options, weight: this.weight });
+  }
+}
 
-  constructor(options: CrossEntropyOptions = {}) {
-    super();
-    const { weight, ...rest } = options;
-    this.options = rest;
-    if (weight !== undefined) this.registerBuffer("weight", weight, { persistent: false });
+/**
+ * Computes the negative log likelihood of the target classes.
+ *
+ * Shapes: `logProbs [items, classes, ...]`, `target [items, ...]` of int64 -> `[]`.
+ */
+export class NLLLoss extends WeightedLoss<NLLLossOptions> {
+  override forward(logProbs: Tensor, target: Tensor): Tensor {
+    return F.nllLoss(logProbs, target, { ...this.options, weight: this.weight });
+  }
+}
+
+/** Computes the binary cross entropy of probabilities. */
+export class BCELoss extends WeightedLoss<WeightedLossOptions> {
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.binaryCrossEntropy(x, target, { ...this.options, weight: this.weight });
+  }
+}
+
+/** Computes the hinge loss over classes, `sum(max(0, margin - x[target] + x[i])^p) / classes`. */
+export class MultiMarginLoss extends WeightedLoss<MultiMarginOptions> {
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.multiMarginLoss(x, target, { ...this.options, weight: this.weight });
+  }
+}
+
+/** Computes the mean over classes of the binary cross entropy of `sigmoid(x)`. */
+export class MultiLabelSoftMarginLoss extends WeightedLoss<WeightedLossOptions> {
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.multilabelSoftMarginLoss(x, target, { ...this.options, weight: this.weight });
+  }
+}
+
+/** Computes the binary cross entropy of `sigmoid(logits)`; `posWeight` weighs the positive targets. */
+export class BCEWithLogitsLoss extends WeightedLoss<BCEWithLogitsOptions> {
+  declare readonly pos_weight: Tensor | null;
+
+  constructor({ posWeight = null, ...options }: BCEWithLogitsOptions = {}) {
+    super(options);
+    this.registerBuffer("pos_weight", posWeight);
   }
 
   override forward(logits: Tensor, target: Tensor): Tensor {
-    const weight = (this as { weight?: Tensor }).weight;
-    return crossEntropy(logits, target, { ...this.options, ...(weight && { weight }) });
+    const { weight, pos_weight: posWeight } = this;
+    return F.binaryCrossEntropyWithLogits(logits, target, { ...this.options, weight, posWeight });
   }
 }
+
+/** Computes the mean absolute error, or the sum, or each item's. */
+export class L1Loss extends Loss<LossOptions> {
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.l1Loss(x, target, this.options);
+  }
+}
+
+/** Computes the mean squared error, or the sum, or each item's. */
+export class MSELoss extends Loss<LossOptions> {
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.mseLoss(x, target, this.options);
+  }
+}
+
+/** Computes the squared error up to `beta` (1 unless given) and the absolute one beyond (Girshick, 2015). */
+export class SmoothL1Loss extends Loss<LossOptions & { beta?: number }> {
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.smoothL1Loss(x, target, this.options);
+  }
+}
+
+/** Computes the squared error up to `delta` (1 unless given) and the absolute one beyond (Huber, 1964). */
+export class HuberLoss extends Loss<LossOptions & { delta?: number }> {
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.huberLoss(x, target, this.options);
+  }
+}
+
+/** Computes the Kullback-Leibler divergence of the target from the log probabilities `x`. */
+export class KLDivLoss extends Loss<KLDivOptions> {
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.klDiv(x, target, this.options);
+  }
+}
+
+/** Computes the negative log likelihood of counts under a Poisson distribution. */
+export class PoissonNLLLoss extends Loss<PoissonNLLOptions> {
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.poissonNllLoss(x, target, this.options);
+  }
+}
+
+/** Computes the negative log likelihood of targets under Gaussians of mean `x`. */
+export class GaussianNLLLoss extends Loss<GaussianNLLOptions> {
+  override forward(x: Tensor, target: Tensor, variance: Tensor | number): Tensor {
+    return F.gaussianNllLoss(x, target, variance, this.options);
+  }
+}
+
+/**
+ * Computes the connectionist temporal classification loss (Graves et al., 2006).
+ *
+ * Shapes: `logProbs [time, items, classes]`, `targets [items, length]` or all in one row; lengths `[items]`.
+ */
+export class CTCLoss extends Loss<CTCLossOptions> {
+  override forward(
+    logProbs: Tensor,
+    targets: Tensor,
+    inputLengths: Tensor | readonly number[],
+    targetLengths: Tensor | readonly number[],
+  ): Tensor {
+    return F.ctcLoss(logProbs, targets, inputLengths, targetLengths, this.options);
+  }
+}
+
+/** Computes `log(1 + exp(-target * x))` for targets 1 and -1. */
+export class SoftMarginLoss extends Loss<LossOptions> {
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.softMarginLoss(x, target, this.options);
+  }
+}
+
+/** Computes the hinge loss of several target classes, which a -1 ends. */
+export class MultiLabelMarginLoss extends Loss<LossOptions> {
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.multilabelMarginLoss(x, target, this.options);
+  }
+}
+
+/** Computes `max(0, -target * (x1 - x2) + margin)`: target 1 wants the first larger, -1 the second. */
+export class MarginRankingLoss extends Loss<MarginOptions> {
+  override forward(x1: Tensor, x2: Tensor, target: Tensor): Tensor {
+    return F.marginRankingLoss(x1, x2, target, this.options);
+  }
+}
+
+/** Computes `x` where the target is 1 and `max(0, margin - x)` where it is -1; `margin` is 1 unless given. */
+export class HingeEmbeddingLoss extends Loss<MarginOptions> {
+  override forward(x: Tensor, target: Tensor): Tensor {
+    return F.hingeEmbeddingLoss(x, target, this.options);
+  }
+}
+
+/** Computes `1 - cos(x1, x2)` where the target is 1 and `max(0, cos(x1, x2) - margin)` where it is -1. */
+export class CosineEmbeddingLoss extends Loss<MarginOptions> {
+  override forward(x1: Tensor, x2: Tensor, target: Tensor): Tensor {
+    return F.cosineEmbeddingLoss(x1, x2, target, this.options);
+  }
+}
+
+/** Computes `max(0, |anchor - positive| - |anchor - negative| + margin)`. */
+export class TripletMarginLoss extends Loss<TripletMarginOptions> {
+  override forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
+    return F.tripletMarginLoss(anchor, positive, negative, this.options);
+  }
+}
+
+/** Computes the triplet loss with a distance of your own, a module or a function; `PairwiseDistance` unless given. */
+export class TripletMarginWithDistanceLoss extends Loss<Omit<TripletDistanceOptions, "distanceFunction">> {
+  readonly distance_function: DistanceModule | ((a: Tensor, b: Tensor) => Tensor);
+
+  constructor({
+    distanceFunction,
+    ...options
+  }: Omit<TripletDistanceOptions, "distanceFunction"> & {
+    distanceFunction?: DistanceModule | ((a: Tensor, b: Tensor) => Tensor) | null | undefined;
+  } = {}) {
+    super(options);
+    this.distance_function = distanceFunction ?? new PairwiseDistance();
+  }
+
+  override forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
+    const distance = this.distance_function;
+    const distanceFunction = distance instanceof Module ? distance.forward.bind(distance) : distance;
+    return F.tripletMarginWithDistanceLoss(anchor, positive, negative, { ...this.options, distanceFunction });
+  }
+}
+
+type DistanceModule = Module & { forward(a: Tensor, b: Tensor): Tensor };
