@@ -174,7 +174,7 @@ export function main(options: Partial<typeof defaults> = {}): { losses: number[]
   const losses: number[] = [];
   for (let step = 1; step <= steps; step++) {
     using _step = torch.scope(); // frees the tensors of this step
-    const starts = torch.randint(text.length - sizes.blockSize, [batchSize, 1], { dtype: "int64" });
+    const starts = torch.randint(text.length - sizes.blockSize, [batchSize, 1]);
     const places = starts.add(torch.arange(sizes.blockSize)); // [batch, seq]
     const logits = model.forward(data.take(places));
     const loss = nn.functional.crossEntropy(logits.flatten(0, 1), data.take(places.add(1)).flatten());

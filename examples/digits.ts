@@ -35,7 +35,7 @@ export function loadDigits(count = 2048): { train: Digits; test: Digits } {
 
 function drawDigits(count: number): Digits {
   const generator = new torch.Generator(1);
-  const labels = torch.randint(10, [count], { generator, dtype: "int64" });
+  const labels = torch.randint(10, [count], { generator });
   const places = torch.rand([count, 3], { generator }).tolist() as number[][];
   const pixels = new Float32Array(count * 28 * 28);
   for (const [i, digit] of (labels.tolist() as number[]).entries()) {
