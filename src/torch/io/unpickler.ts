@@ -34,6 +34,8 @@ const maxDepth = 1000;
 const maxUnpickledBytes = 2 ** 29;
 const costs = { value: 16, container: 256, entry: 64 };
 
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** Longest pickle that is read. */
 export const maxPickleBytes = 2 ** 26;
 
@@ -402,7 +404,7 @@ class Machine {
     if (encoding === "latin1") return this.#bytes.toString("latin1", start, start + length);
     const bytes = this.#bytes.subarray(start, start + length);
     try {
-      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+      return utf8.decode(bytes);
     } catch (error) {
       throw this.#damaged("text must be UTF-8, got other bytes", { cause: error });
     }

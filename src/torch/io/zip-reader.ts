@@ -200,7 +200,9 @@ function locate(file: OpenFile, entry: ZipEntry, localStart: number, directorySt
   if (localStart + localHeaderBytes > directoryStart) {
     throw damagedZip(file, `entry ${show(name)} must lie before the directory, got offset ${localStart}`);
   }
-  const header = file.read(localStart, localHeaderBytes);
+  // one read for both, since large models have thousands of entries
+  const expected = localHeaderBytes + Buffer.byteLength(name);
+  const header = file.read(localStart, Math.min(expected, directoryStart - localStart));
   if (header.readUInt32LE() !== localSignature) {
     throw damagedZip(file, `entry ${show(name)} must have a header at ${localStart}, got other bytes`);
   }
@@ -212,7 +214,7 @@ function locate(file: OpenFile, entry: ZipEntry, localStart: number, directorySt
       `entry ${show(name)} must end before the directory at ${directoryStart}, got ${entry.start + packedSize}`,
     );
   }
-  if (file.read(localStart + localHeaderBytes, nameLength).toString("utf8") !== name) {
+  if (localHeaderBytes + nameLength !== expected || header.toString("utf8", localHeaderBytes) !== name) {
     throw damagedZip(file, `entry ${show(name)} must have its name in both places, got another`);
   }
 }
