@@ -76,7 +76,6 @@ One file of ${(bytes / 1e6).toFixed(0)} MB with ${tensors} float32 tensors, in t
 |---|---|---|
 ${rows.join("\n")}
 
-Ours maps the file, so that loading reads no weights; the second column includes their first use. Most of our time is the first run of cold
-JavaScript: a second load in the same process takes a third of it or less.
+Ours maps the file, so that loading reads no weights; the second column includes their first use.
 `;
 }
