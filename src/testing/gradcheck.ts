@@ -138,7 +138,7 @@ type Matrix = number[][];
 
 function analyticalJacobian(y: Tensor, x: Tensor): Matrix {
   return scope(() => {
-    if (!y.requiresGrad) return Array.from({ length: y.numel }, () => new Array<number>(x.numel).fill(0));
+    if (!y.requiresGrad) return zeroMatrix(y.numel, x.numel);
     const elements = y.reshape([-1]);
     return Array.from({ length: y.numel }, (_, row) => {
       const [gradient] = autograd.grad(elements.select(0, row), x, {
@@ -153,6 +153,10 @@ function analyticalJacobian(y: Tensor, x: Tensor): Matrix {
       return numbers(gradient!);
     });
   });
+}
+
+function zeroMatrix(rows: number, columns: number): Matrix {
+  return Array.from({ length: rows }, () => Array.from({ length: columns }, () => 0));
 }
 
 /** Central differences for each output. */
