@@ -3,8 +3,10 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { loadSafetensors } from "sconce/torch";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { main as charGpt } from "../examples/char-gpt.ts";
+import { main as convnet } from "../examples/convnet.ts";
 import { main as mnist } from "../examples/mnist.ts";
 import { drawsSerially } from "./golden-layers.ts";
 
@@ -21,6 +23,14 @@ test("mnist learns the digits", () => {
   const { losses, accuracy } = mnist({ epochs: 2 });
   expect(mean(losses.slice(-8))).toBeLessThan(0.8 * mean(losses.slice(0, 8)));
   expect(accuracy).toBeGreaterThan(0.4);
+});
+
+test("convnet learns the digits and leaves weights that load", () => {
+  const weights = join(folder, "convnet.safetensors");
+  const { losses, accuracy } = convnet({ steps: 40, batchSize: 16, weights });
+  expect(mean(losses.slice(-8))).toBeLessThan(0.5 * mean(losses.slice(0, 8)));
+  expect(accuracy).toBeGreaterThan(0.8);
+  expect([...loadSafetensors(weights).keys()]).toContain("features.0.1.running_mean");
 });
 
 test.skipIf(!drawsSerially())("char-gpt follows PyTorch's losses, dropout and all", () => {
