@@ -1,6 +1,8 @@
 // Calls any operator of libtorch with arguments converted by the operator's own schema.
 #include "dispatch.h"
 
+#include <ATen/EmptyTensor.h>
+
 #include <algorithm>
 #include <cmath>
 #include <sstream>
@@ -41,18 +43,6 @@ Kind kind_of(const c10::Type& type) {
   }
 }
 
-// JavaScript has no 1.0: a whole number becomes an integer, as Python's `1` would be
-c10::IValue to_scalar(Env& env, napi_value value) {
-  double number;
-  if (napi_get_value_double(env.napi, value, &number) == napi_ok) {
-    bool whole = std::abs(number) < 9.2e18 && number == std::trunc(number) && !(number == 0 && std::signbit(number));
-    return whole ? c10::IValue(static_cast<int64_t>(number)) : c10::IValue(number);
-  }
-  bool boolean;
-  if (napi_get_value_bool(env.napi, value, &boolean) == napi_ok) return boolean;
-  return to_int64(env, value);
-}
-
 template <typename T, typename Convert>
 c10::IValue to_list(Env& env, napi_value value, int64_t fan_out, Convert convert) {
   c10::List<T> list;
@@ -64,7 +54,6 @@ c10::IValue to_list(Env& env, napi_value value, int64_t fan_out, Convert convert
     return list;
   }
   uint32_t length = array_length(env, value);
-  list.reserve(length);
   for (uint32_t i = 0; i < length; i++) list.push_back(convert(env, element(env, value, i)));
   return list;
 }
@@ -82,7 +71,7 @@ c10::IValue convert(Env& env, napi_value value, const Argument& argument) {
     case Kind::kInt: return to_int64(env, value);
     case Kind::kFloat: return to_double(env, value);
     case Kind::kBool: return to_bool(env, value);
-    case Kind::kScalar: return to_scalar(env, value);
+    case Kind::kScalar: return c10::IValue(to_scalar(env, value));
     case Kind::kString: return to_string(env, value);
     case Kind::kTensorList: return to_list<at::Tensor>(env, value, 0, [](Env& e, napi_value v) { return to_tensor(e, v); });
     case Kind::kOptionalTensorList:
@@ -96,7 +85,7 @@ c10::IValue convert(Env& env, napi_value value, const Argument& argument) {
     case Kind::kScalarList: {
       c10::List<at::Scalar> list;
       for (uint32_t i = 0, n = array_length(env, value); i < n; i++) {
-        list.push_back(to_scalar(env, element(env, value, i)).toScalar());
+        list.push_back(to_scalar(env, element(env, value, i)));
       }
       return list;
     }
@@ -113,19 +102,22 @@ c10::IValue convert(Env& env, napi_value value, const Argument& argument) {
   }
 }
 
+template <typename List, typename Convert>
+napi_value from_list(Env& env, const List& list, Convert convert) {
+  napi_value array = new_array(env, list.size());
+  for (size_t i = 0; i < list.size(); i++) set_element(env, array, i, convert(env, list[i]));
+  return array;
+}
+
 napi_value to_js(Env& env, const c10::IValue& value) {
   if (value.isTensor()) return from_tensor(env, value.toTensor());
   if (value.isNone()) return from_double(env, 0);
-  if (value.isInt()) return from_int64(env, value.toInt());
-  if (value.isSymInt()) return from_int64(env, value.toSymInt().expect_int());
-  if (value.isDouble()) return from_double(env, value.toDouble());
-  if (value.isBool()) return from_bool(env, value.toBool());
-  if (value.isTensorList()) {
-    auto tensors = value.toTensorList();
-    napi_value array = new_array(env, tensors.size());
-    for (size_t i = 0; i < tensors.size(); i++) set_element(env, array, i, from_tensor(env, tensors.get(i)));
-    return array;
-  }
+  if (value.isString()) return from_string(env, value.toStringRef());
+  if (value.isSymInt()) return from_exact_int64(env, value.toSymInt().expect_int());
+  if (value.isScalar()) return from_scalar(env, value.toScalar());
+  if (value.isTensorList()) return from_list(env, value.toTensorVector(), from_tensor);
+  if (value.isIntList()) return from_list(env, value.toIntVector(), from_exact_int64);
+  if (value.isDoubleList()) return from_list(env, value.toDoubleVector(), from_double);
   throw std::runtime_error("returns a " + value.tagKind() + ", which JavaScript cannot hold");
 }
 
@@ -184,6 +176,21 @@ napi_value schema(Env& env, const Args& args) {
   return from_string(env, text.str());
 }
 
+// resize_ sets the shape before it finds that the memory cannot grow: such a tensor would be read beyond its end
+void repair(const at::Tensor& tensor) {
+  if (!tensor.defined() || tensor.layout() != at::kStrided || !tensor.has_storage()) return;
+  size_t itemsize = tensor.itemsize(), there = tensor.storage().nbytes();
+  if (at::detail::computeStorageNbytes(tensor.sizes(), tensor.strides(), itemsize, tensor.storage_offset()) <= there) return;
+  tensor.unsafeGetTensorImpl()->set_storage_offset(0);
+  tensor.unsafeGetTensorImpl()->set_sizes_contiguous({static_cast<int64_t>(there / itemsize)});
+}
+
+// a result that is an argument changed in place gives 0: JavaScript has its handle already
+napi_value result_to_js(Env& env, const Op& op, const torch::jit::Stack& stack, size_t i) {
+  if (op.changed[i] >= 0 && stack[i].isTensor() && stack[i].toTensor().defined()) return from_int64(env, 0);
+  return to_js(env, stack[i]);
+}
+
 // call(index, ...args): undefined stands for the schema's default
 napi_value call(Env& env, const Args& args) {
   const Op& op = op_at(env, to_int32(env, args[0]));
@@ -208,11 +215,20 @@ napi_value call(Env& env, const Args& args) {
     }
   }
   env.current_argument = nullptr;
-  op.handle.callBoxed(stack);
-  if (stack.size() == 1) return to_js(env, stack[0]);
+  try {
+    op.handle.callBoxed(stack);
+  } catch (...) {
+    for (size_t i : op.written) {
+      int32_t handle;
+      if (i + 1 >= args.size() || napi_get_value_int32(env.napi, args[i + 1], &handle) != napi_ok) continue;
+      if (Slot* slot = env.find(handle)) repair(slot->tensor);
+    }
+    throw;
+  }
+  if (stack.size() == 1) return result_to_js(env, op, stack, 0);
   if (stack.empty()) return undefined(env);
   napi_value results = new_array(env, stack.size());
-  for (size_t i = 0; i < stack.size(); i++) set_element(env, results, i, to_js(env, stack[i]));
+  for (size_t i = 0; i < stack.size(); i++) set_element(env, results, i, result_to_js(env, op, stack, i));
   return results;
 }
 
@@ -251,6 +267,19 @@ Op::Op(c10::OperatorHandle handle) : handle(handle), name(toString(handle.operat
     bool has_default = from.default_value().has_value() || optional;
     arguments.push_back({from.name(), kind_of(*type), optional, has_default,
                          from.default_value().value_or(c10::IValue()), from.N() ? *from.N() : 0});
+  }
+  const auto& schema = handle.schema();
+  for (size_t i = 0; i < arguments.size(); i++) {
+    const auto* alias = schema.arguments()[i].alias_info();
+    if (arguments[i].kind == Kind::kTensor && alias && alias->isWrite()) written.push_back(i);
+  }
+  for (const auto& result : schema.returns()) {
+    int argument = -1;
+    for (size_t i = 0; i < schema.arguments().size() && argument < 0; i++) {
+      const auto *from = schema.arguments()[i].alias_info(), *to = result.alias_info();
+      if (from && to && from->isWrite() && to->isWrite() && *from == *to) argument = static_cast<int>(i);
+    }
+    changed.push_back(argument);
   }
 }
 

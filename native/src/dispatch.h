@@ -29,6 +29,9 @@ struct Op {
   c10::OperatorHandle handle;
   std::string name;  // "aten::add.Tensor"
   std::vector<Argument> arguments;
+  // for each result, the argument that it is when changed in place (`Tensor(a!)`), or -1
+  std::vector<int> changed;
+  std::vector<size_t> written;  // the tensor arguments that the operator may write to
 };
 
 // adds the operator and the dtypes and shapes of its tensor arguments to a message of libtorch

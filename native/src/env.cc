@@ -180,8 +180,8 @@ napi_value element(Env& env, napi_value array, uint32_t i) {
 
 std::vector<int64_t> to_sizes(Env& env, napi_value value) {
   uint32_t length = array_length(env, value);
-  std::vector<int64_t> sizes(length);
-  for (uint32_t i = 0; i < length; i++) sizes[i] = to_int64(env, element(env, value, i));
+  std::vector<int64_t> sizes;  // not reserved: a sparse array may claim a length of 2^32
+  for (uint32_t i = 0; i < length; i++) sizes.push_back(to_int64(env, element(env, value, i)));
   return sizes;
 }
 
@@ -228,7 +228,6 @@ at::Tensor to_optional_tensor(Env& env, napi_value value) {
 std::vector<at::Tensor> to_tensors(Env& env, napi_value value) {
   uint32_t length = array_length(env, value);
   std::vector<at::Tensor> tensors;
-  tensors.reserve(length);
   for (uint32_t i = 0; i < length; i++) tensors.push_back(to_tensor(env, element(env, value, i)));
   return tensors;
 }
@@ -237,6 +236,35 @@ at::ScalarType to_dtype(Env& env, napi_value value) {
   int32_t code = to_int32(env, value);
   if (code < 0 || code >= static_cast<int>(at::ScalarType::NumOptions)) wrong_kind(env, "a dtype", value);
   return static_cast<at::ScalarType>(code);
+}
+
+at::Scalar to_scalar(Env& env, napi_value value) {
+  switch (type_of(env, value)) {
+    case napi_number: {
+      double number = to_double(env, value);
+      bool whole = std::abs(number) < 9.2e18 && number == std::trunc(number) && !(number == 0 && std::signbit(number));
+      return whole ? at::Scalar(static_cast<int64_t>(number)) : at::Scalar(number);
+    }
+    case napi_boolean: return to_bool(env, value);
+    case napi_bigint: {
+      uint64_t big;
+      bool lossless;
+      check(napi_get_value_bigint_uint64(env.napi, value, &big, &lossless), "read bigint");
+      return lossless ? at::Scalar(big) : at::Scalar(to_int64(env, value));
+    }
+    case napi_object: {
+      bool has_re = false, has_im = false;
+      check(napi_has_named_property(env.napi, value, "re", &has_re), "read re");
+      check(napi_has_named_property(env.napi, value, "im", &has_im), "read im");
+      if (!has_re || !has_im) break;
+      napi_value re, im;
+      check(napi_get_named_property(env.napi, value, "re", &re), "read re");
+      check(napi_get_named_property(env.napi, value, "im", &im), "read im");
+      return c10::complex<double>(to_double(env, re), to_double(env, im));
+    }
+    default: break;
+  }
+  wrong_kind(env, "a number, boolean, bigint or { re, im }", value);
 }
 
 napi_value undefined(Env& env) {
@@ -255,6 +283,30 @@ napi_value from_int64(Env& env, int64_t number) {
   napi_value value;
   check(napi_create_int64(env.napi, number, &value), "create number");
   return value;
+}
+
+napi_value from_exact_int64(Env& env, int64_t number) {
+  if (number >= -9007199254740992LL && number <= 9007199254740992LL) return from_int64(env, number);
+  napi_value big;
+  check(napi_create_bigint_int64(env.napi, number, &big), "create bigint");
+  return big;
+}
+
+napi_value from_scalar(Env& env, const at::Scalar& scalar) {
+  if (scalar.isBoolean()) return from_bool(env, scalar.toBool());
+  if (scalar.isFloatingPoint()) return from_double(env, scalar.toDouble());
+  if (scalar.isUnsigned() && scalar.toUInt64() > static_cast<uint64_t>(INT64_MAX)) {
+    napi_value big;
+    check(napi_create_bigint_uint64(env.napi, scalar.toUInt64(), &big), "create bigint");
+    return big;
+  }
+  if (!scalar.isComplex()) return from_exact_int64(env, scalar.toLong());
+  auto number = scalar.toComplexDouble();
+  napi_value object;
+  check(napi_create_object(env.napi, &object), "create object");
+  set_property(env, object, "re", from_double(env, number.real()));
+  set_property(env, object, "im", from_double(env, number.imag()));
+  return object;
 }
 
 napi_value from_bool(Env& env, bool boolean) {

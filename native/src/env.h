@@ -11,6 +11,7 @@
 
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -37,6 +38,25 @@ struct Created {
   uint64_t serial;
 };
 
+// References to JavaScript values that the memory of tensors came from. A tensor may die on any thread and inside
+// the garbage collector, where a reference may not be deleted, so they wait here for JavaScript's thread.
+class Releases {
+ public:
+  void add(napi_ref reference) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    waiting_.push_back(reference);
+  }
+  void drain(napi_env napi) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (napi_ref reference : waiting_) napi_delete_reference(napi, reference);
+    waiting_.clear();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<napi_ref> waiting_;
+};
+
 class Env {
  public:
   explicit Env(napi_env napi);
@@ -53,6 +73,7 @@ class Env {
   std::vector<std::shared_ptr<void>> mappings;
   const std::shared_ptr<JsThread> thread;
   const std::shared_ptr<GraphState> graph;
+  const std::shared_ptr<Releases> released = std::make_shared<Releases>();
 
   // what is being called, for the error message
   const Op* current_op = nullptr;
@@ -137,11 +158,16 @@ at::Tensor to_optional_tensor(Env& env, napi_value value);
 const at::Tensor& to_tensor(Env& env, napi_value value);
 std::vector<at::Tensor> to_tensors(Env& env, napi_value value);
 at::ScalarType to_dtype(Env& env, napi_value value);
+// a whole number is an integer, as JavaScript has no 1.0; {re, im} is complex
+at::Scalar to_scalar(Env& env, napi_value value);
 
 // ---- making JavaScript values
 napi_value undefined(Env& env);
 napi_value from_double(Env& env, double value);
 napi_value from_int64(Env& env, int64_t value);
+// a bigint where a number would round
+napi_value from_exact_int64(Env& env, int64_t value);
+napi_value from_scalar(Env& env, const at::Scalar& value);
 napi_value from_bool(Env& env, bool value);
 napi_value from_string(Env& env, const std::string& value);
 napi_value from_tensor(Env& env, at::Tensor tensor);

@@ -1,4 +1,6 @@
 // Tensors to and from JavaScript's typed arrays, and what a tensor says of itself.
+#include <torch/csrc/autograd/function.h>
+
 #include <cstring>
 
 #include "modules.h"
@@ -43,30 +45,59 @@ napi_value to_typed_array(Env& env, const at::Tensor& tensor, napi_value buffer)
   return array;
 }
 
-// fromData(typedArray, shape, dtype) -> a tensor with a copy of the data
-napi_value from_data(Env& env, const Args& args) {
-  napi_typedarray_type type;
-  size_t length, offset;
+// The memory of a typed array, checked against the shape and dtype of the tensor that it is to fill.
+struct TypedArray {
+  std::vector<int64_t> sizes;
+  at::ScalarType dtype;
   void* data;
   napi_value buffer;
-  if (napi_get_typedarray_info(env.napi, args[0], &type, &length, &data, &buffer, &offset) != napi_ok) {
+  size_t length;
+};
+
+// args = (typedArray, shape, dtype)
+TypedArray to_typed_data(Env& env, const Args& args) {
+  TypedArray array;
+  // before the memory is looked up: reading an array can run a getter, which can detach the memory
+  array.sizes = to_sizes(env, args[1]);
+  array.dtype = to_dtype(env, args[2]);
+  napi_typedarray_type type;
+  size_t offset;
+  if (napi_get_typedarray_info(env.napi, args[0], &type, &array.length, &array.data, &array.buffer, &offset) != napi_ok) {
     throw ArgumentError("must be a typed array, got " + describe(env, args[0]));
   }
-  auto sizes = to_sizes(env, args[1]);
-  auto dtype = to_dtype(env, args[2]);
-  if (array_type(dtype) != type && !(type == napi_uint8_clamped_array && dtype == at::kByte)) {
-    throw ArgumentError("must be the typed array of " + std::string(at::toString(dtype)) + ", got one of another type");
+  if (array_type(array.dtype) != type && !(type == napi_uint8_clamped_array && array.dtype == at::kByte)) {
+    throw ArgumentError("must be the typed array of " + std::string(at::toString(array.dtype)) + ", got one of another type");
   }
-  int64_t numel = c10::isComplexType(dtype) ? 2 : 1;
-  for (auto size : sizes) {
+  int64_t numel = c10::isComplexType(array.dtype) ? 2 : 1;
+  for (auto size : array.sizes) {
     if (size < 0 || __builtin_mul_overflow(numel, size, &numel)) throw ArgumentError("has a shape that is too large or negative");
   }
-  if (numel != static_cast<int64_t>(length)) {
-    throw ArgumentError("has " + std::to_string(length) + " elements, but the shape needs " + std::to_string(numel));
+  if (numel != static_cast<int64_t>(array.length)) {
+    throw ArgumentError("has " + std::to_string(array.length) + " elements, but the shape needs " + std::to_string(numel));
   }
-  at::Tensor tensor = at::empty(sizes, dtype);
-  if (length > 0) std::memcpy(tensor.mutable_data_ptr(), data, tensor.nbytes());
+  return array;
+}
+
+// fromData(typedArray, shape, dtype) -> a tensor with a copy of the data
+napi_value from_data(Env& env, const Args& args) {
+  TypedArray array = to_typed_data(env, args);
+  at::Tensor tensor = at::empty(array.sizes, array.dtype);
+  if (array.length > 0) std::memcpy(tensor.mutable_data_ptr(), array.data, tensor.nbytes());
   return from_tensor(env, tensor);
+}
+
+// shareData(typedArray, shape, dtype) -> a tensor over the array's own memory, which lives as long as either does
+napi_value share_data(Env& env, const Args& args) {
+  TypedArray array = to_typed_data(env, args);
+  if (array.length == 0) return from_data(env, args);
+  if (reinterpret_cast<uintptr_t>(array.data) % c10::elementSize(array.dtype) != 0) {
+    throw ArgumentError("must begin at a multiple of its element's size");
+  }
+  env.released->drain(env.napi);
+  napi_ref reference;
+  check(napi_create_reference(env.napi, array.buffer, 1, &reference), "hold array buffer");
+  auto release = [reference, released = env.released](void*) { released->add(reference); };
+  return from_tensor(env, at::from_blob(array.data, array.sizes, release, at::TensorOptions(array.dtype)));
 }
 
 // toData(handle) -> a typed array with a copy of the data
@@ -89,6 +120,8 @@ napi_value view_data(Env& env, const Args& args) {
   array_type(tensor.scalar_type());
   if (tensor.numel() == 0) return to_data(env, args);
   auto* holder = new at::Tensor(tensor.detach());
+  // as Tensor.numpy() does: resize_ would free the memory that JavaScript sees
+  holder->storage().unsafeGetStorageImpl()->set_resizable(false);
   napi_value buffer;
   auto status = napi_create_external_arraybuffer(
       env.napi, holder->mutable_data_ptr(), holder->nbytes(),
@@ -116,21 +149,13 @@ napi_value write_data(Env& env, const Args& args) {
   return undefined(env);
 }
 
-// item(handle) -> number, boolean, or bigint when an integer is beyond 2^53
+// item(handle) -> number, boolean, {re, im}, or bigint when an integer is beyond 2^53
 napi_value item(Env& env, const Args& args) {
   const at::Tensor& tensor = to_tensor(env, args[0]);
   if (tensor.numel() != 1) {
     throw std::runtime_error("the tensor must have one element, got shape " + c10::str(tensor.sizes()));
   }
-  at::Scalar scalar = tensor.item();
-  if (scalar.isBoolean()) return from_bool(env, scalar.toBool());
-  if (scalar.isFloatingPoint()) return from_double(env, scalar.toDouble());
-  if (scalar.isComplex()) throw std::runtime_error("a complex number has no JavaScript type. Use torch.viewAsReal(x)");
-  int64_t number = scalar.toLong();
-  if (number >= -9007199254740992LL && number <= 9007199254740992LL) return from_int64(env, number);
-  napi_value big;
-  check(napi_create_bigint_int64(env.napi, number, &big), "create bigint");
-  return big;
+  return from_scalar(env, tensor.item());
 }
 
 napi_value shape(Env& env, const Args& args) { return from_sizes(env, to_tensor(env, args[0]).sizes()); }
@@ -139,6 +164,23 @@ napi_value dtype(Env& env, const Args& args) { return from_int64(env, static_cas
 napi_value device(Env& env, const Args& args) { return from_string(env, to_tensor(env, args[0]).device().str()); }
 napi_value numel(Env& env, const Args& args) { return from_int64(env, to_tensor(env, args[0]).numel()); }
 napi_value nbytes(Env& env, const Args& args) { return from_int64(env, to_tensor(env, args[0]).nbytes()); }
+napi_value itemsize(Env& env, const Args& args) { return from_int64(env, to_tensor(env, args[0]).itemsize()); }
+napi_value layout(Env& env, const Args& args) { return from_int64(env, static_cast<int64_t>(to_tensor(env, args[0]).layout())); }
+
+// gradFnName(handle) -> "AddBackward0", or "" for a leaf
+napi_value grad_fn_name(Env& env, const Args& args) {
+  auto node = to_tensor(env, args[0]).grad_fn();
+  std::string name = node ? node->name() : "";
+  auto space = name.rfind("::");
+  return from_string(env, space == std::string::npos ? name : name.substr(space + 2));
+}
+
+// setDefaultDtype(dtype): what factories and divisions of integers give
+napi_value set_default_dtype(Env& env, const Args& args) {
+  c10::set_default_dtype(caffe2::TypeMeta::fromScalarType(to_dtype(env, args[0])));
+  return undefined(env);
+}
+
 napi_value is_contiguous(Env& env, const Args& args) { return from_bool(env, to_tensor(env, args[0]).is_contiguous()); }
 
 // setData(handle, other): replaces what the tensor holds, as changing a parameter's dtype or device does
@@ -158,6 +200,7 @@ napi_value same_storage(Env& env, const Args& args) {
 
 void define_tensor(Env& env, napi_value exports) {
   define<from_data>(env, exports, "fromData");
+  define<share_data>(env, exports, "shareData");
   define<to_data>(env, exports, "toData");
   define<view_data>(env, exports, "viewData");
   define<write_data>(env, exports, "writeData");
@@ -169,6 +212,10 @@ void define_tensor(Env& env, napi_value exports) {
   define<device>(env, exports, "device");
   define<numel>(env, exports, "numel");
   define<nbytes>(env, exports, "nbytes");
+  define<itemsize>(env, exports, "itemsize");
+  define<layout>(env, exports, "layout");
+  define<grad_fn_name>(env, exports, "gradFnName");
+  define<set_default_dtype>(env, exports, "setDefaultDtype");
   define<is_contiguous>(env, exports, "isContiguous");
   define<same_storage>(env, exports, "sameStorage");
 }

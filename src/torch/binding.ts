@@ -1,14 +1,14 @@
 // What the generated operators stand on: calls into the addon, and handles turned into tensors.
 import { invariant } from "../base/index.ts";
 import { native } from "./native.ts";
+import type { Scalar } from "./native.ts";
 import type { Tensor } from "./tensor.ts";
 
 export { defaultDtypeCode, dtypeCode, layoutCode, memoryFormatCode } from "./dtype.ts";
 export type { Device, Dtype, Layout, MemoryFormat } from "./dtype.ts";
+export type { Complex, Scalar } from "./native.ts";
 export type { Generator } from "./random.ts";
 
-/** A number as operators take it; a whole number is an integer, as JavaScript has no 1.0. */
-export type Scalar = number | boolean | bigint;
 export type TensorLike = Tensor | Scalar;
 
 /** Calls operator number `op` (its place in the generated list); undefined stands for a default. */

@@ -1,5 +1,6 @@
 // Names of dtypes, layouts and memory formats, and libtorch's numbers for them.
 import { UsageError, suggestion } from "../base/index.ts";
+import { native } from "./native.ts";
 
 export const dtypeCodes = {
   uint8: 0,
@@ -29,10 +30,20 @@ export const dtypeCodes = {
 export type Dtype = keyof typeof dtypeCodes;
 /** Where a tensor lives: `"cpu"`, `"cuda"`, `"cuda:1"`. */
 export type Device = string;
-export type Layout = "strided" | "sparse" | "sparse_csr" | "mkldnn";
+export type Layout =
+  "strided" | "sparse_coo" | "sparse_csr" | "sparse_csc" | "sparse_bsr" | "sparse_bsc" | "mkldnn" | "jagged";
 export type MemoryFormat = "contiguous" | "preserve" | "channels_last" | "channels_last_3d";
 
-const layoutCodes: Record<Layout, number> = { strided: 0, sparse: 1, sparse_csr: 2, mkldnn: 3 };
+const layoutCodes: Record<Layout, number> = {
+  strided: 0,
+  sparse_coo: 1,
+  sparse_csr: 2,
+  mkldnn: 3,
+  sparse_csc: 4,
+  sparse_bsr: 5,
+  sparse_bsc: 6,
+  jagged: 7,
+};
 const memoryFormatCodes: Record<MemoryFormat, number> = {
   contiguous: 0,
   preserve: 1,
@@ -43,15 +54,24 @@ const dtypeNames = new Map<number, Dtype>(
   Object.entries(dtypeCodes).map(([name, code]) => [code, name as Dtype]),
 );
 
-let defaultDtype: Dtype = "float32";
+/** The dtypes that factories may use for floating-point numbers. */
+export type DefaultDtype = "float32" | "float64" | "bfloat16" | "float16";
+
+let defaultDtype: DefaultDtype = "float32";
 
 /** Returns the dtype that factories use for floating-point numbers; `float32` unless set. */
-export function getDefaultDtype(): Dtype {
+export function getDefaultDtype(): DefaultDtype {
   return defaultDtype;
 }
 
 /** Sets the dtype that factories use for floating-point numbers. */
-export function setDefaultDtype(dtype: "float32" | "float64" | "bfloat16" | "float16"): void {
+export function setDefaultDtype(dtype: DefaultDtype): void {
+  if (!["float32", "float64", "bfloat16", "float16"].includes(dtype)) {
+    throw new UsageError(
+      `setDefaultDtype: needs a floating-point dtype, got ${JSON.stringify(dtype)}. Valid: bfloat16, float16, float32, float64.`,
+    );
+  }
+  native.setDefaultDtype(dtypeCodes[dtype]); // of the process, where JavaScript's copy is of this thread
   defaultDtype = dtype;
 }
 
@@ -75,6 +95,12 @@ export function layoutCode(layout: Layout | null | undefined): number | undefine
   return lookUp("layout", layoutCodes, layout);
 }
 
+export function layoutName(code: number): Layout {
+  const found = Object.entries(layoutCodes).find(([, known]) => known === code);
+  if (found === undefined) throw new UsageError(`layout: libtorch's layout number ${code} has no name here.`);
+  return found[0] as Layout;
+}
+
 export function memoryFormatCode(format: MemoryFormat | null | undefined): number | undefined {
   return lookUp("memory format", memoryFormatCodes, format);
 }
@@ -82,6 +108,16 @@ export function memoryFormatCode(format: MemoryFormat | null | undefined): numbe
 /** Whether numbers of this dtype have fractions (gradients are defined for these and for complex ones). */
 export function isFloatingPoint(dtype: Dtype): boolean {
   return dtype.startsWith("float") || dtype === "bfloat16";
+}
+
+export function isComplex(dtype: Dtype): boolean {
+  return dtype.startsWith("complex");
+}
+
+/** Range and width of the dtypes that hold whole numbers. */
+export function integerBits(dtype: Dtype): { bits: number; signed: boolean } | undefined {
+  const parts = /^(u?)int(\d+)$/.exec(dtype);
+  return parts === null ? undefined : { bits: Number(parts[2]), signed: parts[1] === "" };
 }
 
 function lookUp(kind: string, codes: Readonly<Record<string, number>>, name: string | null | undefined) {

@@ -2,7 +2,7 @@
 import { call, defaultDtypeCode, dtypeCode, layoutCode, memoryFormatCode, withGrad, wrap, wrapList } from "./binding.ts";
 import type { Device, Dtype, Generator, MemoryFormat, Scalar } from "./binding.ts";
 import "./operator-table.generated.ts";
-import { discard, handles, handlesOrNull, isBoolean, isGenerator, isNumber, isNumberOrNumbers, isNumbers, isOptions, isScalar, isScalars, isString, isTensor, isTensors, named, rebind, refuse } from "./operator-arguments.ts";
+import { handles, handlesOrNull, isBoolean, isGenerator, isNumber, isNumberOrNumbers, isNumbers, isOptions, isScalar, isScalars, isString, isTensor, isTensors, named, rebind, refuse } from "./operator-arguments.ts";
 import type { TensorOptions } from "./operator-arguments.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -27,7 +27,7 @@ export function abs(input: Tensor): Tensor {
  */
 export function abs_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(1, input.handle));
+    call(1, input.handle);
     return input;
   }
   throw refuse("abs_", "abs_(input: Tensor)", [input]);
@@ -66,7 +66,7 @@ export function acos(input: Tensor): Tensor {
  */
 export function acos_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(5, input.handle));
+    call(5, input.handle);
     return input;
   }
   throw refuse("acos_", "acos_(input: Tensor)", [input]);
@@ -93,7 +93,7 @@ export function acosh(input: Tensor): Tensor {
  */
 export function acosh_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(7, input.handle));
+    call(7, input.handle);
     return input;
   }
   throw refuse("acosh_", "acosh_(input: Tensor)", [input]);
@@ -242,7 +242,7 @@ export function addmv_(input: any, mat: any, vec: any, options?: any): any {
   let beta: any, alpha: any;
   if (options !== undefined) ({ beta, alpha } = named("addmv_", options, ["beta", "alpha"]));
   if (isTensor(input) && isTensor(mat) && isTensor(vec)) {
-    discard(call(28, input.handle, mat.handle, vec.handle, beta, alpha));
+    call(28, input.handle, mat.handle, vec.handle, beta, alpha);
     return input;
   }
   throw refuse("addmv_", "addmv_(input: Tensor, mat: Tensor, vec: Tensor, { beta = 1, alpha = 1 })", [input, mat, vec, { beta, alpha }]);
@@ -361,7 +361,7 @@ export function alphaDropout_(input: any, p?: any, train?: any): any {
   if (isOptions(p)) ({ p, train } = named("alphaDropout_", p, ["p", "train"], train));
   else if (isOptions(train)) ({ train } = named("alphaDropout_", train, ["train"]));
   if (isTensor(input)) {
-    discard(call(38, input.handle, p, train));
+    call(38, input.handle, p, train);
     return input;
   }
   throw refuse("alphaDropout_", "alphaDropout_(input: Tensor, p: number, train: boolean)", [input, p, train]);
@@ -500,7 +500,7 @@ export function arccos(input: Tensor): Tensor {
  */
 export function arccos_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(50, input.handle));
+    call(50, input.handle);
     return input;
   }
   throw refuse("arccos_", "arccos_(input: Tensor)", [input]);
@@ -527,7 +527,7 @@ export function arccosh(input: Tensor): Tensor {
  */
 export function arccosh_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(52, input.handle));
+    call(52, input.handle);
     return input;
   }
   throw refuse("arccosh_", "arccosh_(input: Tensor)", [input]);
@@ -554,7 +554,7 @@ export function arcsin(input: Tensor): Tensor {
  */
 export function arcsin_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(54, input.handle));
+    call(54, input.handle);
     return input;
   }
   throw refuse("arcsin_", "arcsin_(input: Tensor)", [input]);
@@ -581,7 +581,7 @@ export function arcsinh(input: Tensor): Tensor {
  */
 export function arcsinh_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(56, input.handle));
+    call(56, input.handle);
     return input;
   }
   throw refuse("arcsinh_", "arcsinh_(input: Tensor)", [input]);
@@ -620,7 +620,7 @@ export function arctan2(input: Tensor, other: Tensor): Tensor {
  */
 export function arctan_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(60, input.handle));
+    call(60, input.handle);
     return input;
   }
   throw refuse("arctan_", "arctan_(input: Tensor)", [input]);
@@ -647,7 +647,7 @@ export function arctanh(input: Tensor): Tensor {
  */
 export function arctanh_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(62, input.handle));
+    call(62, input.handle);
     return input;
   }
   throw refuse("arctanh_", "arctanh_(input: Tensor)", [input]);
@@ -771,7 +771,7 @@ export function asStrided_(input: any, size?: any, stride?: any, storageOffset?:
   else if (isOptions(stride)) ({ stride, storageOffset } = named("asStrided_", stride, ["stride", "storageOffset"], storageOffset));
   else if (isOptions(storageOffset)) ({ storageOffset } = named("asStrided_", storageOffset, ["storageOffset"]));
   if (isTensor(input)) {
-    discard(call(69, input.handle, size, stride, storageOffset));
+    call(69, input.handle, size, stride, storageOffset);
     return input;
   }
   throw refuse("asStrided_", "asStrided_(input: Tensor, size: number[], stride: number[], storageOffset?)", [input, size, stride, storageOffset]);
@@ -798,7 +798,7 @@ export function asin(input: Tensor): Tensor {
  */
 export function asin_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(72, input.handle));
+    call(72, input.handle);
     return input;
   }
   throw refuse("asin_", "asin_(input: Tensor)", [input]);
@@ -825,7 +825,7 @@ export function asinh(input: Tensor): Tensor {
  */
 export function asinh_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(74, input.handle));
+    call(74, input.handle);
     return input;
   }
   throw refuse("asinh_", "asinh_(input: Tensor)", [input]);
@@ -864,7 +864,7 @@ export function atan2(input: Tensor, other: Tensor): Tensor {
  */
 export function atan_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(78, input.handle));
+    call(78, input.handle);
     return input;
   }
   throw refuse("atan_", "atan_(input: Tensor)", [input]);
@@ -891,7 +891,7 @@ export function atanh(input: Tensor): Tensor {
  */
 export function atanh_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(80, input.handle));
+    call(80, input.handle);
     return input;
   }
   throw refuse("atanh_", "atanh_(input: Tensor)", [input]);
@@ -1477,7 +1477,7 @@ export function ceil(input: Tensor): Tensor {
  */
 export function ceil_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(152, input.handle));
+    call(152, input.handle);
     return input;
   }
   throw refuse("ceil_", "ceil_(input: Tensor)", [input]);
@@ -1510,7 +1510,7 @@ export function celu_(input: Tensor, options?: { alpha?: Scalar | undefined }): 
 export function celu_(input: any, alpha?: any): any {
   if (isOptions(alpha)) ({ alpha } = named("celu_", alpha, ["alpha"]));
   if (isTensor(input)) {
-    discard(call(154, input.handle, alpha));
+    call(154, input.handle, alpha);
     return input;
   }
   throw refuse("celu_", "celu_(input: Tensor, alpha = 1)", [input, alpha]);
@@ -1674,11 +1674,11 @@ export function clampMax_(input: Tensor, max: Tensor): Tensor;
 export function clampMax_(input: Tensor, max: Scalar): Tensor;
 export function clampMax_(input: any, max: any): any {
   if (isTensor(input) && isTensor(max)) {
-    discard(call(170, input.handle, max.handle));
+    call(170, input.handle, max.handle);
     return input;
   }
   if (isTensor(input) && isScalar(max)) {
-    discard(call(169, input.handle, max));
+    call(169, input.handle, max);
     return input;
   }
   throw refuse("clampMax_", "clampMax_(input: Tensor, max: Tensor)\nclampMax_(input: Tensor, max: Scalar)", [input, max]);
@@ -1712,11 +1712,11 @@ export function clampMin_(input: Tensor, min: Tensor): Tensor;
 export function clampMin_(input: Tensor, min: Scalar): Tensor;
 export function clampMin_(input: any, min: any): any {
   if (isTensor(input) && isTensor(min)) {
-    discard(call(174, input.handle, min.handle));
+    call(174, input.handle, min.handle);
     return input;
   }
   if (isTensor(input) && isScalar(min)) {
-    discard(call(173, input.handle, min));
+    call(173, input.handle, min);
     return input;
   }
   throw refuse("clampMin_", "clampMin_(input: Tensor, min: Tensor)\nclampMin_(input: Tensor, min: Scalar)", [input, min]);
@@ -1738,11 +1738,11 @@ export function clamp_(input: any, min?: any, max?: any): any {
   if (isOptions(min)) ({ min, max } = named("clamp_", min, ["min", "max"], max));
   else if (isOptions(max)) ({ max } = named("clamp_", max, ["max"]));
   if (isTensor(input) && (min == null || isTensor(min)) && (max == null || isTensor(max))) {
-    discard(call(166, input.handle, min?.handle, max?.handle));
+    call(166, input.handle, min?.handle, max?.handle);
     return input;
   }
   if (isTensor(input) && (min == null || isScalar(min)) && (max == null || isScalar(max))) {
-    discard(call(165, input.handle, min, max));
+    call(165, input.handle, min, max);
     return input;
   }
   throw refuse("clamp_", "clamp_(input: Tensor, min?, max?)\nclamp_(input: Tensor, min?, max?)", [input, min, max]);
@@ -1784,11 +1784,11 @@ export function clip_(input: any, min?: any, max?: any): any {
   if (isOptions(min)) ({ min, max } = named("clip_", min, ["min", "max"], max));
   else if (isOptions(max)) ({ max } = named("clip_", max, ["max"]));
   if (isTensor(input) && (min == null || isTensor(min)) && (max == null || isTensor(max))) {
-    discard(call(178, input.handle, min?.handle, max?.handle));
+    call(178, input.handle, min?.handle, max?.handle);
     return input;
   }
   if (isTensor(input) && (min == null || isScalar(min)) && (max == null || isScalar(max))) {
-    discard(call(177, input.handle, min, max));
+    call(177, input.handle, min, max);
     return input;
   }
   throw refuse("clip_", "clip_(input: Tensor, min?, max?)\nclip_(input: Tensor, min?, max?)", [input, min, max]);
@@ -1912,7 +1912,7 @@ export function conjPhysical(input: Tensor): Tensor {
  */
 export function conjPhysical_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(190, input.handle));
+    call(190, input.handle);
     return input;
   }
   throw refuse("conjPhysical_", "conjPhysical_(input: Tensor)", [input]);
@@ -2149,7 +2149,7 @@ export function cos(input: Tensor): Tensor {
  */
 export function cos_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(212, input.handle));
+    call(212, input.handle);
     return input;
   }
   throw refuse("cos_", "cos_(input: Tensor)", [input]);
@@ -2176,7 +2176,7 @@ export function cosh(input: Tensor): Tensor {
  */
 export function cosh_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(214, input.handle));
+    call(214, input.handle);
     return input;
   }
   throw refuse("cosh_", "cosh_(input: Tensor)", [input]);
@@ -2399,7 +2399,7 @@ export function deg2rad(input: Tensor): Tensor {
  */
 export function deg2rad_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(234, input.handle));
+    call(234, input.handle);
     return input;
   }
   throw refuse("deg2rad_", "deg2rad_(input: Tensor)", [input]);
@@ -2438,7 +2438,7 @@ export function detach(input: Tensor): Tensor {
  */
 export function detach_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(238, input.handle));
+    call(238, input.handle);
     return input;
   }
   throw refuse("detach_", "detach_(input: Tensor)", [input]);
@@ -2659,7 +2659,7 @@ export function dropout_(input: any, p?: any, train?: any): any {
   if (isOptions(p)) ({ p, train } = named("dropout_", p, ["p", "train"], train));
   else if (isOptions(train)) ({ train } = named("dropout_", train, ["train"]));
   if (isTensor(input)) {
-    discard(call(266, input.handle, p, train));
+    call(266, input.handle, p, train);
     return input;
   }
   throw refuse("dropout_", "dropout_(input: Tensor, p: number, train: boolean)", [input, p, train]);
@@ -2773,7 +2773,7 @@ export function embeddingRenorm_(input: any, indices: any, maxNorm?: any, normTy
   if (isOptions(maxNorm)) ({ maxNorm, normType } = named("embeddingRenorm_", maxNorm, ["maxNorm", "normType"], normType));
   else if (isOptions(normType)) ({ normType } = named("embeddingRenorm_", normType, ["normType"]));
   if (isTensor(input) && isTensor(indices)) {
-    discard(call(276, input.handle, indices.handle, maxNorm, normType));
+    call(276, input.handle, indices.handle, maxNorm, normType);
     return input;
   }
   throw refuse("embeddingRenorm_", "embeddingRenorm_(input: Tensor, indices: Tensor, maxNorm: number, normType: number)", [input, indices, maxNorm, normType]);
@@ -2889,7 +2889,7 @@ export function erf(input: Tensor): Tensor {
  */
 export function erf_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(287, input.handle));
+    call(287, input.handle);
     return input;
   }
   throw refuse("erf_", "erf_(input: Tensor)", [input]);
@@ -2916,7 +2916,7 @@ export function erfc(input: Tensor): Tensor {
  */
 export function erfc_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(289, input.handle));
+    call(289, input.handle);
     return input;
   }
   throw refuse("erfc_", "erfc_(input: Tensor)", [input]);
@@ -2967,7 +2967,7 @@ export function exp2(input: Tensor): Tensor {
  */
 export function exp2_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(294, input.handle));
+    call(294, input.handle);
     return input;
   }
   throw refuse("exp2_", "exp2_(input: Tensor)", [input]);
@@ -2982,7 +2982,7 @@ export function exp2_(input: Tensor): Tensor {
  */
 export function exp_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(295, input.handle));
+    call(295, input.handle);
     return input;
   }
   throw refuse("exp_", "exp_(input: Tensor)", [input]);
@@ -3009,7 +3009,7 @@ export function expm1(input: Tensor): Tensor {
  */
 export function expm1_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(299, input.handle));
+    call(299, input.handle);
     return input;
   }
   throw refuse("expm1_", "expm1_(input: Tensor)", [input]);
@@ -3064,7 +3064,7 @@ export function featureAlphaDropout_(input: any, p?: any, train?: any): any {
   if (isOptions(p)) ({ p, train } = named("featureAlphaDropout_", p, ["p", "train"], train));
   else if (isOptions(train)) ({ train } = named("featureAlphaDropout_", train, ["train"]));
   if (isTensor(input)) {
-    discard(call(304, input.handle, p, train));
+    call(304, input.handle, p, train);
     return input;
   }
   throw refuse("featureAlphaDropout_", "featureAlphaDropout_(input: Tensor, p: number, train: boolean)", [input, p, train]);
@@ -3099,7 +3099,7 @@ export function featureDropout_(input: any, p?: any, train?: any): any {
   if (isOptions(p)) ({ p, train } = named("featureDropout_", p, ["p", "train"], train));
   else if (isOptions(train)) ({ train } = named("featureDropout_", train, ["train"]));
   if (isTensor(input)) {
-    discard(call(306, input.handle, p, train));
+    call(306, input.handle, p, train);
     return input;
   }
   throw refuse("featureDropout_", "featureDropout_(input: Tensor, p: number, train: boolean)", [input, p, train]);
@@ -3133,11 +3133,11 @@ export function fill_(input: Tensor, value: Tensor): Tensor;
 export function fill_(input: Tensor, value: Scalar): Tensor;
 export function fill_(input: any, value: any): any {
   if (isTensor(input) && isTensor(value)) {
-    discard(call(332, input.handle, value.handle));
+    call(332, input.handle, value.handle);
     return input;
   }
   if (isTensor(input) && isScalar(value)) {
-    discard(call(331, input.handle, value));
+    call(331, input.handle, value);
     return input;
   }
   throw refuse("fill_", "fill_(input: Tensor, value: Tensor)\nfill_(input: Tensor, value: Scalar)", [input, value]);
@@ -3164,7 +3164,7 @@ export function fix(input: Tensor): Tensor {
  */
 export function fix_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(335, input.handle));
+    call(335, input.handle);
     return input;
   }
   throw refuse("fix_", "fix_(input: Tensor)", [input]);
@@ -3281,7 +3281,7 @@ export function floorDivide(input: any, other: any): any {
  */
 export function floor_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(347, input.handle));
+    call(347, input.handle);
     return input;
   }
   throw refuse("floor_", "floor_(input: Tensor)", [input]);
@@ -3348,7 +3348,7 @@ export function frac(input: Tensor): Tensor {
  */
 export function frac_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(359, input.handle));
+    call(359, input.handle);
     return input;
   }
   throw refuse("frac_", "frac_(input: Tensor)", [input]);
@@ -3471,7 +3471,7 @@ export function gcd(input: Tensor, other: Tensor): Tensor {
  */
 export function gcd_(input: Tensor, other: Tensor): Tensor {
   if (isTensor(input) && isTensor(other)) {
-    discard(call(369, input.handle, other.handle));
+    call(369, input.handle, other.handle);
     return input;
   }
   throw refuse("gcd_", "gcd_(input: Tensor, other: Tensor)", [input, other]);
@@ -3985,7 +3985,7 @@ export function i0(input: Tensor): Tensor {
  */
 export function i0_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(438, input.handle));
+    call(438, input.handle);
     return input;
   }
   throw refuse("i0_", "i0_(input: Tensor)", [input]);
@@ -4106,7 +4106,7 @@ export function indexPut_(input: Tensor, indices: readonly (Tensor | null)[], va
 export function indexPut_(input: any, indices: any, values: any, accumulate?: any): any {
   if (isOptions(accumulate)) ({ accumulate } = named("indexPut_", accumulate, ["accumulate"]));
   if (isTensor(input) && isTensors(indices) && isTensor(values)) {
-    discard(call(454, input.handle, handlesOrNull(indices), values.handle, accumulate));
+    call(454, input.handle, handlesOrNull(indices), values.handle, accumulate);
     return input;
   }
   throw refuse("indexPut_", "indexPut_(input: Tensor, indices: (Tensor | null)[], values: Tensor, accumulate = false)", [input, indices, values, accumulate]);
@@ -4551,7 +4551,7 @@ export function lcm(input: Tensor, other: Tensor): Tensor {
  */
 export function lcm_(input: Tensor, other: Tensor): Tensor {
   if (isTensor(input) && isTensor(other)) {
-    discard(call(495, input.handle, other.handle));
+    call(495, input.handle, other.handle);
     return input;
   }
   throw refuse("lcm_", "lcm_(input: Tensor, other: Tensor)", [input, other]);
@@ -4578,7 +4578,7 @@ export function ldexp(input: Tensor, other: Tensor): Tensor {
  */
 export function ldexp_(input: Tensor, other: Tensor): Tensor {
   if (isTensor(input) && isTensor(other)) {
-    discard(call(497, input.handle, other.handle));
+    call(497, input.handle, other.handle);
     return input;
   }
   throw refuse("ldexp_", "ldexp_(input: Tensor, other: Tensor)", [input, other]);
@@ -4722,7 +4722,7 @@ export function log10(input: Tensor): Tensor {
  */
 export function log10_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(576, input.handle));
+    call(576, input.handle);
     return input;
   }
   throw refuse("log10_", "log10_(input: Tensor)", [input]);
@@ -4749,7 +4749,7 @@ export function log1p(input: Tensor): Tensor {
  */
 export function log1p_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(578, input.handle));
+    call(578, input.handle);
     return input;
   }
   throw refuse("log1p_", "log1p_(input: Tensor)", [input]);
@@ -4776,7 +4776,7 @@ export function log2(input: Tensor): Tensor {
  */
 export function log2_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(580, input.handle));
+    call(580, input.handle);
     return input;
   }
   throw refuse("log2_", "log2_(input: Tensor)", [input]);
@@ -4808,7 +4808,7 @@ export function logSoftmax(input: any, dim?: any, dtype?: any): any {
  */
 export function log_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(581, input.handle));
+    call(581, input.handle);
     return input;
   }
   throw refuse("log_", "log_(input: Tensor)", [input]);
@@ -4940,7 +4940,7 @@ export function logit_(input: Tensor, options?: { eps?: number | null | undefine
 export function logit_(input: any, eps?: any): any {
   if (isOptions(eps)) ({ eps } = named("logit_", eps, ["eps"]));
   if (isTensor(input)) {
-    discard(call(598, input.handle, eps));
+    call(598, input.handle, eps);
     return input;
   }
   throw refuse("logit_", "logit_(input: Tensor, eps?)", [input, eps]);
@@ -5609,7 +5609,7 @@ export function nanToNum_(input: any, nan?: any, posinf?: any, neginf?: any): an
   else if (isOptions(posinf)) ({ posinf, neginf } = named("nanToNum_", posinf, ["posinf", "neginf"], neginf));
   else if (isOptions(neginf)) ({ neginf } = named("nanToNum_", neginf, ["neginf"]));
   if (isTensor(input)) {
-    discard(call(675, input.handle, nan, posinf, neginf));
+    call(675, input.handle, nan, posinf, neginf);
     return input;
   }
   throw refuse("nanToNum_", "nanToNum_(input: Tensor, nan?, posinf?, neginf?)", [input, nan, posinf, neginf]);
@@ -5882,7 +5882,7 @@ export function neg(input: Tensor): Tensor {
  */
 export function neg_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(696, input.handle));
+    call(696, input.handle);
     return input;
   }
   throw refuse("neg_", "neg_(input: Tensor)", [input]);
@@ -5909,7 +5909,7 @@ export function negative(input: Tensor): Tensor {
  */
 export function negative_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(698, input.handle));
+    call(698, input.handle);
     return input;
   }
   throw refuse("negative_", "negative_(input: Tensor)", [input]);
@@ -6432,7 +6432,7 @@ export function rad2deg(input: Tensor): Tensor {
  */
 export function rad2deg_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(764, input.handle));
+    call(764, input.handle);
     return input;
   }
   throw refuse("rad2deg_", "rad2deg_(input: Tensor)", [input]);
@@ -6672,7 +6672,7 @@ export function reciprocal(input: Tensor): Tensor {
  */
 export function reciprocal_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(793, input.handle));
+    call(793, input.handle);
     return input;
   }
   throw refuse("reciprocal_", "reciprocal_(input: Tensor)", [input]);
@@ -6699,7 +6699,7 @@ export function relu(input: Tensor): Tensor {
  */
 export function relu_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(800, input.handle));
+    call(800, input.handle);
     return input;
   }
   throw refuse("relu_", "relu_(input: Tensor)", [input]);
@@ -6794,7 +6794,7 @@ export function resizeAs_(input: any, theTemplate: any, options?: any): any {
   let memoryFormat: any;
   if (options !== undefined) ({ memoryFormat } = named("resizeAs_", options, ["memoryFormat"]));
   if (isTensor(input) && isTensor(theTemplate)) {
-    discard(call(818, input.handle, theTemplate.handle, memoryFormatCode(memoryFormat)));
+    call(818, input.handle, theTemplate.handle, memoryFormatCode(memoryFormat));
     return input;
   }
   throw refuse("resizeAs_", "resizeAs_(input: Tensor, theTemplate: Tensor, { memoryFormat? })", [input, theTemplate, { memoryFormat }]);
@@ -6993,11 +6993,11 @@ export function round_(input: any, options?: any): any {
   let decimals: any;
   if (options !== undefined) ({ decimals } = named("round_", options, ["decimals"]));
   if (isTensor(input) && decimals === undefined) {
-    discard(call(833, input.handle));
+    call(833, input.handle);
     return input;
   }
   if (isTensor(input) && isNumber(decimals)) {
-    discard(call(834, input.handle, decimals));
+    call(834, input.handle, decimals);
     return input;
   }
   throw refuse("round_", "round_(input: Tensor)\nround_(input: Tensor, { decimals: number })", [input, { decimals }]);
@@ -7048,7 +7048,7 @@ export function rrelu_(input: any, lower?: any, upper?: any, training?: any, gen
   else if (isOptions(training)) ({ training, generator } = named("rrelu_", training, ["training", "generator"], generator));
   else if (isOptions(generator)) ({ generator } = named("rrelu_", generator, ["generator"]));
   if (isTensor(input)) {
-    discard(call(838, input.handle, lower, upper, training, generator?.handle));
+    call(838, input.handle, lower, upper, training, generator?.handle);
     return input;
   }
   throw refuse("rrelu_", "rrelu_(input: Tensor, lower = 0.125, upper = 0.3333333333333333, training = false, generator?)", [input, lower, upper, training, generator]);
@@ -7075,7 +7075,7 @@ export function rsqrt(input: Tensor): Tensor {
  */
 export function rsqrt_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(842, input.handle));
+    call(842, input.handle);
     return input;
   }
   throw refuse("rsqrt_", "rsqrt_(input: Tensor)", [input]);
@@ -7268,7 +7268,7 @@ export function selu(input: Tensor): Tensor {
  */
 export function selu_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(865, input.handle));
+    call(865, input.handle);
     return input;
   }
   throw refuse("selu_", "selu_(input: Tensor)", [input]);
@@ -7307,7 +7307,7 @@ export function sigmoid(input: Tensor): Tensor {
  */
 export function sigmoid_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(872, input.handle));
+    call(872, input.handle);
     return input;
   }
   throw refuse("sigmoid_", "sigmoid_(input: Tensor)", [input]);
@@ -7358,7 +7358,7 @@ export function sin(input: Tensor): Tensor {
  */
 export function sin_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(879, input.handle));
+    call(879, input.handle);
     return input;
   }
   throw refuse("sin_", "sin_(input: Tensor)", [input]);
@@ -7385,7 +7385,7 @@ export function sinc(input: Tensor): Tensor {
  */
 export function sinc_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(881, input.handle));
+    call(881, input.handle);
     return input;
   }
   throw refuse("sinc_", "sinc_(input: Tensor)", [input]);
@@ -7412,7 +7412,7 @@ export function sinh(input: Tensor): Tensor {
  */
 export function sinh_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(883, input.handle));
+    call(883, input.handle);
     return input;
   }
   throw refuse("sinh_", "sinh_(input: Tensor)", [input]);
@@ -7730,7 +7730,7 @@ export function sqrt(input: Tensor): Tensor {
  */
 export function sqrt_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(1006, input.handle));
+    call(1006, input.handle);
     return input;
   }
   throw refuse("sqrt_", "sqrt_(input: Tensor)", [input]);
@@ -7757,7 +7757,7 @@ export function square(input: Tensor): Tensor {
  */
 export function square_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(1008, input.handle));
+    call(1008, input.handle);
     return input;
   }
   throw refuse("square_", "square_(input: Tensor)", [input]);
@@ -8072,7 +8072,7 @@ export function tan(input: Tensor): Tensor {
  */
 export function tan_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(1047, input.handle));
+    call(1047, input.handle);
     return input;
   }
   throw refuse("tan_", "tan_(input: Tensor)", [input]);
@@ -8099,7 +8099,7 @@ export function tanh(input: Tensor): Tensor {
  */
 export function tanh_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(1049, input.handle));
+    call(1049, input.handle);
     return input;
   }
   throw refuse("tanh_", "tanh_(input: Tensor)", [input]);
@@ -8170,7 +8170,7 @@ export function threshold(input: Tensor, threshold: Scalar, value: Scalar): Tens
  */
 export function threshold_(input: Tensor, threshold: Scalar, value: Scalar): Tensor {
   if (isTensor(input)) {
-    discard(call(1056, input.handle, threshold, value));
+    call(1056, input.handle, threshold, value);
     return input;
   }
   throw refuse("threshold_", "threshold_(input: Tensor, threshold: Scalar, value: Scalar)", [input, threshold, value]);
@@ -8462,7 +8462,7 @@ export function trunc(input: Tensor): Tensor {
  */
 export function trunc_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(1091, input.handle));
+    call(1091, input.handle);
     return input;
   }
   throw refuse("trunc_", "trunc_(input: Tensor)", [input]);
@@ -8797,11 +8797,11 @@ export function xlogy_(input: Tensor, other: Tensor): Tensor;
 export function xlogy_(input: Tensor, other: Scalar): Tensor;
 export function xlogy_(input: any, other: any): any {
   if (isTensor(input) && isTensor(other)) {
-    discard(call(1144, input.handle, other.handle));
+    call(1144, input.handle, other.handle);
     return input;
   }
   if (isTensor(input) && isScalar(other)) {
-    discard(call(1143, input.handle, other));
+    call(1143, input.handle, other);
     return input;
   }
   throw refuse("xlogy_", "xlogy_(input: Tensor, other: Tensor)\nxlogy_(input: Tensor, other: Scalar)", [input, other]);
@@ -8816,7 +8816,7 @@ export function xlogy_(input: any, other: any): any {
  */
 export function zero_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(1145, input.handle));
+    call(1145, input.handle);
     return input;
   }
   throw refuse("zero_", "zero_(input: Tensor)", [input]);

@@ -29,10 +29,6 @@ export {
 export type { DeterministicOptions } from "./context.ts";
 export * as cuda from "./cuda.ts";
 export { getDefaultDtype, isFloatingPoint, setDefaultDtype } from "./dtype.ts";
-export type { Device, Dtype, Layout, MemoryFormat } from "./dtype.ts";
-export type { Scalar, TensorLike } from "./binding.ts";
-export { fromTypedArray, tensor } from "./factories.ts";
-export type { TensorOptions } from "./factories.ts";
 export {
   dropShared,
   hashTensors,
@@ -64,6 +60,14 @@ export type {
   Unshared,
 } from "./io/index.ts";
 export { leakCheck } from "./leak-check.ts";
+export type { DefaultDtype, Device, Dtype, Layout, MemoryFormat } from "./dtype.ts";
+export { canCast, finfo, iinfo, promoteTypes, resultType } from "./dtype-info.ts";
+export type { FloatInfo, IntegerInfo } from "./dtype-info.ts";
+export type { Complex, Scalar, TensorLike } from "./binding.ts";
+export { asTensor, asarray, frombuffer, fromTypedArray, tensor } from "./factories.ts";
+export type { TensorOptions, TensorValues } from "./factories.ts";
+export { getPrintOptions, setPrintOptions } from "./format.ts";
+export type { PrintOptions } from "./format.ts";
 export type { TensorData } from "./native.ts";
 export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
@@ -76,4 +80,4 @@ export { fromShared, shareMemory } from "./shared-memory.ts";
 export type { SharedTensor } from "./shared-memory.ts";
 export { Tensor } from "./tensor.ts";
 export * as utils from "./utils/index.ts";
-export type { NestedNumbers } from "./tensor.ts";
+export type { ConversionOptions, NestedNumbers } from "./tensor.ts";

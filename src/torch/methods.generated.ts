@@ -2,7 +2,7 @@
 import { call, dtypeCode, layoutCode, memoryFormatCode, withGrad, wrap } from "./binding.ts";
 import type { Device, Dtype, Generator, Layout, MemoryFormat, Scalar } from "./binding.ts";
 import * as torch from "./functions.generated.ts";
-import { TensorBase, discard, isNumber, isNumberOrNumbers, isNumbers, isOptions, isScalar, isString, isTensor, named, rebind, refuse } from "./operator-arguments.ts";
+import { TensorBase, isNumber, isNumberOrNumbers, isNumbers, isOptions, isScalar, isString, isTensor, named, rebind, refuse } from "./operator-arguments.ts";
 import type { TensorOptions } from "./operator-arguments.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -49,7 +49,7 @@ export abstract class TensorMethods extends TensorBase {
    * Source: aten::absolute_
    */
   absolute_(): this {
-    discard(call(3, this.handle));
+    call(3, this.handle);
     return this;
   }
 
@@ -125,11 +125,11 @@ export abstract class TensorMethods extends TensorBase {
     let alpha: any;
     if (options !== undefined) ({ alpha } = named("add_", options, ["alpha"]));
     if (isTensor(other)) {
-      discard(call(17, this.handle, other.handle, alpha));
+      call(17, this.handle, other.handle, alpha);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(16, this.handle, other, alpha));
+      call(16, this.handle, other, alpha);
       return this;
     }
     throw refuse("add_", "add_(other: Tensor, { alpha = 1 })\nadd_(other: Scalar, { alpha = 1 })", [other, { alpha }]);
@@ -159,7 +159,7 @@ export abstract class TensorMethods extends TensorBase {
     let beta: any, alpha: any;
     if (options !== undefined) ({ beta, alpha } = named("addbmm_", options, ["beta", "alpha"]));
     if (isTensor(batch1) && isTensor(batch2)) {
-      discard(call(19, this.handle, batch1.handle, batch2.handle, beta, alpha));
+      call(19, this.handle, batch1.handle, batch2.handle, beta, alpha);
       return this;
     }
     throw refuse("addbmm_", "addbmm_(batch1: Tensor, batch2: Tensor, { beta = 1, alpha = 1 })", [batch1, batch2, { beta, alpha }]);
@@ -189,7 +189,7 @@ export abstract class TensorMethods extends TensorBase {
     let value: any;
     if (options !== undefined) ({ value } = named("addcdiv_", options, ["value"]));
     if (isTensor(tensor1) && isTensor(tensor2)) {
-      discard(call(21, this.handle, tensor1.handle, tensor2.handle, value));
+      call(21, this.handle, tensor1.handle, tensor2.handle, value);
       return this;
     }
     throw refuse("addcdiv_", "addcdiv_(tensor1: Tensor, tensor2: Tensor, { value = 1 })", [tensor1, tensor2, { value }]);
@@ -219,7 +219,7 @@ export abstract class TensorMethods extends TensorBase {
     let value: any;
     if (options !== undefined) ({ value } = named("addcmul_", options, ["value"]));
     if (isTensor(tensor1) && isTensor(tensor2)) {
-      discard(call(23, this.handle, tensor1.handle, tensor2.handle, value));
+      call(23, this.handle, tensor1.handle, tensor2.handle, value);
       return this;
     }
     throw refuse("addcmul_", "addcmul_(tensor1: Tensor, tensor2: Tensor, { value = 1 })", [tensor1, tensor2, { value }]);
@@ -249,7 +249,7 @@ export abstract class TensorMethods extends TensorBase {
     let beta: any, alpha: any;
     if (options !== undefined) ({ beta, alpha } = named("addmm_", options, ["beta", "alpha"]));
     if (isTensor(mat1) && isTensor(mat2)) {
-      discard(call(26, this.handle, mat1.handle, mat2.handle, beta, alpha));
+      call(26, this.handle, mat1.handle, mat2.handle, beta, alpha);
       return this;
     }
     throw refuse("addmm_", "addmm_(mat1: Tensor, mat2: Tensor, { beta = 1, alpha = 1 })", [mat1, mat2, { beta, alpha }]);
@@ -303,7 +303,7 @@ export abstract class TensorMethods extends TensorBase {
     let beta: any, alpha: any;
     if (options !== undefined) ({ beta, alpha } = named("addr_", options, ["beta", "alpha"]));
     if (isTensor(vec1) && isTensor(vec2)) {
-      discard(call(30, this.handle, vec1.handle, vec2.handle, beta, alpha));
+      call(30, this.handle, vec1.handle, vec2.handle, beta, alpha);
       return this;
     }
     throw refuse("addr_", "addr_(vec1: Tensor, vec2: Tensor, { beta = 1, alpha = 1 })", [vec1, vec2, { beta, alpha }]);
@@ -539,7 +539,7 @@ export abstract class TensorMethods extends TensorBase {
    */
   arctan2_(other: Tensor): this {
     if (isTensor(other)) {
-      discard(call(59, this.handle, other.handle));
+      call(59, this.handle, other.handle);
       return this;
     }
     throw refuse("arctan2_", "arctan2_(other: Tensor)", [other]);
@@ -747,7 +747,7 @@ export abstract class TensorMethods extends TensorBase {
    */
   atan2_(other: Tensor): this {
     if (isTensor(other)) {
-      discard(call(77, this.handle, other.handle));
+      call(77, this.handle, other.handle);
       return this;
     }
     throw refuse("atan2_", "atan2_(other: Tensor)", [other]);
@@ -810,7 +810,7 @@ export abstract class TensorMethods extends TensorBase {
     let beta: any, alpha: any;
     if (options !== undefined) ({ beta, alpha } = named("baddbmm_", options, ["beta", "alpha"]));
     if (isTensor(batch1) && isTensor(batch2)) {
-      discard(call(92, this.handle, batch1.handle, batch2.handle, beta, alpha));
+      call(92, this.handle, batch1.handle, batch2.handle, beta, alpha);
       return this;
     }
     throw refuse("baddbmm_", "baddbmm_(batch1: Tensor, batch2: Tensor, { beta = 1, alpha = 1 })", [batch1, batch2, { beta, alpha }]);
@@ -848,11 +848,11 @@ export abstract class TensorMethods extends TensorBase {
     if (isOptions(p)) ({ p, generator } = named("bernoulli_", p, ["p", "generator"], options));
     else if (options !== undefined) ({ generator } = named("bernoulli_", options, ["generator"]));
     if (isTensor(p)) {
-      discard(call(103, this.handle, p.handle, generator?.handle));
+      call(103, this.handle, p.handle, generator?.handle);
       return this;
     }
     if ((p === undefined || isNumber(p))) {
-      discard(call(104, this.handle, p, generator?.handle));
+      call(104, this.handle, p, generator?.handle);
       return this;
     }
     throw refuse("bernoulli_", "bernoulli_(p: Tensor, { generator? })\nbernoulli_(p = 0.5, { generator? })", [p, { generator }]);
@@ -897,11 +897,11 @@ export abstract class TensorMethods extends TensorBase {
   bitwiseAnd_(other: Scalar): this;
   bitwiseAnd_(other: any): any {
     if (isTensor(other)) {
-      discard(call(114, this.handle, other.handle));
+      call(114, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(113, this.handle, other));
+      call(113, this.handle, other);
       return this;
     }
     throw refuse("bitwiseAnd_", "bitwiseAnd_(other: Tensor)\nbitwiseAnd_(other: Scalar)", [other]);
@@ -933,11 +933,11 @@ export abstract class TensorMethods extends TensorBase {
   bitwiseLeftShift_(other: Scalar): this;
   bitwiseLeftShift_(other: any): any {
     if (isTensor(other)) {
-      discard(call(118, this.handle, other.handle));
+      call(118, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(119, this.handle, other));
+      call(119, this.handle, other);
       return this;
     }
     throw refuse("bitwiseLeftShift_", "bitwiseLeftShift_(other: Tensor)\nbitwiseLeftShift_(other: Scalar)", [other]);
@@ -962,7 +962,7 @@ export abstract class TensorMethods extends TensorBase {
    * Source: aten::bitwise_not_
    */
   bitwiseNot_(): this {
-    discard(call(121, this.handle));
+    call(121, this.handle);
     return this;
   }
 
@@ -992,11 +992,11 @@ export abstract class TensorMethods extends TensorBase {
   bitwiseOr_(other: Scalar): this;
   bitwiseOr_(other: any): any {
     if (isTensor(other)) {
-      discard(call(126, this.handle, other.handle));
+      call(126, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(125, this.handle, other));
+      call(125, this.handle, other);
       return this;
     }
     throw refuse("bitwiseOr_", "bitwiseOr_(other: Tensor)\nbitwiseOr_(other: Scalar)", [other]);
@@ -1028,11 +1028,11 @@ export abstract class TensorMethods extends TensorBase {
   bitwiseRightShift_(other: Scalar): this;
   bitwiseRightShift_(other: any): any {
     if (isTensor(other)) {
-      discard(call(130, this.handle, other.handle));
+      call(130, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(131, this.handle, other));
+      call(131, this.handle, other);
       return this;
     }
     throw refuse("bitwiseRightShift_", "bitwiseRightShift_(other: Tensor)\nbitwiseRightShift_(other: Scalar)", [other]);
@@ -1064,11 +1064,11 @@ export abstract class TensorMethods extends TensorBase {
   bitwiseXor_(other: Scalar): this;
   bitwiseXor_(other: any): any {
     if (isTensor(other)) {
-      discard(call(136, this.handle, other.handle));
+      call(136, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(135, this.handle, other));
+      call(135, this.handle, other);
       return this;
     }
     throw refuse("bitwiseXor_", "bitwiseXor_(other: Tensor)\nbitwiseXor_(other: Scalar)", [other]);
@@ -1112,7 +1112,7 @@ export abstract class TensorMethods extends TensorBase {
     if (isOptions(median)) ({ median, sigma, generator } = named("cauchy_", median, ["median", "sigma", "generator"], sigma, options));
     else if (isOptions(sigma)) ({ sigma, generator } = named("cauchy_", sigma, ["sigma", "generator"], options));
     else if (options !== undefined) ({ generator } = named("cauchy_", options, ["generator"]));
-    discard(call(148, this.handle, median, sigma, generator?.handle));
+    call(148, this.handle, median, sigma, generator?.handle);
     return this;
   }
 
@@ -1429,7 +1429,7 @@ export abstract class TensorMethods extends TensorBase {
   copy_(src: any, nonBlocking?: any): any {
     if (isOptions(nonBlocking)) ({ nonBlocking } = named("copy_", nonBlocking, ["nonBlocking"]));
     if (isTensor(src)) {
-      discard(call(205, this.handle, src.handle, nonBlocking));
+      call(205, this.handle, src.handle, nonBlocking);
       return this;
     }
     throw refuse("copy_", "copy_(src: Tensor, nonBlocking = false)", [src, nonBlocking]);
@@ -1461,11 +1461,11 @@ export abstract class TensorMethods extends TensorBase {
   copysign_(other: Scalar): this;
   copysign_(other: any): any {
     if (isTensor(other)) {
-      discard(call(209, this.handle, other.handle));
+      call(209, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(208, this.handle, other));
+      call(208, this.handle, other);
       return this;
     }
     throw refuse("copysign_", "copysign_(other: Tensor)\ncopysign_(other: Scalar)", [other]);
@@ -1630,7 +1630,7 @@ export abstract class TensorMethods extends TensorBase {
     let dtype: any;
     if (isOptions(dim)) ({ dim, dtype } = named("cumprod_", dim, ["dim", "dtype"], options));
     else if (options !== undefined) ({ dtype } = named("cumprod_", options, ["dtype"]));
-    discard(call(228, this.handle, dim, dtypeCode(dtype)));
+    call(228, this.handle, dim, dtypeCode(dtype));
     return this;
   }
 
@@ -1660,7 +1660,7 @@ export abstract class TensorMethods extends TensorBase {
     let dtype: any;
     if (isOptions(dim)) ({ dim, dtype } = named("cumsum_", dim, ["dim", "dtype"], options));
     else if (options !== undefined) ({ dtype } = named("cumsum_", options, ["dtype"]));
-    discard(call(230, this.handle, dim, dtypeCode(dtype)));
+    call(230, this.handle, dim, dtypeCode(dtype));
     return this;
   }
 
@@ -1827,7 +1827,7 @@ export abstract class TensorMethods extends TensorBase {
    * Source: aten::digamma_
    */
   digamma_(): this {
-    discard(call(246, this.handle));
+    call(246, this.handle);
     return this;
   }
 
@@ -1880,19 +1880,19 @@ export abstract class TensorMethods extends TensorBase {
     let roundingMode: any;
     if (options !== undefined) ({ roundingMode } = named("div_", options, ["roundingMode"]));
     if (isTensor(other) && roundingMode === undefined) {
-      discard(call(254, this.handle, other.handle));
+      call(254, this.handle, other.handle);
       return this;
     }
     if (isScalar(other) && roundingMode === undefined) {
-      discard(call(252, this.handle, other));
+      call(252, this.handle, other);
       return this;
     }
     if (isTensor(other) && (roundingMode == null || isString(roundingMode))) {
-      discard(call(255, this.handle, other.handle, roundingMode));
+      call(255, this.handle, other.handle, roundingMode);
       return this;
     }
     if (isScalar(other) && (roundingMode == null || isString(roundingMode))) {
-      discard(call(253, this.handle, other, roundingMode));
+      call(253, this.handle, other, roundingMode);
       return this;
     }
     throw refuse("div_", "div_(other: Tensor)\ndiv_(other: Scalar)\ndiv_(other: Tensor, { roundingMode: string | null })\ndiv_(other: Scalar, { roundingMode: string | null })", [other, { roundingMode }]);
@@ -1934,19 +1934,19 @@ export abstract class TensorMethods extends TensorBase {
     let roundingMode: any;
     if (options !== undefined) ({ roundingMode } = named("divide_", options, ["roundingMode"]));
     if (isTensor(other) && roundingMode === undefined) {
-      discard(call(262, this.handle, other.handle));
+      call(262, this.handle, other.handle);
       return this;
     }
     if (isScalar(other) && roundingMode === undefined) {
-      discard(call(260, this.handle, other));
+      call(260, this.handle, other);
       return this;
     }
     if (isTensor(other) && (roundingMode == null || isString(roundingMode))) {
-      discard(call(263, this.handle, other.handle, roundingMode));
+      call(263, this.handle, other.handle, roundingMode);
       return this;
     }
     if (isScalar(other) && (roundingMode == null || isString(roundingMode))) {
-      discard(call(261, this.handle, other, roundingMode));
+      call(261, this.handle, other, roundingMode);
       return this;
     }
     throw refuse("divide_", "divide_(other: Tensor)\ndivide_(other: Scalar)\ndivide_(other: Tensor, { roundingMode: string | null })\ndivide_(other: Scalar, { roundingMode: string | null })", [other, { roundingMode }]);
@@ -2005,11 +2005,11 @@ export abstract class TensorMethods extends TensorBase {
   eq_(other: Scalar): this;
   eq_(other: any): any {
     if (isTensor(other)) {
-      discard(call(284, this.handle, other.handle));
+      call(284, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(283, this.handle, other));
+      call(283, this.handle, other);
       return this;
     }
     throw refuse("eq_", "eq_(other: Tensor)\neq_(other: Scalar)", [other]);
@@ -2089,7 +2089,7 @@ export abstract class TensorMethods extends TensorBase {
    * Source: aten::erfinv_
    */
   erfinv_(): this {
-    discard(call(291, this.handle));
+    call(291, this.handle);
     return this;
   }
 
@@ -2200,7 +2200,7 @@ export abstract class TensorMethods extends TensorBase {
     let generator: any;
     if (isOptions(lambd)) ({ lambd, generator } = named("exponential_", lambd, ["lambd", "generator"], options));
     else if (options !== undefined) ({ generator } = named("exponential_", options, ["generator"]));
-    discard(call(300, this.handle, lambd, generator?.handle));
+    call(300, this.handle, lambd, generator?.handle);
     return this;
   }
 
@@ -2215,7 +2215,7 @@ export abstract class TensorMethods extends TensorBase {
   fillDiagonal_(fillValue: Scalar, options?: { wrap?: boolean | undefined }): this;
   fillDiagonal_(fillValue: any, wrap?: any): any {
     if (isOptions(wrap)) ({ wrap } = named("fillDiagonal_", wrap, ["wrap"]));
-    discard(call(333, this.handle, fillValue, wrap));
+    call(333, this.handle, fillValue, wrap);
     return this;
   }
 
@@ -2329,11 +2329,11 @@ export abstract class TensorMethods extends TensorBase {
   floatPower_(exponent: Scalar): this;
   floatPower_(exponent: any): any {
     if (isTensor(exponent)) {
-      discard(call(345, this.handle, exponent.handle));
+      call(345, this.handle, exponent.handle);
       return this;
     }
     if (isScalar(exponent)) {
-      discard(call(344, this.handle, exponent));
+      call(344, this.handle, exponent);
       return this;
     }
     throw refuse("floatPower_", "floatPower_(exponent: Tensor)\nfloatPower_(exponent: Scalar)", [exponent]);
@@ -2376,11 +2376,11 @@ export abstract class TensorMethods extends TensorBase {
   floorDivide_(other: Scalar): this;
   floorDivide_(other: any): any {
     if (isTensor(other)) {
-      discard(call(351, this.handle, other.handle));
+      call(351, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(350, this.handle, other));
+      call(350, this.handle, other);
       return this;
     }
     throw refuse("floorDivide_", "floorDivide_(other: Tensor)\nfloorDivide_(other: Scalar)", [other]);
@@ -2445,11 +2445,11 @@ export abstract class TensorMethods extends TensorBase {
   fmod_(other: Scalar): this;
   fmod_(other: any): any {
     if (isTensor(other)) {
-      discard(call(357, this.handle, other.handle));
+      call(357, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(356, this.handle, other));
+      call(356, this.handle, other);
       return this;
     }
     throw refuse("fmod_", "fmod_(other: Tensor)\nfmod_(other: Scalar)", [other]);
@@ -2549,11 +2549,11 @@ export abstract class TensorMethods extends TensorBase {
   ge_(other: Scalar): this;
   ge_(other: any): any {
     if (isTensor(other)) {
-      discard(call(373, this.handle, other.handle));
+      call(373, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(372, this.handle, other));
+      call(372, this.handle, other);
       return this;
     }
     throw refuse("ge_", "ge_(other: Tensor)\nge_(other: Scalar)", [other]);
@@ -2572,7 +2572,7 @@ export abstract class TensorMethods extends TensorBase {
     let generator: any;
     if (isOptions(p)) ({ p, generator } = named("geometric_", p, ["p", "generator"], options));
     else if (options !== undefined) ({ generator } = named("geometric_", options, ["generator"]));
-    discard(call(376, this.handle, p, generator?.handle));
+    call(376, this.handle, p, generator?.handle);
     return this;
   }
 
@@ -2649,11 +2649,11 @@ export abstract class TensorMethods extends TensorBase {
   greaterEqual_(other: Scalar): this;
   greaterEqual_(other: any): any {
     if (isTensor(other)) {
-      discard(call(395, this.handle, other.handle));
+      call(395, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(394, this.handle, other));
+      call(394, this.handle, other);
       return this;
     }
     throw refuse("greaterEqual_", "greaterEqual_(other: Tensor)\ngreaterEqual_(other: Scalar)", [other]);
@@ -2671,11 +2671,11 @@ export abstract class TensorMethods extends TensorBase {
   greater_(other: Scalar): this;
   greater_(other: any): any {
     if (isTensor(other)) {
-      discard(call(391, this.handle, other.handle));
+      call(391, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(390, this.handle, other));
+      call(390, this.handle, other);
       return this;
     }
     throw refuse("greater_", "greater_(other: Tensor)\ngreater_(other: Scalar)", [other]);
@@ -2707,11 +2707,11 @@ export abstract class TensorMethods extends TensorBase {
   gt_(other: Scalar): this;
   gt_(other: any): any {
     if (isTensor(other)) {
-      discard(call(406, this.handle, other.handle));
+      call(406, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(405, this.handle, other));
+      call(405, this.handle, other);
       return this;
     }
     throw refuse("gt_", "gt_(other: Tensor)\ngt_(other: Scalar)", [other]);
@@ -2763,7 +2763,7 @@ export abstract class TensorMethods extends TensorBase {
    */
   heaviside_(values: Tensor): this {
     if (isTensor(values)) {
-      discard(call(422, this.handle, values.handle));
+      call(422, this.handle, values.handle);
       return this;
     }
     throw refuse("heaviside_", "heaviside_(values: Tensor)", [values]);
@@ -2834,7 +2834,7 @@ export abstract class TensorMethods extends TensorBase {
    */
   hypot_(other: Tensor): this {
     if (isTensor(other)) {
-      discard(call(436, this.handle, other.handle));
+      call(436, this.handle, other.handle);
       return this;
     }
     throw refuse("hypot_", "hypot_(other: Tensor)", [other]);
@@ -2882,7 +2882,7 @@ export abstract class TensorMethods extends TensorBase {
    */
   igamma_(other: Tensor): this {
     if (isTensor(other)) {
-      discard(call(440, this.handle, other.handle));
+      call(440, this.handle, other.handle);
       return this;
     }
     throw refuse("igamma_", "igamma_(other: Tensor)", [other]);
@@ -2908,7 +2908,7 @@ export abstract class TensorMethods extends TensorBase {
    */
   igammac_(other: Tensor): this {
     if (isTensor(other)) {
-      discard(call(442, this.handle, other.handle));
+      call(442, this.handle, other.handle);
       return this;
     }
     throw refuse("igammac_", "igammac_(other: Tensor)", [other]);
@@ -2954,7 +2954,7 @@ export abstract class TensorMethods extends TensorBase {
     else if (isOptions(source)) ({ source, alpha } = named("indexAdd_", source, ["source", "alpha"], options));
     else if (options !== undefined) ({ alpha } = named("indexAdd_", options, ["alpha"]));
     if (isTensor(index) && isTensor(source)) {
-      discard(call(447, this.handle, dim, index.handle, source.handle, alpha));
+      call(447, this.handle, dim, index.handle, source.handle, alpha);
       return this;
     }
     throw refuse("indexAdd_", "indexAdd_(dim: number, index: Tensor, source: Tensor, { alpha = 1 })", [dim, index, source, { alpha }]);
@@ -2974,7 +2974,7 @@ export abstract class TensorMethods extends TensorBase {
     else if (isOptions(index)) ({ index, source } = named("indexCopy_", index, ["index", "source"], source));
     else if (isOptions(source)) ({ source } = named("indexCopy_", source, ["source"]));
     if (isTensor(index) && isTensor(source)) {
-      discard(call(448, this.handle, dim, index.handle, source.handle));
+      call(448, this.handle, dim, index.handle, source.handle);
       return this;
     }
     throw refuse("indexCopy_", "indexCopy_(dim: number, index: Tensor, source: Tensor)", [dim, index, source]);
@@ -3013,11 +3013,11 @@ export abstract class TensorMethods extends TensorBase {
     else if (isOptions(index)) ({ index, value } = named("indexFill_", index, ["index", "value"], value));
     else if (isOptions(value)) ({ value } = named("indexFill_", value, ["value"]));
     if (isTensor(index) && isTensor(value)) {
-      discard(call(452, this.handle, dim, index.handle, value.handle));
+      call(452, this.handle, dim, index.handle, value.handle);
       return this;
     }
     if (isTensor(index) && isScalar(value)) {
-      discard(call(451, this.handle, dim, index.handle, value));
+      call(451, this.handle, dim, index.handle, value);
       return this;
     }
     throw refuse("indexFill_", "indexFill_(dim: number, index: Tensor, value: Tensor)\nindexFill_(dim: number, index: Tensor, value: Scalar)", [dim, index, value]);
@@ -3079,7 +3079,7 @@ export abstract class TensorMethods extends TensorBase {
     else if (isOptions(reduce)) ({ reduce, includeSelf } = named("indexReduce_", reduce, ["reduce", "includeSelf"], options));
     else if (options !== undefined) ({ includeSelf } = named("indexReduce_", options, ["includeSelf"]));
     if (isTensor(index) && isTensor(source)) {
-      discard(call(456, this.handle, dim, index.handle, source.handle, reduce, includeSelf));
+      call(456, this.handle, dim, index.handle, source.handle, reduce, includeSelf);
       return this;
     }
     throw refuse("indexReduce_", "indexReduce_(dim: number, index: Tensor, source: Tensor, reduce: string, { includeSelf = true })", [dim, index, source, reduce, { includeSelf }]);
@@ -3444,11 +3444,11 @@ export abstract class TensorMethods extends TensorBase {
   le_(other: Scalar): this;
   le_(other: any): any {
     if (isTensor(other)) {
-      discard(call(501, this.handle, other.handle));
+      call(501, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(500, this.handle, other));
+      call(500, this.handle, other);
       return this;
     }
     throw refuse("le_", "le_(other: Tensor)\nle_(other: Scalar)", [other]);
@@ -3480,11 +3480,11 @@ export abstract class TensorMethods extends TensorBase {
   lerp_(end: Tensor, weight: Scalar): this;
   lerp_(end: any, weight: any): any {
     if (isTensor(end) && isTensor(weight)) {
-      discard(call(507, this.handle, end.handle, weight.handle));
+      call(507, this.handle, end.handle, weight.handle);
       return this;
     }
     if (isTensor(end) && isScalar(weight)) {
-      discard(call(506, this.handle, end.handle, weight));
+      call(506, this.handle, end.handle, weight);
       return this;
     }
     throw refuse("lerp_", "lerp_(end: Tensor, weight: Tensor)\nlerp_(end: Tensor, weight: Scalar)", [end, weight]);
@@ -3530,11 +3530,11 @@ export abstract class TensorMethods extends TensorBase {
   lessEqual_(other: Scalar): this;
   lessEqual_(other: any): any {
     if (isTensor(other)) {
-      discard(call(515, this.handle, other.handle));
+      call(515, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(514, this.handle, other));
+      call(514, this.handle, other);
       return this;
     }
     throw refuse("lessEqual_", "lessEqual_(other: Tensor)\nlessEqual_(other: Scalar)", [other]);
@@ -3552,11 +3552,11 @@ export abstract class TensorMethods extends TensorBase {
   less_(other: Scalar): this;
   less_(other: any): any {
     if (isTensor(other)) {
-      discard(call(511, this.handle, other.handle));
+      call(511, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(510, this.handle, other));
+      call(510, this.handle, other);
       return this;
     }
     throw refuse("less_", "less_(other: Tensor)\nless_(other: Scalar)", [other]);
@@ -3581,7 +3581,7 @@ export abstract class TensorMethods extends TensorBase {
    * Source: aten::lgamma_
    */
   lgamma_(): this {
-    discard(call(517, this.handle));
+    call(517, this.handle);
     return this;
   }
 
@@ -3676,7 +3676,7 @@ export abstract class TensorMethods extends TensorBase {
     if (isOptions(mean)) ({ mean, std, generator } = named("logNormal_", mean, ["mean", "std", "generator"], std, options));
     else if (isOptions(std)) ({ std, generator } = named("logNormal_", std, ["std", "generator"], options));
     else if (options !== undefined) ({ generator } = named("logNormal_", options, ["generator"]));
-    discard(call(582, this.handle, mean, std, generator?.handle));
+    call(582, this.handle, mean, std, generator?.handle);
     return this;
   }
 
@@ -3771,7 +3771,7 @@ export abstract class TensorMethods extends TensorBase {
    */
   logicalAnd_(other: Tensor): this {
     if (isTensor(other)) {
-      discard(call(590, this.handle, other.handle));
+      call(590, this.handle, other.handle);
       return this;
     }
     throw refuse("logicalAnd_", "logicalAnd_(other: Tensor)", [other]);
@@ -3796,7 +3796,7 @@ export abstract class TensorMethods extends TensorBase {
    * Source: aten::logical_not_
    */
   logicalNot_(): this {
-    discard(call(592, this.handle));
+    call(592, this.handle);
     return this;
   }
 
@@ -3820,7 +3820,7 @@ export abstract class TensorMethods extends TensorBase {
    */
   logicalOr_(other: Tensor): this {
     if (isTensor(other)) {
-      discard(call(594, this.handle, other.handle));
+      call(594, this.handle, other.handle);
       return this;
     }
     throw refuse("logicalOr_", "logicalOr_(other: Tensor)", [other]);
@@ -3846,7 +3846,7 @@ export abstract class TensorMethods extends TensorBase {
    */
   logicalXor_(other: Tensor): this {
     if (isTensor(other)) {
-      discard(call(596, this.handle, other.handle));
+      call(596, this.handle, other.handle);
       return this;
     }
     throw refuse("logicalXor_", "logicalXor_(other: Tensor)", [other]);
@@ -3918,11 +3918,11 @@ export abstract class TensorMethods extends TensorBase {
   lt_(other: Scalar): this;
   lt_(other: any): any {
     if (isTensor(other)) {
-      discard(call(610, this.handle, other.handle));
+      call(610, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(609, this.handle, other));
+      call(609, this.handle, other);
       return this;
     }
     throw refuse("lt_", "lt_(other: Tensor)\nlt_(other: Scalar)", [other]);
@@ -3987,11 +3987,11 @@ export abstract class TensorMethods extends TensorBase {
   maskedFill_(mask: Tensor, value: Scalar): this;
   maskedFill_(mask: any, value: any): any {
     if (isTensor(mask) && isTensor(value)) {
-      discard(call(619, this.handle, mask.handle, value.handle));
+      call(619, this.handle, mask.handle, value.handle);
       return this;
     }
     if (isTensor(mask) && isScalar(value)) {
-      discard(call(618, this.handle, mask.handle, value));
+      call(618, this.handle, mask.handle, value);
       return this;
     }
     throw refuse("maskedFill_", "maskedFill_(mask: Tensor, value: Tensor)\nmaskedFill_(mask: Tensor, value: Scalar)", [mask, value]);
@@ -4017,7 +4017,7 @@ export abstract class TensorMethods extends TensorBase {
    */
   maskedScatter_(mask: Tensor, source: Tensor): this {
     if (isTensor(mask) && isTensor(source)) {
-      discard(call(621, this.handle, mask.handle, source.handle));
+      call(621, this.handle, mask.handle, source.handle);
       return this;
     }
     throw refuse("maskedScatter_", "maskedScatter_(mask: Tensor, source: Tensor)", [mask, source]);
@@ -4265,11 +4265,11 @@ export abstract class TensorMethods extends TensorBase {
   mul_(other: Scalar): this;
   mul_(other: any): any {
     if (isTensor(other)) {
-      discard(call(663, this.handle, other.handle));
+      call(663, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(662, this.handle, other));
+      call(662, this.handle, other);
       return this;
     }
     throw refuse("mul_", "mul_(other: Tensor)\nmul_(other: Scalar)", [other]);
@@ -4315,11 +4315,11 @@ export abstract class TensorMethods extends TensorBase {
   multiply_(other: Scalar): this;
   multiply_(other: any): any {
     if (isTensor(other)) {
-      discard(call(670, this.handle, other.handle));
+      call(670, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(669, this.handle, other));
+      call(669, this.handle, other);
       return this;
     }
     throw refuse("multiply_", "multiply_(other: Tensor)\nmultiply_(other: Scalar)", [other]);
@@ -4360,7 +4360,7 @@ export abstract class TensorMethods extends TensorBase {
   mvlgamma_(options: { p: number }): this;
   mvlgamma_(p?: any): any {
     if (isOptions(p)) ({ p } = named("mvlgamma_", p, ["p"]));
-    discard(call(673, this.handle, p));
+    call(673, this.handle, p);
     return this;
   }
 
@@ -4492,11 +4492,11 @@ export abstract class TensorMethods extends TensorBase {
   ne_(other: Scalar): this;
   ne_(other: any): any {
     if (isTensor(other)) {
-      discard(call(694, this.handle, other.handle));
+      call(694, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(693, this.handle, other));
+      call(693, this.handle, other);
       return this;
     }
     throw refuse("ne_", "ne_(other: Tensor)\nne_(other: Scalar)", [other]);
@@ -4648,7 +4648,7 @@ export abstract class TensorMethods extends TensorBase {
    */
   nextafter_(other: Tensor): this {
     if (isTensor(other)) {
-      discard(call(705, this.handle, other.handle));
+      call(705, this.handle, other.handle);
       return this;
     }
     throw refuse("nextafter_", "nextafter_(other: Tensor)", [other]);
@@ -4714,7 +4714,7 @@ export abstract class TensorMethods extends TensorBase {
     if (isOptions(mean)) ({ mean, std, generator } = named("normal_", mean, ["mean", "std", "generator"], std, options));
     else if (isOptions(std)) ({ std, generator } = named("normal_", std, ["std", "generator"], options));
     else if (options !== undefined) ({ generator } = named("normal_", options, ["generator"]));
-    discard(call(720, this.handle, mean, std, generator?.handle));
+    call(720, this.handle, mean, std, generator?.handle);
     return this;
   }
 
@@ -4744,11 +4744,11 @@ export abstract class TensorMethods extends TensorBase {
   notEqual_(other: Scalar): this;
   notEqual_(other: any): any {
     if (isTensor(other)) {
-      discard(call(724, this.handle, other.handle));
+      call(724, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(723, this.handle, other));
+      call(723, this.handle, other);
       return this;
     }
     throw refuse("notEqual_", "notEqual_(other: Tensor)\nnotEqual_(other: Scalar)", [other]);
@@ -4875,7 +4875,7 @@ export abstract class TensorMethods extends TensorBase {
   polygamma_(options: { n: number }): this;
   polygamma_(n?: any): any {
     if (isOptions(n)) ({ n } = named("polygamma_", n, ["n"]));
-    discard(call(748, this.handle, n));
+    call(748, this.handle, n);
     return this;
   }
 
@@ -4916,11 +4916,11 @@ export abstract class TensorMethods extends TensorBase {
   pow_(exponent: Scalar): this;
   pow_(exponent: any): any {
     if (isTensor(exponent)) {
-      discard(call(754, this.handle, exponent.handle));
+      call(754, this.handle, exponent.handle);
       return this;
     }
     if (isScalar(exponent)) {
-      discard(call(753, this.handle, exponent));
+      call(753, this.handle, exponent);
       return this;
     }
     throw refuse("pow_", "pow_(exponent: Tensor)\npow_(exponent: Scalar)", [exponent]);
@@ -4978,7 +4978,7 @@ export abstract class TensorMethods extends TensorBase {
   put_(index: any, source: any, accumulate?: any): any {
     if (isOptions(accumulate)) ({ accumulate } = named("put_", accumulate, ["accumulate"]));
     if (isTensor(index) && isTensor(source)) {
-      discard(call(759, this.handle, index.handle, source.handle, accumulate));
+      call(759, this.handle, index.handle, source.handle, accumulate);
       return this;
     }
     throw refuse("put_", "put_(index: Tensor, source: Tensor, accumulate = false)", [index, source, accumulate]);
@@ -5057,15 +5057,15 @@ export abstract class TensorMethods extends TensorBase {
     }
     const generator = options?.generator;
     if (arg0 === undefined && arg1 === undefined) {
-      discard(call(783, this.handle, generator?.handle));
+      call(783, this.handle, generator?.handle);
       return this;
     }
     if (isNumber(arg0) && arg1 === undefined) {
-      discard(call(785, this.handle, arg0, generator?.handle));
+      call(785, this.handle, arg0, generator?.handle);
       return this;
     }
     if (isNumber(arg0) && (arg1 == null || isNumber(arg1))) {
-      discard(call(784, this.handle, arg0, arg1, generator?.handle));
+      call(784, this.handle, arg0, arg1, generator?.handle);
       return this;
     }
     throw refuse("random_", "random_({ generator? })\nrandom_(to: number, { generator? })\nrandom_(from: number, to: number | null, { generator? })", [arg0, arg1, { generator }]);
@@ -5152,11 +5152,11 @@ export abstract class TensorMethods extends TensorBase {
   remainder_(other: Scalar): this;
   remainder_(other: any): any {
     if (isTensor(other)) {
-      discard(call(805, this.handle, other.handle));
+      call(805, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(804, this.handle, other));
+      call(804, this.handle, other);
       return this;
     }
     throw refuse("remainder_", "remainder_(other: Tensor)\nremainder_(other: Scalar)", [other]);
@@ -5187,7 +5187,7 @@ export abstract class TensorMethods extends TensorBase {
   renorm_(p: any, dim?: any, maxnorm?: any): any {
     if (isOptions(dim)) ({ dim, maxnorm } = named("renorm_", dim, ["dim", "maxnorm"], maxnorm));
     else if (isOptions(maxnorm)) ({ maxnorm } = named("renorm_", maxnorm, ["maxnorm"]));
-    discard(call(807, this.handle, p, dim, maxnorm));
+    call(807, this.handle, p, dim, maxnorm);
     return this;
   }
 
@@ -5273,7 +5273,7 @@ export abstract class TensorMethods extends TensorBase {
     let memoryFormat: any;
     if (isOptions(size)) ({ size, memoryFormat } = named("resize_", size, ["size", "memoryFormat"], options));
     else if (options !== undefined) ({ memoryFormat } = named("resize_", options, ["memoryFormat"]));
-    discard(call(817, this.handle, size, memoryFormatCode(memoryFormat)));
+    call(817, this.handle, size, memoryFormatCode(memoryFormat));
     return this;
   }
 
@@ -5447,7 +5447,7 @@ export abstract class TensorMethods extends TensorBase {
     else if (isOptions(index)) ({ index, src } = named("scatterAdd_", index, ["index", "src"], src));
     else if (isOptions(src)) ({ src } = named("scatterAdd_", src, ["src"]));
     if (isTensor(index) && isTensor(src)) {
-      discard(call(856, this.handle, dim, index.handle, src.handle));
+      call(856, this.handle, dim, index.handle, src.handle);
       return this;
     }
     throw refuse("scatterAdd_", "scatterAdd_(dim: number, index: Tensor, src: Tensor)", [dim, index, src]);
@@ -5483,7 +5483,7 @@ export abstract class TensorMethods extends TensorBase {
     else if (isOptions(reduce)) ({ reduce, includeSelf } = named("scatterReduce_", reduce, ["reduce", "includeSelf"], options));
     else if (options !== undefined) ({ includeSelf } = named("scatterReduce_", options, ["includeSelf"]));
     if (isTensor(index) && isTensor(src)) {
-      discard(call(858, this.handle, dim, index.handle, src.handle, reduce, includeSelf));
+      call(858, this.handle, dim, index.handle, src.handle, reduce, includeSelf);
       return this;
     }
     throw refuse("scatterReduce_", "scatterReduce_(dim: number, index: Tensor, src: Tensor, reduce: string, { includeSelf = true })", [dim, index, src, reduce, { includeSelf }]);
@@ -5513,19 +5513,19 @@ export abstract class TensorMethods extends TensorBase {
     }
     const reduce = options?.reduce;
     if (isTensor(arg1) && isTensor(arg2) && reduce === undefined) {
-      discard(call(852, this.handle, arg0, arg1.handle, arg2.handle));
+      call(852, this.handle, arg0, arg1.handle, arg2.handle);
       return this;
     }
     if (isTensor(arg1) && isScalar(arg2) && reduce === undefined) {
-      discard(call(853, this.handle, arg0, arg1.handle, arg2));
+      call(853, this.handle, arg0, arg1.handle, arg2);
       return this;
     }
     if (isTensor(arg1) && isTensor(arg2) && isString(reduce)) {
-      discard(call(851, this.handle, arg0, arg1.handle, arg2.handle, reduce));
+      call(851, this.handle, arg0, arg1.handle, arg2.handle, reduce);
       return this;
     }
     if (isTensor(arg1) && isScalar(arg2) && isString(reduce)) {
-      discard(call(854, this.handle, arg0, arg1.handle, arg2, reduce));
+      call(854, this.handle, arg0, arg1.handle, arg2, reduce);
       return this;
     }
     throw refuse("scatter_", "scatter_(dim: number, index: Tensor, src: Tensor)\nscatter_(dim: number, index: Tensor, value: Scalar)\nscatter_(dim: number, index: Tensor, src: Tensor, { reduce: string })\nscatter_(dim: number, index: Tensor, value: Scalar, { reduce: string })", [arg0, arg1, arg2, { reduce }]);
@@ -5578,15 +5578,15 @@ export abstract class TensorMethods extends TensorBase {
     else if (isOptions(size)) ({ size, stride } = named("set_", size, ["size", "stride"], stride));
     else if (isOptions(stride)) ({ stride } = named("set_", stride, ["stride"]));
     if (source === undefined && storageOffset === undefined && size === undefined && stride === undefined) {
-      discard(call(866, this.handle));
+      call(866, this.handle);
       return this;
     }
     if (isTensor(source) && storageOffset === undefined && size === undefined && stride === undefined) {
-      discard(call(867, this.handle, source.handle));
+      call(867, this.handle, source.handle);
       return this;
     }
     if (isTensor(source) && isNumber(storageOffset) && isNumbers(size) && (stride === undefined || isNumbers(stride))) {
-      discard(call(868, this.handle, source.handle, storageOffset, size, stride));
+      call(868, this.handle, source.handle, storageOffset, size, stride);
       return this;
     }
     throw refuse("set_", "set_()\nset_(source: Tensor)\nset_(source: Tensor, storageOffset: number, size: number[], stride = [])", [source, storageOffset, size, stride]);
@@ -5611,7 +5611,7 @@ export abstract class TensorMethods extends TensorBase {
    * Source: aten::sgn_
    */
   sgn_(): this {
-    discard(call(870, this.handle));
+    call(870, this.handle);
     return this;
   }
 
@@ -5656,7 +5656,7 @@ export abstract class TensorMethods extends TensorBase {
    * Source: aten::sign_
    */
   sign_(): this {
-    discard(call(874, this.handle));
+    call(874, this.handle);
     return this;
   }
 
@@ -5961,15 +5961,15 @@ export abstract class TensorMethods extends TensorBase {
   squeeze_(dim?: any): any {
     if (isOptions(dim)) ({ dim } = named("squeeze_", dim, ["dim"]));
     if (dim === undefined) {
-      discard(call(1012, this.handle));
+      call(1012, this.handle);
       return this;
     }
     if (isNumber(dim)) {
-      discard(call(1013, this.handle, dim));
+      call(1013, this.handle, dim);
       return this;
     }
     if (isNumbers(dim)) {
-      discard(call(1014, this.handle, dim));
+      call(1014, this.handle, dim);
       return this;
     }
     throw refuse("squeeze_", "squeeze_()\nsqueeze_(dim: number)\nsqueeze_(dim: number[])", [dim]);
@@ -6064,11 +6064,11 @@ export abstract class TensorMethods extends TensorBase {
     let alpha: any;
     if (options !== undefined) ({ alpha } = named("sub_", options, ["alpha"]));
     if (isTensor(other)) {
-      discard(call(1029, this.handle, other.handle, alpha));
+      call(1029, this.handle, other.handle, alpha);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(1028, this.handle, other, alpha));
+      call(1028, this.handle, other, alpha);
       return this;
     }
     throw refuse("sub_", "sub_(other: Tensor, { alpha = 1 })\nsub_(other: Scalar, { alpha = 1 })", [other, { alpha }]);
@@ -6102,11 +6102,11 @@ export abstract class TensorMethods extends TensorBase {
     let alpha: any;
     if (options !== undefined) ({ alpha } = named("subtract_", options, ["alpha"]));
     if (isTensor(other)) {
-      discard(call(1033, this.handle, other.handle, alpha));
+      call(1033, this.handle, other.handle, alpha);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(1032, this.handle, other, alpha));
+      call(1032, this.handle, other, alpha);
       return this;
     }
     throw refuse("subtract_", "subtract_(other: Tensor, { alpha = 1 })\nsubtract_(other: Scalar, { alpha = 1 })", [other, { alpha }]);
@@ -6180,7 +6180,7 @@ export abstract class TensorMethods extends TensorBase {
   swapaxes_(axis0?: any, axis1?: any): any {
     if (isOptions(axis0)) ({ axis0, axis1 } = named("swapaxes_", axis0, ["axis0", "axis1"], axis1));
     else if (isOptions(axis1)) ({ axis1 } = named("swapaxes_", axis1, ["axis1"]));
-    discard(call(1039, this.handle, axis0, axis1));
+    call(1039, this.handle, axis0, axis1);
     return this;
   }
 
@@ -6209,7 +6209,7 @@ export abstract class TensorMethods extends TensorBase {
   swapdims_(dim0?: any, dim1?: any): any {
     if (isOptions(dim0)) ({ dim0, dim1 } = named("swapdims_", dim0, ["dim0", "dim1"], dim1));
     else if (isOptions(dim1)) ({ dim1 } = named("swapdims_", dim1, ["dim1"]));
-    discard(call(1041, this.handle, dim0, dim1));
+    call(1041, this.handle, dim0, dim1);
     return this;
   }
 
@@ -6232,7 +6232,7 @@ export abstract class TensorMethods extends TensorBase {
    * Source: aten::t_
    */
   t_(): this {
-    discard(call(1043, this.handle));
+    call(1043, this.handle);
     return this;
   }
 
@@ -6501,7 +6501,7 @@ export abstract class TensorMethods extends TensorBase {
   transpose_(dim0?: any, dim1?: any): any {
     if (isOptions(dim0)) ({ dim0, dim1 } = named("transpose_", dim0, ["dim0", "dim1"], dim1));
     else if (isOptions(dim1)) ({ dim1 } = named("transpose_", dim1, ["dim1"]));
-    discard(call(1073, this.handle, dim0, dim1));
+    call(1073, this.handle, dim0, dim1);
     return this;
   }
 
@@ -6542,7 +6542,7 @@ export abstract class TensorMethods extends TensorBase {
   tril_(options?: { diagonal?: number | undefined }): this;
   tril_(diagonal?: any): any {
     if (isOptions(diagonal)) ({ diagonal } = named("tril_", diagonal, ["diagonal"]));
-    discard(call(1080, this.handle, diagonal));
+    call(1080, this.handle, diagonal);
     return this;
   }
 
@@ -6570,7 +6570,7 @@ export abstract class TensorMethods extends TensorBase {
   triu_(options?: { diagonal?: number | undefined }): this;
   triu_(diagonal?: any): any {
     if (isOptions(diagonal)) ({ diagonal } = named("triu_", diagonal, ["diagonal"]));
-    discard(call(1084, this.handle, diagonal));
+    call(1084, this.handle, diagonal);
     return this;
   }
 
@@ -6600,11 +6600,11 @@ export abstract class TensorMethods extends TensorBase {
   trueDivide_(other: Scalar): this;
   trueDivide_(other: any): any {
     if (isTensor(other)) {
-      discard(call(1089, this.handle, other.handle));
+      call(1089, this.handle, other.handle);
       return this;
     }
     if (isScalar(other)) {
-      discard(call(1088, this.handle, other));
+      call(1088, this.handle, other);
       return this;
     }
     throw refuse("trueDivide_", "trueDivide_(other: Tensor)\ntrueDivide_(other: Scalar)", [other]);
@@ -6700,7 +6700,7 @@ export abstract class TensorMethods extends TensorBase {
     if (isOptions(from)) ({ from, to, generator } = named("uniform_", from, ["from", "to", "generator"], to, options));
     else if (isOptions(to)) ({ to, generator } = named("uniform_", to, ["to", "generator"], options));
     else if (options !== undefined) ({ generator } = named("uniform_", options, ["generator"]));
-    discard(call(1097, this.handle, from, to, generator?.handle));
+    call(1097, this.handle, from, to, generator?.handle);
     return this;
   }
 
@@ -6770,7 +6770,7 @@ export abstract class TensorMethods extends TensorBase {
   unsqueeze_(options: { dim: number }): this;
   unsqueeze_(dim?: any): any {
     if (isOptions(dim)) ({ dim } = named("unsqueeze_", dim, ["dim"]));
-    discard(call(1103, this.handle, dim));
+    call(1103, this.handle, dim);
     return this;
   }
 

@@ -14,17 +14,22 @@ export interface Native {
   listSchemas(): string[];
 
   fromData(data: ArrayBufferView, shape: readonly number[], dtype: number): number;
+  shareData(data: ArrayBufferView, shape: readonly number[], dtype: number): number;
   toData(handle: number): TensorData;
   viewData(handle: number): TensorData;
   writeData(handle: number, data: ArrayBufferView): void;
   setData(handle: number, other: number): void;
-  item(handle: number): number | boolean | bigint;
+  item(handle: number): Scalar;
   shape(handle: number): number[];
   strides(handle: number): number[];
   dtype(handle: number): number;
   device(handle: number): string;
   numel(handle: number): number;
   nbytes(handle: number): number;
+  itemsize(handle: number): number;
+  layout(handle: number): number;
+  gradFnName(handle: number): string;
+  setDefaultDtype(dtype: number): void;
   isContiguous(handle: number): boolean;
   sameStorage(a: number, b: number): boolean;
 
@@ -171,6 +176,14 @@ export interface Native {
 /** A node of a graph, and the registration of a hook: values that only the addon can read. */
 export type NodeRef = { readonly kind: "node" };
 export type HookRef = { readonly kind: "hook" };
+/** A complex number. */
+export interface Complex {
+  re: number;
+  im: number;
+}
+
+/** A number as operators take it; a whole number is an integer, as JavaScript has no 1.0. */
+export type Scalar = number | boolean | bigint | Complex;
 
 /** What the profiler recorded of one operator, scope or allocation; times are since the start of the trace. */
 export type RecordedEvent = [

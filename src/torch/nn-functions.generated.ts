@@ -2,7 +2,7 @@
 import { call, wrap, wrapList } from "./binding.ts";
 import type { Generator, Scalar } from "./binding.ts";
 import "./operator-table.generated.ts";
-import { discard, handles, isNumber, isNumberOrNumbers, isNumbers, isOptions, isTensor, isTensors, named, rebind, refuse } from "./operator-arguments.ts";
+import { handles, isNumber, isNumberOrNumbers, isNumbers, isOptions, isTensor, isTensors, named, rebind, refuse } from "./operator-arguments.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
@@ -216,7 +216,7 @@ export function elu_(input: any, alpha?: any, scale?: any, inputScale?: any): an
   else if (isOptions(scale)) ({ scale, inputScale } = named("nn.elu_", scale, ["scale", "inputScale"], inputScale));
   else if (isOptions(inputScale)) ({ inputScale } = named("nn.elu_", inputScale, ["inputScale"]));
   if (isTensor(input)) {
-    discard(call(272, input.handle, alpha, scale, inputScale));
+    call(272, input.handle, alpha, scale, inputScale);
     return input;
   }
   throw refuse("nn.elu_", "elu_(input: Tensor, alpha = 1, scale = 1, inputScale = 1)", [input, alpha, scale, inputScale]);
@@ -301,7 +301,7 @@ export function gelu_(input: any, options?: any): any {
   let approximate: any;
   if (options !== undefined) ({ approximate } = named("nn.gelu_", options, ["approximate"]));
   if (isTensor(input)) {
-    discard(call(375, input.handle, approximate));
+    call(375, input.handle, approximate);
     return input;
   }
   throw refuse("nn.gelu_", "gelu_(input: Tensor, { approximate = \"none\" })", [input, { approximate }]);
@@ -343,7 +343,7 @@ export function hardsigmoid(input: Tensor): Tensor {
  */
 export function hardsigmoid_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(415, input.handle));
+    call(415, input.handle);
     return input;
   }
   throw refuse("nn.hardsigmoid_", "hardsigmoid_(input: Tensor)", [input]);
@@ -370,7 +370,7 @@ export function hardswish(input: Tensor): Tensor {
  */
 export function hardswish_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(417, input.handle));
+    call(417, input.handle);
     return input;
   }
   throw refuse("nn.hardswish_", "hardswish_(input: Tensor)", [input]);
@@ -405,7 +405,7 @@ export function hardtanh_(input: any, minVal?: any, maxVal?: any): any {
   if (isOptions(minVal)) ({ minVal, maxVal } = named("nn.hardtanh_", minVal, ["minVal", "maxVal"], maxVal));
   else if (isOptions(maxVal)) ({ maxVal } = named("nn.hardtanh_", maxVal, ["maxVal"]));
   if (isTensor(input)) {
-    discard(call(419, input.handle, minVal, maxVal));
+    call(419, input.handle, minVal, maxVal);
     return input;
   }
   throw refuse("nn.hardtanh_", "hardtanh_(input: Tensor, minVal = -1, maxVal = 1)", [input, minVal, maxVal]);
@@ -487,7 +487,7 @@ export function leakyRelu_(input: Tensor, options?: { negativeSlope?: Scalar | u
 export function leakyRelu_(input: any, negativeSlope?: any): any {
   if (isOptions(negativeSlope)) ({ negativeSlope } = named("nn.leakyRelu_", negativeSlope, ["negativeSlope"]));
   if (isTensor(input)) {
-    discard(call(503, input.handle, negativeSlope));
+    call(503, input.handle, negativeSlope);
     return input;
   }
   throw refuse("nn.leakyRelu_", "leakyRelu_(input: Tensor, negativeSlope = 0.01)", [input, negativeSlope]);
@@ -619,7 +619,7 @@ export function mish(input: Tensor): Tensor {
  */
 export function mish_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(650, input.handle));
+    call(650, input.handle);
     return input;
   }
   throw refuse("nn.mish_", "mish_(input: Tensor)", [input]);
@@ -840,7 +840,7 @@ export function relu6(input: Tensor): Tensor {
  */
 export function relu6_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(799, input.handle));
+    call(799, input.handle);
     return input;
   }
   throw refuse("nn.relu6_", "relu6_(input: Tensor)", [input]);
@@ -924,7 +924,7 @@ export function rreluWithNoise_(input: any, noise: any, lower?: any, upper?: any
   else if (isOptions(training)) ({ training, generator } = named("nn.rreluWithNoise_", training, ["training", "generator"], generator));
   else if (isOptions(generator)) ({ generator } = named("nn.rreluWithNoise_", generator, ["generator"]));
   if (isTensor(input) && isTensor(noise)) {
-    discard(call(840, input.handle, noise.handle, lower, upper, training, generator?.handle));
+    call(840, input.handle, noise.handle, lower, upper, training, generator?.handle);
     return input;
   }
   throw refuse("nn.rreluWithNoise_", "rreluWithNoise_(input: Tensor, noise: Tensor, lower = 0.125, upper = 0.3333333333333333, training = false, generator?)", [input, noise, lower, upper, training, generator]);
@@ -970,7 +970,7 @@ export function silu(input: Tensor): Tensor {
  */
 export function silu_(input: Tensor): Tensor {
   if (isTensor(input)) {
-    discard(call(877, input.handle));
+    call(877, input.handle);
     return input;
   }
   throw refuse("nn.silu_", "silu_(input: Tensor)", [input]);

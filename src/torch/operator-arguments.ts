@@ -2,7 +2,7 @@
 import { UsageError, suggestion } from "../base/index.ts";
 import type { Device, Dtype, Layout } from "./dtype.ts";
 import { Generator } from "./random.ts";
-import { native } from "./native.ts";
+import type { Complex } from "./native.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** What a new tensor is made of, for factories such as `zeros`. */
@@ -34,9 +34,14 @@ export function isTensors(x: unknown): boolean {
   return Array.isArray(x) && (x.length === 0 || x[0] === null || isTensor(x[0]));
 }
 
-/** Tells whether `x` may stand for a `Scalar`: a number, boolean or bigint. */
+/** Tells whether `x` may stand for a `Scalar`: a number, boolean, bigint or `{ re, im }`. */
 export function isScalar(x: unknown): boolean {
-  return typeof x === "number" || typeof x === "boolean" || typeof x === "bigint";
+  return typeof x === "number" || typeof x === "boolean" || typeof x === "bigint" || isComplexScalar(x);
+}
+
+/** Tells whether `x` is a complex number. */
+export function isComplexScalar(x: unknown): x is Complex {
+  return typeof x === "object" && x !== null && "re" in x && "im" in x;
 }
 
 /** Tells whether `x` is a list of scalars. */
@@ -79,14 +84,15 @@ export function isGenerator(x: unknown): x is Generator {
   return x instanceof Generator;
 }
 
-/** Tells whether `x` is the options object of a call: an object that is neither tensor, list nor generator. */
-export function isOptions(x: unknown): boolean {
+/** Tells whether `x` is the options object of a call: an object that is no tensor, list, generator or number. */
+export function isOptions(x: unknown): x is Record<string, unknown> {
   return (
     typeof x === "object" &&
     x !== null &&
     !(x instanceof TensorBase) &&
     !Array.isArray(x) &&
-    (x as { handle?: unknown }).handle === undefined
+    (x as { handle?: unknown }).handle === undefined &&
+    !isComplexScalar(x)
   );
 }
 
@@ -168,11 +174,6 @@ export function handlesOrNull(tensors: readonly (Tensor | null)[]): (number | nu
 function handleOf(tensor: Tensor, i: number): number {
   if (isTensor(tensor)) return tensor.handle;
   throw new UsageError(`A list of tensors must hold tensors alone, got ${describe(tensor)} at index ${i}.`);
-}
-
-/** Frees what an in-place operator gives back: a second handle of the tensor that the caller holds. */
-export function discard(handle: number): void {
-  native.dispose(handle);
 }
 
 /** Makes the error of a call that fits no signature of its operator. */

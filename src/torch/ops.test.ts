@@ -94,7 +94,7 @@ function expectSame(actual: unknown, expected: unknown): void {
   const given = actual as Tensor;
   expect([given.shape, given.dtype]).toEqual([shape, dtype]);
   const flat = given.detach().reshape([-1]);
-  const tolerance = dtype === "bfloat16" ? 4e-3 : 1e-6;
+  const tolerance = dtype === "bfloat16" ? 4e-3 : 1e-5; // kernels of other CPUs add in another order
   expect(flat.to("float64")).toBeAllclose(decode(values) as NestedNumbers, {
     atol: tolerance,
     rtol: tolerance,

@@ -55,6 +55,41 @@ test("an in-place operator returns the tensor that it changed, and no handle is 
   expect(scope(() => ops["aten"].mul_.Scalar(x, 2)).tolist()).toEqual([6, 6]);
 });
 
+test("no caller of a raw operator can leak the tensor that it changed: it gives 0 and no new handle", () => {
+  const x = keep(ones([2]));
+  const y = keep(ones([2]));
+  const [mulInPlace, addInto, sortInto] = [
+    rawOp("mul_", "Tensor"),
+    rawOp("add", "out"),
+    rawOp("sort", "values"),
+  ];
+  const indices = keep(tensor([0n, 0n]));
+  const before = liveTensors();
+  for (let i = 0; i < 100; i++) {
+    expect(mulInPlace(x.handle, y.handle)).toBe(0);
+    expect(addInto(x.handle, y.handle, 1, y.handle)).toBe(0);
+    expect(sortInto(y.handle, 0, false, y.handle, indices.handle)).toEqual([0, 0]);
+  }
+  expect(liveTensors()).toBe(before);
+});
+
+test("operators take complex numbers, and give dtypes and exact integers", () => {
+  const { aten } = ops;
+  const z = aten.mul.Scalar(tensor([{ re: 0, im: 1 }]), { re: 0, im: 1 });
+  expect(z.tolist()).toEqual([{ re: -1, im: 0 }]);
+  expect(aten.result_type.Tensor(tensor([1]), tensor([1n]))).toBe("float32");
+  expect(aten._local_scalar_dense(tensor([2n ** 60n]))).toBe(2n ** 60n);
+});
+
+test("types that JavaScript cannot express are refused by name", () => {
+  expect(() => ops["aten"].set_.source_Storage(ones([1]), 7)).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: torch.ops: an argument of type Storage cannot be given from JavaScript.]`,
+  );
+  expect(() => ops["aten"].record_stream(ones([1]), 7)).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: torch.ops: an argument of type Stream cannot be given from JavaScript.]`,
+  );
+});
+
 test("arguments by a wrong name are refused", () => {
   const x = ones([2]);
   expect(() => ops["aten"].add.Tensor(x, x, { alhpa: 2 })).toThrowErrorMatchingInlineSnapshot(

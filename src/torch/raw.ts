@@ -1,7 +1,7 @@
 // Operators by their libtorch name, for those that the generated surface leaves out.
 import { UsageError, suggestion } from "../base/index.ts";
 import { wrap, wrapList, wrapOrNull } from "./binding.ts";
-import { dtypeCode, layoutCode, memoryFormatCode } from "./dtype.ts";
+import { dtypeCode, dtypeName, layoutCode, memoryFormatCode } from "./dtype.ts";
 import type { Dtype, Layout, MemoryFormat } from "./dtype.ts";
 import { native } from "./native.ts";
 import { isOptions, isTensor } from "./operator-arguments.ts";
@@ -14,7 +14,8 @@ export type RawOp = (...args: unknown[]) => any;
  * Returns a function that calls an operator with raw handles; the operator is looked up at the first call.
  *
  * `name` is in the namespace `aten` unless it says otherwise, `quantized::add`. The handles that come back
- * belong to the scope that is open: wrap them, dispose them, or let the scope free them.
+ * belong to the scope that is open: wrap them, dispose them, or let the scope free them. For an argument that it
+ * changed in place, an operator gives 0 and no new handle.
  */
 export function rawOp(name: string, overload = ""): RawOp {
   const qualified = name.includes("::") ? name : `aten::${name}`;
@@ -165,6 +166,10 @@ function position(operator: string, argumentsOf: readonly Argument[], args: read
 function toNative(value: unknown, type: string | undefined): unknown {
   if (isTensor(value)) return value.handle;
   if (Array.isArray(value)) return value.map((item) => toNative(item, undefined));
+  const foreign = /^(Storage|Stream|QScheme|Dict|__torch__)/.exec(type ?? "")?.[1];
+  if (foreign !== undefined && value !== undefined && value !== null) {
+    throw new UsageError(`torch.ops: an argument of type ${type} cannot be given from JavaScript.`);
+  }
   if (typeof value === "string" && type !== undefined) {
     if (type.startsWith("ScalarType")) return dtypeCode(value as Dtype);
     if (type.startsWith("Layout")) return layoutCode(value as Layout);
@@ -182,14 +187,12 @@ function toWrapped(
   argumentsOf: readonly Argument[],
   given: readonly unknown[],
 ): unknown {
+  if (type.startsWith("ScalarType")) return dtypeName(value as number);
   if (!type.startsWith("Tensor")) return value;
   if (type.includes("[]")) return wrapList(value as number[]);
   const changed = /^Tensor\((\w+)!\)/.exec(type)?.[1];
   const i = argumentsOf.findIndex((argument) => argument.type.startsWith(`Tensor(${changed}!`));
-  if (changed !== undefined && isTensor(given[i])) {
-    native.dispose(value as number); // a second name of the tensor that the caller holds
-    return given[i];
-  }
+  if (changed !== undefined && isTensor(given[i])) return given[i];
   return type.endsWith("?") ? wrapOrNull(value as number) : (wrap(value as number) satisfies Tensor);
 }
 

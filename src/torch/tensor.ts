@@ -1,20 +1,20 @@
 // The tensor: a handle to libtorch's, with the generated operators as methods. Factories: ./factories.ts.
-import { ShapeError, UsageError } from "../base/index.ts";
+import { ShapeError } from "../base/index.ts";
 import { backward } from "./autograd/backward.ts";
 import type { BackwardOptions } from "./autograd/backward.ts";
 import { nodeOf, registerAccumulatedHook, registerTensorHook } from "./autograd/hooks.ts";
 import type { AccumulatedHook, GraphNode, RemovableHandle, TensorHook } from "./autograd/hooks.ts";
 import { setTensorClass, wrapOrNull } from "./binding.ts";
-import { dtypeCode, dtypeName } from "./dtype.ts";
-import type { Device, Dtype } from "./dtype.ts";
+import { dtypeCode, dtypeName, isComplex, isFloatingPoint, layoutName } from "./dtype.ts";
+import type { Device, Dtype, Layout, MemoryFormat } from "./dtype.ts";
 import { native } from "./native.ts";
-import type { TensorData } from "./native.ts";
-import { TensorMethods } from "./ops.generated.ts";
+import type { Scalar, TensorData } from "./native.ts";
 import * as ops from "./ops.generated.ts";
 import { formatTensor } from "./format.ts";
+import { TensorMembers } from "./tensor-members.ts";
 
 /** Nested numbers, as `tolist` gives them. */
-export type NestedNumbers = number | boolean | bigint | NestedNumbers[];
+export type NestedNumbers = Scalar | NestedNumbers[];
 
 // symbols cannot be cloned, and the error shows their text
 const neverSent = Symbol("a tensor belongs to its thread: post torch.shareMemory(x) instead");
@@ -29,7 +29,7 @@ const neverSent = Symbol("a tensor belongs to its thread: post torch.shareMemory
  * x.mul(x).sum().backward();
  * x.grad?.tolist(); // => [[2, 4], [6, 8]]
  */
-export class Tensor extends TensorMethods {
+export class Tensor extends TensorMembers {
   /** The addon's number for this tensor; not to be kept apart from it. */
   readonly handle: number;
   /** Makes `postMessage` and `structuredClone` throw: what they would send is a number without its tensor. */
@@ -67,8 +67,17 @@ export class Tensor extends TensorMethods {
     return native.nbytes(this.handle);
   }
 
+  /** Bytes that one element takes. */
+  get itemsize(): number {
+    return native.itemsize(this.handle);
+  }
+
   get strides(): number[] {
     return native.strides(this.handle);
+  }
+
+  get layout(): Layout {
+    return layoutName(native.layout(this.handle));
   }
 
   get isContiguous(): boolean {
@@ -79,16 +88,29 @@ export class Tensor extends TensorMethods {
     return native.isDisposed(this.handle);
   }
 
-  /** Length of one dimension; negative counts from the end. */
-  size(dim: number): number {
-    const { shape } = this;
-    const length = shape.at(dim);
-    if (length === undefined) {
+  /** Returns the length of one dimension (negative counts from the end), or of all. */
+  size(): number[];
+  size(dim: number): number;
+  size(dim?: number): number | number[] {
+    return dim === undefined ? this.shape : this.#along("size", this.shape, dim);
+  }
+
+  /** Returns the step of one dimension in elements (negative counts from the end), or of all. */
+  stride(): number[];
+  stride(dim: number): number;
+  stride(dim?: number): number | number[] {
+    return dim === undefined ? this.strides : this.#along("stride", this.strides, dim);
+  }
+
+  #along(name: string, values: readonly number[], dim: number): number {
+    const value = values.at(dim);
+    if (value === undefined || !Number.isInteger(dim)) {
+      const { shape } = this;
       throw new ShapeError(
-        `size: dim must be in [${-shape.length}, ${shape.length - 1}], got ${dim} for shape [${shape.join(", ")}].`,
+        `${name}: dim must be in [${-shape.length}, ${shape.length - 1}], got ${String(dim)} for shape [${shape.join(", ")}].`,
       );
     }
-    return length;
+    return value;
   }
 
   get requiresGrad(): boolean {
@@ -153,55 +175,48 @@ export class Tensor extends TensorMethods {
     return registerAccumulatedHook(this, hook);
   }
 
-  /** Returns this tensor in another dtype or on another device; itself where nothing changes. */
-  to(target: Dtype | Device | { dtype?: Dtype; device?: Device; copy?: boolean }): Tensor {
-    const { dtype, device, copy } = typeof target === "string" ? parseTarget(target) : target;
+  /**
+   * Returns this tensor in another dtype or on another device, or as another tensor is; itself where nothing changes.
+   *
+   * @example
+   * torch.ones([2]).to("cpu", "int64").dtype; // => "int64"
+   */
+  override to(
+    target: Dtype | Device | Tensor | ConversionOptions,
+    ...more: (Dtype | ConversionOptions)[]
+  ): Tensor {
+    const { dtype, device, copy = false, nonBlocking = false, memoryFormat } = readTarget([target, ...more]);
+    const options = { copy, nonBlocking, ...(memoryFormat && { memoryFormat }) };
     if (device !== undefined && device !== this.device) {
-      return ops.toDevice(this, device, dtype ?? this.dtype, { copy: copy ?? false });
+      return ops.toDevice(this, device, dtype ?? this.dtype, options);
     }
-    return dtype === undefined
-      ? copy === true
-        ? this.clone()
-        : this
-      : ops.toDtype(this, dtype, { copy: copy ?? false });
+    if ((dtype === undefined || dtype === this.dtype) && !copy && memoryFormat === undefined) return this;
+    return ops.toDtype(this, dtype ?? this.dtype, options);
   }
 
-  float(): Tensor {
-    return this.to("float32");
+  /** Returns the elements' dtype, or this tensor converted to another. */
+  type(): Dtype;
+  type(dtype: Dtype): Tensor;
+  type(dtype?: Dtype): Dtype | Tensor {
+    return dtype === undefined ? this.dtype : this.to(dtype);
   }
 
-  double(): Tensor {
-    return this.to("float64");
+  /** Returns the only element: a number, a boolean, a bigint for integers beyond 2^53, or `{ re, im }`. Waits for the device. */
+  item<T extends Scalar = number>(): T {
+    return native.item(this.handle) as T;
   }
 
-  long(): Tensor {
-    return this.to("int64");
-  }
-
-  bool(): Tensor {
-    return this.to("bool");
-  }
-
-  cpu(): Tensor {
-    return this.to("cpu");
-  }
-
-  /** Returns the only element: a number, a boolean, or a bigint for integers beyond 2^53. Waits for the device. */
-  item(): number {
-    return native.item(this.handle) as number;
-  }
-
-  /** Copies the elements out in row-major order: bits for floats of 8 and 16 bits, pairs for complex. */
+  /** Copies the elements out in row-major order: bits for bfloat16 and floats of 8 bits, pairs for complex. */
   data(): TensorData {
-    return native.toData(this.handle);
+    return asFloat16(native.toData(this.handle), this);
   }
 
   /** Views the elements without a copy: writing to one changes the other. Contiguous CPU tensors only. */
   dataView(): TensorData {
-    return native.viewData(this.handle);
+    return asFloat16(native.viewData(this.handle), this);
   }
 
-  /** Copies the elements into nested arrays of numbers. */
+  /** Copies the elements into nested arrays of numbers, complex ones as `{ re, im }`. */
   tolist(): NestedNumbers {
     const flat = this.#numbers();
     return nest(flat, this.shape, 0, { next: 0 });
@@ -229,30 +244,56 @@ export class Tensor extends TensorMethods {
     return this.isDisposed ? "Tensor(disposed)" : this.toString();
   }
 
-  #numbers(): ArrayLike<number | bigint | boolean> {
+  /** Returns the printed form: what `JSON.stringify` and the differences of a test runner show. Values: `tolist`. */
+  toJSON(): string {
+    return this.isDisposed ? "Tensor(disposed)" : this.toString();
+  }
+
+  #numbers(): ArrayLike<Scalar> {
     const { dtype } = this;
     if (dtype === "bool") return Array.from(this.data() as Uint8Array, Boolean);
-    if (dtype === "int64") return Array.from(this.data() as BigInt64Array, fromBigInt);
-    if (dtype === "uint64") return Array.from(this.data() as BigUint64Array, fromBigInt);
-    if (dtype === "bfloat16" || dtype === "float16" || dtype.startsWith("float8"))
-      return this.detach().float().data() as Float32Array;
-    if (dtype.startsWith("complex")) {
-      throw new UsageError(
-        "tolist: complex numbers have no JavaScript type. Use torch.viewAsReal(x).tolist().",
-      );
+    if (dtype === "int64" || dtype === "uint64") return Array.from(this.data() as BigInt64Array, fromBigInt);
+    if (isComplex(dtype)) {
+      const pairs = this.detach().to("complex128").data() as Float64Array;
+      return Array.from({ length: pairs.length / 2 }, (_, i) => ({
+        re: pairs[2 * i]!,
+        im: pairs[2 * i + 1]!,
+      }));
     }
+    if (isFloatingPoint(dtype) && this.itemsize < 4)
+      return this.detach().to("float32").data() as Float32Array;
     return this.data() as Float32Array;
   }
 }
 
+/** What `to` may change. */
+export interface ConversionOptions {
+  dtype?: Dtype;
+  device?: Device;
+  /** Copies even where nothing changes. @default false */
+  copy?: boolean;
+  /** Does not wait for a copy from page-locked memory. @default false */
+  nonBlocking?: boolean;
+  memoryFormat?: MemoryFormat;
+}
+
 setTensorClass(Tensor);
+
+// Float16Array is there from Node 24 on; before, float16 shows as its bits
+const Float16 = (globalThis as { Float16Array?: Float16Constructor }).Float16Array;
+type Float16Constructor = new (buffer: ArrayBufferLike, offset: number, length: number) => TensorData;
+
+function asFloat16(data: TensorData, { dtype }: Tensor): TensorData {
+  if (Float16 === undefined || dtype !== "float16") return data;
+  return new Float16(data.buffer, data.byteOffset, data.length);
+}
 
 function fromBigInt(value: bigint): number | bigint {
   return BigInt.asIntN(54, value) === value ? Number(value) : value;
 }
 
 function nest(
-  flat: ArrayLike<number | bigint | boolean>,
+  flat: ArrayLike<Scalar>,
   shape: number[],
   dim: number,
   position: { next: number },
@@ -261,8 +302,14 @@ function nest(
   return Array.from({ length: shape[dim]! }, () => nest(flat, shape, dim + 1, position));
 }
 
-function parseTarget(target: string): { dtype?: Dtype; device?: Device; copy?: boolean } {
-  return /^(cpu|cuda|mps|meta)(:\d+)?$/.test(target)
-    ? { device: target }
-    : { dtype: dtypeName(dtypeCode(target as Dtype)) };
+function readTarget(given: readonly (Dtype | Device | Tensor | ConversionOptions)[]): ConversionOptions {
+  return Object.assign({}, ...given.map(readPart)) as ConversionOptions;
+}
+
+function readPart(part: Dtype | Device | Tensor | ConversionOptions): ConversionOptions {
+  if (part instanceof Tensor) return { dtype: part.dtype, device: part.device };
+  if (typeof part !== "string") return part;
+  return /^(cpu|cuda|mps|meta)(:\d+)?$/.test(part)
+    ? { device: part }
+    : { dtype: dtypeName(dtypeCode(part as Dtype)) };
 }

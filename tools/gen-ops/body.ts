@@ -158,7 +158,7 @@ function callLines(plan: Plan, signature: Signature, names: readonly string[]): 
   const { returns } = schema;
   if (returnsSelf(schema.arguments, returns.length, returns[0]?.type.alias?.set)) {
     const self = plan.isMethod ? "this" : names[signature.selfAt]!;
-    return [`discard(${called});`, `return ${self};`];
+    return [`${called};`, `return ${self};`];
   }
   if (returns.length === 0) return [`return void ${called};`];
   if (returns.length === 1) {

@@ -29,7 +29,6 @@ const BINDING = [
 ];
 const BINDING_TYPES = ["Device", "Dtype", "Generator", "Layout", "MemoryFormat", "Scalar"];
 const ARGUMENTS = [
-  "discard",
   "handles",
   "handlesOrNull",
   "isBoolean",

@@ -1,8 +1,11 @@
+<<<<<<< HEAD
 """Writes tests/goldens/torch/{print,random,bernoulli,init}.json: what torch prints and draws.
+=======
+"""Writes tests/goldens/torch/{random,init,layers}.*: what torch draws and computes.
+>>>>>>> c4aea9e (Give tensors all dtypes of PyTorch, print them as it does, and share memory with typed arrays)
 
 Run: python tools/golden/torch_core.py   (torch 2.13.0)
 
-print.json          tensors and their repr
 random.json         draws after torch.manual_seed; bernoulli.json the same for bernoulli_, with the state after
 init.json           torch.nn.init after the seed
 """
@@ -22,31 +25,6 @@ torch.set_num_threads(1)
 def write(name, value):
     (OUT / name).write_text(json.dumps(value, separators=(",", ":")) + "\n")
 
-
-def plain(value):
-    if isinstance(value, list):
-        return [plain(v) for v in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-    return value
-
-
-# ---- printing
-torch.manual_seed(0)
-inf, nan = math.inf, math.nan
-printed = [
-    torch.tensor(1.5), torch.tensor(3), torch.tensor(True), torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2000.0]),
-    torch.tensor([1.0, inf, nan]), torch.tensor([0.5, -inf]), torch.tensor([1e-5, 1.0]), torch.tensor([1e9, 1.5]),
-    torch.tensor([0.0, 0.0]), torch.tensor([123456.789]), torch.tensor([[1, 20], [-300, 4]]),
-    torch.tensor([[True, False]]), torch.tensor([1.5, 2], dtype=torch.float64), torch.tensor([1, 2], dtype=torch.uint8),
-    torch.tensor([0.1, 0.2], dtype=torch.bfloat16), torch.tensor([]), torch.zeros(0, 3), torch.zeros(2, 0),
-    torch.randn(2, 2, 2), torch.randn(2, 1, 2, 2), torch.arange(30), torch.randn(12), torch.arange(1001),
-    torch.arange(2000.0).reshape(40, 50), torch.tensor([1.0], requires_grad=True),
-    torch.tensor([[nan, nan]]), torch.tensor([-0.0, 1.25]), torch.randn(3, 40),
-]
-write("print.json", [{"values": plain(t.double().tolist() if t.is_floating_point() else t.tolist()),
-                      "shape": list(t.shape), "dtype": str(t.dtype).removeprefix("torch."),
-                      "requiresGrad": t.requires_grad, "text": repr(t)} for t in printed])
 
 # ---- random streams
 def state_hash(generator=None):
@@ -108,5 +86,50 @@ init["linear"] = [p.flatten().tolist() for p in nn.Linear(3, 2).parameters()]
 init["embedding"] = [p.flatten().tolist() for p in nn.Embedding(4, 2, padding_idx=1).parameters()]
 write("init.json", init)
 
+<<<<<<< HEAD
 for path in ["print.json", "random.json", "bernoulli.json", "init.json"]:
+=======
+# ---- layers
+torch.manual_seed(3)
+tensors = {}
+
+
+def layer(name, module, *inputs):
+    given = [t.clone().requires_grad_() if t.is_floating_point() else t for t in inputs]
+    y = module(*given)
+    weight = torch.randn(y.shape)
+    (y * weight).sum().backward()
+    for i, t in enumerate(given):
+        tensors[f"{name}.in{i}"] = t.detach()
+        if t.grad is not None:
+            tensors[f"{name}.in{i}.grad"] = t.grad
+    tensors[f"{name}.out"], tensors[f"{name}.weight"] = y.detach(), weight
+    for key, p in module.named_parameters():
+        tensors[f"{name}.param.{key}"], tensors[f"{name}.grad.{key}"] = p.detach(), p.grad
+
+
+x = torch.randn(2, 3, 4)
+layer("linear", nn.Linear(4, 3), x)
+layer("linear_no_bias", nn.Linear(4, 3, bias=False), x)
+layer("embedding", nn.Embedding(5, 3, padding_idx=2), torch.tensor([[0, 2, 4], [2, 2, 1]]))
+layer("layer_norm", nn.LayerNorm(4, eps=1e-3), x)
+layer("layer_norm_2d", nn.LayerNorm((3, 4)), x)
+layer("layer_norm_plain", nn.LayerNorm(4, elementwise_affine=False), x)
+layer("layer_norm_no_bias", nn.LayerNorm(4, bias=False), x)
+layer("relu", nn.ReLU(), x)
+layer("tanh", nn.Tanh(), x)
+layer("sigmoid", nn.Sigmoid(), x)
+layer("gelu", nn.GELU(), x)
+layer("gelu_tanh", nn.GELU(approximate="tanh"), x)
+layer("sequential", nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 2)), x)
+logits, target = torch.randn(4, 3), torch.tensor([0, 2, -100, 1])
+layer("cross_entropy", nn.CrossEntropyLoss(), logits, target)
+layer("cross_entropy_sum", nn.CrossEntropyLoss(reduction="sum", label_smoothing=0.1), logits, target)
+layer("cross_entropy_none", nn.CrossEntropyLoss(reduction="none", ignore_index=1), logits, torch.tensor([0, 2, 1, 1]))
+layer("cross_entropy_weight", nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 0.5])), logits, target)
+torch.manual_seed(11)
+layer("dropout", nn.Dropout(0.4), torch.ones(6, 5))
+save_file({key: value.clone(memory_format=torch.contiguous_format) for key, value in tensors.items()}, OUT / "layers.safetensors")
+for path in ["random.json", "bernoulli.json", "init.json", "layers.safetensors"]:
+>>>>>>> c4aea9e (Give tensors all dtypes of PyTorch, print them as it does, and share memory with typed arrays)
     print(path, (OUT / path).stat().st_size, "bytes")
