@@ -7419,24 +7419,6 @@ export function sinh_(input: Tensor): Tensor {
 }
 
 /**
- * Calls PyTorch's `torch.slice`. The result may be a view: it shares memory with `input`.
- *
- * - `slice(input: Tensor, dim = 0, start?, end?, step = 1)`
- *
- * Source: aten::slice.Tensor
- */
-export function slice(input: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number): Tensor;
-export function slice(input: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor;
-export function slice(input: any, dim?: any, start?: any, end?: any, step?: any): any {
-  if (isOptions(dim)) ({ dim, start, end, step } = named("slice", dim, ["dim", "start", "end", "step"], start, end, step));
-  else if (isOptions(start)) ({ start, end, step } = named("slice", start, ["start", "end", "step"], end, step));
-  else if (isOptions(end)) ({ end, step } = named("slice", end, ["end", "step"], step));
-  else if (isOptions(step)) ({ step } = named("slice", step, ["step"]));
-  if (isTensor(input)) return wrap(call(884, input.handle, dim, start, end, step));
-  throw refuse("slice", "slice(input: Tensor, dim = 0, start?, end?, step = 1)", [input, dim, start, end, step]);
-}
-
-/**
  * Calls PyTorch's `torch.slice_inverse`. The result may be a view: it shares memory with `input`.
  *
  * - `sliceInverse(input: Tensor, src: Tensor, dim = 0, start?, end?, step = 1)`

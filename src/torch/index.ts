@@ -68,6 +68,8 @@ export { asTensor, asarray, frombuffer, fromTypedArray, tensor } from "./factori
 export type { TensorOptions, TensorValues } from "./factories.ts";
 export { getPrintOptions, setPrintOptions } from "./format.ts";
 export type { PrintOptions } from "./format.ts";
+export { ellipsis, slice } from "./indexing.ts";
+export type { Index, Slice } from "./indexing.ts";
 export type { TensorData } from "./native.ts";
 export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";

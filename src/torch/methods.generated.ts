@@ -5747,7 +5747,11 @@ export abstract class TensorMethods extends TensorBase {
   slice(dim?: number, start?: number | null, end?: number | null, step?: number): Tensor;
   slice(options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor;
   slice(dim?: any, start?: any, end?: any, step?: any): any {
-    return (torch.slice as any)(this, dim, start, end, step);
+    if (isOptions(dim)) ({ dim, start, end, step } = named("slice", dim, ["dim", "start", "end", "step"], start, end, step));
+    else if (isOptions(start)) ({ start, end, step } = named("slice", start, ["start", "end", "step"], end, step));
+    else if (isOptions(end)) ({ end, step } = named("slice", end, ["end", "step"], step));
+    else if (isOptions(step)) ({ step } = named("slice", step, ["step"]));
+    return wrap(call(884, this.handle, dim, start, end, step));
   }
 
   /**

@@ -7,8 +7,10 @@ import { tensor } from "./factories.ts";
 import type { TensorOptions, TensorValues } from "./factories.ts";
 import * as torch from "./functions.generated.ts";
 import { TensorMethods } from "./methods.generated.ts";
+import { getItem, setItem } from "./indexing.ts";
+import type { Index } from "./indexing.ts";
 import type { Scalar, TensorData } from "./native.ts";
-import type { Tensor } from "./tensor.ts";
+import type { NestedNumbers, Tensor } from "./tensor.ts";
 
 /** Is the part of `Tensor` that is written by hand on top of operators. */
 export abstract class TensorMembers extends TensorMethods {
@@ -156,6 +158,30 @@ export abstract class TensorMembers extends TensorMethods {
   /** Copies values into a new tensor of this dtype on this device. */
   newTensor(values: TensorValues | TensorData, options: TensorOptions = {}): Tensor {
     return tensor(values, { dtype: this.dtype, device: this.device, ...options });
+  }
+
+  /**
+   * Returns a part of this tensor, as Python's `x[...]`: a view, or a copy where lists, masks or tensors pick elements.
+   *
+   * @example
+   * const x = torch.arange(12).reshape([3, 4]);
+   * x.at(-1).tolist(); // => [8, 9, 10, 11]
+   * x.at(torch.ellipsis, torch.slice(1, 3)).tolist(); // => [[1, 2], [5, 6], [9, 10]]
+   * x.at([0, 2], null).shape; // => [2, 1, 4]
+   */
+  at(...index: Index[]): Tensor {
+    return getItem(this as unknown as Tensor, index);
+  }
+
+  /**
+   * Writes to a part of this tensor, as Python's `x[...] = value`; the value is broadcast.
+   *
+   * @example
+   * torch.zeros([2, 2]).setAt([torch.ellipsis, 0], 1).tolist(); // => [[1, 0], [1, 0]]
+   */
+  setAt(index: readonly Index[], value: Tensor | Scalar | NestedNumbers[]): this {
+    setItem(this as unknown as Tensor, index, value);
+    return this;
   }
 
   /** Replaces each element by what `change` makes of it; slow, and for CPU tensors alone. */

@@ -1,6 +1,6 @@
 // Joins the dispatcher's schemas with native_functions.yaml and picks the public names.
 import { parse } from "yaml";
-import { FOREIGN_TYPES, SPLIT_OVERLOADS, denialReason } from "./deny.ts";
+import { FOREIGN_TYPES, METHODS_ONLY, SPLIT_OVERLOADS, denialReason } from "./deny.ts";
 import { camelCase } from "./names.ts";
 import { parseSchema, qualifiedName } from "./schema.ts";
 import type { Schema } from "./schema.ts";
@@ -70,7 +70,7 @@ export function readCatalog(schemas: readonly string[], yamlText: string): Catal
       return {
         schema,
         index: table.push(qualifiedName(schema)) - 1,
-        isFunction: variants.includes("function"),
+        isFunction: variants.includes("function") && !METHODS_ONLY.has(name),
         isMethod: variants.includes("method"),
       };
     });

@@ -51,6 +51,7 @@ export const DENIED_OPERATORS: Readonly<Record<string, string>> = {
 /** Names that `Tensor` writes by hand, in TypeScript's spelling: methods of these names are not generated. */
 export const HAND_WRITTEN_MEMBERS: readonly string[] = [
   "at",
+  "setAt",
   "backward",
   "data",
   "device",
@@ -78,6 +79,9 @@ export const HAND_WRITTEN_MEMBERS: readonly string[] = [
   "tolist",
   "typedArray",
 ];
+
+/** Operators that are methods only: their names as functions are taken by functions written by hand. */
+export const METHODS_ONLY: ReadonlySet<string> = new Set(["slice"]);
 
 /** Methods without arguments that Python shows as properties, by schema name. */
 export const PROPERTIES: Readonly<Record<string, string>> = {
