@@ -34,6 +34,17 @@ test.each(golden.norms)("norm $norm_type is clipped to $max_norm as PyTorch does
   expect(gradients()).toEqual(recorded.clipped);
 });
 
+test.each(golden.norms)("norm $norm_type to $max_norm in two calls does the same", (recorded) => {
+  const normType = recorded.norm_type === "inf" ? Infinity : recorded.norm_type;
+  const total = optim.getTotalNorm(
+    params.map((param) => param.grad!),
+    { normType },
+  );
+  expect(total.item()).toBe(recorded.total);
+  optim.clipGradsWithNorm_(params, recorded.max_norm, total);
+  expect(gradients()).toEqual(recorded.clipped);
+});
+
 test("values are clipped as PyTorch does", () => {
   optim.clipGradValue_(params, 0.7);
   expect(gradients()).toEqual(golden.values);
@@ -82,4 +93,7 @@ test("bounds that make no sense are refused", () => {
   expect(() => optim.clipGradValue_(params, -1)).toThrowErrorMatchingInlineSnapshot(
     `[UsageError: clipGradValue_: clipValue must be a number >= 0, got -1.]`,
   );
+  expect(() =>
+    optim.clipGradNorm_(params, 1, { normType: "2" as unknown as number }),
+  ).toThrowErrorMatchingInlineSnapshot(`[UsageError: clipGradNorm_: normType must be a number or Infinity, got 2.]`);
 });

@@ -6,17 +6,16 @@ import { native } from "../native.ts";
 import { rawOp } from "../raw.ts";
 import { scope } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
+import { foreach } from "./foreach.ts";
 import { checkNumber } from "./options.ts";
+import { handleOf } from "./optimizer.ts";
 
 const addScalar = rawOp("add", "Scalar");
 const clampMax = rawOp("clamp_max");
-const clampMaxForeach = rawOp("_foreach_clamp_max_", "Scalar");
-const clampMinForeach = rawOp("_foreach_clamp_min_", "Scalar");
-const mulForeach = rawOp("_foreach_mul_", "Tensor");
 const mulScalar = rawOp("mul", "Scalar");
-const normForeach = rawOp("_foreach_norm", "Scalar");
 const reciprocal = rawOp("reciprocal");
 const stack = rawOp("stack");
+const toDevice = rawOp("to", "device");
 const vectorNorm = rawOp("linalg_vector_norm");
 const zeros = rawOp("zeros");
 
@@ -42,27 +41,33 @@ export interface ClipGradNormOptions {
 export function clipGradNorm_(
   params: Iterable<Tensor> | Tensor,
   maxNorm: number,
-  { normType = 2, errorIfNonfinite = false }: ClipGradNormOptions = {},
+  options: ClipGradNormOptions = {},
 ): Tensor {
-  if (!(maxNorm >= 0)) throw new UsageError(`clipGradNorm_: maxNorm must be a number >= 0, got ${maxNorm}.`);
+  checkMaxNorm("clipGradNorm_", maxNorm);
   return scope(() =>
     noGrad(() => {
       const gradients = gradientsOf(params);
-      if (gradients.length === 0) return wrap(zeros([], float32) as number);
-      const total = wrap(totalNorm(gradients, normType));
-      if (errorIfNonfinite && !Number.isFinite(total.item())) {
-        throw new TrainingError(
-          `clipGradNorm_: the norm of the gradients must be finite, got ${total.item()}. ` +
-            `Lower the learning rate, or find the loss that is not finite.`,
-        );
-      }
-      // max / (norm + 1e-6), never above 1; without a branch, as that would wait for the device
-      const scale = mulScalar(reciprocal(addScalar(total.handle, 1e-6)), maxNorm) as number;
-      const atMostOne = clampMax(scale, 1) as number;
-      mulForeach(gradients, atMostOne);
+      const total = normOf("clipGradNorm_", gradients, options);
+      scaleTo(gradients, maxNorm, total);
       return total;
     }),
   );
+}
+
+/** Returns the norm of tensors, taken as one vector: of gradients, for `clipGradsWithNorm_`. */
+export function getTotalNorm(tensors: Iterable<Tensor> | Tensor, options: ClipGradNormOptions = {}): Tensor {
+  const list = tensors instanceof Tensor ? [tensors] : [...tensors];
+  return scope(() => noGrad(() => normOf("getTotalNorm", list.map(handleOf), options)));
+}
+
+/** Scales the gradients in place as `clipGradNorm_` does, by a norm that was computed before. */
+export function clipGradsWithNorm_(
+  params: Iterable<Tensor> | Tensor,
+  maxNorm: number,
+  totalNorm: Tensor,
+): void {
+  checkMaxNorm("clipGradsWithNorm_", maxNorm);
+  scope(() => noGrad(() => scaleTo(gradientsOf(params), maxNorm, totalNorm)));
 }
 
 /** Limits every element of the gradients, in place, to `[-clipValue, clipValue]`. */
@@ -72,15 +77,57 @@ export function clipGradValue_(params: Iterable<Tensor> | Tensor, clipValue: num
     noGrad(() => {
       const gradients = gradientsOf(params);
       if (gradients.length === 0) return;
-      clampMinForeach(gradients, -clipValue);
-      clampMaxForeach(gradients, clipValue);
+      foreach.clampMin_(gradients, -clipValue);
+      foreach.clampMax_(gradients, clipValue);
     }),
   );
 }
 
-function totalNorm(gradients: readonly number[], order: number): number {
-  const norms = normForeach(gradients, order) as number[];
-  return vectorNorm(stack(norms), order) as number;
+function checkMaxNorm(where: string, maxNorm: number): void {
+  if (!(maxNorm >= 0)) throw new UsageError(`${where}: maxNorm must be a number >= 0, got ${maxNorm}.`);
+}
+
+function normOf(
+  where: string,
+  tensors: readonly number[],
+  { normType = 2, errorIfNonfinite = false }: ClipGradNormOptions,
+): Tensor {
+  if (typeof normType !== "number" || Number.isNaN(normType)) {
+    throw new UsageError(`${where}: normType must be a number or Infinity, got ${String(normType)}.`);
+  }
+  if (tensors.length === 0) return wrap(zeros([], float32) as number);
+  // norms on several devices come together on that of the first
+  const norms = (foreach.norm(tensors, normType) as number[]).map((norm) => onDevice(norm, tensors[0]!));
+  const total = wrap(vectorNorm(stack(norms), normType) as number);
+  if (errorIfNonfinite && !Number.isFinite(total.item())) {
+    throw new TrainingError(
+      `${where}: the norm of the gradients must be finite, got ${total.item()}. ` +
+        `Lower the learning rate, or find the loss that is not finite.`,
+    );
+  }
+  return total;
+}
+
+/** Multiplies by max / (norm + 1e-6), never above 1; without a branch, as that would wait for the device. */
+function scaleTo(gradients: readonly number[], maxNorm: number, total: Tensor): void {
+  if (gradients.length === 0) return;
+  const scale = mulScalar(reciprocal(addScalar(total.handle, 1e-6)), maxNorm) as number;
+  const atMostOne = clampMax(scale, 1) as number;
+  const byDevice = new Map<string, number[]>();
+  for (const gradient of gradients) {
+    const device = native.device(gradient);
+    const list = byDevice.get(device);
+    if (list === undefined) byDevice.set(device, [gradient]);
+    else list.push(gradient);
+  }
+  for (const list of byDevice.values()) foreach.mulTensor_(list, onDevice(atMostOne, list[0]!));
+}
+
+function onDevice(tensor: number, other: number): number {
+  const device = native.device(other);
+  return native.device(tensor) === device
+    ? tensor
+    : (toDevice(tensor, device, native.dtype(tensor)) as number);
 }
 
 function gradientsOf(params: Iterable<Tensor> | Tensor): number[] {

@@ -131,3 +131,24 @@ test("float16 weights, bad options and the state of a disabled scaler are refuse
     `[UsageError: GradScaler.loadStateDict: scale must be a number > 0, got NaN.]`,
   );
 });
+
+test("several losses are scaled at once, and the scale and its growth can be set", () => {
+  const scaler = new optim.GradScaler({ initScale: 4 });
+  expect(scaler.scale([ones([]), ones([]).mul(2)]).map((loss) => loss.item())).toEqual([4, 8]);
+  scaler.update(32);
+  expect(scaler.getScale()).toBe(32);
+  scaler.setGrowthFactor(3);
+  scaler.setBackoffFactor(0.25);
+  scaler.setGrowthInterval(1);
+  expect([scaler.getGrowthFactor(), scaler.getBackoffFactor(), scaler.getGrowthInterval()]).toEqual([
+    3, 0.25, 1,
+  ]);
+  const w = ones([1], { requiresGrad: true });
+  const optimizer = new optim.SGD([w], { lr: 0.5 });
+  scaler.scale(w.sum()).backward();
+  scaler.step(optimizer);
+  scaler.update();
+  expect([w.item(), scaler.getScale()]).toEqual([0.5, 96]);
+  expect(() => scaler.update(0)).toThrow(/newScale must be a number > 0/);
+  expect(() => scaler.setGrowthFactor(1)).toThrow(/factor must be a number > 1/);
+});

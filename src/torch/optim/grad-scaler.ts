@@ -5,7 +5,7 @@ import { noGrad } from "../grad-mode.ts";
 import { native } from "../native.ts";
 import { rawOp } from "../raw.ts";
 import { keep, scope } from "../scope.ts";
-import type { Tensor } from "../tensor.ts";
+import { Tensor } from "../tensor.ts";
 import { checkNumber } from "./options.ts";
 import type { Optimizer } from "./optimizer.ts";
 
@@ -90,11 +90,14 @@ export class GradScaler {
     this.#growthInterval = growthInterval;
   }
 
-  /** Returns the loss times the scale. */
-  scale(loss: Tensor): Tensor {
-    if (!this.enabled) return loss;
-    this.#tensors ??= this.#makeTensors(loss.device);
-    return wrap(mul(loss.handle, this.#tensors.scale.handle) as number);
+  /** Returns the loss times the scale, or each of several losses. */
+  scale(loss: Tensor): Tensor;
+  scale(losses: readonly Tensor[]): Tensor[];
+  scale(given: Tensor | readonly Tensor[]): Tensor | Tensor[] {
+    if (!(given instanceof Tensor)) return given.map((loss) => this.scale(loss));
+    if (!this.enabled) return given;
+    this.#tensors ??= this.#makeTensors(given.device);
+    return wrap(mul(given.handle, this.#tensors.scale.handle) as number);
   }
 
   /** Divides the gradients by the scale, in place; call it before clipping, at most once an update. */
@@ -141,30 +144,23 @@ export class GradScaler {
     return true;
   }
 
-  /** Adapts the scale to whether gradients overflowed; call it at the end of each iteration. */
-  update(): void {
+  /**
+   * Adapts the scale to whether gradients overflowed; call it at the end of each iteration. With `newScale` it
+   * sets the scale to that instead.
+   */
+  update(newScale?: number): void {
     if (!this.enabled) return;
     const { scale, growthTracker } = this.#started("update");
     const found = [...this.#progress.values()].map(({ foundInf }) => foundInf);
-    if (found.length === 0) {
+    if (newScale !== undefined) {
+      checkNumber("GradScaler.update", "newScale", newScale, { above: 0 });
+      fill(scale.handle, newScale);
+    } else if (found.length === 0) {
       throw new UsageError(
         "GradScaler.update: gradients must have been checked, got none. Call step(optimizer) first.",
       );
     }
-    scope(() =>
-      noGrad(() => {
-        const combined = found[0]!.handle;
-        for (const other of found.slice(1)) add(combined, other.handle);
-        updateScale(
-          scale.handle,
-          growthTracker.handle,
-          combined,
-          this.#growthFactor,
-          this.#backoffFactor,
-          this.#growthInterval,
-        );
-      }),
-    );
+    if (newScale === undefined) this.#adapt(scale, growthTracker, found);
     for (const tensor of found) tensor.dispose();
     this.#progress.clear();
   }
@@ -173,6 +169,38 @@ export class GradScaler {
   getScale(): number {
     if (!this.enabled) return 1;
     return this.#tensors?.scale.item() ?? this.#initScale;
+  }
+
+  getGrowthFactor(): number {
+    return this.#growthFactor;
+  }
+
+  setGrowthFactor(factor: number): void {
+    checkNumber("GradScaler.setGrowthFactor", "factor", factor, { above: 1 });
+    this.#growthFactor = factor;
+  }
+
+  getBackoffFactor(): number {
+    return this.#backoffFactor;
+  }
+
+  setBackoffFactor(factor: number): void {
+    checkNumber("GradScaler.setBackoffFactor", "factor", factor, { above: 0, below: 1 });
+    this.#backoffFactor = factor;
+  }
+
+  getGrowthInterval(): number {
+    return this.#growthInterval;
+  }
+
+  setGrowthInterval(interval: number): void {
+    checkNumber("GradScaler.setGrowthInterval", "interval", interval, { min: 1, integer: true });
+    this.#growthInterval = interval;
+  }
+
+  /** Whether it scales at all, as PyTorch's `is_enabled()`. */
+  isEnabled(): boolean {
+    return this.enabled;
   }
 
   /** Returns the state in PyTorch's names; call it after `update`. */
@@ -214,6 +242,23 @@ export class GradScaler {
       fill(scaleTensor.handle, scale);
       fill(growthTracker.handle, _growth_tracker);
     });
+  }
+
+  #adapt(scale: Tensor, growthTracker: Tensor, found: readonly Tensor[]): void {
+    scope(() =>
+      noGrad(() => {
+        const combined = found[0]!.handle;
+        for (const other of found.slice(1)) add(combined, other.handle);
+        updateScale(
+          scale.handle,
+          growthTracker.handle,
+          combined,
+          this.#growthFactor,
+          this.#backoffFactor,
+          this.#growthInterval,
+        );
+      }),
+    );
   }
 
   #makeTensors(device: string) {

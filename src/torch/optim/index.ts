@@ -10,7 +10,7 @@ export { Adamax } from "./adamax.ts";
 export type { AdamaxOptions } from "./adamax.ts";
 export { ASGD } from "./asgd.ts";
 export type { ASGDOptions } from "./asgd.ts";
-export { clipGradNorm_, clipGradValue_ } from "./clip.ts";
+export { clipGradNorm_, clipGradsWithNorm_, clipGradValue_, getTotalNorm } from "./clip.ts";
 export type { ClipGradNormOptions } from "./clip.ts";
 export { createOptimizer, optimizers } from "./create-optimizer.ts";
 export type { OptimizerFactory } from "./create-optimizer.ts";
