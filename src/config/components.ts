@@ -8,6 +8,8 @@ export interface ComponentNames {
   name: string;
   /** Python's class or function names, `EarlyStopping`. */
   classes: readonly string[];
+  /** Python modules that hold the classes, where they are not those of the kind. */
+  modules?: readonly string[];
   /** Other spellings of `name`. */
   aliases?: readonly string[];
   /** Options by their Python names, where ours differ: `num_warmup_steps` is `warmup_steps`. */
@@ -158,10 +160,12 @@ function byTarget(
 ): ComponentNames | undefined {
   const dot = target.lastIndexOf(".");
   const [module, className] = [target.slice(0, dot), target.slice(dot + 1)];
-  const isKnownModule = kind.modules.some((name) => module === name || module.startsWith(`${name}.`));
-  const found = isKnownModule
-    ? kind.components.find(({ classes }) => classes.includes(className))
-    : undefined;
+  const isIn = (modules: readonly string[]) =>
+    modules.some((name) => module === name || module.startsWith(`${name}.`));
+  const isKnownModule = isIn(kind.modules);
+  const found = kind.components.find(
+    ({ classes, modules = kind.modules }) => classes.includes(className) && isIn(modules),
+  );
   if (found !== undefined) return found;
   const classes = kind.components.flatMap((component) => component.classes);
   sink.report(

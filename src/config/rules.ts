@@ -129,6 +129,9 @@ function duration({ trainer }: UseCaseConfig, { issues }: RuleFindings): void {
   }
 }
 
+// rates of these are alike: each weight moves by about the rate at each step
+const adaptive = new Set(["adamw", "adam", "adamax", "nadam", "radam", "rmsprop", "lion", "adafactor"]);
+
 function optimizer({ optimizer: chosen }: UseCaseConfig, { issues, warnings }: RuleFindings): void {
   if (chosen.name === "sgd") {
     if (chosen.nesterov && (chosen.momentum === 0 || chosen.dampening !== 0)) {
@@ -139,7 +142,7 @@ function optimizer({ optimizer: chosen }: UseCaseConfig, { issues, warnings }: R
         ),
       );
     }
-  } else if (chosen.lr >= 1e-3) {
+  } else if (chosen.lr >= 1e-3 && adaptive.has(chosen.name)) {
     const message = `${chosen.lr} is high for fine-tuning a transformer. Usual: 1e-5 to 1e-4.`;
     warnings.push(value(["optimizer", "lr"], message));
   }
@@ -165,7 +168,7 @@ function scheduler(config: UseCaseConfig, { issues, warnings }: RuleFindings): v
       );
     }
   }
-  if (chosen.name === "cosine_with_min_lr") {
+  if (chosen.name === "cosine_with_min_lr" || chosen.name === "cosine_warmup_with_min_lr") {
     if ((chosen.min_lr === undefined) === (chosen.min_lr_rate === undefined)) {
       issues.push(value(["scheduler"], "exactly one of min_lr and min_lr_rate must be set."));
     }
@@ -175,7 +178,21 @@ function scheduler(config: UseCaseConfig, { issues, warnings }: RuleFindings): v
       );
     }
   }
-  if (chosen.name === "reduce_lr_on_plateau") monitored(config, chosen, ["scheduler"], { issues, warnings });
+  if ("cycle_momentum" in chosen && chosen.cycle_momentum && !("betas" in driven || "momentum" in driven)) {
+    issues.push(
+      value(
+        ["scheduler", "cycle_momentum"],
+        `needs an optimizer with momentum or betas, got ${driven.name}. Set it to false.`,
+      ),
+    );
+  }
+  if (chosen.name === "cyclic_lr" && chosen.base_lr > chosen.max_lr) {
+    issues.push(
+      value(["scheduler", "base_lr"], `must be at most max_lr (${chosen.max_lr}), got ${chosen.base_lr}.`),
+    );
+  }
+  if (chosen.name === "reduce_lr_on_plateau" || chosen.name === "greedy")
+    monitored(config, chosen, ["scheduler"], { issues, warnings });
 }
 
 function callbacks(config: UseCaseConfig, findings: RuleFindings): void {

@@ -170,7 +170,8 @@ function seconds(duration: string): number {
 }
 
 function buildOptimizer(model: nn.Module, config: TrainingConfig["optimizer"]): optim.Optimizer {
-  const { name, no_decay, fused: _, ...options } = { fused: true, ...config }; // every kernel here is fused
+  // every kernel here is fused; some optimizers have no weight decay
+  const { name, no_decay, fused: _, ...options } = { fused: true, no_decay: false, ...config };
   const trained = [...model.namedParameters()].filter(([, parameter]) => parameter.requiresGrad);
   if (trained.length === 0)
     throw new UsageError("optimizer: the model has no weights to train. Set model.freeze to less.");
