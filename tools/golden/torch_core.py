@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Writes tests/goldens/torch/{print,random,bernoulli,init}.json: what torch prints and draws.
-=======
-"""Writes tests/goldens/torch/{random,init,layers}.*: what torch draws and computes.
->>>>>>> c4aea9e (Give tensors all dtypes of PyTorch, print them as it does, and share memory with typed arrays)
+"""Writes tests/goldens/torch/{random,bernoulli,init}.json: what torch draws.
 
 Run: python tools/golden/torch_core.py   (torch 2.13.0)
 
@@ -86,50 +82,5 @@ init["linear"] = [p.flatten().tolist() for p in nn.Linear(3, 2).parameters()]
 init["embedding"] = [p.flatten().tolist() for p in nn.Embedding(4, 2, padding_idx=1).parameters()]
 write("init.json", init)
 
-<<<<<<< HEAD
-for path in ["print.json", "random.json", "bernoulli.json", "init.json"]:
-=======
-# ---- layers
-torch.manual_seed(3)
-tensors = {}
-
-
-def layer(name, module, *inputs):
-    given = [t.clone().requires_grad_() if t.is_floating_point() else t for t in inputs]
-    y = module(*given)
-    weight = torch.randn(y.shape)
-    (y * weight).sum().backward()
-    for i, t in enumerate(given):
-        tensors[f"{name}.in{i}"] = t.detach()
-        if t.grad is not None:
-            tensors[f"{name}.in{i}.grad"] = t.grad
-    tensors[f"{name}.out"], tensors[f"{name}.weight"] = y.detach(), weight
-    for key, p in module.named_parameters():
-        tensors[f"{name}.param.{key}"], tensors[f"{name}.grad.{key}"] = p.detach(), p.grad
-
-
-x = torch.randn(2, 3, 4)
-layer("linear", nn.Linear(4, 3), x)
-layer("linear_no_bias", nn.Linear(4, 3, bias=False), x)
-layer("embedding", nn.Embedding(5, 3, padding_idx=2), torch.tensor([[0, 2, 4], [2, 2, 1]]))
-layer("layer_norm", nn.LayerNorm(4, eps=1e-3), x)
-layer("layer_norm_2d", nn.LayerNorm((3, 4)), x)
-layer("layer_norm_plain", nn.LayerNorm(4, elementwise_affine=False), x)
-layer("layer_norm_no_bias", nn.LayerNorm(4, bias=False), x)
-layer("relu", nn.ReLU(), x)
-layer("tanh", nn.Tanh(), x)
-layer("sigmoid", nn.Sigmoid(), x)
-layer("gelu", nn.GELU(), x)
-layer("gelu_tanh", nn.GELU(approximate="tanh"), x)
-layer("sequential", nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 2)), x)
-logits, target = torch.randn(4, 3), torch.tensor([0, 2, -100, 1])
-layer("cross_entropy", nn.CrossEntropyLoss(), logits, target)
-layer("cross_entropy_sum", nn.CrossEntropyLoss(reduction="sum", label_smoothing=0.1), logits, target)
-layer("cross_entropy_none", nn.CrossEntropyLoss(reduction="none", ignore_index=1), logits, torch.tensor([0, 2, 1, 1]))
-layer("cross_entropy_weight", nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 0.5])), logits, target)
-torch.manual_seed(11)
-layer("dropout", nn.Dropout(0.4), torch.ones(6, 5))
-save_file({key: value.clone(memory_format=torch.contiguous_format) for key, value in tensors.items()}, OUT / "layers.safetensors")
-for path in ["random.json", "bernoulli.json", "init.json", "layers.safetensors"]:
->>>>>>> c4aea9e (Give tensors all dtypes of PyTorch, print them as it does, and share memory with typed arrays)
+for path in ["random.json", "bernoulli.json", "init.json"]:
     print(path, (OUT / path).stat().st_size, "bytes")
