@@ -1,28 +1,61 @@
 // What the machine grants this process, which in a container is less than what the machine has.
 import { readFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
+import { join } from "node:path";
+
+/** Where the files of the kernel are: another folder than `/` for tests. */
+const systemRoot = "/";
 
 /** Returns how many processors may be used at once: the affinity mask and the container's quota; may be a fraction. */
-export function cpuLimit(): number {
-  const [quota, period] = (read("/sys/fs/cgroup/cpu.max") ?? "max").split(" "); // cgroup v2: "150000 100000"
-  const v2 = Number(quota) / Number(period);
-  const v1 =
-    Number(read("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")) /
-    Number(read("/sys/fs/cgroup/cpu/cpu.cfs_period_us"));
-  return Math.min(availableParallelism(), ...[v2, v1].filter((limit) => limit > 0));
+export function cpuLimit(root = systemRoot): number {
+  const quotas = limitsOf(root, "cpu", (folder, version) => {
+    if (version === 1)
+      return number(root, folder, "cpu.cfs_quota_us") / number(root, folder, "cpu.cfs_period_us");
+    const [quota, period] = (read(root, folder, "cpu.max") ?? "max").split(" "); // "150000 100000"
+    return Number(quota) / Number(period);
+  });
+  return Math.min(availableParallelism(), ...quotas);
 }
 
 /** Returns the bytes of memory that may be used: the machine's, or the container's limit if that is lower. */
-export function memoryLimitBytes(): number {
-  const limits = [read("/sys/fs/cgroup/memory.max"), read("/sys/fs/cgroup/memory/memory.limit_in_bytes")].map(
-    Number,
+export function memoryLimitBytes(root = systemRoot): number {
+  const limits = limitsOf(root, "memory", (folder, version) =>
+    number(root, folder, version === 1 ? "memory.limit_in_bytes" : "memory.max"),
   );
-  return Math.min(totalmem(), ...limits.filter((limit) => limit > 0));
+  return Math.min(totalmem(), ...limits);
 }
 
-function read(path: string): string | undefined {
+/** Reads a limit of the control groups that the process is in, up to the root: each may be the tightest. */
+function limitsOf(
+  root: string,
+  controller: string,
+  limitIn: (folder: string, version: 1 | 2) => number,
+): number[] {
+  const limits: number[] = [];
+  for (const line of (read(root, "proc/self/cgroup") ?? "0::/").split("\n")) {
+    const [id, controllers, path] = line.split(":"); // "0::/user.slice" of version 2, "4:cpu,cpuacct:/docker/1f" of 1
+    const version = id === "0" ? 2 : 1;
+    if (path === undefined || (version === 1 && !controllers!.split(",").includes(controller))) continue;
+    const mounts = version === 2 ? ["sys/fs/cgroup", "sys/fs/cgroup/unified"] : [`sys/fs/cgroup/${controllers}`, `sys/fs/cgroup/${controller}`]; // prettier-ignore
+    // where a container hides the groups around it, the path does not exist and the mount itself is its group
+    const steps = path.split("/").filter((step) => step !== "");
+    for (const mount of mounts) {
+      for (let depth = steps.length; depth >= 0; depth--) {
+        const limit = limitIn(join(mount, ...steps.slice(0, depth)), version);
+        if (limit > 0) limits.push(limit);
+      }
+    }
+  }
+  return limits;
+}
+
+function number(root: string, folder: string, file: string): number {
+  return Number(read(root, join(folder, file)));
+}
+
+function read(...path: string[]): string | undefined {
   try {
-    return readFileSync(path, "utf8").trim();
+    return readFileSync(join(...path), "utf8").trim();
   } catch {
     return undefined;
   }
