@@ -29,6 +29,7 @@ NAPI_MODULE_INIT() {
   napi_add_env_cleanup_hook(
       env,
       [](void* data) {
+        end_profile();
         Env::install(nullptr);
         delete static_cast<Env*>(data);
       },

@@ -19,6 +19,9 @@ void define_profiler(Env& env, napi_value exports);
 // the generator of this environment by index, or a device's default one by the device's name
 at::Generator generator_of(Env& env, napi_value value);
 
+// ends what this thread is recording: libtorch crashes where a process exits before
+void end_profile();
+
 void tune_allocator();
 void replace_bernoulli();
 void install_engine();

@@ -17,51 +17,62 @@ namespace {
 namespace kineto = torch::autograd::profiler;
 using torch::profiler::impl::ActivityType;
 
-// what the last profile recorded, until the next one; libtorch itself profiles one thread at a time
-thread_local std::unique_ptr<kineto::ProfilerResult> result;
+struct Prepared {
+  kineto::ProfilerConfig config;
+  std::set<ActivityType> activities;
+};
+
+// libtorch profiles one thread at a time
+thread_local std::optional<Prepared> prepared;
 // scopes of the user that are open on this thread
 thread_local std::vector<std::unique_ptr<at::RecordFunction>> open_scopes;
 
-// startProfiler(cuda, recordShapes, profileMemory, withFlops)
-napi_value start_profiler(Env& env, const Args& args) {
+// prepareProfiler(cuda, recordShapes, profileMemory, withFlops): does what takes long before the first record
+napi_value prepare_profiler(Env& env, const Args& args) {
+  if (torch::profiler::impl::profilerEnabled()) throw std::runtime_error("a profile is being recorded. Stop it first");
   bool cuda = to_bool(env, args[0]);
-  if (!at::hasCUDA()) setenv("KINETO_LOG_LEVEL", "99", 0);  // else it says on stderr that there is no GPU
-  kineto::ProfilerConfig config(kineto::ProfilerState::KINETO, to_bool(env, args[1]), to_bool(env, args[2]),
-                                /*with_stack=*/false, /*with_flops=*/to_bool(env, args[3]));
-  std::set<ActivityType> activities{ActivityType::CPU};
-  if (cuda) activities.insert(ActivityType::CUDA);
-  if (torch::profiler::impl::profilerEnabled()) throw std::runtime_error("a profiler is running. Stop it first");
-  result.reset();
-  kineto::prepareProfiler(config, activities);
-  kineto::enableProfiler(config, activities,
+  setenv("KINETO_LOG_LEVEL", "99", 0);  // else it writes of its start, and that there is no GPU, on stderr
+  prepared.emplace(Prepared{kineto::ProfilerConfig(kineto::ProfilerState::KINETO, to_bool(env, args[1]),
+                                                   to_bool(env, args[2]), /*with_stack=*/false, to_bool(env, args[3])),
+                            {ActivityType::CPU}});
+  if (cuda) prepared->activities.insert(ActivityType::CUDA);
+  kineto::prepareProfiler(prepared->config, prepared->activities);
+  return undefined(env);
+}
+
+napi_value start_profiler(Env& env, const Args&) {
+  if (!prepared) throw std::runtime_error("is not prepared");
+  kineto::enableProfiler(prepared->config, prepared->activities,
                          {at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION, at::RecordScope::USER_SCOPE});
   return undefined(env);
 }
 
+// stopProfiler() -> what was recorded, for profilerEvents and saveTrace
 napi_value stop_profiler(Env& env, const Args&) {
-  result = kineto::disableProfiler();
-  return undefined(env);
+  prepared.reset();
+  auto result = kineto::disableProfiler();
+  napi_value external;
+  auto release = [](node_api_basic_env, void* data, void*) { delete static_cast<kineto::ProfilerResult*>(data); };
+  check(napi_create_external(env.napi, result.get(), release, nullptr, &external), "hold the profile");
+  result.release();
+  return external;
 }
 
-napi_value discard_profile(Env& env, const Args&) {
-  result.reset();
-  return undefined(env);
+kineto::ProfilerResult& recorded(Env& env, napi_value value) {
+  void* data = nullptr;
+  if (napi_get_value_external(env.napi, value, &data) != napi_ok) throw ArgumentError("must be what stopProfiler returned");
+  return *static_cast<kineto::ProfilerResult*>(data);
 }
 
-kineto::ProfilerResult& recorded() {
-  if (result == nullptr) throw std::runtime_error("nothing is recorded");
-  return *result;
-}
-
-// saveTrace(path): in Chrome's trace format; once for each profile
+// saveTrace(recorded, path): in Chrome's trace format; once
 napi_value save_trace(Env& env, const Args& args) {
-  recorded().save(to_string(env, args[0]));
+  recorded(env, args[0]).save(to_string(env, args[1]));
   return undefined(env);
 }
 
-// profilerEvents() -> [[name, start ns, duration ns, thread, is async, device, flops, bytes, is hidden, shapes], ...]
-napi_value profiler_events(Env& env, const Args&) {
-  auto& profile = recorded();
+// profilerEvents(recorded) -> [[name, start ns, duration ns, thread, is async, device, flops, bytes, is hidden, shapes], ...]
+napi_value profiler_events(Env& env, const Args& args) {
+  auto& profile = recorded(env, args[0]);
   auto origin = profile.trace_start_ns();
   const auto& events = profile.events();
   napi_value list = new_array(env, events.size());
@@ -214,10 +225,17 @@ napi_value stop_flops(Env& env, const Args&) {
 
 }  // namespace
 
+void end_profile() {
+  open_scopes.clear();
+  if (flop_callback) at::removeCallback(*flop_callback);
+  flop_callback.reset();
+  if (torch::profiler::impl::profilerEnabled()) kineto::disableProfiler();
+}
+
 void define_profiler(Env& env, napi_value exports) {
+  define<prepare_profiler>(env, exports, "prepareProfiler");
   define<start_profiler>(env, exports, "startProfiler");
   define<stop_profiler>(env, exports, "stopProfiler");
-  define<discard_profile>(env, exports, "discardProfile");
   define<save_trace>(env, exports, "saveTrace");
   define<profiler_events>(env, exports, "profilerEvents");
   define<enter_record>(env, exports, "enterRecord");

@@ -73,6 +73,7 @@ export type { Index, Slice } from "./indexing.ts";
 export type { TensorData } from "./native.ts";
 export * as nn from "./nn/index.ts";
 export * as optim from "./optim/index.ts";
+export * as profiler from "./profiler/index.ts";
 export { Generator, getRngState, initialSeed, manualSeed, seed, setRngState } from "./random.ts";
 export * as random from "./random.ts";
 export { ops } from "./raw.ts";

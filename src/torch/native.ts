@@ -162,11 +162,11 @@ export interface Native {
   ): [name: string, totalMemory: number, major: number, minor: number, multiProcessors: number];
   cudaMemoryStats(device: number): Record<string, number>;
 
-  startProfiler(cuda: boolean, recordShapes: boolean, profileMemory: boolean, withFlops: boolean): void;
-  stopProfiler(): void;
-  discardProfile(): void;
-  saveTrace(path: string): void;
-  profilerEvents(): RecordedEvent[];
+  prepareProfiler(cuda: boolean, recordShapes: boolean, profileMemory: boolean, withFlops: boolean): void;
+  startProfiler(): void;
+  stopProfiler(): Recorded;
+  saveTrace(recorded: Recorded, path: string): void;
+  profilerEvents(recorded: Recorded): RecordedEvent[];
   enterRecord(name: string): void;
   leaveRecord(): void;
   startFlops(): void;
@@ -184,6 +184,9 @@ export interface Complex {
 
 /** A number as operators take it; a whole number is an integer, as JavaScript has no 1.0. */
 export type Scalar = number | boolean | bigint | Complex;
+
+/** A whole profile: a value that only the addon can read. */
+export type Recorded = { readonly kind: "profile" };
 
 /** What the profiler recorded of one operator, scope or allocation; times are since the start of the trace. */
 export type RecordedEvent = [
