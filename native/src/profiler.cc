@@ -27,6 +27,11 @@ thread_local std::optional<Prepared> prepared;
 // scopes of the user that are open on this thread
 thread_local std::vector<std::unique_ptr<at::RecordFunction>> open_scopes;
 
+// exit() destroys what belongs to the thread without a word to Node: made after libtorch's own, this goes before it
+struct AtThreadEnd {
+  ~AtThreadEnd() { end_profile(); }
+};
+
 // prepareProfiler(cuda, recordShapes, profileMemory, withFlops): does what takes long before the first record
 napi_value prepare_profiler(Env& env, const Args& args) {
   if (torch::profiler::impl::profilerEnabled()) throw std::runtime_error("a profile is being recorded. Stop it first");
@@ -44,6 +49,8 @@ napi_value start_profiler(Env& env, const Args&) {
   if (!prepared) throw std::runtime_error("is not prepared");
   kineto::enableProfiler(prepared->config, prepared->activities,
                          {at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION, at::RecordScope::USER_SCOPE});
+  static thread_local AtThreadEnd at_thread_end;
+  (void)at_thread_end;
   return undefined(env);
 }
 
