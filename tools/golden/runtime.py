@@ -3,10 +3,8 @@
 Run: python tools/golden/runtime.py   (torch 2.13.0)
 
 flops.json         floating-point operations that FlopCounterMode counts, forward and backward
-dropout-loop.json  initial weights and losses of a seeded loop with dropout. On CPUs of Intel PyTorch draws dropout's
-                   masks with MKL, elsewhere from the generator itself: "mkl" and "generator" are the losses of the two.
-                   The second can be drawn anywhere, as probabilities in a tensor of doubles are; the first is kept as
-                   it was where the script runs on another CPU.
+dropout-loop.json  losses of a seeded loop with dropout; the masks are drawn from probabilities in a tensor of doubles,
+                   which gives nn.Dropout's masks but where PyTorch draws those with MKL (on CPUs of Intel)
 """
 
 import json
@@ -19,7 +17,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "goldens" / "torch"
 torch.set_num_threads(1)
-IS_INTEL = "GenuineIntel" in pathlib.Path("/proc/cpuinfo").read_text()
 
 
 def write(name, value):
@@ -54,35 +51,23 @@ write("flops.json", flops)
 
 
 # ---- a loop with dropout
-class GeneratorDropout(nn.Module):
-    """nn.Dropout(0.3) with the masks that PyTorch draws on CPUs without MKL's generator."""
+class Dropout(nn.Module):
+    """nn.Dropout(0.3)."""
 
     def forward(self, x):
         mask = torch.bernoulli(torch.full(x.shape, 0.7, dtype=torch.float64)).to(x.dtype)
         return x * mask.div_(0.7)
 
 
-def losses(dropout):
-    torch.manual_seed(20)
-    model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), dropout(), nn.Linear(32, 4))
-    x, y = torch.randn(64, 16), torch.randint(0, 4, (64,))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.1)
-    result = []
-    for _ in range(100):
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(x), y)
-        loss.backward()
-        optimizer.step()
-        result.append(loss.item())
-    return result
-
-
-path = OUT / "dropout-loop.json"
-native = losses(lambda: nn.Dropout(0.3))
-generator = losses(GeneratorDropout)
-if IS_INTEL:
-    mkl = native
-else:
-    mkl = json.loads(path.read_text())["mkl"]
-    assert native == generator
-write("dropout-loop.json", {"mkl": mkl, "generator": generator})
+torch.manual_seed(20)
+model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), Dropout(), nn.Linear(32, 4))
+x, y = torch.randn(64, 16), torch.randint(0, 4, (64,))
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.1)
+losses = []
+for _ in range(100):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+write("dropout-loop.json", losses)
