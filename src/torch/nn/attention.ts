@@ -2,25 +2,17 @@
 import { ShapeError, UsageError } from "../../base/index.ts";
 import { isFloatingPoint } from "../dtype.ts";
 import type { Dtype } from "../dtype.ts";
-import {
-  baddbmm,
-  bmm,
-  cat,
-  dropout,
-  empty,
-  nnFunctional,
-  softmax,
-  zeros,
-  zerosLike,
-} from "../ops.generated.ts";
+import { baddbmm, bmm, cat, dropout, nnFunctional, softmax, zeros, zerosLike } from "../ops.generated.ts";
 import type { Tensor } from "../tensor.ts";
+import { newWeight } from "./factory.ts";
+import type { FactoryOptions } from "./factory.ts";
 import { scaledDotProductAttention } from "./functional/attention.ts";
 import { xavierNormal_, xavierUniform_, zeros_ } from "./init.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
-import { Parameter } from "./parameter.ts";
+import type { Parameter } from "./parameter.ts";
 
-export interface MultiheadAttentionOptions {
+export interface MultiheadAttentionOptions extends FactoryOptions {
   /** Dropout of the attention weights. @default 0 */
   dropout?: number;
   /** @default true */
@@ -92,6 +84,7 @@ export class MultiheadAttention extends Module {
       kdim = embedDim,
       vdim = embedDim,
       batchFirst = false,
+      ...factory
     }: MultiheadAttentionOptions = {},
   ) {
     super();
@@ -111,16 +104,16 @@ export class MultiheadAttention extends Module {
     this.batchFirst = batchFirst;
     this.addZeroAttn = addZeroAttn;
     if (kdim === embedDim && vdim === embedDim) {
-      this.in_proj_weight = new Parameter(empty([3 * embedDim, embedDim]));
+      this.in_proj_weight = newWeight([3 * embedDim, embedDim], factory);
     } else {
-      this.q_proj_weight = new Parameter(empty([embedDim, embedDim]));
-      this.k_proj_weight = new Parameter(empty([embedDim, kdim]));
-      this.v_proj_weight = new Parameter(empty([embedDim, vdim]));
+      this.q_proj_weight = newWeight([embedDim, embedDim], factory);
+      this.k_proj_weight = newWeight([embedDim, kdim], factory);
+      this.v_proj_weight = newWeight([embedDim, vdim], factory);
     }
-    this.in_proj_bias = bias ? new Parameter(empty([3 * embedDim])) : null;
-    this.bias_k = addBiasKv ? new Parameter(empty([1, 1, embedDim])) : null;
-    this.bias_v = addBiasKv ? new Parameter(empty([1, 1, embedDim])) : null;
-    this.out_proj = new NonDynamicallyQuantizableLinear(embedDim, embedDim, { bias });
+    this.in_proj_bias = bias ? newWeight([3 * embedDim], factory) : null;
+    this.bias_k = addBiasKv ? newWeight([1, 1, embedDim], factory) : null;
+    this.bias_v = addBiasKv ? newWeight([1, 1, embedDim], factory) : null;
+    this.out_proj = new NonDynamicallyQuantizableLinear(embedDim, embedDim, { bias, ...factory });
     this.resetParameters();
   }
 

@@ -1,15 +1,16 @@
 // Table of vectors, looked up by index. Sums of them: ./embedding-bag.ts.
 import { ShapeError, UsageError } from "../../base/index.ts";
-import { empty } from "../ops.generated.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
+import { newWeight } from "./factory.ts";
+import type { FactoryOptions } from "./factory.ts";
 import { embedding } from "./functional/embedding.ts";
 import { normal_, zeros_ } from "./init.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 import { pythonFloat, sized } from "./repr.ts";
 
-export interface EmbeddingOptions {
+export interface EmbeddingOptions extends FactoryOptions {
   /** Row that starts at zero and gets no gradient; negative counts from the end. */
   paddingIdx?: number;
   /** Scales rows of a greater norm down to it when they are looked up, in the table itself. */
@@ -39,12 +40,12 @@ export abstract class EmbeddingTable extends Module {
   protected constructor(
     numEmbeddings: number,
     embeddingDim: number,
-    { paddingIdx, maxNorm, normType = 2, scaleGradByFreq = false, ...unknown }: EmbeddingOptions,
+    { paddingIdx, maxNorm, normType = 2, scaleGradByFreq = false, ...factory }: EmbeddingOptions,
     pretrained?: Parameter,
   ) {
     super();
     const name = new.target.name;
-    if ((unknown as { sparse?: boolean }).sparse === true) {
+    if ((factory as { sparse?: boolean }).sparse === true) {
       throw new UsageError(
         `${name}: the optimizers take dense gradients alone, got sparse: true. Leave it out.`,
       );
@@ -58,7 +59,7 @@ export abstract class EmbeddingTable extends Module {
     this.maxNorm = maxNorm;
     this.normType = normType;
     this.scaleGradByFreq = scaleGradByFreq;
-    this.weight = pretrained ?? new Parameter(empty([numEmbeddings, embeddingDim]));
+    this.weight = pretrained ?? newWeight([numEmbeddings, embeddingDim], factory);
     if (pretrained === undefined) this.resetParameters();
   }
 

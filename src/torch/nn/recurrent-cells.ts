@@ -1,14 +1,16 @@
 // One step of a recurrent layer. Whole sequences: ./recurrent.ts.
 import { ShapeError } from "../../base/index.ts";
-import { empty, gruCell, lstmCell, rnnReluCell, rnnTanhCell, zeros } from "../ops.generated.ts";
+import { gruCell, lstmCell, rnnReluCell, rnnTanhCell, zeros } from "../ops.generated.ts";
 import type { Tensor } from "../tensor.ts";
+import { newWeight } from "./factory.ts";
+import type { FactoryOptions } from "./factory.ts";
 import { uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
-import { Parameter } from "./parameter.ts";
+import type { Parameter } from "./parameter.ts";
 import { sized } from "./repr.ts";
 import { checkNonlinearity, checkSizes } from "./recurrent.ts";
 
-export interface RecurrentCellOptions {
+export interface RecurrentCellOptions extends FactoryOptions {
   /** @default true */
   bias?: boolean;
 }
@@ -31,16 +33,16 @@ abstract class RecurrentCell extends Module {
     inputSize: number,
     hiddenSize: number,
     gates: number,
-    { bias = true }: RecurrentCellOptions,
+    { bias = true, ...factory }: RecurrentCellOptions,
   ) {
     super();
     checkSizes(new.target.name, { inputSize, hiddenSize });
     this.inputSize = inputSize;
     this.hiddenSize = hiddenSize;
-    this.weight_ih = new Parameter(empty([gates * hiddenSize, inputSize]));
-    this.weight_hh = new Parameter(empty([gates * hiddenSize, hiddenSize]));
-    this.bias_ih = bias ? new Parameter(empty([gates * hiddenSize])) : null;
-    this.bias_hh = bias ? new Parameter(empty([gates * hiddenSize])) : null;
+    this.weight_ih = newWeight([gates * hiddenSize, inputSize], factory);
+    this.weight_hh = newWeight([gates * hiddenSize, hiddenSize], factory);
+    this.bias_ih = bias ? newWeight([gates * hiddenSize], factory) : null;
+    this.bias_hh = bias ? newWeight([gates * hiddenSize], factory) : null;
     this.resetParameters();
   }
 

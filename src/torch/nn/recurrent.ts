@@ -1,15 +1,17 @@
 // Recurrent layers over whole sequences: RNN, LSTM, GRU. One step at a time: ./recurrent-cells.ts.
 import { ShapeError, UsageError, logger } from "../../base/index.ts";
-import { empty, gru, lstm, rnnRelu, rnnTanh, zeros } from "../ops.generated.ts";
+import { gru, lstm, rnnRelu, rnnTanh, zeros } from "../ops.generated.ts";
 import { isTensor } from "../operator-arguments.ts";
 import type { Tensor } from "../tensor.ts";
+import { newWeight } from "./factory.ts";
+import type { FactoryOptions } from "./factory.ts";
 import { uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
-import { Parameter } from "./parameter.ts";
+import type { Parameter } from "./parameter.ts";
 import { pythonFloat, sized } from "./repr.ts";
 import type { PackedSequence } from "./utils/rnn.ts";
 
-export interface RecurrentOptions {
+export interface RecurrentOptions extends FactoryOptions {
   /** Layers stacked on one another. @default 1 */
   numLayers?: number;
   /** @default true */
@@ -62,6 +64,7 @@ abstract class RecurrentLayer extends Module {
       dropout = 0,
       bidirectional = false,
       projSize = 0,
+      ...factory
     }: LSTMOptions,
   ) {
     super();
@@ -100,7 +103,7 @@ abstract class RecurrentLayer extends Module {
     for (const { name: weight, kind, layer } of this.weightNames()) {
       const stacked = kind === "weight_ih" && layer > 0;
       const shape = stacked ? [gates * hiddenSize, output * this.directions] : shapes[kind];
-      this[weight] = new Parameter(empty(shape));
+      this[weight] = newWeight(shape, factory);
     }
     this.resetParameters();
   }

@@ -5,11 +5,12 @@ import type { Tensor } from "../tensor.ts";
 import { MultiheadAttention } from "./attention.ts";
 import type { MultiheadAttentionInputs } from "./attention.ts";
 import { Dropout } from "./dropout.ts";
+import type { FactoryOptions } from "./factory.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
 import { LayerNorm } from "./normalization.ts";
 
-export interface TransformerLayerOptions {
+export interface TransformerLayerOptions extends FactoryOptions {
   /** Features between the two linear layers. @default 2048 */
   dimFeedforward?: number;
   /** Dropout of attention weights, feed-forward features and block outputs. @default 0.1 */
@@ -84,16 +85,17 @@ export class TransformerEncoderLayer extends Module {
       batchFirst = false,
       normFirst = false,
       bias = true,
+      ...factory
     }: TransformerLayerOptions = {},
   ) {
     super();
-    this.self_attn = new MultiheadAttention(dModel, nhead, { dropout, bias, batchFirst });
-    this.linear1 = new Linear(dModel, dimFeedforward, { bias });
+    this.self_attn = new MultiheadAttention(dModel, nhead, { dropout, bias, batchFirst, ...factory });
+    this.linear1 = new Linear(dModel, dimFeedforward, { bias, ...factory });
     this.dropout = new Dropout(dropout);
-    this.linear2 = new Linear(dimFeedforward, dModel, { bias });
+    this.linear2 = new Linear(dimFeedforward, dModel, { bias, ...factory });
     this.normFirst = normFirst;
-    this.norm1 = new LayerNorm(dModel, { eps, bias });
-    this.norm2 = new LayerNorm(dModel, { eps, bias });
+    this.norm1 = new LayerNorm(dModel, { eps, bias, ...factory });
+    this.norm2 = new LayerNorm(dModel, { eps, bias, ...factory });
     this.dropout1 = new Dropout(dropout);
     this.dropout2 = new Dropout(dropout);
     this.activation = activationNamed("TransformerEncoderLayer", activation);
@@ -155,18 +157,19 @@ export class TransformerDecoderLayer extends Module {
       batchFirst = false,
       normFirst = false,
       bias = true,
+      ...factory
     }: TransformerLayerOptions = {},
   ) {
     super();
-    this.self_attn = new MultiheadAttention(dModel, nhead, { dropout, bias, batchFirst });
-    this.multihead_attn = new MultiheadAttention(dModel, nhead, { dropout, bias, batchFirst });
-    this.linear1 = new Linear(dModel, dimFeedforward, { bias });
+    this.self_attn = new MultiheadAttention(dModel, nhead, { dropout, bias, batchFirst, ...factory });
+    this.multihead_attn = new MultiheadAttention(dModel, nhead, { dropout, bias, batchFirst, ...factory });
+    this.linear1 = new Linear(dModel, dimFeedforward, { bias, ...factory });
     this.dropout = new Dropout(dropout);
-    this.linear2 = new Linear(dimFeedforward, dModel, { bias });
+    this.linear2 = new Linear(dimFeedforward, dModel, { bias, ...factory });
     this.normFirst = normFirst;
-    this.norm1 = new LayerNorm(dModel, { eps, bias });
-    this.norm2 = new LayerNorm(dModel, { eps, bias });
-    this.norm3 = new LayerNorm(dModel, { eps, bias });
+    this.norm1 = new LayerNorm(dModel, { eps, bias, ...factory });
+    this.norm2 = new LayerNorm(dModel, { eps, bias, ...factory });
+    this.norm3 = new LayerNorm(dModel, { eps, bias, ...factory });
     this.dropout1 = new Dropout(dropout);
     this.dropout2 = new Dropout(dropout);
     this.dropout3 = new Dropout(dropout);

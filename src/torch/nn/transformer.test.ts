@@ -125,6 +125,23 @@ test("nobody attends to padding", () => {
   expect(padded).toBeAllclose(layer.forward(x.narrow(1, 0, 2)), { atol: 1e-6 });
 });
 
+test("weights are made in the dtype and on the device asked for", () => {
+  const factory = { dtype: "bfloat16", device: "meta" } as const;
+  const small = { numEncoderLayers: 1, numDecoderLayers: 1, dimFeedforward: 5, ...factory };
+  const layers = [
+    new nn.Transformer(6, 2, small),
+    new nn.MultiheadAttention(6, 2, { kdim: 3, addBiasKv: true, ...factory }),
+    new nn.LSTM(3, 4, { projSize: 2, ...factory }),
+    new nn.GRUCell(3, 4, factory),
+    new nn.Embedding(3, 4, factory),
+    new nn.EmbeddingBag(3, 4, { mode: "sum", ...factory }),
+  ];
+  const kinds = layers
+    .flatMap((layer) => layer.parameters())
+    .map(({ dtype, device }) => `${dtype} ${device}`);
+  expect([...new Set(kinds)]).toEqual(["bfloat16 meta"]);
+});
+
 test("custom halves take the places of a transformer's own", () => {
   const encoder = new nn.TransformerEncoder(encoderLayer(), 1);
   const model = new nn.Transformer(6, 2, {

@@ -152,8 +152,8 @@ export class Transformer extends Module {
     }: TransformerOptions = {},
   ) {
     super();
-    const { layerNormEps: eps = 1e-5, bias = true, batchFirst = false } = options;
-    const norm = () => new LayerNorm(dModel, { eps, bias });
+    const { layerNormEps: eps = 1e-5, bias = true, batchFirst = false, dtype, device } = options;
+    const norm = () => new LayerNorm(dModel, { eps, bias, dtype, device });
     this.encoder =
       customEncoder ??
       new TransformerEncoder(new TransformerEncoderLayer(dModel, nhead, options), numEncoderLayers, {
