@@ -19,8 +19,24 @@ async function configOf(text: string) {
 }
 
 test.each([
-  ...["adamw", "adam", "sgd", "rmsprop", "adagrad", "adadelta", "adamax", "nadam", "radam", "rprop", "asgd"],
-  ...["adafactor", "adafactor_torch", "lion", "lamb", "adamw_torch_fused", "lion_32bit", "RMSprop"],
+  "adamw",
+  "adam",
+  "sgd",
+  "rmsprop",
+  "adagrad",
+  "adadelta",
+  "adamax",
+  "nadam",
+  "radam",
+  "rprop",
+  "asgd",
+  "adafactor",
+  "adafactor_torch",
+  "lion",
+  "lamb",
+  "adamw_torch_fused",
+  "lion_32bit",
+  "RMSprop",
 ])("optimizer %s is made with the defaults of the engine", async (name) => {
   const { optimizer } = await configOf(`optimizer: ${name}`);
   const { name: resolved, no_decay: _, ...options } = optimizer as Record<string, unknown> & { name: string };

@@ -95,5 +95,7 @@ test("bounds that make no sense are refused", () => {
   );
   expect(() =>
     optim.clipGradNorm_(params, 1, { normType: "2" as unknown as number }),
-  ).toThrowErrorMatchingInlineSnapshot(`[UsageError: clipGradNorm_: normType must be a number or Infinity, got 2.]`);
+  ).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: clipGradNorm_: normType must be a number or Infinity, got 2.]`,
+  );
 });
