@@ -37,7 +37,7 @@ const defaults: NAdamOptions = {
  * const w = torch.ones([1], { requiresGrad: true });
  * w.mul(2).sum().backward();
  * new optim.NAdam([w], { lr: 0.25 }).step();
- * w.item().toFixed(4); // => "0.6832"
+ * w.item().toFixed(4); // => "0.7359"
  */
 export class NAdam extends Optimizer<NAdamOptions> {
   constructor(params: Params<NAdamOptions>, options: Partial<NAdamOptions> = {}) {
