@@ -1,14 +1,12 @@
-"""Writes tests/goldens/torch/{random,bernoulli,init}.json: what torch draws.
+"""Writes tests/goldens/torch/{random,bernoulli}.json: what torch draws.
 
 Run: python tools/golden/torch_core.py   (torch 2.13.0)
 
 random.json         draws after torch.manual_seed; bernoulli.json the same for bernoulli_, with the state after
-init.json           torch.nn.init after the seed
 """
 
 import hashlib
 import json
-import math
 import pathlib
 
 import torch
@@ -66,21 +64,5 @@ for layout in ["transposed", "strided", "sliced"]:
                       "state": state_hash()[:16]})
 write("bernoulli.json", cases)
 
-# ---- torch.nn.init
-functions = {
-    "normal_": lambda t: nn.init.normal_(t, 0.5, 2), "uniform_": lambda t: nn.init.uniform_(t, -1, 3),
-    "constant_": lambda t: nn.init.constant_(t, 1.5), "zeros_": nn.init.zeros_, "ones_": nn.init.ones_,
-    "xavier_uniform_": lambda t: nn.init.xavier_uniform_(t, gain=1.5), "xavier_normal_": nn.init.xavier_normal_,
-    "kaiming_uniform_": lambda t: nn.init.kaiming_uniform_(t, a=math.sqrt(5)),
-}
-init = {}
-for name, function in functions.items():
-    torch.manual_seed(7)
-    init[name] = [function(torch.full(shape, 9.0)).flatten().tolist() for shape in [(3, 4), (2, 3, 2)]]
-torch.manual_seed(7)
-init["linear"] = [p.flatten().tolist() for p in nn.Linear(3, 2).parameters()]
-init["embedding"] = [p.flatten().tolist() for p in nn.Embedding(4, 2, padding_idx=1).parameters()]
-write("init.json", init)
-
-for path in ["random.json", "bernoulli.json", "init.json"]:
+for path in ["random.json", "bernoulli.json"]:
     print(path, (OUT / path).stat().st_size, "bytes")

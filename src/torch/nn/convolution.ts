@@ -96,7 +96,7 @@ abstract class ConvNd extends Module {
     const { fanIn } = fans(this.weight);
     if (this.bias === null || fanIn === 0) return;
     const bound = 1 / Math.sqrt(fanIn);
-    uniform_(this.bias, { low: -bound, high: bound });
+    uniform_(this.bias, { a: -bound, b: bound });
   }
 
   /** Writes the settings that differ from the defaults. */

@@ -1,40 +1,56 @@
-// First values of weights against torch.nn.init. tools/golden/torch_core.py writes the numbers.
+// First values of weights against torch.nn.init. tools/golden/nn_init.py writes the numbers.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import "../../../tests/matchers.ts";
-import { full, manualSeed, nn, ones, zeros } from "../index.ts";
+import { Generator, full, manualSeed, nn, ones, zeros } from "../index.ts";
 import type { Tensor } from "../index.ts";
 
-const url = new URL("../../../tests/goldens/torch/init.json", import.meta.url);
-const golden = JSON.parse(readFileSync(url, "utf8")) as Record<string, number[][]>;
+interface Golden {
+  cases: { name: string; shape: number[]; argument: unknown; values: number[] }[];
+  layers: Record<string, number[][]>;
+  gains: Record<nn.init.Nonlinearity, number>;
+}
+
+const url = new URL("../../../tests/goldens/nn/init.json", import.meta.url);
+const golden = JSON.parse(readFileSync(url, "utf8")) as Golden;
 const { init } = nn;
 
-const functions: Record<string, (tensor: Tensor) => Tensor> = {
-  normal_: (x) => init.normal_(x, { mean: 0.5, std: 2 }),
-  uniform_: (x) => init.uniform_(x, { low: -1, high: 3 }),
-  constant_: (x) => init.constant_(x, 1.5),
-  zeros_: (x) => init.zeros_(x),
-  ones_: (x) => init.ones_(x),
-  xavier_uniform_: (x) => init.xavierUniform_(x, { gain: 1.5 }),
-  xavier_normal_: (x) => init.xavierNormal_(x),
-  kaiming_uniform_: (x) => init.kaimingUniform_(x, { a: Math.sqrt(5) }),
-};
-
-test.each(Object.entries(functions))(
-  "%s draws PyTorch's numbers for matrices and convolutions",
-  (name, fill) => {
+test.each(golden.cases.map((entry) => [entry.name, entry.shape, entry.argument, entry.values] as const))(
+  "%s draws PyTorch's numbers for %j with %j",
+  (name, shape, argument, values) => {
+    const camel = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+    const fill = init[camel as "normal_"] as (tensor: Tensor, argument: unknown) => Tensor;
     manualSeed(7);
-    for (const [i, shape] of [
-      [3, 4],
-      [2, 3, 2],
-    ].entries()) {
-      // prettier-ignore
-      const x = full(shape, 9);
-      expect(fill(x)).toBe(x);
-      expect(x.flatten()).toBeAllclose(golden[name]![i]!, { atol: 1e-6 });
-    }
+    const x = full([...shape], 9);
+    expect(fill(x, argument)).toBe(x);
+    expect(x.flatten()).toBeAllclose([...values], { atol: 1e-6 });
   },
 );
+
+test("calculateGain knows PyTorch's nonlinearities and names them for others", () => {
+  for (const [name, gain] of Object.entries(golden.gains))
+    expect(init.calculateGain(name as nn.init.Nonlinearity)).toBeCloseTo(gain, 12);
+  expect(() => init.calculateGain("gelu" as "relu")).toThrowErrorMatchingInlineSnapshot(`[UsageError: init.calculateGain: unknown nonlinearity "gelu". Did you mean "relu"? Valid: conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, leaky_relu, linear, relu, selu, sigmoid, tanh.]`);
+});
+
+test("a generator of one's own leaves the default stream alone", () => {
+  manualSeed(7);
+  const expected = init.normal_(zeros([3])).tolist();
+  manualSeed(0);
+  const drawn = init.normal_(zeros([3]), { generator: new Generator(7) });
+  expect(drawn.tolist()).toEqual(expected);
+  manualSeed(7);
+  init.orthogonal_(zeros([3, 3]), { generator: new Generator(1) });
+  expect(init.normal_(zeros([3])).tolist()).toEqual(expected);
+});
+
+test("functions for matrices and kernels refuse other shapes", () => {
+  expect(() => init.eye_(ones([3]))).toThrowErrorMatchingInlineSnapshot(`[UsageError: init.eye_: needs a matrix, got shape [3].]`);
+  expect(() => init.dirac_(ones([3, 2, 2]), { groups: 2 })).toThrowErrorMatchingInlineSnapshot(`[UsageError: init.dirac_: needs 3 to 5 dimensions whose first 2 groups divide, got shape [3, 2, 2].]`);
+  expect(() =>
+    init.kaimingNormal_(ones([2, 2]), { mode: "fan" as "fan_in" }),
+  ).toThrowErrorMatchingInlineSnapshot(`[UsageError: init: mode must be "fan_in" or "fan_out", got "fan".]`);
+});
 
 test("layers draw in PyTorch's order", () => {
   manualSeed(7);
@@ -43,7 +59,7 @@ test("layers draw in PyTorch's order", () => {
   );
   for (const [i, name] of ["linear", "embedding"].entries()) {
     for (const [k, parameter] of drawn[i]!.entries()) {
-      expect(parameter.flatten()).toBeAllclose(golden[name]![k]!, { atol: 1e-6 });
+      expect(parameter.flatten()).toBeAllclose(golden.layers[name]![k]!, { atol: 1e-6 });
     }
   }
 });
@@ -64,8 +80,6 @@ test("skipInit leaves memory and the random stream alone, also after a throw", (
 });
 
 test("a vector has no fan in", () => {
-  expect(() => init.xavierUniform_(ones([3]))).toThrowErrorMatchingInlineSnapshot(
-    `[UsageError: init: fan in and fan out need at least 2 dimensions, got shape [3].]`,
-  );
+  expect(() => init.xavierUniform_(ones([3]))).toThrowErrorMatchingInlineSnapshot(`[UsageError: init: needs at least 2 dimensions, got shape [3].]`);
   expect(init.fans(ones([4, 3, 2, 2]))).toEqual({ fanIn: 12, fanOut: 16 });
 });

@@ -38,7 +38,7 @@ export class Linear extends Module {
     kaimingUniform_(this.weight, { a: Math.sqrt(5) });
     if (this.bias === null) return;
     const bound = 1 / Math.sqrt(fans(this.weight).fanIn);
-    uniform_(this.bias, { low: -bound, high: bound });
+    uniform_(this.bias, { a: -bound, b: bound });
   }
 
   override forward(x: Tensor): Tensor {
@@ -80,8 +80,8 @@ export class Bilinear extends Module {
   /** Draws weight and bias from U(-1/sqrt(in1), 1/sqrt(in1)), as torch.nn.Bilinear does. */
   resetParameters(): void {
     const bound = 1 / Math.sqrt(this.in1Features);
-    uniform_(this.weight, { low: -bound, high: bound });
-    if (this.bias !== null) uniform_(this.bias, { low: -bound, high: bound });
+    uniform_(this.weight, { a: -bound, b: bound });
+    if (this.bias !== null) uniform_(this.bias, { a: -bound, b: bound });
   }
 
   override forward(x1: Tensor, x2: Tensor): Tensor {

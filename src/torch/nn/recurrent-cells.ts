@@ -49,7 +49,7 @@ abstract class RecurrentCell extends Module {
   /** Draws all weights from U(-1/sqrt(hidden), 1/sqrt(hidden)). */
   resetParameters(): void {
     const bound = 1 / Math.sqrt(this.hiddenSize);
-    for (const weight of this.parameters()) uniform_(weight, { low: -bound, high: bound });
+    for (const weight of this.parameters()) uniform_(weight, { a: -bound, b: bound });
   }
 
   override extraRepr(): string {

@@ -111,7 +111,7 @@ abstract class RecurrentLayer extends Module {
   /** Draws all weights from U(-1/sqrt(hidden), 1/sqrt(hidden)). */
   resetParameters(): void {
     const bound = 1 / Math.sqrt(this.hiddenSize);
-    for (const weight of this.weights()) uniform_(weight, { low: -bound, high: bound });
+    for (const weight of this.weights()) uniform_(weight, { a: -bound, b: bound });
   }
 
   override extraRepr(): string {
