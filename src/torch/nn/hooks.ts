@@ -1,5 +1,7 @@
 // Functions that a module calls around its forward and its state dict. Registered through the module's methods.
 import type { Tensor } from "../tensor.ts";
+import { watchGradients } from "./backward-hooks.ts";
+import type { FullBackwardHook, FullBackwardPreHook } from "./backward-hooks.ts";
 import type { IncompatibleKeys, Module, StateDict } from "./module.ts";
 
 /** Takes a hook off again. */
@@ -55,6 +57,8 @@ export class HookList<Hook> implements Iterable<Hook> {
 export class ModuleHooks {
   readonly forwardPre = new HookList<ForwardPreHook>();
   readonly forward = new HookList<ForwardHook>();
+  readonly backwardPre = new HookList<FullBackwardPreHook>();
+  readonly backward = new HookList<FullBackwardHook>();
   readonly stateDict = new HookList<StateDictHook>();
   readonly loadPre = new HookList<LoadStateDictPreHook>();
   readonly loadPost = new HookList<LoadStateDictPostHook>();
@@ -65,8 +69,8 @@ export class ModuleHooks {
    * hooks keeps the class's method, so that calling it costs nothing more. `super.forward(x)` runs no hooks.
    */
   updateForward(module: Module): void {
-    const isNeeded = !this.forwardPre.isEmpty || !this.forward.isEmpty;
-    if (!isNeeded) {
+    const { forwardPre, forward, backwardPre, backward } = this;
+    if ([forwardPre, forward, backwardPre, backward].every((hooks) => hooks.isEmpty)) {
       this.#unwrap?.();
       this.#unwrap = undefined;
     } else this.#unwrap ??= this.#wrap(module);
@@ -95,6 +99,12 @@ export class ModuleHooks {
       const changed = hook(module, inputs);
       if (changed !== undefined) inputs = Array.isArray(changed) ? changed : [changed];
     }
+    const call = (tensors: unknown[]): unknown => this.#callForward(module, plain, tensors);
+    if (this.backward.isEmpty && this.backwardPre.isEmpty) return call(inputs);
+    return watchGradients(module, this.backward, this.backwardPre, inputs, call);
+  }
+
+  #callForward(module: Module, plain: (...inputs: unknown[]) => unknown, inputs: unknown[]): unknown {
     let output = plain.apply(module, inputs);
     for (const hook of this.forward) {
       const changed = hook(module, inputs, output);

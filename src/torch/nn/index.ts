@@ -30,6 +30,7 @@ export {
 } from "./activations.ts";
 export { MultiheadAttention } from "./attention.ts";
 export type { MultiheadAttentionInputs, MultiheadAttentionOptions } from "./attention.ts";
+export type { FullBackwardHook, FullBackwardPreHook, Gradients } from "./backward-hooks.ts";
 export {
   BatchNorm1d,
   BatchNorm2d,

@@ -30,7 +30,9 @@ test.each(golden.cases.map((entry) => [entry.name, entry.shape, entry.argument, 
 test("calculateGain knows PyTorch's nonlinearities and names them for others", () => {
   for (const [name, gain] of Object.entries(golden.gains))
     expect(init.calculateGain(name as nn.init.Nonlinearity)).toBeCloseTo(gain, 12);
-  expect(() => init.calculateGain("gelu" as "relu")).toThrowErrorMatchingInlineSnapshot(`[UsageError: init.calculateGain: unknown nonlinearity "gelu". Did you mean "relu"? Valid: conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, leaky_relu, linear, relu, selu, sigmoid, tanh.]`);
+  expect(() => init.calculateGain("gelu" as "relu")).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: init.calculateGain: unknown nonlinearity "gelu". Did you mean "relu"? Valid: conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, leaky_relu, linear, relu, selu, sigmoid, tanh.]`,
+  );
 });
 
 test("a generator of one's own leaves the default stream alone", () => {
@@ -45,8 +47,12 @@ test("a generator of one's own leaves the default stream alone", () => {
 });
 
 test("functions for matrices and kernels refuse other shapes", () => {
-  expect(() => init.eye_(ones([3]))).toThrowErrorMatchingInlineSnapshot(`[UsageError: init.eye_: needs a matrix, got shape [3].]`);
-  expect(() => init.dirac_(ones([3, 2, 2]), { groups: 2 })).toThrowErrorMatchingInlineSnapshot(`[UsageError: init.dirac_: needs 3 to 5 dimensions whose first 2 groups divide, got shape [3, 2, 2].]`);
+  expect(() => init.eye_(ones([3]))).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: init.eye_: needs a matrix, got shape [3].]`,
+  );
+  expect(() => init.dirac_(ones([3, 2, 2]), { groups: 2 })).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: init.dirac_: needs 3 to 5 dimensions whose first 2 groups divide, got shape [3, 2, 2].]`,
+  );
   expect(() =>
     init.kaimingNormal_(ones([2, 2]), { mode: "fan" as "fan_in" }),
   ).toThrowErrorMatchingInlineSnapshot(`[UsageError: init: mode must be "fan_in" or "fan_out", got "fan".]`);
@@ -80,6 +86,8 @@ test("skipInit leaves memory and the random stream alone, also after a throw", (
 });
 
 test("a vector has no fan in", () => {
-  expect(() => init.xavierUniform_(ones([3]))).toThrowErrorMatchingInlineSnapshot(`[UsageError: init: needs at least 2 dimensions, got shape [3].]`);
+  expect(() => init.xavierUniform_(ones([3]))).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: init: needs at least 2 dimensions, got shape [3].]`,
+  );
   expect(init.fans(ones([4, 3, 2, 2]))).toEqual({ fanIn: 12, fanOut: 16 });
 });

@@ -1,7 +1,7 @@
 // Modules: what they find in their fields, the names they give it, and how weights come in.
 import { describe, expect, test } from "vitest";
 import { liveTensors } from "../../../tests/live-tensors.ts";
-import { nn, ones, scope, tensor, zeros } from "../index.ts";
+import { nn, noGrad, ones, scope, tensor, zeros } from "../index.ts";
 import type { Tensor } from "../index.ts";
 
 class Block extends nn.Module {
@@ -394,6 +394,61 @@ describe("forward hooks", () => {
     layer.forward = (y) => y.mul(5);
     handle.remove();
     expect(layer.forward(x).tolist()).toEqual([-5, 10]);
+  });
+});
+
+describe("full backward hooks", () => {
+  test("see the gradients of inputs and outputs and may change those of the inputs", () => {
+    const layer = new nn.Linear(2, 1, { bias: false });
+    layer.loadStateDict(new Map([["weight", tensor([[2, 3]])]]));
+    const seen: unknown[] = [];
+    const before = liveTensors();
+    const handle = layer.registerFullBackwardHook((module, gradInputs, gradOutputs) => {
+      seen.push([module.constructor.name, gradInputs[0]!.tolist(), gradOutputs[0]!.tolist()]);
+      return [gradInputs[0]!.mul(10)];
+    });
+    const x = ones([1, 2], { requiresGrad: true });
+    scope(() => layer.forward(x).mul(5).sum().backward());
+    expect(seen).toEqual([["Linear", [[10, 15]], [[5]]]]);
+    expect(x.grad!.tolist()).toEqual([[100, 150]]);
+    expect(layer.weight.grad!.tolist()).toEqual([[5, 5]]);
+    handle.remove();
+    layer.zeroGrad();
+    x.grad = null;
+    x.dispose();
+    expect(liveTensors()).toBe(before);
+  });
+
+  test("are called where no input learns; the pre hook changes what the module's backward gets", () => {
+    const layer = new nn.Linear(1, 1, { bias: false });
+    const seen: unknown[] = [];
+    layer.registerFullBackwardHook((_module, gradInputs, gradOutputs) => {
+      seen.push([gradInputs, gradOutputs[0]!.item()]);
+    });
+    layer.registerFullBackwardPreHook((_module, [gradient]) => gradient!.mul(3));
+    layer.forward(ones([1, 1])).backward();
+    expect(seen).toEqual([[[null], 3]]);
+    expect(layer.weight.grad!.item()).toBe(3);
+    expect(noGrad(() => layer.forward(ones([1, 1]))).requiresGrad).toBe(false);
+  });
+
+  test("get a gradient for each input and output, null for those that have none", () => {
+    class Pair extends nn.Module {
+      override forward(a: Tensor, b: Tensor, scale: number): Tensor[] {
+        return [a.mul(scale), b.mul(2)];
+      }
+    }
+    const pair = new Pair();
+    const seen: unknown[] = [];
+    const numbers = (gradients: (Tensor | null)[]) => gradients.map((gradient) => gradient?.item() ?? null);
+    pair.registerFullBackwardHook((_module, gradInputs, gradOutputs) => {
+      seen.push([numbers(gradInputs), numbers(gradOutputs)]);
+    });
+    const [a, b] = [tensor(1, { requiresGrad: true }), tensor(1)];
+    pair.forward(a, b, 4)[0]!.backward();
+    expect(seen).toEqual([[[4, null, null], [1, null]]]); // prettier-ignore
+    pair.registerFullBackwardHook(() => [null]);
+    expect(() => pair.forward(a, b, 4)[0]!.backward()).toThrowErrorMatchingInlineSnapshot(`[UsageError: A backward hook must return 3 gradients, got 1. Return nothing to leave them.]`);
   });
 });
 

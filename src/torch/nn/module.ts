@@ -6,6 +6,7 @@ import { keep } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
 import type { Dtype, Device } from "../dtype.ts";
 import { isFloatingPoint } from "../dtype.ts";
+import type { FullBackwardHook, FullBackwardPreHook } from "./backward-hooks.ts";
 import { ModuleHooks } from "./hooks.ts";
 import type {
   ForwardHook,
@@ -281,6 +282,26 @@ export abstract class Module {
   registerForwardHook(hook: ForwardHook, { prepend = false }: { prepend?: boolean } = {}): HookHandle {
     return this.#addForwardHook((hooks) =>
       hooks.forward.add(hook, { prepend, removed: update(hooks, this) }),
+    );
+  }
+
+  /** Runs `hook` at each backward, with the gradients of inputs and outputs; what it returns replaces the inputs'. */
+  registerFullBackwardHook(
+    hook: FullBackwardHook,
+    { prepend = false }: { prepend?: boolean } = {},
+  ): HookHandle {
+    return this.#addForwardHook((hooks) =>
+      hooks.backward.add(hook, { prepend, removed: update(hooks, this) }),
+    );
+  }
+
+  /** Runs `hook` before each backward, with the gradients of the outputs; what it returns replaces them. */
+  registerFullBackwardPreHook(
+    hook: FullBackwardPreHook,
+    { prepend = false }: { prepend?: boolean } = {},
+  ): HookHandle {
+    return this.#addForwardHook((hooks) =>
+      hooks.backwardPre.add(hook, { prepend, removed: update(hooks, this) }),
     );
   }
 
