@@ -448,7 +448,9 @@ describe("full backward hooks", () => {
     pair.forward(a, b, 4)[0]!.backward();
     expect(seen).toEqual([[[4, null, null], [1, null]]]); // prettier-ignore
     pair.registerFullBackwardHook(() => [null]);
-    expect(() => pair.forward(a, b, 4)[0]!.backward()).toThrowErrorMatchingInlineSnapshot(`[UsageError: A backward hook must return 3 gradients, got 1. Return nothing to leave them.]`);
+    expect(() => pair.forward(a, b, 4)[0]!.backward()).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: A backward hook must return 3 gradients, got 1. Return nothing to leave them.]`,
+    );
   });
 });
 
