@@ -11,6 +11,9 @@ namespace sconce {
 namespace {
 
 napi_value set_num_threads(Env& env, const Args& args) {
+  // a thread's first operator takes the number that any thread has set last: let that have happened, in libtorch and here
+  at::get_num_threads();
+  at::internal::lazy_init_num_threads();
   at::set_num_threads(to_int32(env, args[0]));
   return undefined(env);
 }
