@@ -4,7 +4,7 @@ import { join, relative } from "node:path";
 import { createInterface } from "node:readline";
 import { UsageError, acquireLock } from "../base/index.ts";
 import { findProjectRoot } from "../config/index.ts";
-import { amountOf, parseWords } from "./command.ts";
+import { amountOf, noWords, parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
 import { findFreeable, freedBytes } from "./disk-usage.ts";
 import type { Freeable, FreeableKind } from "./disk-usage.ts";
@@ -46,11 +46,7 @@ Examples:
       "dry-run": { type: "boolean", default: false },
       yes: { type: "boolean", short: "y", default: false },
     });
-    if (positionals[0] !== undefined) {
-      throw new UsageError(
-        `sconce clean: takes flags only, got "${positionals[0]}". See: sconce clean --help`,
-      );
-    }
+    noWords("clean", positionals);
     const olderThanDays = flags.runs === undefined ? undefined : amountOf("--runs", flags.runs);
     const root = findProjectRoot(process.cwd());
     const items = findFreeable(root, { olderThanDays });

@@ -51,6 +51,12 @@ export function parseWords<const O extends Options>(
   }
 }
 
+/** Refuses positional words for a command that has none: a flag may have been left out before them. */
+export function noWords(command: string, [extra]: readonly string[]): void {
+  if (extra === undefined) return;
+  throw new UsageError(`sconce ${command}: takes flags only, got "${extra}". See: sconce ${command} --help`);
+}
+
 /** Returns the one positional word that a command needs. */
 export function onlyWord(command: string, what: string, positionals: readonly string[]): string {
   const [word, extra] = positionals;

@@ -1,7 +1,6 @@
 // `sconce doctor`: says what is installed, what is missing and how to get it.
 import { findProjectRoot } from "../config/index.ts";
-import { UsageError } from "../base/index.ts";
-import { parseWords } from "./command.ts";
+import { noWords, parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
 import { checkInstallation } from "./doctor/installation.ts";
 import { checkProject } from "./doctor/project.ts";
@@ -31,11 +30,7 @@ Example:
       network: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
     });
-    if (positionals[0] !== undefined) {
-      throw new UsageError(
-        `sconce doctor: takes flags only, got "${positionals[0]}". See: sconce doctor --help`,
-      );
-    }
+    noWords("doctor", positionals);
     const root = findProjectRoot(process.cwd());
     const findings = [...(await checkInstallation()), ...(await checkProject(root, flags))];
     if (flags.torch) {

@@ -1,6 +1,6 @@
 // `sconce evaluate`: judges a trained model on a labelled file.
 import { UsageError } from "../base/index.ts";
-import { countOf, parseWords } from "./command.ts";
+import { countOf, noWords, parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
 import { terminalProgress } from "./progress.ts";
 
@@ -10,10 +10,11 @@ export const command: Command = {
 Judges a model on labelled rows: every metric with its 95 % bootstrap interval,
 the confusion matrix, and precision, recall and F1 by class.
 
-  -m, --model MODEL     a folder: outputs/OptimumModels/USE_CASE/EXPERIMENT, that
-                        of a run, or any of a fine-tuned model; or a tracked one:
-                        runs:/RUN_ID/model, models:/NAME/VERSION (or a stage, or
-                        latest), models:/NAME@ALIAS, models:/m-ID
+  -m, --model MODEL     a folder: outputs/OptimumModels/USE_CASE/EXPERIMENT, the
+                        folder of a run, or any folder of a fine-tuned model;
+                        or a tracked model: runs:/RUN_ID/model, models:/m-ID,
+                        models:/NAME/VERSION (or a stage, or latest), or
+                        models:/NAME@ALIAS
   -d, --data FILE       CSV, TSV, JSONL or JSON with labels
   --text-column NAME    column of the texts (default: text)
   --pair-column NAME    column of the second texts of pairs
@@ -25,7 +26,7 @@ Example:
   sconce evaluate -m outputs/OptimumModels/spam/minilm -d new-mails.csv`,
 
   async run(words) {
-    const { flags } = parseWords("evaluate", words, {
+    const { flags, positionals } = parseWords("evaluate", words, {
       model: { type: "string", short: "m" },
       data: { type: "string", short: "d" },
       "text-column": { type: "string", default: "text" },
@@ -34,6 +35,7 @@ Example:
       "batch-size": { type: "string", default: "64" },
       json: { type: "boolean", default: false },
     });
+    noWords("evaluate", positionals);
     const { model, data } = flags;
     if (model === undefined || data === undefined)
       throw new UsageError("sconce evaluate: --model and --data are needed. See: sconce evaluate --help");

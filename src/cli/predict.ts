@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { extname } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { UsageError, writeFileAtomic } from "../base/index.ts";
-import { countOf, parseWords } from "./command.ts";
+import { countOf, noWords, parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
 import { formatCsv } from "./csv.ts";
 import { terminalProgress } from "./progress.ts";
@@ -16,10 +16,11 @@ export const command: Command = {
 Labels texts. Writes a row for each: the text, its label, the label's score (its
 probability), and the scores of all labels.
 
-  -m, --model MODEL     a folder: outputs/OptimumModels/USE_CASE/EXPERIMENT, that
-                        of a run, or any of a fine-tuned model; or a tracked one:
-                        runs:/RUN_ID/model, models:/NAME/VERSION (or a stage, or
-                        latest), models:/NAME@ALIAS, models:/m-ID
+  -m, --model MODEL     a folder: outputs/OptimumModels/USE_CASE/EXPERIMENT, the
+                        folder of a run, or any folder of a fine-tuned model;
+                        or a tracked model: runs:/RUN_ID/model, models:/m-ID,
+                        models:/NAME/VERSION (or a stage, or latest), or
+                        models:/NAME@ALIAS
   -i, --input FILE      CSV, TSV, JSONL or JSON; "-" reads standard input, one
                         text a line
   --text TEXT           one text instead of a file; may be given several times
@@ -36,7 +37,7 @@ Examples:
   cat mails.txt | sconce predict -m outputs/OptimumModels/spam/minilm -i -`,
 
   async run(words) {
-    const { flags } = parseWords("predict", words, {
+    const { flags, positionals } = parseWords("predict", words, {
       model: { type: "string", short: "m" },
       input: { type: "string", short: "i" },
       text: { type: "string", multiple: true },
@@ -46,6 +47,7 @@ Examples:
       logits: { type: "boolean", default: false },
       "batch-size": { type: "string", default: "64" },
     });
+    noWords("predict", positionals);
     const { model, output } = flags;
     if (model === undefined) throw problem("--model is missing.");
     if ((flags.input === undefined) === (flags.text === undefined))

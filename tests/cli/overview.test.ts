@@ -87,6 +87,8 @@ describe("a word that is none", () => {
     [["clean", "--runs", "-1"], "--runs"],
     [["clean", "--runs", "soon"], '--runs: must be a number of 0 or more, got "soon".'],
     [["reproduce"], "sconce reproduce: run is missing"],
+    [["predict", "-m", "m", "x"], 'sconce predict: takes flags only, got "x"'],
+    [["evaluate", "m", "-d", "x.csv"], 'sconce evaluate: takes flags only, got "m"'],
     [["doctor", "x"], 'sconce doctor: takes flags only, got "x"'],
   ])("%j exits with 2 and says what is meant", async (words, message) => {
     const { code, stdout, stderr } = await sconce(words);
