@@ -140,8 +140,21 @@ describe("flags that concern the whole job", () => {
     expect(rows).toEqual([8]);
     expect(result.metrics["val_loss"]).toBeTypeOf("number");
     expect(result.champion).toBeUndefined();
+    expect(result.modelUri).toBeUndefined();
     expect(existsSync(project.champion)).toBe(false);
     expect(existsSync(join(result.modelFolder, "checkpoints"))).toBe(false);
+  });
+
+  test("the delimiter of the data is that of the rows it is evaluated on, too", async () => {
+    make({ config: { dataset: { delimiter: "^" } } });
+    for (const name of ["train.csv", "test.csv"]) {
+      const path = join(project.datasets, name);
+      writeFileSync(path, readFileSync(path, "utf8").replaceAll(",", "^"));
+    }
+    const trainer = await BertTrainerTorch.fromFile(project.config);
+    const { metrics, evaluation } = await trainer.train();
+    expect(metrics["val_loss"]).toBeTypeOf("number");
+    expect((await trainer.evaluate()).metrics.accuracy).toBe(evaluation.metrics.accuracy);
   });
 
   test("overfit_batches trains and validates on the same first rows, without champion", async () => {

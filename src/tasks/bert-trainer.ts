@@ -116,6 +116,7 @@ export class BertTrainerTorch {
       textColumn: dataset.text_column,
       pairColumn: dataset.text_pair_column,
       labelColumn: dataset.label_column,
+      delimiter: dataset.delimiter,
       batchSize: evalBatchSize(this.config),
     });
   }

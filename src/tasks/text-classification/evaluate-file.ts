@@ -9,6 +9,8 @@ export interface EvaluateFileOptions {
   textColumn: string;
   pairColumn?: string | undefined;
   labelColumn: string;
+  /** @default guessed */
+  delimiter?: string | undefined;
   batchSize: number;
   /** Seed of the bootstrap. @default 0 */
   seed?: number;
@@ -21,7 +23,10 @@ export async function evaluateFile(
   classifier: TextClassifier,
   options: EvaluateFileOptions,
 ): Promise<ClassificationEvaluation> {
-  const table = readTable(options.path);
+  const table = readTable(
+    options.path,
+    options.delimiter === undefined ? {} : { delimiter: options.delimiter },
+  );
   const texts = table.column(options.textColumn);
   const pairs = options.pairColumn === undefined ? undefined : table.column(options.pairColumn);
   const labels = classifier.labels.encode(table.column(options.labelColumn), (row) => table.place(row));

@@ -93,7 +93,6 @@ export interface SummaryInput {
   totalSeconds: number;
   samplesPerSecond: number;
   folders: {
-    root: string;
     run: string;
     champion: string;
     config: string;

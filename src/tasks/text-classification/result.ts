@@ -13,8 +13,8 @@ export interface TrainResult {
   metrics: Record<string, number>;
   evaluation: ClassificationEvaluation;
   runId: string;
-  /** `runs:/ID/model`. */
-  modelUri: string;
+  /** `runs:/ID/model`; undefined for a trial run, which logs no model. */
+  modelUri: string | undefined;
   /** Folder of the model, which is also the run's. */
   modelFolder: string;
   champion: ChampionDecision | undefined;
@@ -37,7 +37,7 @@ export function trainResult(
     metrics: stored.metrics,
     evaluation,
     runId,
-    modelUri: `runs:/${runId}/model`,
+    modelUri: stored.decision && `runs:/${runId}/model`,
     modelFolder: folder.path,
     champion: stored.decision,
     steps,
@@ -54,7 +54,6 @@ export function trainResult(
       totalSeconds: (performance.now() - startedAt) / 1000,
       samplesPerSecond,
       folders: {
-        root: resolved.location.projectRoot,
         run: folder.path,
         champion: resolved.outputs.optimumModel,
         config: source,
