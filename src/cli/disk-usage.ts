@@ -1,7 +1,8 @@
 // What the files of a project's outputs take up, and what of it may go.
 import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from "node:fs";
+import { hostname } from "node:os";
 import { basename, dirname, join, relative, sep } from "node:path";
-import { isLocked } from "../base/index.ts";
+import { isLocked, isProcessGone } from "../base/index.ts";
 import { lockOf, readRunRecord, runFolders, subfolders } from "./run-record.ts";
 
 /** Kinds of what can be deleted. */
@@ -96,7 +97,7 @@ function leftoversIn(outputs: string): Freeable[] {
       const path = join(folder, entry.name);
       const pid = Number(/\.(\d+)(?:\.\d+)?\.(?:tmp|old|new)$/.exec(entry.name)?.[1]);
       if (pid > 0) {
-        if (!isAlive(pid) && !isOnlyChampion(path)) {
+        if (isProcessGone({ pid, host: hostname() }) && !isOnlyChampion(path)) {
           found.push({ kind: "leftovers", path, modifiedAt: newestChange(path) });
         }
       } else if (entry.isDirectory()) visit(path);
@@ -110,15 +111,6 @@ function leftoversIn(outputs: string): Freeable[] {
 function isOnlyChampion(path: string): boolean {
   const place = join(dirname(path), basename(path).replace(/\.\d+\.old$/, ""));
   return path.endsWith(".old") && !existsSync(place) && championRun(path) !== undefined;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
-  }
 }
 
 function newestChange(path: string): number {

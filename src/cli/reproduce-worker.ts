@@ -1,8 +1,7 @@
 // The process in which `sconce reproduce` trains and compares.
 import { relative } from "node:path";
-import { logger, sconceVersion } from "../base/index.ts";
-import { BertTrainerTorch } from "../tasks/index.ts";
-import { version as torchVersion } from "../torch/index.ts";
+import { logger } from "../base/index.ts";
+import { BertTrainerTorch, versions } from "../tasks/index.ts";
 import { SqliteStore } from "../tracking/index.ts";
 import { amountOf, parseWords } from "./command.ts";
 import { compareRuns, formatComparison } from "./compare-runs.ts";
@@ -38,8 +37,7 @@ await runWorker(async (words) => {
 });
 
 function warnOfVersions(recorded: Readonly<Record<string, string>>): void {
-  const present = { sconce: sconceVersion, libtorch: torchVersion, node: process.versions.node };
-  for (const [name, version] of Object.entries(present)) {
+  for (const [name, version] of Object.entries(versions())) {
     if (recorded[name] === version) continue;
     logger.warn(
       `reproduce: the run used ${name} ${recorded[name] ?? "of an unknown version"}, this is ${version}; results may differ.`,

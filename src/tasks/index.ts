@@ -8,6 +8,7 @@ export { InterruptedError } from "./interrupted.ts";
 export type { ProgressListener } from "./progress.ts";
 export { RunFolder } from "./run-folder.ts";
 export type { RunRecord } from "./run-folder.ts";
+export { versions } from "./versions.ts";
 export { TextClassifier } from "./text-classification/classifier.ts";
 export type { Prediction, ScoreOptions } from "./text-classification/classifier.ts";
 export { evaluateFile } from "./text-classification/evaluate-file.ts";
