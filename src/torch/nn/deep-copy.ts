@@ -5,6 +5,7 @@ import { Tensor } from "../tensor.ts";
 import { ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential } from "./containers.ts";
 import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
+import { restoreParametrized } from "./utils/parametrize.ts";
 
 /**
  * Copies a module with its children, weights and buffers: equal values in memory of their own, shared ones shared
@@ -57,6 +58,7 @@ function copyModule(module: Module, copies: Map<object, unknown>): Module {
       copy["setMember"](name, copied as never);
     } else (copy as unknown as Record<string, unknown>)[name] = copied;
   }
+  restoreParametrized(copy);
   return copy;
 }
 
