@@ -47,6 +47,17 @@ const REASONS: readonly Reason[] = [
     test: /^set_default_tensor_type$/,
     reason: "deprecated in PyTorch itself: setDefaultDtype",
   },
+  {
+    namespaces: ["torch.nn", "torch.nn.functional", "torch.nn.utils"],
+    test: /^(Container|NLLLoss2d|upsample|upsample_bilinear|upsample_nearest|clip_grad_norm|spectral_norm|weight_norm|remove_spectral_norm|remove_weight_norm|CrossMapLRN2d)$/,
+    reason:
+      "deprecated in PyTorch itself: crossEntropy, interpolate, clipGradNorm_, utils.parametrizations, LocalResponseNorm",
+  },
+  {
+    namespaces: ["torch.nn.functional"],
+    test: /_with_indices$|^assert_int_or_pair$/,
+    reason: "an inner form of a function: maxPool2d(x, 2, { returnIndices: true })",
+  },
 ];
 
 /** Returns why a name is left out, or undefined where it is still to be done. */
