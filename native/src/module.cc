@@ -45,5 +45,7 @@ NAPI_MODULE_INIT() {
   define_files(*state, exports);
   define_cuda(*state, exports);
   define_profiler(*state, exports);
+  define_attention(*state, exports);
+  define_rows(*state, exports);
   return exports;
 }

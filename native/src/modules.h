@@ -15,6 +15,8 @@ void define_context(Env& env, napi_value exports);
 void define_files(Env& env, napi_value exports);
 void define_cuda(Env& env, napi_value exports);
 void define_profiler(Env& env, napi_value exports);
+void define_attention(Env& env, napi_value exports);
+void define_rows(Env& env, napi_value exports);
 
 // the generator of this environment by index, or a device's default one by the device's name
 at::Generator generator_of(Env& env, napi_value value);

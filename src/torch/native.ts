@@ -140,6 +140,33 @@ export interface Native {
   mapTensor(mapping: number, offset: number, shape: readonly number[], dtype: number): number;
   mapBytes(mapping: number, offset: number, length: number, alignment: number): number;
   unmapFile(mapping: number): void;
+
+  shortAttention(
+    q: number,
+    k: number,
+    v: number,
+    mask: number | null,
+    dropoutP: number,
+    isCausal: boolean,
+    scale: number | undefined,
+  ): number;
+
+  isSparse(handle: number): boolean;
+  gradValues(handles: readonly number[]): number[];
+  zerosOnDemand(shape: readonly number[]): number;
+  adamRows(
+    param: number,
+    expAvg: number,
+    expAvgSq: number,
+    moved: number,
+    step: number,
+    lr: number,
+    beta1: number,
+    beta2: number,
+    weightDecay: number,
+    eps: number,
+    maximize: boolean,
+  ): void;
   tensorOver(
     handle: number,
     offset: number,

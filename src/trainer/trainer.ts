@@ -56,6 +56,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   if (config.trainer.deterministic) useDeterministicAlgorithms(true);
   const loop = loopConfig(options);
   const optimizer = buildOptimizer(task.model, config.optimizer);
+  if (optimizer.paramGroups.every((group) => optimizer.updatesRows(group))) gradientsByRows(task.model);
   const checkpointing = buildCheckpointing(options);
   const run: Run = {
     config: loop,
@@ -181,6 +182,15 @@ function buildOptimizer(model: nn.Module, config: TrainingConfig["optimizer"]): 
     { params: trained.flatMap(([, p]) => (plain.has(p) ? [p] : [])), weightDecay: 0 },
   ].filter(({ params }) => params.length > 0);
   return optim.createOptimizer(name, groups, optim.camelCaseKeys(options));
+}
+
+const largeTable = 4096;
+
+/** Keeps gradients and state of large embeddings to the rows that batches look up; the results are the same. */
+function gradientsByRows(model: nn.Module): void {
+  for (const module of model.modules()) {
+    if (module instanceof nn.Embedding && module.numEmbeddings >= largeTable) module.sparse = true;
+  }
 }
 
 /** Weights that Hugging Face leaves out of weight decay: biases and those of LayerNorms. */

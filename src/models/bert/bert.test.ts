@@ -41,6 +41,9 @@ const cases: [string, BertHead<Head>][] = [
   ["masked-lm", BertForMaskedLM],
 ];
 
+// other processors add in another order: up to 2.2e-5 of a gradient of 1.1 was seen
+const gradients = { atol: 1e-5, rtol: 5e-5 };
+
 describe("against transformers", () => {
   test.each(cases)("%s: logits and gradients are equal to 1e-5", (name, Model) => {
     const folder = join(goldens, name);
@@ -58,7 +61,7 @@ describe("against transformers", () => {
     expect(names.length).toBeGreaterThan(30);
     for (const [parameter, { grad }] of model.namedParameters()) {
       expect(grad, parameter).not.toBeNull();
-      expect(grad!, parameter).toBeAllclose(golden.get(`grad.${parameter}`)!, { atol: 1e-5, rtol: 1e-5 });
+      expect(grad!, parameter).toBeAllclose(golden.get(`grad.${parameter}`)!, gradients);
     }
   });
 
@@ -130,10 +133,9 @@ describe("against transformers", () => {
       pooled!.sum().add(hidden.select(1, 0).pow(2).sum()).backward();
       for (const [name, { grad }] of model.namedParameters()) {
         const norm = grad!.double().norm().item();
-        expect(
-          Math.abs(norm - golden.gradient_norms[name]!) / (golden.gradient_norms[name]! + 1e-6),
-          name,
-        ).toBeLessThan(1e-4);
+        const expected = golden.gradient_norms[name]!;
+        // the gradient of a key's bias is zero but for rounding
+        expect(Math.abs(norm - expected), name).toBeLessThan(1e-4 * expected + 1e-4);
       }
     },
   );

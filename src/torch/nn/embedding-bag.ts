@@ -49,8 +49,8 @@ export class EmbeddingBag extends EmbeddingTable {
   }
 
   override forward(indices: Tensor, { offsets, perSampleWeights }: EmbeddingBagInputs = {}): Tensor {
-    const { paddingIdx, maxNorm, normType, scaleGradByFreq, mode, includeLastOffset } = this;
-    const options = { paddingIdx, maxNorm, normType, scaleGradByFreq, mode, includeLastOffset };
+    const { paddingIdx, maxNorm, normType, scaleGradByFreq, sparse, mode, includeLastOffset } = this;
+    const options = { paddingIdx, maxNorm, normType, scaleGradByFreq, sparse, mode, includeLastOffset };
     return embeddingBag(indices, this.weight, { ...options, offsets, perSampleWeights });
   }
 

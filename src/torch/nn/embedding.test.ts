@@ -47,16 +47,6 @@ describe("fromPretrained", () => {
 });
 
 describe("mistakes", () => {
-  test("sparse gradients are refused, as no optimizer takes them", () => {
-    const sparse = { sparse: true } as object;
-    expect(() => new nn.Embedding(4, 2, sparse)).toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: Embedding: the optimizers take dense gradients alone, got sparse: true. Leave it out.]`,
-    );
-    expect(() => new nn.EmbeddingBag(4, 2, sparse)).toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: EmbeddingBag: the optimizers take dense gradients alone, got sparse: true. Leave it out.]`,
-    );
-  });
-
   test("bags that do not fit are refused", () => {
     const bag = new nn.EmbeddingBag(4, 2);
     const flat = tensor([0n, 1n, 2n]);

@@ -1,5 +1,5 @@
 // Table of vectors, looked up by index. Sums of them: ./embedding-bag.ts.
-import { ShapeError, UsageError } from "../../base/index.ts";
+import { ShapeError } from "../../base/index.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { newWeight } from "./factory.ts";
@@ -19,6 +19,8 @@ export interface EmbeddingOptions extends FactoryOptions {
   normType?: number;
   /** Divides a row's gradient by how often the batch holds it. @default false */
   scaleGradByFreq?: boolean;
+  /** Gives the table a sparse gradient, which holds the rows that were looked up. @default false */
+  sparse?: boolean;
 }
 
 export interface PretrainedOptions {
@@ -34,22 +36,26 @@ export abstract class EmbeddingTable extends Module {
   readonly maxNorm: number | undefined;
   readonly normType: number;
   readonly scaleGradByFreq: boolean;
+  /** May be switched while the table has no gradient. */
+  sparse: boolean;
   /** The table; may be replaced by another layer's weight to tie the two. */
   weight: Parameter;
 
   protected constructor(
     numEmbeddings: number,
     embeddingDim: number,
-    { paddingIdx, maxNorm, normType = 2, scaleGradByFreq = false, ...factory }: EmbeddingOptions,
+    {
+      paddingIdx,
+      maxNorm,
+      normType = 2,
+      scaleGradByFreq = false,
+      sparse = false,
+      ...factory
+    }: EmbeddingOptions,
     pretrained?: Parameter,
   ) {
     super();
     const name = new.target.name;
-    if ((factory as { sparse?: boolean }).sparse === true) {
-      throw new UsageError(
-        `${name}: the optimizers take dense gradients alone, got sparse: true. Leave it out.`,
-      );
-    }
     if (paddingIdx !== undefined && !(paddingIdx >= -numEmbeddings && paddingIdx < numEmbeddings)) {
       throw new ShapeError(`${name}: paddingIdx must be within ${numEmbeddings} rows, got ${paddingIdx}.`);
     }
@@ -59,6 +65,7 @@ export abstract class EmbeddingTable extends Module {
     this.maxNorm = maxNorm;
     this.normType = normType;
     this.scaleGradByFreq = scaleGradByFreq;
+    this.sparse = sparse;
     this.weight = pretrained ?? newWeight([numEmbeddings, embeddingDim], factory);
     if (pretrained === undefined) this.resetParameters();
   }
@@ -77,11 +84,12 @@ export abstract class EmbeddingTable extends Module {
 
   /** Returns the options that are not the defaults, as PyTorch prints them. */
   protected printedOptions(): Record<string, unknown> {
-    const { maxNorm, normType, scaleGradByFreq } = this;
+    const { maxNorm, normType, scaleGradByFreq, sparse } = this;
     return {
       max_norm: maxNorm === undefined ? undefined : pythonFloat(maxNorm),
       norm_type: normType === 2 ? undefined : pythonFloat(normType),
       scale_grad_by_freq: scaleGradByFreq ? true : undefined,
+      sparse: sparse ? true : undefined,
     };
   }
 }

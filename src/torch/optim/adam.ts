@@ -1,10 +1,13 @@
 // Adam (Kingma and Ba 2015) and AdamW (Loshchilov and Hutter 2019), by libtorch's fused kernels.
 import { rawOp } from "../raw.ts";
 import type { RawOp } from "../raw.ts";
+import { native } from "../native.ts";
+import { keep } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
 import { foreach } from "./foreach.ts";
 import { checkBetas, checkBoolean, checkNumber } from "./options.ts";
-import { Optimizer, column, handleOf } from "./optimizer.ts";
+import { Optimizer, column, countSteps, handleOf } from "./optimizer.ts";
+import type { ParamState } from "./optimizer.ts";
 import type { OptimizerOptions, ParamGroup, Params } from "./param-groups.ts";
 
 const fusedAdam = rawOp("_fused_adam_");
@@ -76,6 +79,43 @@ export class Adam extends Optimizer<AdamOptions> {
       group.amsgrad,
       group.maximize,
     );
+  }
+
+  /** Where weight decay changes no gradient, a row whose gradients were all zero moves by the decay alone. */
+  override updatesRows({ amsgrad, weightDecay }: ParamGroup<AdamOptions>): boolean {
+    return !amsgrad && (weightDecay === 0 || this.kernel === fusedAdamW);
+  }
+
+  protected override updateRows(group: ParamGroup<AdamOptions>, param: Tensor): void {
+    const [state] = this.statesOf(group, [param]) as [ParamState];
+    const [step] = countSteps([state]) as [number];
+    native.gradValues([param.handle]); // each row once
+    native.adamRows(
+      param.handle,
+      state["expAvg"]!.handle,
+      state["expAvgSq"]!.handle,
+      this.#movedRows(state["expAvg"]!, state["expAvgSq"]!).handle,
+      step,
+      group.lr,
+      ...group.betas,
+      group.weightDecay,
+      group.eps,
+      group.maximize,
+    );
+  }
+
+  readonly #moved = new WeakMap<Tensor, Tensor>();
+
+  /** Marks the rows that ever had a gradient: those whose averages are not zero. */
+  #movedRows(expAvg: Tensor, expAvgSq: Tensor): Tensor {
+    let moved = this.#moved.get(expAvg); // loading a state makes new averages
+    if (moved === undefined) {
+      const rows = expAvg.size(0);
+      const isSet = expAvg.ne(0).logicalOr(expAvgSq.ne(0)).reshape([rows, -1]).any({ dim: 1 });
+      moved = keep(isSet.to("uint8"));
+      this.#moved.set(expAvg, moved);
+    }
+    return moved;
   }
 
   protected override stateNames({ amsgrad }: AdamOptions): string[] {

@@ -132,5 +132,5 @@ function onDevice(tensor: number, other: number): number {
 
 function gradientsOf(params: Iterable<Tensor> | Tensor): number[] {
   const list = params instanceof Tensor ? [params] : [...params];
-  return native.grads(list.map((param) => param.handle)).filter((handle) => handle !== 0);
+  return native.gradValues(list.map((param) => param.handle)).filter((handle) => handle !== 0);
 }

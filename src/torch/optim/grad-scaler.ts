@@ -282,7 +282,7 @@ export class GradScaler {
 function gradientsByDtype(optimizer: Optimizer): Iterable<number[]> {
   const params = optimizer.paramGroups.flatMap((group) => group.params);
   const byDtype = new Map<number, number[]>();
-  for (const gradient of native.grads(params.map((param) => param.handle))) {
+  for (const gradient of native.gradValues(params.map((param) => param.handle))) {
     if (gradient === 0) continue;
     const dtype = native.dtype(gradient);
     if (dtype === float16) {

@@ -1,6 +1,6 @@
 // The base of every optimizer: parameter groups, state per parameter, state dicts. The rules of the update
 // itself are in the subclasses.
-import { UsageError } from "../../base/index.ts";
+import { UsageError, invariant } from "../../base/index.ts";
 import { wrap } from "../binding.ts";
 import { dtypeCode } from "../dtype.ts";
 import type { Dtype } from "../dtype.ts";
@@ -21,6 +21,7 @@ const zerosLike = rawOp("zeros_like");
 const fill = rawOp("fill_", "Scalar");
 const zeros = rawOp("zeros");
 const copyInto = rawOp("copy_");
+const toDense = rawOp("to_dense");
 
 const float32 = 6;
 
@@ -133,7 +134,7 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     }
     scope(() =>
       noGrad(() => {
-        const gradients = native.grads(params.map(handleOf)).filter((gradient) => gradient !== 0);
+        const gradients = native.gradValues(params.map(handleOf)).filter((gradient) => gradient !== 0);
         if (gradients.length > 0) foreach.zero_(gradients);
       }),
     );
@@ -180,7 +181,19 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
 
   /** Updates the parameters of a group that have gradients. */
   protected updateGroup(group: ParamGroup<Options>): void {
-    for (const { params, gradients } of withGradients(group.params)) this.update(group, params, gradients);
+    const byRows = this.updatesRows(group) ? (param: Tensor) => this.updateRows(group, param) : undefined;
+    for (const { params, gradients } of withGradients(group.params, byRows))
+      this.update(group, params, gradients);
+  }
+
+  /** Whether `updateRows` takes the sparse gradients of this group; otherwise they are made dense. */
+  updatesRows(_group: ParamGroup<Options>): boolean {
+    return false;
+  }
+
+  /** Applies the rule by a sparse gradient, which holds the rows that a step has touched. */
+  protected updateRows(_group: ParamGroup<Options>, _param: Tensor): void {
+    invariant(false, `${this.name} says that it updates rows, but has no rule for them`);
   }
 
   /**
@@ -269,7 +282,12 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
   /** Returns zeros for an entry of the state, which outlive scopes. */
   #blank(name: string, param: Tensor): Tensor {
     const layout = this.stateLayout(name, param);
-    if (layout === "parameter") return keep(wrap(zerosLike(param.handle) as number));
+    if (layout === "parameter") {
+      // state of rows that no gradient touches takes no memory
+      const byRows = takesRows(param) && isSparse(native.grad(param.handle));
+      const blank = byRows ? native.zerosOnDemand(param.shape) : (zerosLike(param.handle) as number);
+      return keep(wrap(blank));
+    }
     const made =
       layout === "scalar"
         ? zeros([], float32, undefined, this.scalarsOnDevice ? param.device : "cpu")
@@ -294,12 +312,22 @@ export function handleOf(tensor: Tensor): number {
   return tensor.handle;
 }
 
-/** Picks the parameters that have a gradient, apart by device and dtype: a fused CUDA kernel takes one of each. */
-function withGradients(params: readonly Tensor[]): { params: Tensor[]; gradients: number[] }[] {
+/**
+ * Picks the parameters that have a gradient, apart by device and dtype: a fused CUDA kernel takes one of each.
+ * Those with a sparse gradient go to `byRows`, where there is one.
+ */
+function withGradients(
+  params: readonly Tensor[],
+  byRows: ((param: Tensor) => void) | undefined,
+): { params: Tensor[]; gradients: number[] }[] {
   const gradients = native.grads(params.map(handleOf));
-  const pairs = params.flatMap((param, i) => {
+  const pairs: { param: Tensor; gradient: number }[] = [];
+  params.forEach((param, i) => {
     const gradient = gradients[i]!;
-    return gradient === 0 ? [] : [{ param, gradient: sameLayout(param.handle, gradient) }];
+    if (gradient === 0) return;
+    if (!isSparse(gradient)) pairs.push({ param, gradient: sameLayout(param.handle, gradient) });
+    else if (byRows !== undefined && takesRows(param)) byRows(param);
+    else pairs.push({ param, gradient: sameLayout(param.handle, toDense(gradient) as number) });
   });
   return bucketsOf(pairs, ({ param }) => param).map((alike) => ({
     params: alike.map(({ param }) => param),
@@ -318,6 +346,15 @@ export function bucketsOf<T>(items: readonly T[], tensorOf: (item: T) => Tensor)
     else bucket.push(item);
   }
   return [...buckets.values()];
+}
+
+/** Whether the kernels for rows take a parameter. */
+function takesRows(param: Tensor): boolean {
+  return param.dtype === "float32" && param.device === "cpu" && param.isContiguous;
+}
+
+function isSparse(gradient: number): boolean {
+  return gradient !== 0 && native.isSparse(gradient);
 }
 
 /** Returns the gradient laid out as its parameter: the fused kernels walk both by address, not by strides. */

@@ -1,4 +1,7 @@
 // Attention as a function.
+import { wrap } from "../../binding.ts";
+import { native } from "../../native.ts";
+import { isTensor } from "../../operator-arguments.ts";
 import { nnFunctional } from "../../ops.generated.ts";
 import type { Tensor } from "../../tensor.ts";
 
@@ -14,7 +17,8 @@ export interface AttentionOptions {
 }
 
 /**
- * Computes `softmax(q k^T * scale + mask) v` (Vaswani et al., 2017) with libtorch's best kernel.
+ * Computes `softmax(q k^T * scale + mask) v` (Vaswani et al., 2017) with libtorch's best kernel,
+ * or with ours for short sequences on the CPU, which draws the same dropout.
  *
  * Shapes: `q [batch, heads, query, head]`, `k, v [batch, heads, key, head]` -> `[batch, heads, query, head]`.
  */
@@ -24,6 +28,11 @@ export function scaledDotProductAttention(
   v: Tensor,
   { attnMask, dropoutP = 0, isCausal = false, scale }: AttentionOptions = {},
 ): Tensor {
+  if (isTensor(q) && isTensor(k) && isTensor(v) && (attnMask === undefined || isTensor(attnMask))) {
+    const mask = attnMask?.handle ?? null;
+    const short = native.shortAttention(q.handle, k.handle, v.handle, mask, dropoutP, isCausal, scale);
+    if (short !== 0) return wrap(short);
+  }
   return nnFunctional.scaledDotProductAttention(q, k, v, {
     attnMask: attnMask ?? null,
     dropoutP,
