@@ -277,6 +277,9 @@ case("GaussianNLLLoss", (), [a, b, rand(4)], label="shared", full=True)
 case("CTCLoss", (), [randn(2, 1, 3).log_softmax(2), torch.tensor([[1, 2, 1]]), torch.tensor([2]), torch.tensor([3])],
      label="impossible", zero_infinity=True)
 
+case("AdaptiveLogSoftmaxWithLoss", (4, 10, (3, 6)), [randn(5, 4), torch.tensor([0, 9, 4, 2, 5])], div_value=2.0, head_bias=True)
+case("AdaptiveLogSoftmaxWithLoss", (4, 10, (3,)), [randn(4), torch.tensor(7)], label="item")
+
 # ---- functions that no layer above calls, or that do more than it
 for name in ["l1_loss", "mse_loss", "huber_loss"]:
     for reduction in ["mean", "sum", "none"]:

@@ -28,6 +28,8 @@ export {
   Tanhshrink,
   Threshold,
 } from "./activations.ts";
+export { AdaptiveLogSoftmaxWithLoss } from "./adaptive-softmax.ts";
+export type { AdaptiveLogSoftmaxOptions } from "./adaptive-softmax.ts";
 export { MultiheadAttention } from "./attention.ts";
 export type { MultiheadAttentionInputs, MultiheadAttentionOptions } from "./attention.ts";
 export type { FullBackwardHook, FullBackwardPreHook, Gradients } from "./backward-hooks.ts";

@@ -150,6 +150,16 @@ test("a triplet loss takes a distance of its own, function or module", () => {
   expect(byModule.forward(anchor, positive, negative).item()).toBe(1);
 });
 
+test("an adaptive softmax gives all log probabilities and the most probable class", () => {
+  const softmax = new nn.AdaptiveLogSoftmaxWithLoss(4, 10, [3, 6], { divValue: 2 });
+  const x = tensor([[1, -2, 3, 1], [-3, 1, 0, 2], [0, 9, -9, 4]]); // prettier-ignore
+  const all = softmax.logProb(x);
+  expect(all.exp().sum(1)).toBeAllclose([1, 1, 1], { atol: 1e-6 });
+  const classes = tensor([1n, 8n, 4n]);
+  expect(softmax.forward(x, classes).output).toBeAllclose(all.gather(1, classes.unsqueeze(1)).squeeze(1));
+  expect(softmax.predict(x).tolist()).toEqual(all.argmax(1).tolist());
+});
+
 test("poolings, windows and sides are read by position", () => {
   const pool = new nn.MaxPool2d(2, { returnIndices: true });
   const [y, indices] = pool.forward(tensor([[[[1, 2], [4, 3]]]])) as unknown as [Tensor, Tensor]; // prettier-ignore
@@ -198,6 +208,8 @@ test("mistakes are named with what must hold, what was found and what to do", ()
     () => new nn.Dropout1d().forward(ones([2])),
     () => new (nn.Softmax as unknown as new () => nn.Softmax)(),
     () => new nn.ChannelShuffle(3).forward(ones([1, 4, 2])),
+    () => new nn.AdaptiveLogSoftmaxWithLoss(4, 10, [6, 3]),
+    () => new nn.AdaptiveLogSoftmaxWithLoss(4, 10, [3]).forward(ones([1, 4]), tensor([10n])),
     () => nn.functional.relu(ones([1]), { inplac: true } as nn.InplaceOptions),
   ];
   expect(messagesOf(mistakes)).toMatchInlineSnapshot(`
@@ -238,6 +250,8 @@ test("mistakes are named with what must hold, what was found and what to do", ()
     ShapeError: nn.functional.dropout1d: the input must have 2 or 3 dimensions, got shape [2]. Use dropout for other shapes.
     UsageError: Softmax: dim must be a whole number, got undefined. Say which dimension.
     ShapeError: ChannelShuffle: groups must divide the channels, got groups=3 and shape [1, 4, 2].
+    UsageError: AdaptiveLogSoftmaxWithLoss: cutoffs must be whole numbers that rise from 1 to below nClasses=10, got [6, 3].
+    ShapeError: AdaptiveLogSoftmaxWithLoss: the target must be within 10 classes, got 10 to 10.
     UsageError: nn.functional.relu: unknown option "inplac", or given twice. Valid: ."
   `);
 });

@@ -183,7 +183,9 @@ function inject(module: Module, name: string): void {
       cache.set(list, known);
       return known;
     },
-    set: (value: Tensor) => listOf(module, name).assign(value),
+    set(value: Tensor) {
+      listOf(module, name).assign(value);
+    },
   });
 }
 
