@@ -91,7 +91,7 @@ function measure(): Measured {
   time("ones [4], made and freed", 5000, 20, () => torch.ones([4]).dispose());
   time("item", 5000, 20, () => b.select(0, 1).item());
   const [large, larger] = [torch.randn([256, 256]), torch.randn([256, 256])];
-  time("matmul [256, 256]", 50, 20, () => large.matmul(larger));
+  time("matmul [256, 256]", 50, 20, () => large.matmul(larger).dispose());
 
   const x = torch.randn([64, 784]);
   const y = torch.randint(0, 10, [64]);

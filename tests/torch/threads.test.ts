@@ -86,7 +86,9 @@ describe("workers", () => {
     expect([sum, here.tolist()]).toEqual([10, [[10, 20], [30, 40]]]); // prettier-ignore
     const theirs = fromShared(own); // outlives the worker that made it
     expect([theirs.dtype, theirs.tolist()]).toEqual(["bfloat16", [1.5, 2.5]]);
-    expect(() => fromShared({ ...own, shape: [3] })).toThrowErrorMatchingInlineSnapshot(`[TorchError: fromShared: argument has 4 bytes, but shape and dtype need 6.]`);
+    expect(() => fromShared({ ...own, shape: [3] })).toThrowErrorMatchingInlineSnapshot(
+      `[TorchError: fromShared: argument has 4 bytes, but shape and dtype need 6.]`,
+    );
   });
 
   test("end by process.exit, in a hook of backward too, and by terminate", async () => {

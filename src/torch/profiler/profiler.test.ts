@@ -60,7 +60,9 @@ describe("a profile", () => {
     ]);
     expect(() =>
       profile({}, work).keyAverages({ groupByInputShape: true }),
-    ).toThrowErrorMatchingInlineSnapshot(`[UsageError: profiler: groupByInputShape needs shapes. Profile with recordShapes: true.]`);
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: profiler: groupByInputShape needs shapes. Profile with recordShapes: true.]`,
+    );
   });
 
   test("prints PyTorch's table", () => {
@@ -83,7 +85,9 @@ describe("a profile", () => {
     }
     expect(() =>
       whole.keyAverages().table({ sortBy: "cpu_time" as "count" }),
-    ).toThrowErrorMatchingInlineSnapshot(`[UsageError: profiler: unknown sortBy "cpu_time". Did you mean "cpuTime"? Valid: count, cpuMemoryUsage, cpuTime, cpuTimeTotal, flops, selfCpuMemoryUsage, selfCpuTimeTotal.]`);
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: profiler: unknown sortBy "cpu_time". Did you mean "cpuTime"? Valid: count, cpuMemoryUsage, cpuTime, cpuTimeTotal, flops, selfCpuMemoryUsage, selfCpuTimeTotal.]`,
+    );
   });
 
   test("is written as a trace that Chrome reads, once", () => {
@@ -97,7 +101,9 @@ describe("a profile", () => {
     for (const { ts, dur } of mm) expect(ts > 0 && dur! > 0).toBe(true);
     expect(traceEvents.some(({ name, cat }) => name === "forward" && cat === "user_annotation")).toBe(true);
     expect(readdirSync(folder)).toEqual(["trace.json"]);
-    expect(() => whole.exportChromeTrace(path)).toThrowErrorMatchingInlineSnapshot(`[UsageError: profiler: libtorch writes a trace once. Copy the file.]`);
+    expect(() => whole.exportChromeTrace(path)).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: profiler: libtorch writes a trace once. Copy the file.]`,
+    );
   });
 
   test("tells what memory was held when", () => {
@@ -108,7 +114,9 @@ describe("a profile", () => {
     const path = join(folder, "memory.json");
     whole.exportMemoryTimeline(path);
     expect(JSON.parse(readFileSync(path, "utf8"))).toEqual(timeline);
-    expect(() => profile({}, work).memoryTimeline()).toThrowErrorMatchingInlineSnapshot(`[UsageError: profiler: memory was not recorded. Profile with profileMemory: true.]`);
+    expect(() => profile({}, work).memoryTimeline()).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: profiler: memory was not recorded. Profile with profileMemory: true.]`,
+    );
   });
 });
 
@@ -130,7 +138,9 @@ test("a schedule records the steps it names, and hands each cycle over", () => {
   });
   expect(cycles).toEqual([4, 4]);
   expect(steps).toEqual([["ProfilerStep#2", "ProfilerStep#3"], ["ProfilerStep#6", "ProfilerStep#7"]]); // prettier-ignore
-  expect(() => schedule({ wait: 1, warmup: 1, active: 0 })).toThrowErrorMatchingInlineSnapshot(`[UsageError: profiler.schedule: active must be a whole number from 1, got 0.]`);
+  expect(() => schedule({ wait: 1, warmup: 1, active: 0 })).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: profiler.schedule: active must be a whole number from 1, got 0.]`,
+  );
 });
 
 test("a profile that is stopped within a cycle hands over what it has; before, it has nothing", () => {
@@ -141,7 +151,9 @@ test("a profile that is stopped within a cycle hands over what it has; before, i
   running.stop();
   expect(running.keyAverages().get("aten::mm")?.count).toBe(2);
   const warming = new Profile({ schedule: schedule({ wait: 0, warmup: 1, active: 1 }) }).start();
-  expect(() => warming.events()).toThrowErrorMatchingInlineSnapshot(`[UsageError: profiler: nothing is recorded yet. Call stop() first, or step() to the end of a cycle of the schedule.]`);
+  expect(() => warming.events()).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: profiler: nothing is recorded yet. Call stop() first, or step() to the end of a cycle of the schedule.]`,
+  );
   warming.stop();
   expect(profile({}, work).keyAverages().get("aten::mm")?.count).toBe(2); // the next one starts afresh
 });
@@ -156,7 +168,9 @@ test("an error ends the profile, a promise is waited for, and two at once are re
     work();
   });
   expect(later.keyAverages().get("aten::mm")?.count).toBe(2);
-  expect(() => profile({}, () => profile({}, work))).toThrowErrorMatchingInlineSnapshot(`[TorchError: prepareProfiler: a profile is being recorded. Stop it first]`);
+  expect(() => profile({}, () => profile({}, work))).toThrowErrorMatchingInlineSnapshot(
+    `[TorchError: prepareProfiler: a profile is being recorded. Stop it first]`,
+  );
   expect(recordFunction("outside of any", () => 1)).toBe(1);
 });
 
@@ -219,6 +233,8 @@ describe("FlopCounter counts what PyTorch's does", () => {
     expect(Object.values(counter.flopCounts)).toEqual([2 * product, 5 * product]);
     expect(counter.run(() => torch.ones([2]).add(1).tolist())).toEqual([2, 2]);
     expect(counter.totalFlops).toBe(7 * product);
-    expect(() => counter.run(() => counter.run(() => 1))).toThrowErrorMatchingInlineSnapshot(`[TorchError: startFlops: operations are being counted already. Do not nest FlopCounter.run()]`);
+    expect(() => counter.run(() => counter.run(() => 1))).toThrowErrorMatchingInlineSnapshot(
+      `[TorchError: startFlops: operations are being counted already. Do not nest FlopCounter.run()]`,
+    );
   });
 });
