@@ -28,7 +28,8 @@ else {
 
 for (const fault of faults) console.log(`fault: ${fault}`);
 failed += faults.length;
-console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+if (skipped > 0) console.log(`${skipped} skipped`);
+console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;
 
 function readReport(path) {

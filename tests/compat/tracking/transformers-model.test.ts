@@ -137,7 +137,7 @@ describe.skipIf(compatSkipReason !== undefined)(
         expect(answer!.label, uri).toBe(seen.label);
         expect(answer!.score, uri).toBeCloseTo(seen.score, 6);
       }
-    });
+    }, 240_000);
   },
 );
 
