@@ -191,6 +191,17 @@ napi_value result_to_js(Env& env, const Op& op, const torch::jit::Stack& stack, 
   return to_js(env, stack[i]);
 }
 
+// complex numbers of 16 bytes are read with instructions that fault elsewhere, and the memory of files and of typed
+// arrays begins at any multiple of 8
+void check_alignment(const torch::jit::Stack& stack) {
+  if (!stack[0].isTensor()) return;
+  const at::Tensor& view = stack[0].toTensor();
+  if (view.scalar_type() != at::kComplexDouble || !view.device().is_cpu() || view.numel() == 0) return;
+  if (reinterpret_cast<uintptr_t>(view.const_data_ptr()) % alignof(c10::complex<double>) != 0) {
+    throw std::runtime_error("complex128 needs memory at a multiple of 16 bytes. Call x.clone() first");
+  }
+}
+
 // call(index, ...args): undefined stands for the schema's default
 napi_value call(Env& env, const Args& args) {
   const Op& op = op_at(env, to_int32(env, args[0]));
@@ -225,6 +236,7 @@ napi_value call(Env& env, const Args& args) {
     }
     throw;
   }
+  if (op.reinterprets) check_alignment(stack);
   if (stack.size() == 1) return result_to_js(env, op, stack, 0);
   if (stack.empty()) return undefined(env);
   napi_value results = new_array(env, stack.size());
@@ -259,7 +271,10 @@ std::string describe_argument(Env& env, Kind kind, napi_value value) {
 
 }  // namespace
 
-Op::Op(c10::OperatorHandle handle) : handle(handle), name(toString(handle.operator_name())) {
+Op::Op(c10::OperatorHandle handle)
+    : handle(handle),
+      name(toString(handle.operator_name())),
+      reinterprets(name == "aten::view_as_complex" || name == "aten::view.dtype") {
   for (const auto& from : handle.schema().arguments()) {
     auto type = from.real_type();  // type() would show dtypes, layouts and memory formats as int
     bool optional = type->kind() == c10::TypeKind::OptionalType;

@@ -31,6 +31,7 @@ struct Op {
   std::vector<Argument> arguments;
   // for each result, the argument that it is when changed in place (`Tensor(a!)`), or -1
   std::vector<int> changed;
+  bool reinterprets;            // gives another dtype to the memory of its argument
   std::vector<size_t> written;  // the tensor arguments that the operator may write to
 };
 

@@ -100,9 +100,12 @@ napi_value share_data(Env& env, const Args& args) {
   return from_tensor(env, at::from_blob(array.data, array.sizes, release, at::TensorOptions(array.dtype)));
 }
 
+// autograd's zeros for what has no gradient own no memory
+at::Tensor with_memory(const at::Tensor& tensor) { return tensor._is_zerotensor() ? tensor.clone() : tensor; }
+
 // toData(handle) -> a typed array with a copy of the data
 napi_value to_data(Env& env, const Args& args) {
-  at::Tensor tensor = to_tensor(env, args[0]).detach().cpu().resolve_conj().resolve_neg().contiguous();
+  at::Tensor tensor = with_memory(to_tensor(env, args[0]).detach()).cpu().resolve_conj().resolve_neg().contiguous();
   array_type(tensor.scalar_type());  // refuse before allocating
   void* data;
   napi_value buffer;
@@ -114,7 +117,7 @@ napi_value to_data(Env& env, const Args& args) {
 // viewData(handle) -> a typed array over the tensor's own memory, which lives as long as either does
 napi_value view_data(Env& env, const Args& args) {
   const at::Tensor& tensor = to_tensor(env, args[0]);
-  if (!tensor.device().is_cpu() || !tensor.is_contiguous() || tensor.is_conj() || tensor.is_neg()) {
+  if (!tensor.device().is_cpu() || !tensor.is_contiguous() || tensor.is_conj() || tensor.is_neg() || tensor._is_zerotensor()) {
     throw ArgumentError("must be a contiguous CPU tensor to be viewed. Call x.contiguous() or x.cpu() first");
   }
   array_type(tensor.scalar_type());
@@ -144,7 +147,9 @@ napi_value write_data(Env& env, const Args& args) {
       type != array_type(tensor.scalar_type()) || static_cast<int64_t>(length) != tensor.numel() * (tensor.is_complex() ? 2 : 1)) {
     throw ArgumentError("must be a typed array of the tensor's dtype and number of elements");
   }
-  if (!tensor.device().is_cpu() || !tensor.is_contiguous()) throw ArgumentError("must be a contiguous CPU tensor");
+  if (!tensor.device().is_cpu() || !tensor.is_contiguous() || tensor._is_zerotensor()) {
+    throw ArgumentError("must be a contiguous CPU tensor");
+  }
   if (length > 0) std::memcpy(tensor.mutable_data_ptr(), data, tensor.nbytes());
   return undefined(env);
 }

@@ -240,6 +240,20 @@ describe("memory shared with a typed array", () => {
   });
 });
 
+test("a gradient of zeros without memory of its own is read as zeros", () => {
+  const x = ones([3], { requiresGrad: true });
+  torch.sgn(x).sum().backward();
+  expect([x.grad!.tolist(), x.grad!.sum().item()]).toEqual([[0, 0, 0], 0]);
+});
+
+test("complex128 is not read from memory where it cannot be", () => {
+  const pairs = fromTypedArray(new Float64Array(5).subarray(1), [2, 2], { copy: false });
+  expect(() => torch.viewAsComplex(pairs)).toThrowErrorMatchingInlineSnapshot(
+    `[TorchError: aten::view_as_complex: complex128 needs memory at a multiple of 16 bytes. Call x.clone() first (self: Double[2, 2])]`,
+  );
+  expect(torch.viewAsComplex(pairs.clone()).tolist()).toHaveLength(2);
+});
+
 test("elements can be changed one by one", () => {
   const x = tensor([1, 2]);
   expect(x.apply_((value) => (value as number) * 10).tolist()).toEqual([10, 20]);
