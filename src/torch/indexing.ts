@@ -178,13 +178,19 @@ function toPlace(caller: string, index: Index): Place {
   } else if (isTensor(index)) {
     return toTensorPlace(caller, index);
   } else if (Array.isArray(index)) {
-    const isMask = [index].flat(Infinity as 1).every((value) => typeof value === "boolean");
-    const list = tensor(index, { dtype: isMask && index.length > 0 ? "bool" : "int64" });
+    const list = tensor(index, { dtype: index.length > 0 && isMask(index) ? "bool" : "int64" });
     return toTensorPlace(caller, list);
   }
   throw new UsageError(
     `${caller}: an index must be a whole number, slice(), null, ellipsis, a boolean, a list or a tensor, got ${describe(index)}.`,
   );
+}
+
+function isMask(list: NestedNumbers): boolean {
+  if (!Array.isArray(list)) return typeof list === "boolean";
+  // not every(): it would walk through all holes of a sparse array
+  for (const item of list) if (!isMask(item)) return false;
+  return true;
 }
 
 function toTensorPlace(caller: string, index: Tensor): Place {
