@@ -160,7 +160,7 @@ describe.skipIf(missing !== undefined)(
         {
           "fft": 22,
           "linalg": 42,
-          "methods": 496,
+          "methods": 495,
           "names": 863,
           "nn": 77,
           "overloads": 1146,

@@ -28,6 +28,24 @@ export {
 } from "./context.ts";
 export type { DeterministicOptions } from "./context.ts";
 export * as cuda from "./cuda.ts";
+export {
+  blockDiag,
+  broadcastShapes,
+  broadcastTensors,
+  cartesianProd,
+  cdist,
+  chainMatmul,
+  einsum,
+  isTensor,
+  meshgrid,
+  norm,
+  numel,
+  tensordot,
+  unique,
+  uniqueConsecutive,
+  unravelIndex,
+} from "./composites.ts";
+export type { NormOptions, UniqueOptions } from "./composites.ts";
 export { getDefaultDtype, isFloatingPoint, setDefaultDtype } from "./dtype.ts";
 export {
   dropShared,

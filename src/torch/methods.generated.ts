@@ -4678,29 +4678,6 @@ export abstract class TensorMethods extends TensorBase {
   }
 
   /**
-   * Calls PyTorch's `Tensor.norm`.
-   *
-   * - `norm(p = 2)`
-   * - `norm(p: Scalar | null, { dtype: Dtype })`
-   * - `norm(p: Scalar | null, dim: number | number[], keepdim = false)`
-   * - `norm(p: Scalar | null, dim: number | number[], keepdim: boolean, { dtype: Dtype })`
-   *
-   * Source: aten::norm.Scalar, aten::norm.ScalarOpt_dim, aten::norm.ScalarOpt_dim_dtype, aten::norm.ScalarOpt_dtype
-   */
-  norm(p?: Scalar): Tensor;
-  norm(options?: { p?: Scalar | undefined }): Tensor;
-  norm(p: Scalar | null, options: { dtype: Dtype }): Tensor;
-  norm(options: { p: Scalar | null; dtype: Dtype }): Tensor;
-  norm(p: Scalar | null, dim: number | readonly number[], keepdim?: boolean): Tensor;
-  norm(p: Scalar | null, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor;
-  norm(options: { p: Scalar | null; dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor;
-  norm(p: Scalar | null, dim: number | readonly number[], keepdim: boolean, options: { dtype: Dtype }): Tensor;
-  norm(options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: Dtype }): Tensor;
-  norm(p?: any, dim?: any, keepdim?: any, options?: any): any {
-    return (torch.norm as any)(this, p, dim, keepdim, options);
-  }
-
-  /**
    * Calls PyTorch's `Tensor.normal_`. Changes this tensor in place and returns it.
    *
    * - `normal_(mean = 0, std = 1, { generator? })`

@@ -1,6 +1,8 @@
 // Members of Tensor that stand on operators: conversions, parts of complex numbers, what PyTorch writes in Python
 // (torch/_tensor.py). The handle and what the addon tells of it: ./tensor.ts.
 import { UsageError } from "../base/index.ts";
+import { norm, unique, uniqueConsecutive } from "./composites.ts";
+import type { NormOptions, UniqueOptions } from "./composites.ts";
 import { isComplex, isFloatingPoint } from "./dtype.ts";
 import type { Device, Dtype, Layout } from "./dtype.ts";
 import { tensor } from "./factories.ts";
@@ -153,6 +155,31 @@ export abstract class TensorMembers extends TensorMethods {
   /** Whether the elements have fractions. */
   isFloatingPoint(): boolean {
     return isFloatingPoint(this.dtype);
+  }
+
+  /** Returns a norm: of the elements for a number `p` and `"fro"`, of matrices for `"nuc"`. @default p = "fro" */
+  norm(
+    p?: number | "fro" | "nuc" | NormOptions | null,
+    dim?: number | readonly number[] | NormOptions | null,
+    keepdim?: boolean | NormOptions,
+  ): Tensor {
+    return norm(this as unknown as Tensor, p, dim, keepdim);
+  }
+
+  /** Returns the values that occur; see `torch.unique`. */
+  unique(options: UniqueOptions & ({ returnInverse: true } | { returnCounts: true })): Tensor[];
+  unique(options?: UniqueOptions): Tensor;
+  unique(options?: UniqueOptions): Tensor | Tensor[] {
+    return unique(this as unknown as Tensor, options);
+  }
+
+  /** Drops elements that equal the one before them; see `torch.uniqueConsecutive`. */
+  uniqueConsecutive(
+    options: Omit<UniqueOptions, "sorted"> & ({ returnInverse: true } | { returnCounts: true }),
+  ): Tensor[];
+  uniqueConsecutive(options?: Omit<UniqueOptions, "sorted">): Tensor;
+  uniqueConsecutive(options?: Omit<UniqueOptions, "sorted">): Tensor | Tensor[] {
+    return uniqueConsecutive(this as unknown as Tensor, options);
   }
 
   /** Copies values into a new tensor of this dtype on this device. */

@@ -66,6 +66,7 @@ export const HAND_WRITTEN_MEMBERS: readonly string[] = [
   "isLeaf",
   "item",
   "ndim",
+  "norm",
   "numel",
   "numpy",
   "requiresGrad",
@@ -78,6 +79,7 @@ export const HAND_WRITTEN_MEMBERS: readonly string[] = [
   "toString",
   "tolist",
   "typedArray",
+  "uniqueConsecutive",
 ];
 
 /** Operators that are methods only: their names as functions are taken by functions written by hand. */

@@ -33,7 +33,9 @@ const PATHS: Readonly<Record<string, readonly string[]>> = {
 const SPELLINGS: Readonly<Record<string, string>> = {
   "io.load_file": "loadSafetensors",
   "io.save_file": "saveSafetensors",
-  "torch.Tensor.stride": "strides",
+  "torch.Tensor.numpy": "dataView",
+  "torch.from_numpy": "fromTypedArray",
+  "torch.set_printoptions": "setPrintOptions",
 };
 
 /** Tells whether `sconce/torch` has a name of Python's namespace. */
