@@ -63,7 +63,15 @@ test("a test set of one class has values where they exist, and says what is unde
     average_precision: 0,
   });
   expect(intervals.roc_auc).toEqual({ value: NaN, low: NaN, high: NaN, standardError: NaN });
-  expect(warnings.length).toBe(6);
+  expect(warnings).toMatchInlineSnapshot(`
+    [
+      "no row is predicted as "spam": precision counts as 0 there",
+      "no row is labelled "spam": recall counts as 0 there",
+      "cohenKappaScore: undefined, since labels and predictions hold one class in common; the score is NaN.",
+      "rocAucScore: undefined for class 1, which no row is of; the score is NaN.",
+      "averagePrecisionScore: undefined for class 1, which no row is of; the score is 0.",
+    ]
+  `);
 });
 
 test("every metric has an interval around its value", () => {

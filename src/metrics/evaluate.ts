@@ -7,7 +7,7 @@ import { calibrationError } from "./calibration.ts";
 import type { ClassificationMetric } from "./catalogue.ts";
 import { classificationReport } from "./classification-report.ts";
 import type { ClassificationReport } from "./classification-report.ts";
-import { confusionMatrix } from "./confusion.ts";
+import { confusionMatrix, countClasses } from "./confusion.ts";
 import { argmaxRows, checkIds, checkProbabilities, checkScores } from "./inputs.ts";
 import type { ClassIds, Scores } from "./inputs.ts";
 import { metricIntervals } from "./intervals.ts";
@@ -80,11 +80,13 @@ export function evaluateClassification({
   // explicit classes for the positive one, since the data set may hold other classes alone
   const headline =
     numClasses === 2 ? { classes: [positive], average: "macro" as const } : { average: "macro" as const };
+  // the warnings of each of these calls would repeat those of the others
+  for (const sentence of undefinedRatios(labels, predictions, classNames)) warnings.add(sentence);
   const ratios = (average: "macro" | "micro" | "weighted") =>
     [
-      precisionScore(labels, predictions, { average, ...options }),
-      recallScore(labels, predictions, { average, ...options }),
-      f1Score(labels, predictions, { average, ...options }),
+      precisionScore(labels, predictions, { average, zeroDivision: 0 }),
+      recallScore(labels, predictions, { average, zeroDivision: 0 }),
+      f1Score(labels, predictions, { average, zeroDivision: 0 }),
     ] as const;
   const [precisionMacro, recallMacro, f1Macro] = ratios("macro");
   const [precisionMicro, recallMicro, f1Micro] = ratios("micro");
@@ -92,9 +94,9 @@ export function evaluateClassification({
   const metrics = {
     accuracy: accuracyScore(labels, predictions),
     balanced_accuracy: balancedAccuracyScore(labels, predictions, options),
-    precision: precisionScore(labels, predictions, { ...headline, ...options }),
-    recall: recallScore(labels, predictions, { ...headline, ...options }),
-    f1: f1Score(labels, predictions, { ...headline, ...options }),
+    precision: precisionScore(labels, predictions, { ...headline, zeroDivision: 0 }),
+    recall: recallScore(labels, predictions, { ...headline, zeroDivision: 0 }),
+    f1: f1Score(labels, predictions, { ...headline, zeroDivision: 0 }),
     precision_macro: precisionMacro,
     recall_macro: recallMacro,
     f1_macro: f1Macro,
@@ -123,6 +125,24 @@ export function evaluateClassification({
     predictions,
     warnings: [...warnings],
   };
+}
+
+/** Says of which classes precision or recall is a ratio to no rows, which counts as 0. */
+function undefinedRatios(labels: ClassIds, predictions: ClassIds, classNames: readonly string[]): string[] {
+  const { predicted, support } = countClasses(labels, predictions, [...classNames.keys()]);
+  const occurs = (id: number) => predicted[id]! + support[id]! > 0 || classNames.length === 2;
+  const namesWithout = (rows: Float64Array) =>
+    classNames.filter((_, id) => rows[id] === 0 && occurs(id)).map((name) => JSON.stringify(name));
+  const unpredicted = namesWithout(predicted);
+  const unlabelled = namesWithout(support);
+  return [
+    ...(unpredicted.length > 0
+      ? [`no row is predicted as ${unpredicted.join(", ")}: precision counts as 0 there`]
+      : []),
+    ...(unlabelled.length > 0
+      ? [`no row is labelled ${unlabelled.join(", ")}: recall counts as 0 there`]
+      : []),
+  ];
 }
 
 function checkInput({
