@@ -211,6 +211,8 @@ test("mistakes are named with what must hold, what was found and what to do", ()
     () => new nn.AdaptiveLogSoftmaxWithLoss(4, 10, [6, 3]),
     () => new nn.AdaptiveLogSoftmaxWithLoss(4, 10, [3]).forward(ones([1, 4]), tensor([10n])),
     () => nn.functional.relu(ones([1]), { inplac: true } as nn.InplaceOptions),
+    () => new nn.LSTM(2, 3, { batch_first: true } as nn.RecurrentOptions),
+    () => new nn.Linear(2, 3, { biass: false } as nn.LinearOptions),
   ];
   expect(messagesOf(mistakes)).toMatchInlineSnapshot(`
     "UsageError: Conv2d: groups must divide outChannels, got groups=4 and outChannels=6. Set groups to a divisor of 6.
@@ -252,6 +254,8 @@ test("mistakes are named with what must hold, what was found and what to do", ()
     ShapeError: ChannelShuffle: groups must divide the channels, got groups=3 and shape [1, 4, 2].
     UsageError: AdaptiveLogSoftmaxWithLoss: cutoffs must be whole numbers that rise from 1 to below nClasses=10, got [6, 3].
     ShapeError: AdaptiveLogSoftmaxWithLoss: the target must be within 10 classes, got 10 to 10.
-    UsageError: nn.functional.relu: unknown option "inplac", or given twice. Valid: ."
+    UsageError: nn.functional.relu: unknown option "inplac", or given twice. Valid: .
+    UsageError: nn: the layer has no option "batch_first". Write it as "batchFirst".
+    UsageError: nn: the layer has no option "biass". See the options of the layer."
   `);
 });
