@@ -187,8 +187,19 @@ export function refuse(operator: string, signatures: string, given: readonly unk
 }
 
 function notOptions(operator: string, value: unknown): UsageError {
-  return new UsageError(`${operator}: the last argument must be an options object, got ${describe(value)}.`);
+  const hint =
+    typeof value === "number" && variadicInPython.has(operator)
+      ? ` Sizes and dimensions are one array: ${operator}([2, 3]).`
+      : "";
+  return new UsageError(
+    `${operator}: the last argument must be an options object, got ${describe(value)}.${hint}`,
+  );
 }
+
+// which take their sizes or dimensions one by one in Python
+const variadicInPython = new Set(
+  "empty expand flip ones permute rand randn repeat reshape tile view zeros".split(" "),
+);
 
 function isEmpty(value: unknown): boolean {
   return isOptions(value) && Object.values(value as object).every((member) => member === undefined);

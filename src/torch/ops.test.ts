@@ -346,6 +346,9 @@ describe("a call that fits no overload says so", () => {
     expect(() => loose["sum"]!(x, { dim: 0 }, true)).toThrowErrorMatchingInlineSnapshot(
       `[UsageError: sum: the last argument must be an options object, got boolean.]`,
     );
+    expect(() => loose["zeros"]!(2, 3)).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: zeros: the last argument must be an options object, got number. Sizes and dimensions are one array: zeros([2, 3]).]`,
+    );
     expect(() => loose["add"]!(x, x, null)).toThrowErrorMatchingInlineSnapshot(
       `[UsageError: add: the last argument must be an options object, got null.]`,
     );
