@@ -150,11 +150,18 @@ describe("the champion of an experiment", () => {
   test("shares no file with its run that is later written in place", async () => {
     project = makeTinyProject();
     const { modelFolder } = await train();
-    const before = readFileSync(join(project.champion, "run.json"), "utf8");
+    const before = readFileSync(join(project.champion, "use_case.yaml"), "utf8");
     writeFileSync(join(modelFolder, "logs", "train.log"), "changed");
     rmSync(modelFolder, { recursive: true });
-    expect(readFileSync(join(project.champion, "run.json"), "utf8")).toBe(before);
+    expect(readFileSync(join(project.champion, "use_case.yaml"), "utf8")).toBe(before);
     expect(existsSync(join(project.champion, "model.safetensors"))).toBe(true);
+  });
+
+  test("holds no record of its run, which is still RUNNING when it is chosen", async () => {
+    project = makeTinyProject();
+    const { modelFolder } = await train();
+    expect(existsSync(join(modelFolder, "run.json"))).toBe(true);
+    expect(existsSync(join(project.champion, "run.json"))).toBe(false);
   });
 });
 

@@ -15,7 +15,7 @@ import { bareMetricName, metricMode } from "../config/index.ts";
 import type { UseCaseConfig } from "../config/index.ts";
 import { compareModels } from "../metrics/index.ts";
 import type { ClassificationMetric, ModelComparison } from "../metrics/index.ts";
-import { lockFile } from "./run-folder.ts";
+import { lockFile, recordFile } from "./run-folder.ts";
 
 /** When a new model takes the champion's place. */
 export interface ChampionRule {
@@ -131,7 +131,8 @@ export function installChampion(
   mkdirSync(incoming, { recursive: true });
   try {
     for (const entry of readdirSync(modelFolder, { withFileTypes: true })) {
-      if (entry.isFile() && entry.name !== lockFile)
+      // whose run has not finished yet, so that its record would say RUNNING for ever
+      if (entry.isFile() && entry.name !== lockFile && entry.name !== recordFile)
         place(join(modelFolder, entry.name), join(incoming, entry.name));
     }
     writeChampion(incoming, decision);

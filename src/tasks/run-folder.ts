@@ -20,7 +20,8 @@ export interface RunRecord {
   startedAt: string;
 }
 
-const recordFile = "run.json";
+/** Name of the file that says how far a run is; see `RunRecord`. */
+export const recordFile = "run.json";
 
 /** Name of the file that says which process trains in a folder. */
 export const lockFile = "run.lock";
