@@ -68,7 +68,7 @@ async function checkTracking(path: string, root: string): Promise<Finding> {
       const runs = await store.searchRuns({ maxResults: 50_000 });
       const running = runs.filter(({ info }) => info.status === "RUNNING").length;
       const dead = (await findDeadRuns(store)).length;
-      const detail = `${shown}: ${runs.length} runs, ${running - dead} going on`;
+      const detail = `${shown}: ${runs.length} ${runs.length === 1 ? "run" : "runs"}, ${running - dead} going on`;
       if (dead === 0) return { name, state: "ok", detail };
       return {
         name,

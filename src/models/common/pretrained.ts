@@ -40,7 +40,9 @@ export function readModelConfig(folder: string): Record<string, unknown> {
     text = readFileSync(path, "utf8");
   } catch (error) {
     throw new FileError(
-      `${folder}: a model folder must hold config.json, got none. Name a folder saved by savePretrained.`,
+      existsSync(folder)
+        ? `${folder}: a model folder must hold config.json, got none. Name a folder saved by savePretrained.`
+        : `${folder}: the folder does not exist. Check the path.`,
       {
         cause: error,
       },
