@@ -16,9 +16,9 @@ the confusion matrix, and precision, recall and F1 by class.
                         models:/NAME/VERSION (or a stage, or latest), or
                         models:/NAME@ALIAS
   -d, --data FILE       CSV, TSV, JSONL or JSON with labels
-  --text-column NAME    column of the texts (default: text)
-  --pair-column NAME    column of the second texts of pairs
-  --label-column NAME   column of the labels (default: label)
+  --text-column NAME    column of the texts (default: as in training)
+  --pair-column NAME    column of the second texts of pairs (likewise)
+  --label-column NAME   column of the labels (default: as in training)
   --batch-size N        rows at a time (default: 64)
   --json                prints everything as JSON
 
@@ -29,9 +29,9 @@ Example:
     const { flags, positionals } = parseWords("evaluate", words, {
       model: { type: "string", short: "m" },
       data: { type: "string", short: "d" },
-      "text-column": { type: "string", default: "text" },
+      "text-column": { type: "string" },
       "pair-column": { type: "string" },
-      "label-column": { type: "string", default: "label" },
+      "label-column": { type: "string" },
       "batch-size": { type: "string", default: "64" },
       json: { type: "boolean", default: false },
     });

@@ -5,6 +5,7 @@ import { extname } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { UsageError, writeFileAtomic } from "../base/index.ts";
 import { countOf, noWords, parseWords } from "./command.ts";
+import type { TextColumns } from "../tasks/index.ts";
 import type { Command } from "./command.ts";
 import { formatCsv } from "./csv.ts";
 import { terminalProgress } from "./progress.ts";
@@ -24,8 +25,8 @@ probability), and the scores of all labels.
   -i, --input FILE      CSV, TSV, JSONL or JSON; "-" reads standard input, one
                         text a line
   --text TEXT           one text instead of a file; may be given several times
-  --text-column NAME    column of the texts (default: text)
-  --pair-column NAME    column of the second texts of pairs
+  --text-column NAME    column of the texts (default: as in training)
+  --pair-column NAME    column of the second texts of pairs (likewise)
   -o, --output FILE     where to write: .jsonl or .csv (default: as JSONL to
                         standard output)
   --logits              writes the model's raw outputs instead of probabilities
@@ -41,7 +42,7 @@ Examples:
       model: { type: "string", short: "m" },
       input: { type: "string", short: "i" },
       text: { type: "string", multiple: true },
-      "text-column": { type: "string", default: "text" },
+      "text-column": { type: "string" },
       "pair-column": { type: "string" },
       output: { type: "string", short: "o" },
       logits: { type: "boolean", default: false },
@@ -54,10 +55,11 @@ Examples:
       throw problem("give either --input FILE or --text TEXT.");
     const batchSize = countOf("--batch-size", flags["batch-size"]);
     const format = formatOf(output);
-    const { texts, pairs } = await readInput(flags);
+    const input = await readInput(flags);
 
     const { TextClassifier } = await import("../tasks/index.ts");
     const classifier = await TextClassifier.fromPretrained(model);
+    const { texts, pairs } = input(classifier.columns);
     const { names } = classifier.labels;
     const progress = terminalProgress();
     const isShown = texts.length > batchSize;
@@ -89,26 +91,30 @@ interface Input {
   pairs?: readonly string[] | undefined;
 }
 
+/** Reads the input before any work; what it returns picks the columns, which the model may have to name. */
 async function readInput(flags: {
   input?: string;
   text?: string[];
-  "text-column": string;
+  "text-column"?: string;
   "pair-column"?: string;
-}): Promise<Input> {
+}): Promise<(trainedOn: TextColumns) => Input> {
   const { input, text, "text-column": textColumn, "pair-column": pairColumn } = flags;
   if (input === undefined || input === "-") {
     if (pairColumn !== undefined) throw problem("--pair-column needs a file with columns as --input.");
-    if (input === undefined) return { texts: text! };
+    if (input === undefined) return () => ({ texts: text! });
     const lines = (await readAll(process.stdin)).split(/\r?\n/);
     if (lines.at(-1) === "") lines.pop();
     if (lines.length === 0) throw problem("standard input is empty: one text a line is read from it.");
-    return { texts: lines };
+    return () => ({ texts: lines });
   }
   const { readTable } = await import("../data/index.ts");
   const table = readTable(input);
-  return {
-    texts: table.column(textColumn),
-    ...(pairColumn !== undefined && { pairs: table.column(pairColumn) }),
+  return (trainedOn) => {
+    const pair = pairColumn ?? trainedOn.pair;
+    return {
+      texts: table.column(textColumn ?? trainedOn.text),
+      ...(pair !== undefined && { pairs: table.column(pair) }),
+    };
   };
 }
 

@@ -10,7 +10,7 @@ export { RunFolder } from "./run-folder.ts";
 export type { RunRecord } from "./run-folder.ts";
 export { versions } from "./versions.ts";
 export { TextClassifier } from "./text-classification/classifier.ts";
-export type { Prediction, ScoreOptions } from "./text-classification/classifier.ts";
+export type { Prediction, ScoreOptions, TextColumns } from "./text-classification/classifier.ts";
 export { evaluateFile } from "./text-classification/evaluate-file.ts";
 export type { EvaluateFileOptions } from "./text-classification/evaluate-file.ts";
 export { formatEvaluation } from "./text-classification/report.ts";

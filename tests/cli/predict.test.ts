@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawn } from "node:child_process";
@@ -36,6 +36,35 @@ async function predict(words: readonly string[], input?: string): Promise<Predic
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as Predicted);
 }
+
+/** Writes the test rows with other names of the columns than the model was trained on. */
+function renamedColumns(): string {
+  const path = join(scratch, "renamed.csv");
+  const test = readFileSync(join(project.datasets, "test.csv"), "utf8");
+  writeFileSync(path, test.replace(/^text,label/, "body,kind"));
+  return path;
+}
+
+/** Copies the champion, as if trained on the columns `body` and `kind`. */
+function championOfRenamedColumns(): string {
+  const folder = join(scratch, "renamed");
+  cpSync(project.champion, folder, { recursive: true });
+  const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as Record<string, object>;
+  config["sconce"] = { ...config["sconce"], columns: { text: "body", label: "kind" } };
+  writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+  return folder;
+}
+
+test("predict and evaluate read the columns that the model was trained on, unless told others", async () => {
+  const saved = JSON.parse(readFileSync(join(project.champion, "config.json"), "utf8")) as object;
+  expect(saved).toMatchObject({ sconce: { columns: { text: "text", label: "label" } } });
+  const [model, file] = [championOfRenamedColumns(), renamedColumns()];
+  const ofModel = await sconce(["predict", "-m", model, "-i", file]);
+  expect(ofModel.stderr).toBe("");
+  const told = await sconce(["predict", "-m", project.champion, "-i", file, "--text-column", "body"]);
+  expect(ofModel.stdout).toBe(told.stdout);
+  expect((await sconce(["evaluate", "-m", model, "-d", file])).code).toBe(0);
+});
 
 describe("sconce predict", () => {
   test("gives each text its label, score and all scores, which sum to one", async () => {

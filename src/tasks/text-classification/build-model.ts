@@ -20,6 +20,7 @@ export async function buildModel(
   const { classifier, report } = TextClassifier.fromBaseModel(base, data.labelMap, {
     maxLength: dataset.max_length,
     precision: trainer.precision,
+    columns: { text: dataset.text_column, pair: dataset.text_pair_column, label: dataset.label_column },
     overrides: dropouts(model),
   });
   checkLength(dataset.max_length, classifier, base);

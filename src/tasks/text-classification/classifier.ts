@@ -28,11 +28,19 @@ export interface ScoreOptions {
   onProgress?: (done: number) => void;
 }
 
+/** Names of the columns that a classifier was trained on; files to label and to judge it on have them by default. */
+export interface TextColumns {
+  text: string;
+  pair?: string | undefined;
+  label: string;
+}
+
 interface ClassifierParts {
   model: BertForSequenceClassification;
   tokenizer: Tokenizer;
   maxLength: number;
   precision: Precision;
+  columns?: TextColumns;
 }
 
 /**
@@ -50,13 +58,16 @@ export class TextClassifier {
   readonly maxLength: number;
   /** In which it was trained, and so is judged and used. */
   readonly precision: Precision;
+  /** @default `text` and `label` */
+  readonly columns: TextColumns;
 
-  constructor({ model, tokenizer, maxLength, precision }: ClassifierParts) {
+  constructor({ model, tokenizer, maxLength, precision, columns }: ClassifierParts) {
     this.model = model;
     this.tokenizer = tokenizer;
     this.labels = new LabelMap(model.config.labels);
     this.maxLength = maxLength;
     this.precision = precision;
+    this.columns = columns ?? { text: "text", label: "label" };
   }
 
   /**
@@ -76,14 +87,17 @@ export class TextClassifier {
         `${folder}: a classifier must have trained weights for ${report.newlyInitialized.join(", ")}. Train it first, or name a fine-tuned model.`,
       );
     }
-    const { maxLength = model.config.maxPositionEmbeddings, precision = "32-true" } = (readModelConfig(
-      folder,
-    )["sconce"] ?? {}) as Partial<ClassifierParts>;
+    const {
+      maxLength = model.config.maxPositionEmbeddings,
+      precision = "32-true",
+      ...recorded
+    } = (readModelConfig(folder)["sconce"] ?? {}) as Partial<ClassifierParts>;
     return new TextClassifier({
       model: model.eval(),
       tokenizer: Tokenizer.fromFolder(tokenizer),
       maxLength,
       precision,
+      ...(recorded.columns && { columns: recorded.columns }),
     });
   }
 
@@ -91,7 +105,10 @@ export class TextClassifier {
   static fromBaseModel(
     folder: string,
     labels: LabelMap,
-    { overrides, ...settings }: { maxLength: number; precision: Precision; overrides: Partial<BertConfig> },
+    {
+      overrides,
+      ...settings
+    }: Omit<ClassifierParts, "model" | "tokenizer"> & { overrides: Partial<BertConfig> },
   ): { classifier: TextClassifier; report: LoadReport } {
     const { model, report } = bert.fromPretrained(BertForSequenceClassification, folder, {
       ...overrides,
@@ -110,7 +127,7 @@ export class TextClassifier {
   save(folder: string): void {
     this.tokenizer.save(folder);
     bert.savePretrained(this.model, folder, {
-      sconce: { maxLength: this.maxLength, precision: this.precision },
+      sconce: { maxLength: this.maxLength, precision: this.precision, columns: this.columns },
     });
   }
 

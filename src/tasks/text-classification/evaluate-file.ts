@@ -6,9 +6,10 @@ import { judgeRows } from "./judge.ts";
 
 export interface EvaluateFileOptions {
   path: string;
-  textColumn: string;
+  /** @default the one that the classifier was trained on; so for the other columns */
+  textColumn?: string | undefined;
   pairColumn?: string | undefined;
-  labelColumn: string;
+  labelColumn?: string | undefined;
   /** @default guessed */
   delimiter?: string | undefined;
   batchSize: number;
@@ -27,9 +28,14 @@ export async function evaluateFile(
     options.path,
     options.delimiter === undefined ? {} : { delimiter: options.delimiter },
   );
-  const texts = table.column(options.textColumn);
-  const pairs = options.pairColumn === undefined ? undefined : table.column(options.pairColumn);
-  const labels = classifier.labels.encode(table.column(options.labelColumn), (row) => table.place(row));
+  const {
+    textColumn = classifier.columns.text,
+    pairColumn = classifier.columns.pair,
+    labelColumn = classifier.columns.label,
+  } = options;
+  const texts = table.column(textColumn);
+  const pairs = pairColumn === undefined ? undefined : table.column(pairColumn);
+  const labels = classifier.labels.encode(table.column(labelColumn), (row) => table.place(row));
   const { onProgress, batchSize, seed = 0 } = options;
   const { evaluation } = await judgeRows(
     classifier,
