@@ -87,8 +87,14 @@ SCONCE_INLINE float sum_of(Lanes x) {
   return sum;
 }
 
-// turns a row of scores into probabilities and returns the logarithm of their sum; a row that sees nothing becomes zero
-SCONCE_CLONES float softmax(float* row, int64_t n) {
+// What turns a row of scores into probabilities: e^(score - largest) * inverse. One number, the logarithm of the sum,
+// would not do: it loses the sum where scores are large, as under a mask of -1e9.
+struct Norm {
+  float largest, inverse;
+};
+
+// turns a row of scores into probabilities; a row that sees nothing becomes zero
+SCONCE_CLONES Norm softmax(float* row, int64_t n) {
   float largest = -kInfinity;
   bool is_wrong = false;  // holds a not-a-number, which is to come out again
   for (int64_t j = 0; j < n; j++) {
@@ -97,7 +103,7 @@ SCONCE_CLONES float softmax(float* row, int64_t n) {
   }
   if (largest == -kInfinity && !is_wrong) {
     for (int64_t j = 0; j < n; j++) row[j] = 0;
-    return kInfinity;
+    return {kInfinity, 0};
   }
   Lanes total{};
   for (int64_t j = 0; j < n; j += kLanes) {
@@ -105,16 +111,16 @@ SCONCE_CLONES float softmax(float* row, int64_t n) {
     lanes = exp_lanes(lanes - largest);
     total += lanes;
   }
-  float sum = sum_of(total);
-  for (int64_t j = 0; j < n; j += kLanes) *reinterpret_cast<Lanes*>(row + j) *= 1 / sum;
-  return largest + std::log(sum);
+  float inverse = 1 / sum_of(total);
+  for (int64_t j = 0; j < n; j += kLanes) *reinterpret_cast<Lanes*>(row + j) *= inverse;
+  return {largest, inverse};
 }
 
 // the probabilities again, from the scores and what softmax returned
-SCONCE_CLONES void exponentiate(float* row, int64_t n, float log_sum) {
+SCONCE_CLONES void exponentiate(float* row, int64_t n, Norm norm) {
   for (int64_t j = 0; j < n; j += kLanes) {
     auto& lanes = *reinterpret_cast<Lanes*>(row + j);
-    lanes = exp_lanes(lanes - log_sum);
+    lanes = exp_lanes(lanes - norm.largest) * norm.inverse;
   }
 }
 
@@ -238,14 +244,19 @@ const uint8_t* kept_of(const at::Tensor& kept, const Shape& shape, int64_t batch
   return kept.defined() ? kept.const_data_ptr<uint8_t>() + (batch * shape.heads + head) * shape.queries * shape.keys : nullptr;
 }
 
-// zeros in the layout that heads are split from, so that joining them again copies nothing
+Norm* norms_of(const at::Tensor& norms, const Shape& shape, int64_t batch, int64_t head) {
+  return static_cast<Norm*>(norms.data_ptr()) + (batch * shape.heads + head) * shape.queries;
+}
+
+// in the layout that heads are split from, so that joining them again copies nothing; a view may not change in place
 at::Tensor blank_like(const at::Tensor& x) {
-  return at::empty({x.size(0), x.size(2), x.size(1), x.size(3)}, x.options()).transpose(1, 2);
+  auto [heads, rows, width] = std::tuple(x.size(1), x.size(2), x.size(3));
+  return at::empty_strided(x.sizes(), {rows * heads * width, width, heads * width, 1}, x.options());
 }
 
 template <typename T>
 void forward_heads(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& mask,
-                   const at::Tensor& kept, const at::Tensor& out, const at::Tensor& log_sums, const Settings& settings) {
+                   const at::Tensor& kept, const at::Tensor& out, const at::Tensor& norms, const Settings& settings) {
   Shape shape = shape_of(q, k);
   auto [queries, keys, width] = std::tuple(shape.queries, shape.keys, shape.width);
   int64_t wide = padded(width), long_keys = padded(keys);
@@ -261,10 +272,10 @@ void forward_heads(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v
     read(head_of<T>(v, batch, head), value, keys, width);
     multiply(query, wide, 1, key, scores, queries, width, long_keys);
     mask_scores(scores, shape, mask, batch, head, settings.causal);
-    float* sums = log_sums.mutable_data_ptr<float>() + (batch * shape.heads + head) * queries;
+    Norm* norm = norms_of(norms, shape, batch, head);
     const uint8_t* bits = kept_of(kept, shape, batch, head);
     for (int64_t i = 0; i < queries; i++) {
-      sums[i] = softmax(scores + i * long_keys, long_keys);
+      norm[i] = softmax(scores + i * long_keys, long_keys);
       if (bits != nullptr) keep(scores + i * long_keys, bits + i * keys, keys, settings.kept_scale());
     }
     multiply(scores, long_keys, 1, value, result, queries, keys, wide);
@@ -274,7 +285,7 @@ void forward_heads(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v
 
 template <typename T>
 void backward_heads(const at::Tensor& gradient, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                    const at::Tensor& mask, const at::Tensor& kept, const at::Tensor& log_sums, const at::Tensor& q_gradient,
+                    const at::Tensor& mask, const at::Tensor& kept, const at::Tensor& norms, const at::Tensor& q_gradient,
                     const at::Tensor& k_gradient, const at::Tensor& v_gradient, const Settings& settings) {
   Shape shape = shape_of(q, k);
   auto [queries, keys, width] = std::tuple(shape.queries, shape.keys, shape.width);
@@ -298,8 +309,8 @@ void backward_heads(const at::Tensor& gradient, const at::Tensor& q, const at::T
     read_transposed(head_of<T>(k, batch, head), turned, keys, width);
     multiply(query, wide, 1, turned, scores, queries, width, long_keys);
     mask_scores(scores, shape, mask, batch, head, settings.causal);
-    const float* sums = log_sums.const_data_ptr<float>() + (batch * shape.heads + head) * queries;
-    for (int64_t i = 0; i < queries; i++) exponentiate(scores + i * long_keys, long_keys, sums[i]);
+    const Norm* norm = norms_of(norms, shape, batch, head);
+    for (int64_t i = 0; i < queries; i++) exponentiate(scores + i * long_keys, long_keys, norm[i]);
     const uint8_t* bits = kept_of(kept, shape, batch, head);
     std::copy(scores, scores + queries * long_keys, dropped);
     for (int64_t i = 0; bits != nullptr && i < queries; i++) {
@@ -346,6 +357,16 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> differentiable_backward(
   return {q_gradient.to(q.scalar_type()), k_gradient.to(k.scalar_type()), v_gradient.to(v.scalar_type())};
 }
 
+// whether the numbers lie in memory as they are
+bool is_plain(const at::Tensor& x) {
+  return x.device().is_cpu() && x.layout() == at::kStrided && !x.is_neg() && !x._is_zerotensor();
+}
+
+bool takes(const at::Tensor& x) {
+  return is_plain(x) && x.dim() == 4 && x.numel() > 0 && x.stride(3) == 1 &&
+         (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+}
+
 class ShortAttention : public torch::autograd::Function<ShortAttention> {
  public:
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& q, const at::Tensor& k,
@@ -360,10 +381,10 @@ class ShortAttention : public torch::autograd::Function<ShortAttention> {
       kept.bernoulli_(1 - dropout);
     }
     at::Tensor out = blank_like(q);
-    at::Tensor log_sums = at::empty({shape.batch, shape.heads, shape.queries}, q.options().dtype(at::kFloat));
-    if (q.scalar_type() == at::kFloat) forward_heads<float>(q, k, v, mask, kept, out, log_sums, settings);
-    else forward_heads<c10::BFloat16>(q, k, v, mask, kept, out, log_sums, settings);
-    context->save_for_backward({q, k, v, mask, kept, log_sums});
+    at::Tensor norms = at::empty({shape.batch, shape.heads, shape.queries, 2}, q.options().dtype(at::kFloat));
+    if (q.scalar_type() == at::kFloat) forward_heads<float>(q, k, v, mask, kept, out, norms, settings);
+    else forward_heads<c10::BFloat16>(q, k, v, mask, kept, out, norms, settings);
+    context->save_for_backward({q, k, v, mask, kept, norms});
     context->saved_data["settings"] = std::tuple(dropout, causal, scale);
     return out;
   }
@@ -374,26 +395,21 @@ class ShortAttention : public torch::autograd::Function<ShortAttention> {
     auto saved = context->get_saved_variables();
     auto settings = std::apply([](auto... values) { return Settings{values...}; },
                                context->saved_data["settings"].to<std::tuple<double, bool, double>>());
-    const auto &q = saved[0], &k = saved[1], &v = saved[2], &mask = saved[3], &kept = saved[4], &log_sums = saved[5];
+    const auto &q = saved[0], &k = saved[1], &v = saved[2], &mask = saved[3], &kept = saved[4], &norms = saved[5];
     if (at::GradMode::is_enabled()) {
       auto [q_gradient, k_gradient, v_gradient] = differentiable_backward(gradients[0], q, k, v, mask, kept, settings);
       return {q_gradient, k_gradient, v_gradient, {}, {}, {}, {}};
     }
-    at::Tensor gradient = gradients[0].stride(3) == 1 ? gradients[0] : gradients[0].contiguous();
+    at::Tensor gradient = takes(gradients[0]) ? gradients[0] : gradients[0].clone(at::MemoryFormat::Contiguous);
     at::Tensor q_gradient = blank_like(q), k_gradient = blank_like(k), v_gradient = blank_like(v);
     if (q.scalar_type() == at::kFloat) {
-      backward_heads<float>(gradient, q, k, v, mask, kept, log_sums, q_gradient, k_gradient, v_gradient, settings);
+      backward_heads<float>(gradient, q, k, v, mask, kept, norms, q_gradient, k_gradient, v_gradient, settings);
     } else {
-      backward_heads<c10::BFloat16>(gradient, q, k, v, mask, kept, log_sums, q_gradient, k_gradient, v_gradient, settings);
+      backward_heads<c10::BFloat16>(gradient, q, k, v, mask, kept, norms, q_gradient, k_gradient, v_gradient, settings);
     }
     return {q_gradient, k_gradient, v_gradient, {}, {}, {}, {}};
   }
 };
-
-bool takes(const at::Tensor& x) {
-  return x.defined() && x.device().is_cpu() && x.layout() == at::kStrided && x.dim() == 4 && x.numel() > 0 &&
-         x.stride(3) == 1 && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
-}
 
 bool takes(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
   return takes(q) && takes(k) && takes(v) && q.scalar_type() == k.scalar_type() && q.scalar_type() == v.scalar_type() &&
@@ -402,11 +418,11 @@ bool takes(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
 }
 
 bool takes_mask(const at::Tensor& mask) {
-  bool plain = mask.device().is_cpu() && mask.layout() == at::kStrided && !mask.requires_grad();
-  return plain && mask.dim() <= 4 && (mask.scalar_type() == at::kBool || mask.scalar_type() == at::kFloat);
+  return is_plain(mask) && !mask.requires_grad() && mask.dim() <= 4 &&
+         (mask.scalar_type() == at::kBool || mask.scalar_type() == at::kFloat);
 }
 
-// shortAttention(q, k, v, mask | null, dropout, causal, scale | undefined) -> handle, or 0 where libtorch's kernel is to do it
+// scaledDotProductAttention(q, k, v, mask | null, dropout, causal, scale | undefined) -> handle, or 0 where libtorch's kernel is to do it
 napi_value short_attention(Env& env, const Args& args) {
   at::Tensor q = to_tensor(env, args[0]), k = to_tensor(env, args[1]), v = to_tensor(env, args[2]);
   at::Tensor mask = to_optional_tensor(env, args[3]);
@@ -430,6 +446,6 @@ napi_value short_attention(Env& env, const Args& args) {
 
 }  // namespace
 
-void define_attention(Env& env, napi_value exports) { define<short_attention>(env, exports, "shortAttention"); }
+void define_attention(Env& env, napi_value exports) { define<short_attention>(env, exports, "scaledDotProductAttention"); }
 
 }  // namespace sconce

@@ -141,7 +141,7 @@ export interface Native {
   mapBytes(mapping: number, offset: number, length: number, alignment: number): number;
   unmapFile(mapping: number): void;
 
-  shortAttention(
+  scaledDotProductAttention(
     q: number,
     k: number,
     v: number,
@@ -152,6 +152,7 @@ export interface Native {
   ): number;
 
   isSparse(handle: number): boolean;
+  holdsRows(handle: number): boolean;
   gradValues(handles: readonly number[]): number[];
   zerosOnDemand(shape: readonly number[]): number;
   adamRows(

@@ -109,3 +109,30 @@ test("what does not fit together is refused in libtorch's words", () => {
   expect(() => scaledDotProductAttention(q, q, q, { dropoutP: 0.1, attnMask: torch.ones([5, 5], { dtype: "bool" }) })).toThrow(/expand/); // prettier-ignore
   expect(() => scaledDotProductAttention(q, q, q, { dropoutP: 1.5 })).toThrow(/dropout probability/);
 });
+
+test("a row that a mask of large numbers leaves without a favourite sends libtorch's gradients", () => {
+  torch.manualSeed(5);
+  const inputs = [3, 4, 4].map((n) => torch.randn([1, 2, n, 8]));
+  for (const low of [-1e9, torch.finfo("float32").min]) {
+    const attnMask = torch.zeros([3, 4]);
+    attnMask.select(0, 1).fill_(low);
+    const options = { attnMask, dropoutP: 0.2 };
+    const [ours, theirs] = [run(scaledDotProductAttention, inputs, options), run(reference, inputs, options)];
+    for (const [i, x] of ours.entries()) expect(x).toBeAllclose(theirs[i]!, { atol: 2e-6 });
+  }
+});
+
+test("what comes out may be changed in place", () => {
+  const q = torch.ones([1, 1, 3, 4], { requiresGrad: true });
+  const out = scaledDotProductAttention(q, q, q, { dropoutP: 0.5 });
+  out.mul_(2).sum().backward();
+  expect(q.grad!.isnan().any().item()).toBe(false);
+});
+
+test("numbers that lie in memory negated, or nowhere, are read as they are", () => {
+  const one = torch.ones([1, 1, 2, 4]);
+  for (const value of [torch.ops.aten._neg_view(one), torch.ops.aten._efficientzerotensor([1, 1, 2, 4])]) {
+    const out = scaledDotProductAttention(one, one, value, { dropoutP: 1e-30 });
+    expect(out.tolist()).toEqual(value.clone().tolist());
+  }
+});

@@ -30,7 +30,15 @@ export function scaledDotProductAttention(
 ): Tensor {
   if (isTensor(q) && isTensor(k) && isTensor(v) && (attnMask === undefined || isTensor(attnMask))) {
     const mask = attnMask?.handle ?? null;
-    const short = native.shortAttention(q.handle, k.handle, v.handle, mask, dropoutP, isCausal, scale);
+    const short = native.scaledDotProductAttention(
+      q.handle,
+      k.handle,
+      v.handle,
+      mask,
+      dropoutP,
+      isCausal,
+      scale,
+    );
     if (short !== 0) return wrap(short);
   }
   return nnFunctional.scaledDotProductAttention(q, k, v, {
