@@ -15,6 +15,11 @@ namespace {
 
 napi_value is_sparse(Env& env, const Args& args) { return from_bool(env, to_tensor(env, args[0]).is_sparse()); }
 
+napi_value holds_rows(Env& env, const Args& args) {
+  const at::Tensor& x = to_tensor(env, args[0]);
+  return from_bool(env, x.is_sparse() && x.sparse_dim() == 1);
+}
+
 // gradValues(handles) -> for each the gradient, the values of its rows where it is sparse, 0 where there is none.
 // A sparse gradient is coalesced on the way, so that each row stands in it once.
 napi_value grad_values(Env& env, const Args& args) {
@@ -123,7 +128,7 @@ napi_value adam_rows(Env& env, const Args& args) {
       }
     }
   });
-  param.unsafeGetTensorImpl()->bump_version();
+  for (const auto* changed : {&param, &exp_avg, &exp_avg_sq}) changed->unsafeGetTensorImpl()->bump_version();
   return undefined(env);
 }
 
@@ -131,6 +136,7 @@ napi_value adam_rows(Env& env, const Args& args) {
 
 void define_rows(Env& env, napi_value exports) {
   define<is_sparse>(env, exports, "isSparse");
+  define<holds_rows>(env, exports, "holdsRows");
   define<grad_values>(env, exports, "gradValues");
   define<zeros_on_demand>(env, exports, "zerosOnDemand");
   define<adam_rows>(env, exports, "adamRows");

@@ -65,6 +65,7 @@ export class Adam extends Optimizer<AdamOptions> {
     const states = this.statesOf(group, params);
     const steps = column(states, "step");
     foreach.addScalar_(steps, 1);
+    for (const { expAvg } of states) this.#moved.delete(expAvg!); // the kernel counts no version of the averages
     this.kernel(
       params.map(handleOf),
       gradients,
@@ -82,19 +83,21 @@ export class Adam extends Optimizer<AdamOptions> {
   }
 
   /** Where weight decay changes no gradient, a row whose gradients were all zero moves by the decay alone. */
-  override updatesRows({ amsgrad, weightDecay }: ParamGroup<AdamOptions>): boolean {
-    return !amsgrad && (weightDecay === 0 || this.kernel === fusedAdamW);
+  override updatesRows({ amsgrad, weightDecay, eps }: ParamGroup<AdamOptions>): boolean {
+    return !amsgrad && eps > 0 && (weightDecay === 0 || this.kernel === fusedAdamW);
   }
 
   protected override updateRows(group: ParamGroup<AdamOptions>, param: Tensor): void {
     const [state] = this.statesOf(group, [param]) as [ParamState];
+    const { expAvg, expAvgSq } = state as { expAvg: Tensor; expAvgSq: Tensor };
     const [step] = countSteps([state]) as [number];
+    const moved = this.#movedRows(expAvg, expAvgSq);
     native.gradValues([param.handle]); // each row once
     native.adamRows(
       param.handle,
-      state["expAvg"]!.handle,
-      state["expAvgSq"]!.handle,
-      this.#movedRows(state["expAvg"]!, state["expAvgSq"]!).handle,
+      expAvg.handle,
+      expAvgSq.handle,
+      moved.handle,
       step,
       group.lr,
       ...group.betas,
@@ -102,20 +105,18 @@ export class Adam extends Optimizer<AdamOptions> {
       group.eps,
       group.maximize,
     );
+    this.#moved.set(expAvg, { moved, versions: versionsOf(expAvg, expAvgSq) });
   }
 
-  readonly #moved = new WeakMap<Tensor, Tensor>();
+  readonly #moved = new WeakMap<Tensor, { moved: Tensor; versions: string }>();
 
   /** Marks the rows that ever had a gradient: those whose averages are not zero. */
   #movedRows(expAvg: Tensor, expAvgSq: Tensor): Tensor {
-    let moved = this.#moved.get(expAvg); // loading a state makes new averages
-    if (moved === undefined) {
-      const rows = expAvg.size(0);
-      const isSet = expAvg.ne(0).logicalOr(expAvgSq.ne(0)).reshape([rows, -1]).any({ dim: 1 });
-      moved = keep(isSet.to("uint8"));
-      this.#moved.set(expAvg, moved);
-    }
-    return moved;
+    const known = this.#moved.get(expAvg); // loading a state makes new averages
+    if (known?.versions === versionsOf(expAvg, expAvgSq)) return known.moved;
+    const isSet = expAvg.ne(0).logicalOr(expAvgSq.ne(0)).flatten({ startDim: 1 }).any({ dim: 1 });
+    known?.moved.dispose();
+    return keep(isSet.to("uint8"));
   }
 
   protected override stateNames({ amsgrad }: AdamOptions): string[] {
@@ -157,4 +158,9 @@ export class AdamW extends Adam {
   protected override torchOptions(): Readonly<Record<string, unknown>> {
     return { ...super.torchOptions(), decoupled_weight_decay: true };
   }
+}
+
+/** Tells whether averages were written elsewhere since, by hand. */
+function versionsOf(expAvg: Tensor, expAvgSq: Tensor): string {
+  return `${expAvg.version} ${expAvgSq.version}`;
 }

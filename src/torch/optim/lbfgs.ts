@@ -173,9 +173,10 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
   }
 
   #flatGradient(): Tensor {
-    const parts = this.paramGroups[0]!.params.map(
-      (param) => param.grad?.flatten() ?? zeros([param.numel], { dtype: param.dtype, device: param.device }),
-    );
+    const parts = this.paramGroups[0]!.params.map(({ grad, numel, dtype, device }) => {
+      if (grad === null) return zeros([numel], { dtype, device });
+      return (grad.isSparse ? grad.toDense() : grad).flatten();
+    });
     return cat(parts);
   }
 

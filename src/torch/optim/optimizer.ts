@@ -284,7 +284,7 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     const layout = this.stateLayout(name, param);
     if (layout === "parameter") {
       // state of rows that no gradient touches takes no memory
-      const byRows = takesRows(param) && isSparse(native.grad(param.handle));
+      const byRows = takesRows(param, native.grad(param.handle));
       const blank = byRows ? native.zerosOnDemand(param.shape) : (zerosLike(param.handle) as number);
       return keep(wrap(blank));
     }
@@ -325,9 +325,12 @@ function withGradients(
   params.forEach((param, i) => {
     const gradient = gradients[i]!;
     if (gradient === 0) return;
-    if (!isSparse(gradient)) pairs.push({ param, gradient: sameLayout(param.handle, gradient) });
-    else if (byRows !== undefined && takesRows(param)) byRows(param);
-    else pairs.push({ param, gradient: sameLayout(param.handle, toDense(gradient) as number) });
+    if (byRows !== undefined && takesRows(param, gradient)) {
+      byRows(param);
+      return;
+    }
+    const dense = native.isSparse(gradient) ? (toDense(gradient) as number) : gradient;
+    pairs.push({ param, gradient: sameLayout(param.handle, dense) });
   });
   return bucketsOf(pairs, ({ param }) => param).map((alike) => ({
     params: alike.map(({ param }) => param),
@@ -348,13 +351,16 @@ export function bucketsOf<T>(items: readonly T[], tensorOf: (item: T) => Tensor)
   return [...buckets.values()];
 }
 
-/** Whether the kernels for rows take a parameter. */
-function takesRows(param: Tensor): boolean {
-  return param.dtype === "float32" && param.device === "cpu" && param.isContiguous;
-}
-
-function isSparse(gradient: number): boolean {
-  return gradient !== 0 && native.isSparse(gradient);
+/** Whether the kernels for rows take a parameter with this gradient, 0 where it has none. */
+function takesRows(param: Tensor, gradient: number): boolean {
+  return (
+    gradient !== 0 &&
+    native.holdsRows(gradient) &&
+    param.dtype === "float32" &&
+    param.device === "cpu" &&
+    param.isContiguous &&
+    param.numel > 0
+  );
 }
 
 /** Returns the gradient laid out as its parameter: the fused kernels walk both by address, not by strides. */

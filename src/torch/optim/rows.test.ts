@@ -97,3 +97,66 @@ test("state of a large table takes memory only where rows moved, and lives as lo
   const { expAvg } = optimizer.state.get(table.weight)!;
   expect(torch.scope(() => expAvg!.ne(0).any({ dim: 1 }).nonzero().flatten().tolist())).toEqual([3, 199_999]);
 });
+
+/** Trains a tied table for some steps; every other one gives it a dense gradient too. */
+function trainTied(sparse: boolean, change: (state: optim.ParamState, step: number) => void = () => {}) {
+  torch.manualSeed(4);
+  const table = new nn.Embedding(12, 4, { sparse });
+  const { weight } = table;
+  const optimizer = adamW([weight]);
+  for (let step = 0; step < 8; step++) {
+    torch.scope(() => {
+      const rows = table.forward(torch.tensor(indices[step % 4]!));
+      (step % 2 === 1 ? nn.functional.linear(rows, weight) : rows).square().sum().backward();
+      optimizer.step();
+      optimizer.zeroGrad();
+      torch.noGrad(() => change(optimizer.state.get(weight)!, step));
+    });
+  }
+  return weight;
+}
+
+test("rows go on moving after dense gradients in between, and after their averages were set", () => {
+  expect(trainTied(true)).toBeAllclose(trainTied(false), { atol: 1e-5, rtol: 1e-4 });
+  const change = ({ expAvg, expAvgSq }: optim.ParamState, step: number) => {
+    if (step !== 2) return;
+    expAvg!.select(0, 11).fill_(0.5);
+    expAvgSq!.select(0, 11).fill_(0.5);
+  };
+  expect(trainTied(true, change)).toBeAllclose(trainTied(false, change), { atol: 1e-5, rtol: 1e-4 });
+});
+
+test("L-BFGS takes sparse gradients", () => {
+  const minimize = (sparse: boolean) => {
+    const table = new nn.Embedding(3, 2, { sparse });
+    torch.noGrad(() => table.weight.fill_(2));
+    const optimizer = new optim.LBFGS(table.parameters());
+    optimizer.step(() => {
+      optimizer.zeroGrad();
+      const loss = table
+        .forward(torch.tensor([0n, 2n]))
+        .sub(1)
+        .square()
+        .sum();
+      loss.backward();
+      return loss;
+    });
+    return table.weight.tolist();
+  };
+  expect(minimize(true)).toEqual(minimize(false));
+});
+
+test("a sparse gradient of single elements, of no rows or of a number is taken as a dense one", () => {
+  for (const [shape, dims] of [
+    [[4, 3], 2],
+    [[0, 3], 1],
+    [[], 0],
+  ] as const) {
+    // prettier-ignore
+    const [weight, other] = [0, 1].map(() => new nn.Parameter(torch.ones(shape))) as [nn.Parameter, nn.Parameter]; // prettier-ignore
+    weight.grad = torch.ones(shape).toSparse(dims);
+    other.grad = torch.ones(shape);
+    new optim.AdamW([weight, other]).step();
+    expect(weight.tolist()).toEqual(other.tolist());
+  }
+});
