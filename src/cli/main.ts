@@ -92,7 +92,7 @@ function isHelp(words: readonly string[]): boolean {
 
 function overview(): string {
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(11)}${summary}`);
-  return `Trains, tunes, tracks, promotes and serves deep-learning models on libtorch.
+  return `Fine-tunes, judges, tracks and keeps deep-learning models on libtorch.
 
 Usage: sconce COMMAND [...]
 
