@@ -20,7 +20,7 @@ export function parityReport({ version, ...spaces }: PythonNames): string {
   return [
     "# Parity with PyTorch",
     `Which public names of PyTorch ${version} \`sconce/torch\` has, counted by \`npm run parity\`. A name counts as soon as ` +
-      "it is there; that it computes the same is what the goldens in `tests/goldens/torch` prove. Names are spelled in " +
+      "it is there; that it computes the same is what the goldens in `tests/goldens` prove. Names are spelled in " +
       "camelCase (`log_softmax` is `logSoftmax`). Every operator of libtorch, listed here or not, can be called as " +
       "`torch.ops.aten.name.overload`.",
     table(coverages),
