@@ -3,17 +3,24 @@
 //   npm run bench -- finetune [--rounds 3] [--rows 2500]
 //
 // The peers run in turn, round after round; of each the best round counts, since the machine is noisy.
-import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { SqliteStore } from "../src/tracking/index.ts";
-import { readTable } from "../src/data/index.ts";
-
-const warmSteps = 8; // left out of samples per second by both sides
-const batchSize = 32;
-const maxLength = 64;
+import {
+  batchSize,
+  configOf,
+  dataOf,
+  execute,
+  makeProject,
+  maxLength,
+  model,
+  python,
+  root,
+  sourceName,
+  warmSteps,
+} from "./use-case.ts";
 
 interface Measured {
   /** From the command to the end of the first optimizer step. */
@@ -25,10 +32,8 @@ interface Measured {
 const { values: flags } = parseArgs({
   options: { rounds: { type: "string", default: "3" }, rows: { type: "string", default: "2500" } },
 });
-const root = resolve(".");
-const python = process.env["SCONCE_COMPAT_PYTHON"] ?? join(root, ".venv", "compat", "bin", "python");
-const model = join(root, "pretrained_models", "minilm");
-const project = makeProject(Number(flags.rows));
+// our command always judges what it trained; a few rows keep that short
+const project = makeProject({ trainRows: Number(flags.rows), testRows: 64 });
 
 const contenders: Record<string, () => Promise<Measured>> = {
   sconce: runOurs,
@@ -56,7 +61,7 @@ async function runOurs(): Promise<Measured> {
   const { peakRssMegabytes } = await execute(process.execPath, [
     join(root, "bin", "sconce"),
     "train",
-    join(project, "use_cases", "bench", "Configurations", "config.json"),
+    configOf(project),
   ]);
   const store = await SqliteStore.open({ path: join(project, "outputs", "mlflow", "mlflow.db") });
   const [run] = await store.searchRuns();
@@ -75,106 +80,16 @@ async function runOurs(): Promise<Measured> {
 async function runPeer(mode: "best" | "default"): Promise<Measured> {
   const output = join(project, "peer");
   const script = join(root, "bench", "finetune_peer.py");
-  const train = join(project, "use_cases", "bench", "Datasets", "train.csv");
   const { stdout } = await execute(python, [
     script,
     mode,
     model,
-    train,
+    dataOf(project, "train"),
     String(batchSize),
     String(maxLength),
     output,
   ]);
   return JSON.parse(stdout.trim().split("\n").at(-1)!) as Measured;
-}
-
-/** Runs a command to its end and watches the memory of it and its children. */
-function execute(command: string, args: string[]): Promise<{ stdout: string; peakRssMegabytes: number }> {
-  const env = {
-    ...process.env,
-    BENCH_STARTED: String(Date.now() / 1000),
-    BENCH_WARM: String(warmSteps),
-    HF_HUB_OFFLINE: "1",
-  };
-  const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"] });
-  let stdout = "";
-  let stderr = "";
-  let peak = 0;
-  child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
-  const timer = setInterval(() => (peak = Math.max(peak, ...familyOf(child.pid!).map(peakRss))), 20);
-  return new Promise((resolve, reject) => {
-    child.on("close", (code) => {
-      clearInterval(timer);
-      if (code === 0) resolve({ stdout, peakRssMegabytes: peak });
-      else reject(new Error(`${command} ${args.join(" ")} ended with ${code}\n${stderr.slice(-3000)}`));
-    });
-  });
-}
-
-function familyOf(pid: number): number[] {
-  const path = `/proc/${pid}/task/${pid}/children`;
-  if (!existsSync(path)) return [pid];
-  const children = readFileSync(path, "utf8").trim().split(" ").filter(Boolean).map(Number);
-  return [pid, ...children.flatMap(familyOf)];
-}
-
-function peakRss(pid: number): number {
-  try {
-    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
-  } catch {
-    return 0; // it has just ended
-  }
-}
-
-function makeProject(rows: number): string {
-  const folder = mkdtempSync(join(tmpdir(), "sconce-bench-"));
-  const useCase = join(folder, "use_cases", "bench");
-  for (const name of ["Datasets", "Configurations"]) mkdirSync(join(useCase, name), { recursive: true });
-  mkdirSync(join(folder, "pretrained_models"));
-  cpSync(model, join(folder, "pretrained_models", "minilm"), { recursive: true });
-  const { path, text, label } = source();
-  const table = readTable(path);
-  const [texts, labels] = [table.column(text), table.column(label)];
-  const quote = (cell: string) => `"${cell.replaceAll('"', '""')}"`;
-  const write = (name: string, from: number, to: number) => {
-    const lines = texts.slice(from, to).map((cell, i) => `${quote(cell)},${quote(labels[from + i]!)}`);
-    writeFileSync(join(useCase, "Datasets", name), `text,label\n${lines.join("\n")}\n`);
-  };
-  write("train.csv", 0, rows);
-  write("test.csv", 0, 64); // our command always judges what it trained; a few rows keep that short
-  writeFileSync(
-    join(useCase, "Configurations", "config.json"),
-    JSON.stringify({
-      experiment: "bench",
-      base_model: "minilm",
-      dataset: {
-        train: "Datasets/train.csv",
-        test: "Datasets/test.csv",
-        max_length: maxLength,
-        batch_size: batchSize,
-        validation_ratio: 0,
-      },
-      optimizer: { name: "adamw", lr: 5e-5, weight_decay: 0.01 },
-      scheduler: { name: "linear" },
-      trainer: {
-        max_epochs: 1,
-        precision: "bf16-mixed",
-        gradient_clip_val: 1,
-        log_every_n_steps: 1,
-        enable_checkpointing: false,
-      },
-    }),
-  );
-  return folder;
-}
-
-/** banking77 where the data folder has it, else the use case that the project ships. */
-function source(): { path: string; text: string; label: string } {
-  const data = process.env["SCONCE_DATA"];
-  const banking = data === undefined ? undefined : join(data, "banking77", "train.csv");
-  if (banking !== undefined && existsSync(banking)) return { path: banking, text: "text", label: "category" };
-  return { path: join(root, "use_cases", "spam", "Datasets", "train.csv"), text: "text", label: "label" };
 }
 
 function bestOf(runs: readonly Measured[]): Measured {
@@ -198,7 +113,7 @@ function describe(best: Record<string, Measured>): string {
   return `# Fine-tuning MiniLM: Sconce beside Hugging Face's Trainer
 
 ${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores (${cpus()[0]!.model.trim()}), Node ${process.versions.node}, libtorch 2.13.0 on both sides.
-${flags.rows} rows of ${source().path.includes("banking77") ? "banking77" : "the spam use case"}, one epoch, batch ${batchSize}, at most ${maxLength} tokens; the best of ${flags.rounds} rounds in turn.
+${flags.rows} rows of ${sourceName()}, one epoch, batch ${batchSize}, at most ${maxLength} tokens; the best of ${flags.rounds} rounds in turn.
 
     npm run bench -- finetune --rounds ${flags.rounds} --rows ${flags.rows}
 

@@ -1,8 +1,8 @@
 """Fine-tunes the same model on the same rows with Hugging Face's Trainer, for finetune.bench.ts.
 
-    finetune_peer.py default|best MODEL TRAIN.csv BATCH MAX_LENGTH OUTPUT_DIR
+    finetune_peer.py default|best MODEL TRAIN.csv BATCH MAX_LENGTH OUTPUT_DIR [EPOCHS TEST.csv]
 
-Prints one JSON line: seconds from the start of this process to the end of the first optimizer step, samples per
+Prints one JSON line: with a test file the accuracy on it; else seconds from the start of this process to the end of the first optimizer step, samples per
 second from the end of step WARM on (the same window as ours), and the peak resident memory.
 """
 
@@ -56,12 +56,25 @@ class Rows(torch.utils.data.Dataset):
 
 
 mode, model_path, train_path, batch, max_length, output_dir = sys.argv[1:7]
-with open(train_path, newline="", encoding="utf8") as file:
-    table = list(csv.DictReader(file))
+epochs, test_path = sys.argv[7:9] if len(sys.argv) > 7 else ("1", None)
+
+
+def read(path):
+    with open(path, newline="", encoding="utf8") as file:
+        return list(csv.DictReader(file))
+
+
+table = read(train_path)
 names = sorted({row["label"] for row in table})
 tokenizer = AutoTokenizer.from_pretrained(model_path)
-encodings = tokenizer([row["text"] for row in table], truncation=True, max_length=int(max_length))
-labels = [names.index(row["label"]) for row in table]
+
+
+def rows_of(table):
+    encodings = tokenizer([row["text"] for row in table], truncation=True, max_length=int(max_length))
+    return Rows(encodings, [names.index(row["label"]) for row in table])
+
+
+rows = rows_of(table)
 model = AutoModelForSequenceClassification.from_pretrained(model_path, num_labels=len(names))
 best = {"bf16": True, "train_sampling_strategy": "group_by_length"} if mode == "best" else {}
 clock = Clock()
@@ -70,7 +83,7 @@ trainer = Trainer(
     args=TrainingArguments(
         output_dir=output_dir,
         per_device_train_batch_size=int(batch),
-        num_train_epochs=1,
+        num_train_epochs=int(epochs),
         learning_rate=5e-5,
         weight_decay=0.01,
         save_strategy="no",
@@ -80,12 +93,17 @@ trainer = Trainer(
         seed=42,
         **best,
     ),
-    train_dataset=Rows(encodings, labels),
+    train_dataset=rows,
     data_collator=DataCollatorWithPadding(tokenizer),
     callbacks=[clock],
 )
 trainer.train()
-items = len(labels) - WARM * int(batch)
+if test_path is not None:
+    test = rows_of(read(test_path))
+    predicted = trainer.predict(test).predictions.argmax(-1)
+    print(json.dumps({"accuracy": float((predicted == test.labels).mean())}))
+    sys.exit()
+items = len(rows) - WARM * int(batch)
 print(
     json.dumps(
         {
