@@ -16,6 +16,7 @@ export { createOptimizer, optimizers } from "./create-optimizer.ts";
 export type { OptimizerFactory } from "./create-optimizer.ts";
 export { GradScaler } from "./grad-scaler.ts";
 export type { GradScalerOptions, GradScalerStateDict } from "./grad-scaler.ts";
+export * as lrScheduler from "./lr-scheduler/index.ts";
 export { AdafactorSchedule } from "./lr-scheduler/adafactor-schedule.ts";
 export { ChainedScheduler } from "./lr-scheduler/chained-scheduler.ts";
 export { CyclicLR } from "./lr-scheduler/cyclic-lr.ts";
