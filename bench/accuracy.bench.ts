@@ -1,10 +1,10 @@
 // Accuracy after fine-tuning on all rows, beside Hugging Face's Trainer with the same settings, in one run.
 //
 //   npm run bench -- accuracy [--epochs 3]
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { describeMachine, findPython, root, saveReport } from "./report.ts";
 import {
   batchSize,
   configOf,
@@ -13,8 +13,6 @@ import {
   makeProject,
   maxLength,
   model,
-  python,
-  root,
   sourceName,
 } from "./use-case.ts";
 
@@ -24,15 +22,13 @@ interface Evaluation {
 }
 
 const { values: flags } = parseArgs({ options: { epochs: { type: "string", default: "3" } } });
+const python = findPython();
 const project = makeProject({ epochs: Number(flags.epochs) });
 const ours = await runOurs();
 console.log(`sconce: ${JSON.stringify(ours.metrics.accuracy)} ${JSON.stringify(ours.intervals.accuracy)}`);
 const theirs = await runPeer();
 console.log(`hf: ${theirs}`);
-const report = describe();
-console.log(report);
-mkdirSync(join(root, "bench", "results"), { recursive: true });
-writeFileSync(join(root, "bench", "results", "accuracy.md"), report);
+saveReport("accuracy", describe());
 rmSync(project, { recursive: true, force: true });
 
 async function runOurs(): Promise<Evaluation> {
@@ -61,7 +57,7 @@ function describe(): string {
   const { low, high } = ours.intervals.accuracy;
   return `# Accuracy: Sconce beside Hugging Face's Trainer
 
-${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores (${cpus()[0]!.model.trim()}), Node ${process.versions.node}, libtorch 2.13.0 on both sides.
+${describeMachine()}, libtorch 2.13.0 on both sides.
 MiniLM on all rows of ${sourceName()}, ${flags.epochs} epochs, batch ${batchSize}, at most ${maxLength} tokens, AdamW 5e-5 with a linear schedule, bf16, batches by length.
 
     npm run bench -- accuracy --epochs ${flags.epochs}

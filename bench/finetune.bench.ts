@@ -3,11 +3,11 @@
 //   npm run bench -- finetune [--rounds 3] [--rows 2500]
 //
 // The peers run in turn, round after round; of each the best round counts, since the machine is noisy.
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { SqliteStore } from "../src/tracking/index.ts";
+import { describeMachine, findPython, root, saveReport } from "./report.ts";
 import {
   batchSize,
   configOf,
@@ -16,8 +16,6 @@ import {
   makeProject,
   maxLength,
   model,
-  python,
-  root,
   sourceName,
   warmSteps,
 } from "./use-case.ts";
@@ -32,6 +30,7 @@ interface Measured {
 const { values: flags } = parseArgs({
   options: { rounds: { type: "string", default: "3" }, rows: { type: "string", default: "2500" } },
 });
+const python = findPython();
 // our command always judges what it trained; a few rows keep that short
 const project = makeProject({ trainRows: Number(flags.rows), testRows: 64 });
 
@@ -49,10 +48,7 @@ for (let round = 1; round <= Number(flags.rounds); round++) {
   }
 }
 const best = Object.fromEntries(Object.entries(rounds).map(([name, runs]) => [name, bestOf(runs)]));
-const report = describe(best);
-console.log(report);
-mkdirSync(join(root, "bench", "results"), { recursive: true });
-writeFileSync(join(root, "bench", "results", "finetune.md"), report);
+saveReport("finetune", describe(best));
 rmSync(project, { recursive: true, force: true });
 
 async function runOurs(): Promise<Measured> {
@@ -112,7 +108,7 @@ function describe(best: Record<string, Measured>): string {
   );
   return `# Fine-tuning MiniLM: Sconce beside Hugging Face's Trainer
 
-${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores (${cpus()[0]!.model.trim()}), Node ${process.versions.node}, libtorch 2.13.0 on both sides.
+${describeMachine()}, libtorch 2.13.0 on both sides.
 ${flags.rows} rows of ${sourceName()}, one epoch, batch ${batchSize}, at most ${maxLength} tokens; the best of ${flags.rounds} rounds in turn.
 
     npm run bench -- finetune --rounds ${flags.rounds} --rows ${flags.rows}

@@ -4,17 +4,17 @@
 //
 // The peers run in turn, round after round, each load in a process of its own; of each the best round counts.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { describeMachine, findPython, root, saveReport } from "./report.ts";
 
 const { values: flags } = parseArgs({
   options: { rounds: { type: "string", default: "5" }, megabytes: { type: "string", default: "1000" } },
 });
-const root = resolve(".");
-const python = process.env["SCONCE_COMPAT_PYTHON"] ?? join(root, ".venv", "compat", "bin", "python");
+const python = findPython();
 const peer = join(root, "bench", "io_peer.py");
 const ours = fileURLToPath(new URL("io_ours.js", import.meta.url));
 
@@ -52,10 +52,7 @@ try {
       }
     }
   }
-  const report = describe(best, tensors, statSync(join(folder, "weights.safetensors")).size);
-  console.log(report);
-  mkdirSync(join(root, "bench", "results"), { recursive: true });
-  writeFileSync(join(root, "bench", "results", "io.md"), report);
+  saveReport("io", describe(best, tensors, statSync(join(folder, "weights.safetensors")).size));
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
@@ -67,7 +64,7 @@ function describe(best: ReadonlyMap<string, number>, tensors: number, bytes: num
   });
   return `# Loading weights
 
-${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores (${cpus()[0]!.model.trim()}), Node ${process.versions.node}, libtorch 2.13.0 on both sides, one thread.
+${describeMachine()}, libtorch 2.13.0 on both sides, one thread.
 One file of ${(bytes / 1e6).toFixed(0)} MB with ${tensors} float32 tensors, in the system's page cache; the best of ${flags.rounds} rounds in turn, each in a process of its own, without its start.
 
     npm run bench -- io --rounds ${flags.rounds} --megabytes ${flags.megabytes}

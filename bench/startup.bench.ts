@@ -5,16 +5,16 @@
 // The peers run in turn, round after round; of each the best round counts, since the machine is noisy.
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, loadavg, tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { describeMachine, findPython, root, saveReport } from "./report.ts";
 
 /** Microseconds of one call, by operator. */
 type OperatorTimes = Record<string, number>;
 
 const { values: flags } = parseArgs({ options: { rounds: { type: "string", default: "5" } } });
-const root = resolve(".");
-const python = process.env["SCONCE_COMPAT_PYTHON"] ?? join(root, ".venv", "compat", "bin", "python");
+const python = findPython();
 const sconce = join(root, "bin", "sconce");
 const torch = join(root, "dist", "src", "torch", "index.js");
 const project = makeProject();
@@ -56,10 +56,7 @@ for (let round = 1; round <= Number(flags.rounds); round++) {
     console.log(`round ${round}  ${name.padEnd(54)} ${shown.join("  ")}`);
   }
 }
-const report = describe();
-console.log(report);
-mkdirSync(join(root, "bench", "results"), { recursive: true });
-writeFileSync(join(root, "bench", "results", "startup.md"), report);
+saveReport("startup", describe());
 rmSync(project, { recursive: true, force: true });
 
 /** Runs a command to its end, with one thread, and notes when its first line came. */
@@ -116,7 +113,7 @@ function describe(): string {
   });
   return `# Start-up and small operators: Sconce beside Python
 
-${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores (${cpus()[0]!.model.trim()}), Node ${process.versions.node}, libtorch 2.13.0 on both sides, 1 thread; the best of ${flags.rounds} rounds in turn. Load average before: ${loadBefore.toFixed(1)}.
+${describeMachine()}, libtorch 2.13.0 on both sides, 1 thread; the best of ${flags.rounds} rounds in turn. Load average before: ${loadBefore.toFixed(1)}.
 
     npm run bench -- startup --rounds ${flags.rounds}
 

@@ -5,13 +5,12 @@
 // The peers run in turn, each in a process of its own, round after round; of each the best counts, since the machine
 // is noisy. bench/torch_peer.py does the same work in the same order.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import * as torch from "../src/torch/index.ts";
 import type { Tensor } from "../src/torch/index.ts";
+import { describeMachine, findPython, root, saveReport } from "./report.ts";
 
 const { nn, optim } = torch;
 const F = nn.functional;
@@ -31,21 +30,14 @@ if (flags.ours) console.log(JSON.stringify(measure()));
 else compare();
 
 function compare(): void {
-  const root = resolve(".");
-  const python = process.env["SCONCE_COMPAT_PYTHON"] ?? join(root, ".venv", "compat", "bin", "python");
-  if (!existsSync(python)) {
-    throw new Error(`bench: no Python with torch at ${python}. Name one in SCONCE_COMPAT_PYTHON.`);
-  }
+  const python = findPython();
   const runs: { ours: Measured[]; theirs: Measured[] } = { ours: [], theirs: [] };
   for (let round = 1; round <= Number(flags.rounds); round++) {
     runs.ours.push(execute(process.execPath, [fileURLToPath(import.meta.url), "--ours"]));
     runs.theirs.push(execute(python, [join(root, "bench", "torch_peer.py")]));
     console.log(`round ${round} of ${flags.rounds}`);
   }
-  const report = describe(bestOf(runs.ours), bestOf(runs.theirs));
-  console.log(report);
-  mkdirSync(join(root, "bench", "results"), { recursive: true });
-  writeFileSync(join(root, "bench", "results", "torch.md"), report);
+  saveReport("torch", describe(bestOf(runs.ours), bestOf(runs.theirs)));
 }
 
 function execute(command: string, args: string[]): Measured {
@@ -208,7 +200,7 @@ function describe(ours: Measured, theirs: Measured): string {
   });
   return `# sconce/torch beside PyTorch
 
-${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores (${cpus()[0]!.model.trim()}), Node ${process.versions.node}, libtorch ${torch.version} on both sides, ${flags.threads} thread(s).
+${describeMachine()}, libtorch ${torch.version} on both sides, ${flags.threads} thread(s).
 The best of ${flags.rounds} rounds in turn, in microseconds; a ratio below 1 means that ours is faster.
 
     npm run bench -- torch --rounds ${flags.rounds} --threads ${flags.threads}

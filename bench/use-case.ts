@@ -2,11 +2,10 @@
 import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { readTable } from "../src/data/index.ts";
+import { root } from "./report.ts";
 
-export const root = resolve(".");
-export const python = process.env["SCONCE_COMPAT_PYTHON"] ?? join(root, ".venv", "compat", "bin", "python");
 export const model = join(root, "pretrained_models", "minilm");
 export const batchSize = 32;
 export const maxLength = 64;
