@@ -3,7 +3,7 @@ import { UsageError } from "../../../base/index.ts";
 import type { Optimizer } from "../optimizer.ts";
 import { LRScheduler } from "./lr-scheduler.ts";
 import type { SchedulerStateDict } from "./lr-scheduler.ts";
-import { checkTogether } from "./sequential-lr.ts";
+import { checkTogether, savedParts } from "./sequential-lr.ts";
 
 /**
  * Steps several schedulers one after the other, so that their factors multiply. It is for those that build on
@@ -59,13 +59,7 @@ export class ChainedScheduler extends LRScheduler {
   }
 
   override loadStateDict(saved: Readonly<SchedulerStateDict>): void {
-    const parts = saved["_schedulers"] as SchedulerStateDict[] | undefined;
-    if (parts?.length !== this.schedulers.length) {
-      throw new UsageError(
-        `ChainedScheduler.loadStateDict: the state must have ${this.schedulers.length} schedulers, got ${parts?.length ?? "none"}. ` +
-          `Load the state of the same chain.`,
-      );
-    }
+    const parts = savedParts(this, saved, "chain");
     super.loadStateDict(saved);
     this.schedulers.forEach((part, i) => part.loadStateDict(parts[i]!));
   }

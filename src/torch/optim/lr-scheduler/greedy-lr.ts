@@ -1,7 +1,7 @@
 // GreedyLR of transformers (arXiv 2512.14527): raises the rate while a metric gets better, lowers it while it does not.
-import { UsageError } from "../../../base/index.ts";
 import { checkBoolean, checkChoice, checkNumber } from "../options.ts";
 import type { Optimizer } from "../optimizer.ts";
+import { checkMetric, isBetter, worstMetric } from "./best-metric.ts";
 import { perGroup } from "./groups.ts";
 import { LRScheduler } from "./lr-scheduler.ts";
 import type { SchedulerStateDict } from "./lr-scheduler.ts";
@@ -100,7 +100,7 @@ export class GreedyLR extends LRScheduler {
     this.windowSize = windowSize;
     this.resetStart = resetStart;
     this.resetStartOriginal = resetStart;
-    this.best = worst(mode);
+    this.best = worstMetric(mode);
     this.lastEpoch = 0;
     this.initLrs = this.currentLr();
     this.lastLr = this.currentLr();
@@ -112,11 +112,7 @@ export class GreedyLR extends LRScheduler {
 
   /** Takes a metric; NaN is never better. */
   override step(metric?: number): void {
-    if (typeof metric !== "number") {
-      throw new UsageError(
-        `GreedyLR.step: the metric must be a number, got ${String(metric)}. Write scheduler.step(loss).`,
-      );
-    }
+    checkMetric(this, metric);
     const current = this.smooth ? this.#average(metric) : metric;
     this.lastEpoch++;
     if (this.cooldownCounter > 0 || this.warmupCounter > 0) {
@@ -131,7 +127,7 @@ export class GreedyLR extends LRScheduler {
   }
 
   #count(current: number): void {
-    if (this.#isBetter(current)) {
+    if (isBetter(this, current)) {
       this.best = current;
       this.numBadEpochs = 0;
       this.numGoodEpochs++;
@@ -163,7 +159,7 @@ export class GreedyLR extends LRScheduler {
 
   #reset(): void {
     this.optimizer.paramGroups.forEach((group, i) => (group.lr = this.initLrs[i]!));
-    this.best = worst(this.mode);
+    this.best = worstMetric(this.mode);
     this.numGoodEpochs = 0;
     this.warmupCounter = 0;
     this.resetStart = this.resetStartOriginal;
@@ -183,7 +179,7 @@ export class GreedyLR extends LRScheduler {
 
   /** Restores what `stateDict` gave; JSON has no infinity, so a `best` of null is the worst value. */
   override loadStateDict(saved: Readonly<SchedulerStateDict>): void {
-    super.loadStateDict(saved["best"] === null ? { ...saved, best: worst(this.mode) } : saved);
+    super.loadStateDict(saved["best"] === null ? { ...saved, best: worstMetric(this.mode) } : saved);
     const average = saved["_streaming_avg"] as { values: number[] } | undefined;
     this.#window = [...(average?.values ?? [])];
   }
@@ -220,15 +216,4 @@ export class GreedyLR extends LRScheduler {
     if (this.#window.length > this.windowSize) this.#window.shift();
     return this.#window.reduce((a, b) => a + b, 0) / this.#window.length;
   }
-
-  #isBetter(metric: number): boolean {
-    const { best, threshold } = this;
-    const relative = this.thresholdMode === "rel";
-    if (this.mode === "min") return metric < (relative ? best * (1 - threshold) : best - threshold);
-    return metric > (relative ? best * (1 + threshold) : best + threshold);
-  }
-}
-
-function worst(mode: "min" | "max"): number {
-  return mode === "min" ? Infinity : -Infinity;
 }

@@ -1,7 +1,7 @@
 // Lowers the rate when a metric has stopped getting better.
-import { UsageError } from "../../../base/index.ts";
 import { checkChoice, checkNumber } from "../options.ts";
 import type { Optimizer } from "../optimizer.ts";
+import { checkMetric, isBetter, worstMetric } from "./best-metric.ts";
 import { perGroup } from "./groups.ts";
 import { LRScheduler } from "./lr-scheduler.ts";
 import type { SchedulerStateDict } from "./lr-scheduler.ts";
@@ -69,7 +69,7 @@ export class ReduceLROnPlateau extends LRScheduler {
     this.cooldown = cooldown;
     this.minLrs = minLrs;
     this.eps = eps;
-    this.best = worst(mode);
+    this.best = worstMetric(mode);
     this.lastEpoch = 0;
     this.lastLr = this.currentLr();
   }
@@ -80,13 +80,9 @@ export class ReduceLROnPlateau extends LRScheduler {
 
   /** Takes the metric of an epoch; NaN is never better. */
   override step(metric?: number): void {
-    if (typeof metric !== "number") {
-      throw new UsageError(
-        `ReduceLROnPlateau.step: the metric must be a number, got ${String(metric)}. Write scheduler.step(loss).`,
-      );
-    }
+    checkMetric(this, metric);
     this.lastEpoch++;
-    if (this.#isBetter(metric)) {
+    if (isBetter(this, metric)) {
       this.best = metric;
       this.numBadEpochs = 0;
     } else {
@@ -113,7 +109,7 @@ export class ReduceLROnPlateau extends LRScheduler {
 
   /** Restores what `stateDict` gave; JSON has no infinity, so a `best` of null is the worst value. */
   override loadStateDict(saved: Readonly<SchedulerStateDict>): void {
-    super.loadStateDict(saved["best"] === null ? { ...saved, best: worst(this.mode) } : saved);
+    super.loadStateDict(saved["best"] === null ? { ...saved, best: worstMetric(this.mode) } : saved);
   }
 
   protected override stateFields(): Record<string, string> {
@@ -133,15 +129,4 @@ export class ReduceLROnPlateau extends LRScheduler {
       lastLr: "_last_lr",
     };
   }
-
-  #isBetter(metric: number): boolean {
-    const { best, threshold } = this;
-    const relative = this.thresholdMode === "rel";
-    if (this.mode === "min") return metric < (relative ? best * (1 - threshold) : best - threshold);
-    return metric > (relative ? best * (threshold + 1) : best + threshold);
-  }
-}
-
-function worst(mode: "min" | "max"): number {
-  return mode === "min" ? Infinity : -Infinity;
 }

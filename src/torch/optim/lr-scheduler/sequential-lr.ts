@@ -59,13 +59,7 @@ export class SequentialLR extends LRScheduler {
   }
 
   override loadStateDict(saved: Readonly<SchedulerStateDict>): void {
-    const parts = saved["_schedulers"] as SchedulerStateDict[] | undefined;
-    if (parts?.length !== this.schedulers.length) {
-      throw new UsageError(
-        `SequentialLR.loadStateDict: the state must have ${this.schedulers.length} schedulers, got ${parts?.length ?? "none"}. ` +
-          `Load the state of the same sequence.`,
-      );
-    }
+    const parts = savedParts(this, saved, "sequence");
     super.loadStateDict(saved);
     this.schedulers.forEach((part, i) => part.loadStateDict(parts[i]!));
   }
@@ -115,4 +109,19 @@ export function checkTogether(where: string, optimizer: Optimizer, schedulers: r
       );
     }
   });
+}
+
+/** Returns the states of a scheduler's parts out of its own, and throws unless there is one for each. */
+export function savedParts(
+  scheduler: LRScheduler & { readonly schedulers: readonly LRScheduler[] },
+  saved: Readonly<SchedulerStateDict>,
+  noun: string,
+): SchedulerStateDict[] {
+  const parts = saved["_schedulers"] as SchedulerStateDict[] | undefined;
+  const expected = scheduler.schedulers.length;
+  if (parts?.length === expected) return parts;
+  throw new UsageError(
+    `${scheduler.constructor.name}.loadStateDict: the state must have ${expected} schedulers, got ${parts?.length ?? "none"}. ` +
+      `Load the state of the same ${noun}.`,
+  );
 }
