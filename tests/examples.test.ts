@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { main as charGpt } from "../examples/char-gpt.ts";
 import { main as convnet } from "../examples/convnet.ts";
 import { main as mnist } from "../examples/mnist.ts";
-import { drawsSerially } from "./golden-layers.ts";
+import { drawsSerially } from "./draws-serially.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "sconce-examples-"));

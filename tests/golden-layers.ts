@@ -1,17 +1,10 @@
 // Compares layers with PyTorch's as tools/golden/nn_recurrent.py wrote them: text, first values, outputs, gradients.
 import { readFileSync } from "node:fs";
-import { arange, empty, loadSafetensors, manualSeed, rand } from "sconce/torch";
+import { arange, loadSafetensors, manualSeed } from "sconce/torch";
 import type { Tensor, nn } from "sconce/torch";
 import { expect, test } from "vitest";
+import { drawsSerially } from "./draws-serially.ts";
 import "./matchers.ts";
-
-/** Whether dropout is drawn as in the goldens; on Intel CPUs libtorch may draw with MKL, from another stream. */
-export function drawsSerially(): boolean {
-  manualSeed(0);
-  const drawn = empty([64]).bernoulli_(0.5);
-  manualSeed(0);
-  return rand([64], { dtype: "float64" }).lt(0.5).equal(drawn.bool());
-}
 
 const printed = JSON.parse(
   readFileSync(new URL("./goldens/nn/printed.json", import.meta.url), "utf8"),

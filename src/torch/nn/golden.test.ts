@@ -2,8 +2,9 @@
 // printed text, outputs, gradients of inputs and weights, and running statistics.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { drawsSerially } from "../../../tests/draws-serially.ts";
 import "../../../tests/matchers.ts";
-import { Tensor, arange, empty, loadSafetensors, manualSeed, nn, rand } from "../index.ts";
+import { Tensor, arange, loadSafetensors, manualSeed, nn } from "../index.ts";
 
 interface Case {
   name: string;
@@ -20,19 +21,17 @@ const folder = new URL("../../../tests/goldens/nn/", import.meta.url);
 const golden = loadSafetensors(new URL("layers.safetensors", folder).pathname);
 const cases = JSON.parse(readFileSync(new URL("layers.json", folder), "utf8")) as Case[];
 
-/** Cases whose sums libtorch takes in another order here than in PyTorch's own process. */
-const looser: Record<string, number> = {};
-
-// on Intel CPUs libtorch may draw dropout with MKL, from another stream than that of the goldens
 const drawn = cases.filter(({ name }) => !/dropout/i.test(name) || drawsSerially());
 
 test.each(drawn.map((entry) => [entry.name, entry] as const))("%s is PyTorch's", (name, entry) => {
-  const atol = looser[name] ?? 1e-6;
   const expectAll = (kind: string, actual: Iterable<[string, Tensor]>) => {
     const found = new Map(actual);
     expect([...found.keys()].sort()).toEqual(partsOf(name, kind));
     for (const [key, value] of found)
-      expect(value.detach(), key).toBeAllclose(golden.get(`${name}.${kind}${key}`)!, { atol, rtol: 1e-6 });
+      expect(value.detach(), key).toBeAllclose(golden.get(`${name}.${kind}${key}`)!, {
+        atol: 1e-6,
+        rtol: 1e-6,
+      });
   };
   manualSeed(7);
   const layer = entry.text === undefined ? undefined : makeLayer(entry);
@@ -60,7 +59,7 @@ test.each(drawn.map((entry) => [entry.name, entry] as const))("%s is PyTorch's",
     grad === null ? [] : [[`${i}.grad`, grad]],
   );
   for (const [key, gradient] of gradients)
-    expect(gradient, key).toBeAllclose(golden.get(`${name}.in${key}`)!, { atol, rtol: 1e-6 });
+    expect(gradient, key).toBeAllclose(golden.get(`${name}.in${key}`)!, { atol: 1e-6, rtol: 1e-6 });
   expect(gradients.map(([key]) => key)).toEqual(partsOf(name, "in").filter((key) => key.endsWith(".grad")));
   if (layer === undefined) return;
   const weights = [...layer.namedParameters()].filter(([, parameter]) => parameter.grad !== null);
@@ -115,11 +114,4 @@ function partsOf(name: string, kind: string): string[] {
     .filter((key) => key.startsWith(prefix))
     .map((key) => key.slice(prefix.length));
   return (kind === "in" ? keys.filter((key) => /^\d/.test(key)) : keys).sort();
-}
-
-function drawsSerially(): boolean {
-  manualSeed(0);
-  const mask = empty([64]).bernoulli_(0.5);
-  manualSeed(0);
-  return rand([64], { dtype: "float64" }).lt(0.5).equal(mask.bool());
 }
