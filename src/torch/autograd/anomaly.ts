@@ -13,6 +13,7 @@ interface Model {
   namedModules(): Iterable<[string, { forward: (...inputs: never[]) => unknown }]>;
 }
 
+/** Options of `detectAnomaly` and `setDetectAnomaly`. */
 export interface AnomalyOptions {
   /** Also checks every gradient for NaN. @default true */
   checkNan?: boolean;

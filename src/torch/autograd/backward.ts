@@ -7,6 +7,7 @@ import type { Tensor } from "../tensor.ts";
 
 type OneOrMore<T> = T | readonly T[];
 
+/** Options of `backward`. */
 export interface BackwardOptions {
   /** Keeps the graph for another pass. @default createGraph */
   retainGraph?: boolean;
@@ -16,6 +17,7 @@ export interface BackwardOptions {
   inputs?: OneOrMore<Tensor>;
 }
 
+/** Options of `grad`. */
 export interface GradOptions {
   /** Gradients of the outputs; needed where an output is not a scalar. */
   gradOutputs?: OneOrMore<Tensor | null>;

@@ -14,6 +14,7 @@ type HessianOf<I extends Tensors> = I extends Tensor ? Tensor : Tensor[][];
 /** Takes the inputs as separate arguments. */
 type Function<O extends Tensors> = (...inputs: Tensor[]) => O;
 
+/** Options that all functions here share. */
 export interface FunctionalOptions {
   /** Records the result's own graph, so that it can be differentiated. @default false */
   createGraph?: boolean;

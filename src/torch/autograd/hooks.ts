@@ -105,6 +105,7 @@ export function nodeOf(reference: NodeRef | undefined): GraphNode | null {
   return node;
 }
 
+/** Calls `hook` with each gradient of a tensor; what it returns takes the gradient's place. */
 export function registerTensorHook(tensor: Tensor, hook: TensorHook): RemovableHandle {
   return new RemovableHandle(
     native.registerHook(tensor.handle, (gradient) => {
@@ -114,6 +115,7 @@ export function registerTensorHook(tensor: Tensor, hook: TensorHook): RemovableH
   );
 }
 
+/** Calls `hook` after a gradient has been added to a leaf. */
 export function registerAccumulatedHook(tensor: Tensor, hook: AccumulatedHook): RemovableHandle {
   // held weakly: the hook lives as long as the tensor, so holding it would keep both for ever
   const owner = new WeakRef(tensor);

@@ -32,6 +32,7 @@ export function readSafetensorsHeader(path: string): SafetensorsHeader {
   return OpenFile.use(path, readHeader);
 }
 
+/** Reads the header of an open file. */
 export function readHeader(file: OpenFile): SafetensorsHeader {
   const { path, size } = file;
   if (size < 8) {
@@ -47,6 +48,7 @@ export function readHeader(file: OpenFile): SafetensorsHeader {
   return parseHeader(path, file.read(8, length), size - 8 - length);
 }
 
+/** Maps one tensor of an open file into memory. */
 export function mapEntry(file: OpenFile, header: SafetensorsHeader, name: string): Tensor {
   const { dtype, shape, start } = header.tensors.get(name)!;
   return wrap(native.mapTensor(file.mapping, header.dataStart + start, shape, dtypeCode(dtype)));

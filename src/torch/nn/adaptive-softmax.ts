@@ -7,6 +7,7 @@ import type { FactoryOptions } from "./factory.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
 
+/** Options of `AdaptiveLogSoftmaxWithLoss`. */
 export interface AdaptiveLogSoftmaxOptions extends FactoryOptions {
   /** Divides the width of each cluster by this, to the power of its number. @default 4 */
   divValue?: number;

@@ -12,6 +12,7 @@ import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";
 
+/** Options of `MultiheadAttention`. */
 export interface MultiheadAttentionOptions extends FactoryOptions {
   /** Dropout of the attention weights. @default 0 */
   dropout?: number;
@@ -29,6 +30,7 @@ export interface MultiheadAttentionOptions extends FactoryOptions {
   batchFirst?: boolean;
 }
 
+/** What `MultiheadAttention.forward` takes besides query, key and value. */
 export interface MultiheadAttentionInputs {
   /** Keys that nobody attends to, `[batch, key]`: true, or added to the scores. */
   keyPaddingMask?: Tensor | undefined;

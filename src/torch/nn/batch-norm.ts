@@ -11,6 +11,7 @@ import { resetAffine } from "./normalization.ts";
 import type { Parameter } from "./parameter.ts";
 import { repr } from "./repr.ts";
 
+/** Options of batch norms and instance norms. */
 export interface BatchNormOptions extends FactoryOptions {
   /** Added to the variance. @default 1e-5 */
   eps?: number;

@@ -33,6 +33,7 @@ interface SharedOptions extends FactoryOptions {
   bias?: boolean;
 }
 
+/** Options of convolutions. */
 export interface ConvOptions extends SharedOptions {
   /** Elements added on both sides; "same" keeps the size (stride 1), "valid" adds none. @default 0 */
   padding?: Size | "same" | "valid";
@@ -40,6 +41,7 @@ export interface ConvOptions extends SharedOptions {
   paddingMode?: (typeof paddingModes)[number];
 }
 
+/** Options of transposed convolutions. */
 export interface ConvTransposeOptions extends SharedOptions {
   /** Elements taken off on both sides of the output. @default 0 */
   padding?: Size;

@@ -7,6 +7,7 @@ import type { EmbeddingBagInputs, EmbeddingBagMode } from "./functional/embeddin
 import type { Parameter } from "./parameter.ts";
 import { sized } from "./repr.ts";
 
+/** Options of `EmbeddingBag`. */
 export interface EmbeddingBagOptions extends EmbeddingOptions {
   /** @default "mean" */
   mode?: EmbeddingBagMode;

@@ -10,6 +10,7 @@ import { Module } from "./module.ts";
 import { Parameter } from "./parameter.ts";
 import { pythonFloat, sized } from "./repr.ts";
 
+/** Options of `Embedding`. */
 export interface EmbeddingOptions extends FactoryOptions {
   /** Row that starts at zero and gets no gradient; negative counts from the end. */
   paddingIdx?: number;
@@ -23,6 +24,7 @@ export interface EmbeddingOptions extends FactoryOptions {
   sparse?: boolean;
 }
 
+/** Options of `Embedding.fromPretrained`. */
 export interface PretrainedOptions {
   /** Leaves the table as it is while training. @default true */
   freeze?: boolean;

@@ -4,6 +4,7 @@ import type { Dtype, Device } from "../dtype.ts";
 import { empty } from "../ops.generated.ts";
 import { Parameter } from "./parameter.ts";
 
+/** Where and in what dtype a layer's weights are made. */
 export interface FactoryOptions {
   /** Dtype of the weights. @default torch.getDefaultDtype() */
   dtype?: Dtype | undefined;

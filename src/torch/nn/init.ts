@@ -20,6 +20,7 @@ export function skipInit<T>(run: () => T): T {
   }
 }
 
+/** Options of all that draws. */
 export interface DrawOptions {
   /** Draws from this generator instead of the default one. */
   generator?: Generator | undefined;
@@ -41,6 +42,7 @@ export function uniform_<T extends Tensor>(
   return fill(tensor, (x) => x.uniform_(a, b, { generator }));
 }
 
+/** Options of `truncNormal_`. */
 export interface TruncNormalOptions extends DrawOptions {
   /** @default 0 */
   mean?: number;
@@ -66,14 +68,17 @@ export function truncNormal_<T extends Tensor>(
   });
 }
 
+/** Fills with `value`. */
 export function constant_<T extends Tensor>(tensor: T, value: number): T {
   return fill(tensor, (x) => x.fill_(value));
 }
 
+/** Fills with zeros. */
 export function zeros_<T extends Tensor>(tensor: T): T {
   return constant_(tensor, 0);
 }
 
+/** Fills with ones. */
 export function ones_<T extends Tensor>(tensor: T): T {
   return constant_(tensor, 1);
 }
@@ -132,8 +137,10 @@ export function xavierNormal_<T extends Tensor>(
   return normal_(tensor, { std: gain * Math.sqrt(2 / (fanIn + fanOut)), generator });
 }
 
+/** What a layer's weights may be scaled for. */
 export type Nonlinearity = keyof typeof gains | "leaky_relu";
 
+/** Options of `kaimingUniform_` and `kaimingNormal_`. */
 export interface KaimingOptions extends DrawOptions {
   /** Slope of the leaky ReLU that follows. @default 0 */
   a?: number;

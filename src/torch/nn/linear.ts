@@ -8,6 +8,7 @@ import { Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";
 import { repr } from "./repr.ts";
 
+/** Options of `Linear`. */
 export interface LinearOptions extends FactoryOptions {
   /** Adds a weight to each output. @default true */
   bias?: boolean;

@@ -11,6 +11,7 @@ export interface IncompatibleKeys {
   unexpectedKeys: string[];
 }
 
+/** Options of `Module.loadStateDict`. */
 export interface LoadStateDictOptions {
   /** Demands that the names are exactly the module's. @default true */
   strict?: boolean;

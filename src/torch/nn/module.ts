@@ -27,6 +27,7 @@ import { bracketed } from "./repr.ts";
 export type StateDict = Map<string, Tensor>;
 export type { IncompatibleKeys } from "./load-state.ts";
 
+/** Options of walks over parameters and buffers. */
 export interface WalkOptions {
   /** Name of the module at which the walk starts. @default "" */
   prefix?: string;

@@ -11,6 +11,7 @@ import { Module } from "./module.ts";
 import type { Parameter } from "./parameter.ts";
 import { pythonFloat, pythonValue, repr } from "./repr.ts";
 
+/** Options of `LayerNorm`. */
 export interface LayerNormOptions extends FactoryOptions {
   /** Added to the variance. @default 1e-5 */
   eps?: number;

@@ -74,6 +74,7 @@ export class MaxPool3d extends MaxPoolNd {
   }
 }
 
+/** Options of average pools. */
 export interface AvgPoolOptions {
   /** @default kernelSize */
   stride?: Size | undefined;
@@ -85,6 +86,7 @@ export interface AvgPoolOptions {
   countIncludePad?: boolean;
 }
 
+/** Options of average pools over images and volumes. */
 export interface AvgPoolDivisorOptions extends AvgPoolOptions {
   /** Divides by this instead of by the window's size. */
   divisorOverride?: number | null;
@@ -181,6 +183,7 @@ export class LPPool3d extends LPPoolNd {
   }
 }
 
+/** Options of unpools. */
 export type UnpoolOptions = Omit<MaxUnpoolOptions, "outputSize">;
 
 /** Puts maxima back where a max pooling with `returnIndices` took them from. */

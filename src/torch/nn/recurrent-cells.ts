@@ -10,11 +10,13 @@ import type { Parameter } from "./parameter.ts";
 import { sized } from "./repr.ts";
 import { checkNonlinearity, checkSizes } from "./recurrent.ts";
 
+/** Options of `LSTMCell` and `GRUCell`. */
 export interface RecurrentCellOptions extends FactoryOptions {
   /** @default true */
   bias?: boolean;
 }
 
+/** Options of `RNNCell`. */
 export interface RNNCellOptions extends RecurrentCellOptions {
   /** @default "tanh" */
   nonlinearity?: "tanh" | "relu";

@@ -11,6 +11,7 @@ import type { Parameter } from "./parameter.ts";
 import { pythonFloat, sized } from "./repr.ts";
 import type { PackedSequence } from "./utils/rnn.ts";
 
+/** Options that recurrent layers share. */
 export interface RecurrentOptions extends FactoryOptions {
   /** Layers stacked on one another. @default 1 */
   numLayers?: number;
@@ -24,11 +25,13 @@ export interface RecurrentOptions extends FactoryOptions {
   bidirectional?: boolean;
 }
 
+/** Options of `RNN`. */
 export interface RNNOptions extends RecurrentOptions {
   /** @default "tanh" */
   nonlinearity?: "tanh" | "relu";
 }
 
+/** Options of `LSTM`. */
 export interface LSTMOptions extends RecurrentOptions {
   /** Projects the output to this size, below `hiddenSize` (Sak et al., 2014); 0 does not. @default 0 */
   projSize?: number;

@@ -164,6 +164,7 @@ export class ChannelShuffle extends Module {
   }
 }
 
+/** Options of `Upsample`. */
 export type UpsampleOptions = Omit<InterpolateOptions, "antialias">;
 
 /**
@@ -223,6 +224,7 @@ export class CosineSimilarity extends Module {
   }
 }
 
+/** Options of `PairwiseDistance`. */
 export interface PairwiseDistanceOptions {
   /** Norm of the difference. @default 2 */
   p?: number;

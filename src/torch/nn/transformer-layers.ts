@@ -10,6 +10,7 @@ import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
 import { LayerNorm } from "./normalization.ts";
 
+/** Options of `TransformerEncoderLayer` and `TransformerDecoderLayer`. */
 export interface TransformerLayerOptions extends FactoryOptions {
   /** Features between the two linear layers. @default 2048 */
   dimFeedforward?: number;

@@ -101,6 +101,7 @@ export class TransformerDecoder extends Module {
   }
 }
 
+/** Options of `Transformer`. */
 export interface TransformerOptions extends TransformerLayerOptions {
   /** @default 6 */
   numEncoderLayers?: number;

@@ -29,13 +29,17 @@ const sortKeys = [
   "flops",
   "count",
 ] as const;
+
+/** What a table can be sorted by. */
 export type SortKey = (typeof sortKeys)[number];
 
+/** Options of `Profile.keyAverages`. */
 export interface AveragesOptions {
   /** Keeps calls with arguments of other shapes apart; needs `recordShapes`. @default false */
   groupByInputShape?: boolean;
 }
 
+/** Options of `EventAverages.table`. */
 export interface TableOptions {
   /** Largest first; without it, in the order of the first calls. */
   sortBy?: SortKey;

@@ -12,8 +12,10 @@ import type { MemoryChange, ProfiledEvent } from "./events.ts";
 import { countProfiles } from "./record-function.ts";
 import type { ProfilerAction } from "./schedule.ts";
 
+/** What a profile can record. */
 export type ProfilerActivity = "cpu" | "cuda";
 
+/** Options of `profile`. */
 export interface ProfileOptions {
   /** `cuda` adds the kernels of GPUs to the trace. @default ["cpu"], and "cuda" where there is a GPU */
   activities?: readonly ProfilerActivity[];

@@ -4,6 +4,7 @@ import { UsageError } from "../../base/index.ts";
 /** What a profile does during a step; after the last step of a cycle it hands its record over. */
 export type ProfilerAction = "none" | "warmup" | "record" | "recordAndSave";
 
+/** Options of `schedule`. */
 export interface ScheduleOptions {
   /** Steps of a cycle that are left alone. */
   wait: number;

@@ -12,6 +12,7 @@ import { getRngState, setRngState } from "../random.ts";
 import { keep, scope } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
 
+/** Options of `checkpoint`. */
 export interface CheckpointOptions {
   /** Draws the same random numbers again, as dropout needs. @default true */
   preserveRngState?: boolean;

@@ -19,6 +19,7 @@ export interface EarlyStoppingConfig {
   divergenceThreshold?: number | undefined;
 }
 
+/** Ends the training when a metric has stopped getting better. */
 export class EarlyStopping implements Callback {
   readonly name = "early_stopping";
   readonly config: EarlyStoppingConfig;

@@ -34,6 +34,7 @@ interface Saved {
   step: number;
 }
 
+/** Saves checkpoints while the run trains, and keeps the best by a metric and the newest. */
 export class ModelCheckpoint implements Callback {
   readonly name = "model_checkpoint";
   readonly config: ModelCheckpointConfig;

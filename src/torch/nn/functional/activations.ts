@@ -6,6 +6,7 @@ import type { Tensor } from "../../tensor.ts";
 
 const ops = torch.nnFunctional;
 
+/** Options of functions that can write into their input. */
 export interface InplaceOptions {
   /** Overwrites the input. @default false */
   inplace?: boolean;
@@ -88,6 +89,7 @@ export function glu(x: Tensor, dim = -1): Tensor {
   return ops.glu(x, dim);
 }
 
+/** Options of `gumbelSoftmax`. */
 export interface GumbelSoftmaxOptions {
   /** Temperature; near 0 the result is nearly one-hot. @default 1 */
   tau?: number;

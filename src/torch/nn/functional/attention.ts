@@ -5,6 +5,7 @@ import { isTensor } from "../../operator-arguments.ts";
 import { nnFunctional } from "../../ops.generated.ts";
 import type { Tensor } from "../../tensor.ts";
 
+/** Options of `scaledDotProductAttention`. */
 export interface AttentionOptions {
   /** Boolean (true = attend) or added to the scores; broadcast to `[batch, heads, query, key]`. */
   attnMask?: Tensor | undefined;

@@ -3,6 +3,7 @@ import { ShapeError, UsageError } from "../../../base/index.ts";
 import * as torch from "../../ops.generated.ts";
 import type { Tensor } from "../../tensor.ts";
 
+/** Options of dropouts. */
 export interface DropoutOptions {
   /** Probability of an element to be dropped. @default 0.5 */
   p?: number;

@@ -10,6 +10,7 @@ const modes = { sum: 0, mean: 1, max: 2 } as const;
 /** What becomes of the rows of a bag. */
 export type EmbeddingBagMode = keyof typeof modes;
 
+/** What an embedding bag takes besides its ids. */
 export interface EmbeddingBagInputs {
   /** Where each bag starts in flat indices, `[bags]`, one more with `includeLastOffset`. */
   offsets?: Tensor | undefined;
@@ -17,6 +18,7 @@ export interface EmbeddingBagInputs {
   perSampleWeights?: Tensor | undefined;
 }
 
+/** Options of `embeddingBag`. */
 export interface EmbeddingBagLookupOptions extends EmbeddingLookupOptions, EmbeddingBagInputs {
   /** @default "mean" */
   mode?: EmbeddingBagMode;

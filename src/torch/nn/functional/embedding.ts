@@ -5,6 +5,7 @@ import * as torch from "../../ops.generated.ts";
 import { scope } from "../../scope.ts";
 import type { Tensor } from "../../tensor.ts";
 
+/** Options of `embedding`. */
 export interface EmbeddingLookupOptions {
   /** Row that gets no gradient; negative counts from the end. */
   paddingIdx?: number | null | undefined;

@@ -8,21 +8,25 @@ import type { Reduction } from "./reduction.ts";
 
 const ops = torch.nnFunctional;
 
+/** Options that losses share. */
 export interface LossOptions {
   /** @default "mean" */
   reduction?: Reduction;
 }
 
+/** Options of losses with weights. */
 export interface WeightedLossOptions extends LossOptions {
   /** Weight of each class, or of each element. */
   weight?: Tensor | null | undefined;
 }
 
+/** Options of `nllLoss`. */
 export interface NLLLossOptions extends WeightedLossOptions {
   /** Targets with this value count for nothing. @default -100 */
   ignoreIndex?: number;
 }
 
+/** Options of `crossEntropy`. */
 export interface CrossEntropyOptions extends NLLLossOptions {
   /** Share of the target spread over all classes, in [0, 1). @default 0 */
   labelSmoothing?: number;
@@ -121,6 +125,7 @@ export function binaryCrossEntropy(
   return ops.binaryCrossEntropy(x, target, weight?.expand(x.shape) ?? null, reductionCode(reduction));
 }
 
+/** Options of `binaryCrossEntropyWithLogits`. */
 export interface BCEWithLogitsOptions extends WeightedLossOptions {
   /** Weight of the positive targets, broadcast to them. */
   posWeight?: Tensor | null | undefined;
@@ -136,6 +141,7 @@ export function binaryCrossEntropyWithLogits(
   return torch.binaryCrossEntropyWithLogits(logits, target, weight, posWeight, reductionCode(reduction));
 }
 
+/** Options of `klDiv`. */
 export interface KLDivOptions {
   /** "batchmean" divides by the items alone, as the definition of the divergence does. @default "mean" */
   reduction?: Reduction | "batchmean";
@@ -154,6 +160,7 @@ export function klDiv(
   return isBatchMean && x.ndim > 0 ? loss.div(x.size(0)) : loss;
 }
 
+/** Options of `poissonNllLoss`. */
 export interface PoissonNLLOptions extends LossOptions {
   /** `x` is the log of the rate. @default true */
   logInput?: boolean;
@@ -172,6 +179,7 @@ export function poissonNllLoss(
   return torch.poissonNllLoss(x, target, logInput, full, eps, reductionCode(reduction));
 }
 
+/** Options of `gaussianNllLoss`. */
 export interface GaussianNLLOptions extends LossOptions {
   /** Adds the constant term `log(2 pi) / 2`. @default false */
   full?: boolean;
@@ -202,6 +210,7 @@ export function gaussianNllLoss(
   return reduce(full ? loss.add(0.5 * Math.log(2 * Math.PI)) : loss, reduction);
 }
 
+/** Options of `ctcLoss`. */
 export interface CTCLossOptions extends LossOptions {
   /** Class of the blank. @default 0 */
   blank?: number;
@@ -225,6 +234,7 @@ export function ctcLoss(
   return call(logProbs, targets, inputLengths, targetLengths, blank, reductionCode(reduction), zeroInfinity);
 }
 
+/** Options of losses with a margin. */
 export interface MarginOptions extends LossOptions {
   /** @default 0 */
   margin?: number;
@@ -264,6 +274,7 @@ export function softMarginLoss(x: Tensor, target: Tensor, { reduction = "mean" }
   return ops.softMarginLoss(x, target, reductionCode(reduction));
 }
 
+/** Options of `multiMarginLoss`. */
 export interface MultiMarginOptions extends WeightedLossOptions {
   /** Power of the margin, 1 or 2. @default 1 */
   p?: number;
@@ -301,6 +312,7 @@ export function multilabelSoftMarginLoss(
   return reduce((weight === null ? loss : loss.mul(weight)).sum(-1).div(x.size(-1)), reduction);
 }
 
+/** Options of `tripletMarginLoss`. */
 export interface TripletMarginOptions extends LossOptions {
   /** @default 1 */
   margin?: number;
@@ -323,6 +335,7 @@ export function tripletMarginLoss(
   return torch.tripletMarginLoss(anchor, positive, negative, margin, p, eps, swap, code);
 }
 
+/** Options of `tripletMarginWithDistanceLoss`. */
 export interface TripletDistanceOptions extends Omit<TripletMarginOptions, "p" | "eps"> {
   /** @default pairwiseDistance */
   distanceFunction?: ((a: Tensor, b: Tensor) => Tensor) | null | undefined;

@@ -3,6 +3,7 @@ import { ShapeError } from "../../../base/index.ts";
 import * as torch from "../../ops.generated.ts";
 import type { Tensor } from "../../tensor.ts";
 
+/** Options of `batchNorm` and `instanceNorm`. */
 export interface NormOptions {
   weight?: Tensor | null | undefined;
   bias?: Tensor | null | undefined;
@@ -52,6 +53,7 @@ export function instanceNorm(
   return torch.instanceNorm(x, weight, bias, runningMean, runningVar, useInputStats, momentum, eps, true);
 }
 
+/** Options of `localResponseNorm`. */
 export interface LocalResponseNormOptions {
   /** @default 1e-4 */
   alpha?: number;

@@ -8,6 +8,7 @@ const ops = torch.nnFunctional;
 /** One number for all spatial dimensions, or one for each. */
 export type Size = number | readonly number[];
 
+/** Options of max pools. */
 export interface MaxPoolOptions {
   /** @default kernelSize */
   stride?: Size | null | undefined;
@@ -66,6 +67,7 @@ export function adaptiveAvgPool3d(x: Tensor, outputSize: AdaptiveSize): Tensor {
   return ops.adaptiveAvgPool3d(x, adaptiveSize(x, 3, outputSize));
 }
 
+/** Options of `lpPool1d` to `lpPool3d`. */
 export interface LPPoolOptions {
   /** @default kernelSize */
   stride?: Size | null | undefined;
@@ -88,6 +90,7 @@ export function lpPool3d(x: Tensor, normType: number, kernelSize: Size, options?
   return lpPool(3, ops.avgPool3d, maxPool3d, x, normType, kernelSize, options);
 }
 
+/** Options of `maxUnpool1d` to `maxUnpool3d`. */
 export interface MaxUnpoolOptions {
   /** @default kernelSize */
   stride?: Size | null | undefined;
@@ -129,6 +132,7 @@ export function maxUnpool3d(
   return ops.maxUnpool3d(x, indices, size, stride, padding);
 }
 
+/** Options of fractional max pools. */
 export interface FractionalMaxPoolOptions {
   /** Spatial sizes of the output; this or `outputRatio` is needed. */
   outputSize?: Size | null | undefined;

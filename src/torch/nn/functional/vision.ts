@@ -8,9 +8,11 @@ import type { Size } from "./pooling.ts";
 
 const { nnFunctional } = torch;
 
+/** How values between pixels are found. */
 export type InterpolateMode =
   "nearest" | "nearest-exact" | "linear" | "bilinear" | "bicubic" | "trilinear" | "lanczos" | "area";
 
+/** Options of `interpolate`. */
 export interface InterpolateOptions {
   /** Spatial sizes of the output; this or `scaleFactor` is needed. */
   size?: Size | null | undefined;
@@ -113,6 +115,7 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
 const sampleModes = { bilinear: 0, nearest: 1, bicubic: 2 };
 const samplePaddings = { zeros: 0, border: 1, reflection: 2 };
 
+/** Options of `gridSample`. */
 export interface GridSampleOptions {
   /** @default "bilinear" */
   mode?: keyof typeof sampleModes;
@@ -146,6 +149,7 @@ export function affineGrid(
   return torch.affineGridGenerator(theta, size, alignCorners);
 }
 
+/** Options of `unfold` and `fold`. */
 export interface UnfoldOptions {
   /** @default 1 */
   dilation?: Size;

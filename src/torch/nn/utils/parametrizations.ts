@@ -47,6 +47,7 @@ export function weightNorm<M extends Module>(
   return module;
 }
 
+/** Options of `spectralNorm`. */
 export interface SpectralNormOptions {
   /** @default "weight" */
   name?: string;
@@ -133,6 +134,7 @@ function powerMethod({ _u: u, _v: v, dim, eps }: SpectralNorm, weight: Tensor, s
 
 const orthogonalMaps = ["matrix_exp", "cayley", "householder"] as const;
 
+/** Options of `orthogonal`. */
 export interface OrthogonalOptions {
   /** @default "weight" */
   name?: string;

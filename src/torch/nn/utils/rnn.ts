@@ -21,11 +21,13 @@ export interface PackedSequence {
   readonly unsortedIndices: Tensor | null;
 }
 
+/** Options of `packSequence`. */
 export interface PackOptions {
   /** Whether the longest sequence must come first; otherwise they are sorted here, and back later. @default true */
   enforceSorted?: boolean;
 }
 
+/** Options of `packPaddedSequence`. */
 export interface PackPaddedOptions extends PackOptions {
   /** Whether `input` is `[batch, seq, ...]` instead of `[seq, batch, ...]`. @default false */
   batchFirst?: boolean;
@@ -63,6 +65,7 @@ export function packPaddedSequence(
   return pack(input.indexSelect(batchFirst ? 0 : 1, sortedIndices), sorted, batchFirst, sortedIndices);
 }
 
+/** Options of `padPackedSequence`. */
 export interface PadPackedOptions {
   /** Whether to give `[batch, seq, ...]` instead of `[seq, batch, ...]`. @default false */
   batchFirst?: boolean;
@@ -112,6 +115,7 @@ export function unpackSequence(packed: PackedSequence): Tensor[] {
   return unpadSequence(padded, lengths, { batchFirst: true });
 }
 
+/** Options of `padSequence`. */
 export interface PadOptions {
   /** Whether to give `[batch, seq, ...]` instead of `[seq, batch, ...]`. @default false */
   batchFirst?: boolean;
