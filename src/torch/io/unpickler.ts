@@ -2,6 +2,7 @@
 // called are looked up in a table by name. What the names mean is the caller's, see ./torch-globals.ts.
 // Opcodes: CPython's Lib/pickletools.py. What is allowed: PyTorch's torch/_weights_only_unpickler.py.
 import { FileError } from "../../base/index.ts";
+import { PickleReader } from "./pickle-reader.ts";
 
 /** A class or function that a pickle names. It does nothing: calls go through `PickleMeanings.call`. */
 export class PickledGlobal {
@@ -31,10 +32,7 @@ export interface PickleMeanings {
 
 // Python's pickler calls itself for each level and stops near here
 const maxDepth = 1000;
-const maxUnpickledBytes = 2 ** 29;
 const costs = { value: 16, container: 256, entry: 64 };
-
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Longest pickle that is read. */
 export const maxPickleBytes = 2 ** 26;
@@ -49,32 +47,25 @@ export function unpickle(
   meanings: PickleMeanings,
   offset = 0,
 ): { value: unknown; end: number } {
-  const machine = new Machine(path, bytes, meanings, offset);
-  return { value: machine.run(), end: machine.at };
+  const input = new PickleReader(path, bytes, offset);
+  return { value: new Machine(input, meanings).run(), end: input.at };
 }
 
 class Machine {
-  at: number;
-  readonly #path: string;
-  readonly #bytes: Buffer;
+  readonly #input: PickleReader;
   readonly #meanings: PickleMeanings;
   readonly #stack: unknown[] = [];
   readonly #marks: number[] = [];
   readonly #memo = new Map<number, unknown>();
-  #spent = 0;
-  #opcodeAt = 0;
 
-  constructor(path: string, bytes: Buffer, meanings: PickleMeanings, offset: number) {
-    this.#path = path;
-    this.#bytes = bytes;
+  constructor(input: PickleReader, meanings: PickleMeanings) {
+    this.#input = input;
     this.#meanings = meanings;
-    this.at = offset;
   }
 
   run(): unknown {
     for (;;) {
-      this.#opcodeAt = this.at;
-      const opcode = this.#byte();
+      const opcode = this.#input.opcode();
       if (opcode === 0x2e /* STOP */) break;
       this.#step(opcode);
     }
@@ -87,9 +78,9 @@ class Machine {
     // grouped as in pickletools.py; a case's comment is the name of its opcode there
     switch (opcode) {
       case 0x80: // PROTO
-        return this.#protocol(this.#byte());
+        return this.#protocol(this.#input.byte());
       case 0x95: // FRAME
-        return void this.#take(0, this.#long64()); // the frame must be there; its content follows
+        return void this.#input.take(0, this.#input.long64()); // the frame must be there; its content follows
 
       // marks and the stack
       case 0x28: // MARK
@@ -105,19 +96,19 @@ class Machine {
 
       // the memo
       case 0x71: // BINPUT
-        return this.#remember(this.#byte());
+        return this.#remember(this.#input.byte());
       case 0x72: // LONG_BINPUT
-        return this.#remember(this.#uint32());
+        return this.#remember(this.#input.uint32());
       case 0x70: // PUT
-        return this.#remember(this.#decimal());
+        return this.#remember(this.#input.decimal());
       case 0x94: // MEMOIZE
         return this.#remember(this.#memo.size);
       case 0x68: // BINGET
-        return this.#recall(this.#byte());
+        return this.#recall(this.#input.byte());
       case 0x6a: // LONG_BINGET
-        return this.#recall(this.#uint32());
+        return this.#recall(this.#input.uint32());
       case 0x67: // GET
-        return this.#recall(this.#decimal());
+        return this.#recall(this.#input.decimal());
 
       // constants and numbers
       case 0x4e: // NONE
@@ -127,46 +118,46 @@ class Machine {
       case 0x89: // NEWFALSE
         return this.#push(false);
       case 0x4b: // BININT1
-        return this.#push(this.#byte());
+        return this.#push(this.#input.byte());
       case 0x4d: // BININT2
-        return this.#push(this.#bytes.readUInt16LE(this.#take(2)));
+        return this.#push(this.#input.uint16());
       case 0x4a: // BININT
-        return this.#push(this.#bytes.readInt32LE(this.#take(4)));
+        return this.#push(this.#input.int32());
       case 0x8a: // LONG1
-        return this.#push(this.#longOf(this.#byte()));
+        return this.#push(this.#input.longOf(this.#input.byte()));
       case 0x8b: // LONG4
-        return this.#push(this.#longOf(this.#uint32()));
+        return this.#push(this.#input.longOf(this.#input.uint32()));
       case 0x47: // BINFLOAT
-        return this.#push(this.#bytes.readDoubleBE(this.#take(8)));
+        return this.#push(this.#input.float64());
       case 0x49: // INT
-        return this.#push(this.#textInteger());
+        return this.#push(this.#input.textInteger());
       case 0x4c: // LONG
-        return this.#push(fromBigInt(this.#bigint(this.#line().replace(/L$/, ""))));
+        return this.#push(this.#input.textLong());
       case 0x46: // FLOAT
-        return this.#push(this.#textFloat());
+        return this.#push(this.#input.textFloat());
 
       // text and bytes
       case 0x8c: // SHORT_BINUNICODE
-        return this.#push(this.#text(this.#byte()));
+        return this.#push(this.#input.text(this.#input.byte()));
       case 0x58: // BINUNICODE
-        return this.#push(this.#text(this.#uint32()));
+        return this.#push(this.#input.text(this.#input.uint32()));
       case 0x8d: // BINUNICODE8
-        return this.#push(this.#text(this.#long64()));
+        return this.#push(this.#input.text(this.#input.long64()));
       case 0x56: // UNICODE
-        return this.#push(this.#escapedText());
+        return this.#push(this.#input.escapedText());
       case 0x55: // SHORT_BINSTRING
-        return this.#push(this.#text(this.#byte()));
+        return this.#push(this.#input.text(this.#input.byte()));
       case 0x54: // BINSTRING
-        return this.#push(this.#text(this.#uint32()));
+        return this.#push(this.#input.text(this.#input.uint32()));
       case 0x53: // STRING
-        return this.#push(this.#quotedText());
+        return this.#push(this.#input.quotedText());
       case 0x43: // SHORT_BINBYTES
-        return this.#push(this.#copy(this.#byte()));
+        return this.#push(this.#input.copy(this.#input.byte()));
       case 0x42: // BINBYTES
-        return this.#push(this.#copy(this.#uint32()));
+        return this.#push(this.#input.copy(this.#input.uint32()));
       case 0x8e: // BINBYTES8
       case 0x96: // BYTEARRAY8
-        return this.#push(this.#copy(this.#long64()));
+        return this.#push(this.#input.copy(this.#input.long64()));
 
       // containers
       case 0x5d: // EMPTY_LIST
@@ -213,7 +204,7 @@ class Machine {
 
       // what could run code in Python
       case 0x63: // GLOBAL
-        return this.#global(this.#line(), this.#line());
+        return this.#global(this.#input.line(), this.#input.line());
       case 0x93: {
         // STACK_GLOBAL
         const name = this.#pop();
@@ -229,7 +220,7 @@ class Machine {
       case 0x69: {
         // INST
         const args = this.#popMark();
-        this.#global(this.#line(), this.#line());
+        this.#global(this.#input.line(), this.#input.line());
         return this.#call(this.#pop(), args);
       }
       case 0x6f: {
@@ -243,16 +234,18 @@ class Machine {
         return this.#push(this.#meanings.build(this.#pop(), state));
       }
       case 0x50: // PERSID
-        return this.#push(this.#meanings.persistent(this.#line()));
+        return this.#push(this.#meanings.persistent(this.#input.line()));
       case 0x51: // BINPERSID
         return this.#push(this.#meanings.persistent(this.#pop()));
       default:
-        throw this.#damaged(`opcode 0x${opcode.toString(16).padStart(2, "0")} is not one that weights need`);
+        throw this.#input.damaged(
+          `opcode 0x${opcode.toString(16).padStart(2, "0")} is not one that weights need`,
+        );
     }
   }
 
   #protocol(version: number): void {
-    if (version > 5) throw this.#damaged(`the protocol must be at most 5, got ${version}`);
+    if (version > 5) throw this.#input.damaged(`the protocol must be at most 5, got ${version}`);
   }
 
   #global(module: string, name: string): void {
@@ -264,24 +257,25 @@ class Machine {
 
   #call(callee: unknown, args: unknown): void {
     if (!(callee instanceof PickledGlobal))
-      throw this.#damaged(`only a global can be called, got ${kindOf(callee)}`);
+      throw this.#input.damaged(`only a global can be called, got ${kindOf(callee)}`);
     if (!Array.isArray(args))
-      throw this.#damaged(`${callee.name} needs a tuple of arguments, got ${kindOf(args)}`);
-    this.#spend(costs.container);
-    this.#push(this.#meanings.call(callee, args, (bytes) => this.#spend(bytes)));
+      throw this.#input.damaged(`${callee.name} needs a tuple of arguments, got ${kindOf(args)}`);
+    this.#input.spend(costs.container);
+    this.#push(this.#meanings.call(callee, args, (bytes) => this.#input.spend(bytes)));
   }
 
   #append(items: readonly unknown[]): void {
     const list = this.#top();
-    if (!Array.isArray(list)) throw this.#damaged(`only lists take items, got ${kindOf(list)}`);
+    if (!Array.isArray(list)) throw this.#input.damaged(`only lists take items, got ${kindOf(list)}`);
     for (const item of items) list.push(item);
   }
 
   #setItems(items: readonly unknown[]): void {
     const target = this.#top();
-    if (!(target instanceof Map)) throw this.#damaged(`only dicts take keys, got ${kindOf(target)}`);
-    if (items.length % 2 !== 0) throw this.#damaged("a dict needs a value for each key, got one without");
-    this.#spend((items.length / 2) * costs.entry);
+    if (!(target instanceof Map)) throw this.#input.damaged(`only dicts take keys, got ${kindOf(target)}`);
+    if (items.length % 2 !== 0)
+      throw this.#input.damaged("a dict needs a value for each key, got one without");
+    this.#input.spend((items.length / 2) * costs.entry);
     for (let i = 0; i < items.length; i += 2) {
       target.set(items[i], items[i + 1]);
     }
@@ -289,8 +283,8 @@ class Machine {
 
   #addItems(items: readonly unknown[]): void {
     const target = this.#top();
-    if (!(target instanceof Set)) throw this.#damaged(`only sets take members, got ${kindOf(target)}`);
-    this.#spend(items.length * costs.entry);
+    if (!(target instanceof Set)) throw this.#input.damaged(`only sets take members, got ${kindOf(target)}`);
+    this.#input.spend(items.length * costs.entry);
     for (const item of items) target.add(item);
   }
 
@@ -301,7 +295,7 @@ class Machine {
   }
 
   #pushContainer(container: unknown[] | Map<unknown, unknown> | Set<unknown>): void {
-    this.#spend(costs.container);
+    this.#input.spend(costs.container);
     this.#push(container);
   }
 
@@ -317,7 +311,7 @@ class Machine {
       }
       const value = step.value;
       if (value instanceof PickledGlobal || value instanceof PickledPart) {
-        throw this.#damaged(`${kindOf(value)} must be part of a tensor, got it as a value`);
+        throw this.#input.damaged(`${kindOf(value)} must be part of a tensor, got it as a value`);
       }
       const isContainer = Array.isArray(value) || value instanceof Map || value instanceof Set;
       if (!isContainer || seen.has(value)) continue;
@@ -328,17 +322,17 @@ class Machine {
   }
 
   #remember(index: number): void {
-    this.#spend(costs.value);
+    this.#input.spend(costs.value);
     this.#memo.set(index, this.#top());
   }
 
   #recall(index: number): void {
-    if (!this.#memo.has(index)) throw this.#damaged(`the memo must hold ${index}, got nothing`);
+    if (!this.#memo.has(index)) throw this.#input.damaged(`the memo must hold ${index}, got nothing`);
     this.#push(this.#memo.get(index));
   }
 
   #push(value: unknown): void {
-    this.#spend(costs.value);
+    this.#input.spend(costs.value);
     this.#stack.push(value);
   }
 
@@ -349,155 +343,28 @@ class Machine {
 
   #top(): unknown {
     if (this.#stack.length <= (this.#marks.at(-1) ?? 0))
-      throw this.#damaged("the stack must hold a value, got none");
+      throw this.#input.damaged("the stack must hold a value, got none");
     return this.#stack.at(-1);
   }
 
   #popMark(): unknown[] {
     const mark = this.#marks.pop();
-    if (mark === undefined) throw this.#damaged("the stack must hold a mark, got none");
+    if (mark === undefined) throw this.#input.damaged("the stack must hold a mark, got none");
     return this.#stack.splice(mark);
   }
 
-  #spend(bytes: number): void {
-    this.#spent += bytes;
-    if (this.#spent > maxUnpickledBytes) {
-      throw new FileError(
-        `${this.#path}: the pickle must unpack to at most ${maxUnpickledBytes} bytes besides its tensors, got more. ` +
-          `Save large data as tensors.`,
-      );
-    }
-  }
-
-  // ---- reading
-
-  #take(length: number, needed = length): number {
-    const start = this.at;
-    if (!(start + needed <= this.#bytes.length)) {
-      throw this.#damaged(`${needed} bytes must follow, got ${this.#bytes.length - start}: it is cut off`);
-    }
-    this.at = start + length;
-    return start;
-  }
-
-  #byte(): number {
-    return this.#bytes[this.#take(1)]!;
-  }
-
-  #uint32(): number {
-    return this.#bytes.readUInt32LE(this.#take(4));
-  }
-
-  #long64(): number {
-    return Number(this.#bytes.readBigUInt64LE(this.#take(8)));
-  }
-
-  #copy(length: number): Uint8Array {
-    const start = this.#take(length);
-    this.#spend(length);
-    return Uint8Array.from(this.#bytes.subarray(start, start + length));
-  }
-
-  #text(length: number, encoding: "utf-8" | "latin1" = "utf-8"): string {
-    const start = this.#take(length);
-    this.#spend(2 * length);
-    if (encoding === "latin1") return this.#bytes.toString("latin1", start, start + length);
-    const bytes = this.#bytes.subarray(start, start + length);
-    try {
-      return utf8.decode(bytes);
-    } catch (error) {
-      throw this.#damaged("text must be UTF-8, got other bytes", { cause: error });
-    }
-  }
-
-  #line(encoding?: "latin1"): string {
-    const end = this.#bytes.indexOf(0x0a, this.at);
-    if (end === -1) throw this.#damaged("a line must end, got none: it is cut off");
-    const text = this.#text(end - this.at, encoding);
-    this.at = end + 1;
-    return text;
-  }
-
-  #decimal(): number {
-    const text = this.#line();
-    if (!/^\d{1,15}$/.test(text)) throw this.#damaged(`a number must follow, got ${JSON.stringify(text)}`);
-    return Number(text);
-  }
-
-  #textInteger(): unknown {
-    const text = this.#line();
-    if (text === "01" || text === "00") return text === "01"; // how protocol 0 spells True and False
-    return fromBigInt(this.#bigint(text));
-  }
-
-  #bigint(text: string): bigint {
-    // parsing takes the square of the digits
-    if (!/^-?\d{1,1000}$/.test(text)) {
-      throw this.#damaged(`a whole number must follow, got ${JSON.stringify(text.slice(0, 40))}`);
-    }
-    return BigInt(text);
-  }
-
-  #textFloat(): number {
-    const text = this.#line();
-    const special = new Map([["inf", Infinity], ["-inf", -Infinity], ["nan", NaN]]).get(text); // prettier-ignore
-    if (special !== undefined) return special;
-    if (!/^-?\d+(\.\d*)?(e[-+]?\d+)?$/i.test(text)) {
-      throw this.#damaged(`a number must follow, got ${JSON.stringify(text.slice(0, 40))}`);
-    }
-    return Number(text);
-  }
-
-  #longOf(length: number): number | bigint {
-    if (length > 1000) throw this.#damaged(`a whole number must take at most 1000 bytes, got ${length}`);
-    const start = this.#take(length);
-    const digits = this.#bytes.subarray(start, start + length).toReversed();
-    const value = length === 0 ? 0n : BigInt(`0x${Buffer.from(digits).toString("hex")}`);
-    return fromBigInt(BigInt.asIntN(8 * length, value));
-  }
-
-  #quotedText(): string {
-    const line = this.#line();
-    const quote = line[0];
-    if (line.length < 2 || (quote !== "'" && quote !== '"') || line.at(-1) !== quote || line.includes("\\")) {
-      throw this.#damaged("text must be in quotes without escapes, got something else");
-    }
-    return line.slice(1, -1);
-  }
-
-  #escapedText(): string {
-    return this.#line("latin1").replace(
-      /\\u([0-9a-f]{4})|\\U00((?:0[0-9a-f]|10)[0-9a-f]{4})/gi,
-      (_, short?: string, long?: string) => String.fromCodePoint(parseInt((short ?? long)!, 16)),
-    );
-  }
-
-  // ---- errors
-
-  #damaged(fault: string, options?: ErrorOptions): FileError {
-    return new FileError(
-      `${this.#path}: the pickle is not one of weights: ${fault} (at byte ${this.#opcodeAt}). Save it again.`,
-      options,
-    );
-  }
-
   #tooDeep(): FileError {
-    return this.#damaged(`containers must be nested at most ${maxDepth} deep, got more`);
+    return this.#input.damaged(`containers must be nested at most ${maxDepth} deep, got more`);
   }
 
   #refused(name: string): FileError {
     const shown = JSON.stringify(name.length > 200 ? `${name.slice(0, 197)}...` : name).slice(1, -1);
     return new FileError(
-      `${this.#path}: names ${shown} (at byte ${this.#opcodeAt} of the pickle), which is not among what weights need, ` +
+      `${this.#input.path}: names ${shown} (at byte ${this.#input.opcodeAt} of the pickle), which is not among what weights need, ` +
         `and nothing of it was run. If you trust the file, load it in Python and save its state_dict() alone, ` +
         `best with safetensors.torch.save_file.`,
     );
   }
-}
-
-function fromBigInt(value: bigint): number | bigint {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
 }
 
 function* partsOf(container: object): Generator<unknown> {
