@@ -118,6 +118,8 @@ at::Generator generator_of(Env& env, napi_value value) {
 }
 
 void define_context(Env& env, napi_value exports) {
+  // indices outside a sparse tensor would read and write other memory
+  at::globalContext().setCheckSparseTensorInvariants(true);
   define<set_num_threads>(env, exports, "setNumThreads");
   define<num_threads>(env, exports, "numThreads");
   define<set_num_interop_threads>(env, exports, "setNumInteropThreads");

@@ -1,4 +1,14 @@
-import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -80,6 +90,20 @@ test("a file is replaced whole and leaves no temporary neighbour", () => {
   writeFileAtomic(path, [Buffer.from("t"), Buffer.from("wo")]);
   expect(readFileSync(path, "utf8")).toBe("two");
   expect(readdirSync(join(folder, "deep"))).toEqual(["a.txt"]);
+});
+
+test("a pipe is written to, not replaced by a file", () => {
+  const folder = mkdtempSync(join(tmpdir(), "sconce-"));
+  const path = join(folder, "pipe");
+  execFileSync("mkfifo", [path]);
+  const fd = openSync(path, constants.O_RDWR); // a reader, so that nobody waits
+  writeFileAtomic(path, "one");
+  const read = Buffer.alloc(3);
+  readSync(fd, read);
+  closeSync(fd);
+  expect(read.toString()).toBe("one");
+  expect(statSync(path).isFIFO()).toBe(true);
+  expect(readdirSync(folder)).toEqual(["pipe"]);
 });
 
 test("a config error prints every issue with its place", () => {

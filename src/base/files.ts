@@ -8,24 +8,29 @@ import {
   openSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
 import { threadId } from "node:worker_threads";
 
-/** Writes a file through a temporary neighbour, fsync and rename; takes chunks one by one as it writes them. */
+/**
+ * Writes a file through a temporary neighbour, fsync and rename; takes chunks one by one as it writes them.
+ * A device or a pipe is written to as it is.
+ */
 export function writeFileAtomic(path: string, content: string | Uint8Array | Iterable<Uint8Array>): void {
+  const chunks =
+    typeof content === "string" ? [Buffer.from(content)] : ArrayBuffer.isView(content) ? [content] : content;
+  const old = statSync(path, { throwIfNoEntry: false });
+  if (old !== undefined && !old.isFile() && !old.isDirectory()) {
+    // a rename would put a file in the place of /dev/null
+    writeChunks(path, chunks);
+    return;
+  }
   mkdirSync(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}.${threadId}.tmp`;
-  const chunks = typeof content === "string" || ArrayBuffer.isView(content) ? [content] : content;
   try {
-    const fd = openSync(temporary, "w");
-    try {
-      for (const chunk of chunks) writeAll(fd, typeof chunk === "string" ? Buffer.from(chunk) : chunk);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
+    writeChunks(temporary, chunks, fsyncSync);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -49,6 +54,16 @@ export async function sha256File(path: string): Promise<string> {
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
   return hash.digest("hex");
+}
+
+function writeChunks(path: string, chunks: Iterable<Uint8Array>, finish?: (fd: number) => void): void {
+  const fd = openSync(path, "w");
+  try {
+    for (const chunk of chunks) writeAll(fd, chunk);
+    finish?.(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {

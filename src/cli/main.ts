@@ -1,7 +1,7 @@
 // The command line: finds the command, runs it, and turns errors into messages and exit codes.
 import { UsageError, nearest, sconceVersion } from "../base/index.ts";
 import type { Command } from "./command.ts";
-import { exitCodes, report } from "./report.ts";
+import { exitCodes, report, watchOutput } from "./report.ts";
 
 interface Entry {
   /** One line for the list of commands, of at most 66 characters. */
@@ -51,10 +51,7 @@ const setupSummary = "installs what is missing: packages, libtorch, addon, weigh
 /** Runs the command line; `argv` is what follows the program's name. Returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   const [name, ...words] = argv;
-  process.stdout.once("error", (error: NodeJS.ErrnoException) => {
-    // a reader that has seen enough, as in `sconce predict ... | head`, is no failure
-    process.exit(error.code === "EPIPE" ? exitCodes.done : report(error));
-  });
+  watchOutput();
   try {
     if (name === undefined) {
       process.stderr.write(`${overview()}\n`);

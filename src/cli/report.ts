@@ -42,3 +42,12 @@ function faultOfSystem(error: unknown): string | undefined {
       return undefined;
   }
 }
+
+/** Ends the process when its results cannot be written; goes on without progress when that cannot. */
+export function watchOutput(): void {
+  process.stdout.once("error", (error: NodeJS.ErrnoException) => {
+    // a reader that has seen enough, as in `sconce predict ... | head`, is no failure
+    process.exit(error.code === "EPIPE" ? exitCodes.done : report(error));
+  });
+  process.stderr.on("error", () => undefined);
+}

@@ -1,8 +1,9 @@
 // The frame of a process that the command line starts to train in. Its other half: ./supervise.ts.
-import { report } from "./report.ts";
+import { report, watchOutput } from "./report.ts";
 
 /** Runs the job of a worker process and sets the exit code that its end means. */
 export async function runWorker(job: (words: readonly string[]) => Promise<number>): Promise<void> {
+  watchOutput();
   // without the command line that started it nobody would read the result or could stop the run
   const stopWhenAlone = () => process.kill(process.pid, "SIGTERM");
   process.on("disconnect", stopWhenAlone);

@@ -58,9 +58,12 @@ function names({ use_case, experiment, register }: UseCaseConfig, { issues }: Ru
       issues.push(value([key], error.message.replace(/^encodeSegment: /u, "")));
     }
   }
-  if (/[/:]/u.test(register)) {
+  if (/[/:]|^\.{1,2}$/u.test(register)) {
     issues.push(
-      value(["register"], `a model's name must not hold "/" or ":", got "${register}". Rename it.`),
+      value(
+        ["register"],
+        `a model's name must not hold "/" or ":", nor be "." or "..", got "${register}". Rename it.`,
+      ),
     );
   }
 }
@@ -116,6 +119,13 @@ function duration({ trainer }: UseCaseConfig, { issues }: RuleFindings): void {
     issues.push(
       value(["trainer", "max_epochs"], "training would never end. Set max_epochs, max_steps or max_time."),
     );
+  }
+  for (const [key, count] of Object.entries({ max_epochs, max_steps })) {
+    if (count === 0) {
+      issues.push(
+        value(["trainer", key], "training would take no step. Set it to 1 or more, or to -1 for no limit."),
+      );
+    }
   }
   if (max_epochs !== -1 && min_epochs > max_epochs) {
     issues.push(

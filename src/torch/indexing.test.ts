@@ -95,6 +95,12 @@ describe("errors are told in Python's sense", () => {
     );
   });
 
+  test("places to write are given as an array", () => {
+    expect(() => arange(3).setAt(0 as never, 1)).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: setAt: the index must be an array of places, got 0. Write x.setAt([0], value).]`,
+    );
+  });
+
   test("a slice goes forward in whole steps", () => {
     expect(() => slice(0, 4, -1)).toThrowErrorMatchingInlineSnapshot(
       `[UsageError: slice: step must be greater than zero, got -1. Use x.flip() to turn around.]`,

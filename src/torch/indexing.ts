@@ -106,6 +106,11 @@ interface Followed {
 }
 
 function follow(caller: string, x: Tensor, indices: readonly Index[]): Followed {
+  if (!Array.isArray(indices)) {
+    throw new UsageError(
+      `${caller}: the index must be an array of places, got ${describe(indices)}. Write x.setAt([0], value).`,
+    );
+  }
   const { shape } = x;
   const places = indices.map((index) => toPlace(caller, index));
   const specified = places.reduce<number>((count, place) => count + dimsOf(place), 0);

@@ -408,3 +408,10 @@ describe("a call that fits no overload says so", () => {
     );
   });
 });
+
+test("indices outside a sparse tensor are refused", () => {
+  expect(() => torch.sparseCooTensor(torch.tensor([[9n]]), torch.ones([1]), [3])).toThrow("found index 9");
+  expect(() => torch.sparseCooTensor(torch.tensor([[-1n]]), torch.ones([1]), [3])).toThrow(
+    "negative index -1",
+  );
+});

@@ -38,7 +38,8 @@ export class Linear extends Module {
   resetParameters(): void {
     kaimingUniform_(this.weight, { a: Math.sqrt(5) });
     if (this.bias === null) return;
-    const bound = 1 / Math.sqrt(fans(this.weight).fanIn);
+    const { fanIn } = fans(this.weight);
+    const bound = fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0;
     uniform_(this.bias, { a: -bound, b: bound });
   }
 

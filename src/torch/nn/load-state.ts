@@ -2,7 +2,7 @@
 import { ShapeError, UsageError } from "../../base/index.ts";
 import { noGrad } from "../grad-mode.ts";
 import { keep, scope } from "../scope.ts";
-import type { Tensor } from "../tensor.ts";
+import { Tensor } from "../tensor.ts";
 import { Parameter } from "./parameter.ts";
 
 /** What `loadStateDict` found that did not fit; both are empty when it is strict. */
@@ -34,6 +34,10 @@ export function copyState(
   slots: readonly StateSlot[],
   { strict = true, assign = false }: LoadStateDictOptions,
 ): IncompatibleKeys {
+  const wrong = [...state].find(([, value]) => !(value instanceof Tensor));
+  if (wrong !== undefined) {
+    throw new UsageError(`${owner}.loadStateDict: "${wrong[0]}" must be a Tensor, got ${typeof wrong[1]}.`);
+  }
   const own = new Set(slots.map(({ key }) => key));
   const missingKeys = [...own].filter((key) => !state.has(key));
   const unexpectedKeys = [...state.keys()].filter((key) => !own.has(key));

@@ -506,3 +506,19 @@ test("a printed module is PyTorch's text", () => {
     )"
   `);
 });
+
+test("what is no state dict is refused", () => {
+  const layer = new nn.Linear(2, 2);
+  const before = layer.weight.tolist();
+  expect(() => layer.loadStateDict({ weight: layer.weight } as never)).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: Linear.loadStateDict: the state must be a Map of tensors by name, as stateDict() gives, got object. Make one: new Map(Object.entries(weights)).]`,
+  );
+  expect(() => layer.loadStateDict(new Map([["weight", 1 as never]]))).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: Linear.loadStateDict: "weight" must be a Tensor, got number.]`,
+  );
+  expect(layer.weight.tolist()).toEqual(before);
+});
+
+test("a linear layer without inputs gives its bias, which is zero", () => {
+  expect(new nn.Linear(0, 2).forward(zeros([1, 0])).equal(zeros([1, 2]))).toBe(true);
+});

@@ -172,6 +172,12 @@ export abstract class Module {
    * fits and, when `strict`, the names are exactly this module's; the error lists everything that does not fit.
    */
   loadStateDict(state: ReadonlyMap<string, Tensor>, options: LoadStateDictOptions = {}): IncompatibleKeys {
+    if (typeof (state as Partial<typeof state> | null)?.entries !== "function") {
+      throw new UsageError(
+        `${this.constructor.name}.loadStateDict: the state must be a Map of tensors by name, as stateDict() gives, ` +
+          `got ${typeof state}. Make one: new Map(Object.entries(weights)).`,
+      );
+    }
     const given = new Map(state);
     this.#prepareLoad(given, "");
     const found = copyState(this.constructor.name, given, [...this.#slots("")], options);

@@ -339,3 +339,16 @@ test("a state that does not fit changes nothing", () => {
   expect(optimizer.paramGroups[0]!.lr).toBe(0.25);
   dispose(before);
 });
+
+test("what is no state dict is refused", () => {
+  const optimizer = new optim.AdamW([ones([1], { requiresGrad: true })]);
+  const groups = [{ params: [0], lr: 1 }];
+  for (const wrong of [
+    null,
+    {},
+    { state: {}, param_groups: [null] },
+    { state: { 0: null }, param_groups: groups },
+  ]) {
+    expect(() => optimizer.loadStateDict(wrong as never)).toThrow("AdamW.loadStateDict: the state must be {");
+  }
+});

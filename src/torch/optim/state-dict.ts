@@ -53,6 +53,18 @@ export interface UnpackedStateDict {
 export function unpackStateDict(saved: OptimizerStateDict, target: StateDictTarget): UnpackedStateDict {
   const { groups } = target;
   const where = `${target.name}.loadStateDict`;
+  const fits =
+    isObject(saved) &&
+    isObject(saved.state) &&
+    Object.values(saved.state).every(isObject) &&
+    Array.isArray(saved.param_groups) &&
+    saved.param_groups.every((group) => isObject(group) && Array.isArray(group.params));
+  if (!fits) {
+    throw new UsageError(
+      `${where}: the state must be { state: { [number]: {...} }, param_groups: [{ params: [...] }] }, got another shape. ` +
+        `Give what stateDict() gave.`,
+    );
+  }
   if (saved.param_groups.length !== groups.length) {
     throw new UsageError(
       `${where}: the state must have ${groups.length} parameter groups, got ${saved.param_groups.length}. ` +
@@ -182,4 +194,8 @@ function copyArrays(options: Record<string, unknown>): Record<string, unknown> {
       Array.isArray(value) ? [...(value as unknown[])] : value,
     ]),
   );
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
 }

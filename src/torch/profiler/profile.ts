@@ -1,5 +1,5 @@
 // One profile: records the operators of this thread through libtorch's Kineto, all the time or by a schedule.
-import { mkdtempSync, renameSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { UsageError, writeFileAtomic } from "../../base/index.ts";
 import { isAvailable as isCudaAvailable } from "../cuda.ts";
@@ -157,7 +157,7 @@ export class Profile {
       const temporary = join(folder, "trace.json");
       native.saveTrace(recorded, temporary);
       this.#isSaved = true;
-      renameSync(temporary, path);
+      writeFileAtomic(path, readFileSync(temporary));
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
