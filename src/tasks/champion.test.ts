@@ -171,6 +171,21 @@ describe("readChampion", () => {
     expect(readChampion(project.champion)).toBeUndefined();
   });
 
+  test("of what is no champion, which a new one would take the place of, throws", () => {
+    project = makeTinyProject();
+    mkdirSync(project.champion, { recursive: true });
+    expect(readChampion(project.champion)).toBeUndefined();
+    writeFileSync(join(project.champion, "model.safetensors"), "");
+    expect(() => readChampion(project.champion)).toThrow(
+      "must be a champion with its champion.json, or empty",
+    );
+    rmSync(project.champion, { recursive: true });
+    writeFileSync(project.champion, "");
+    expect(() => readChampion(project.champion)).toThrow(
+      "must be a champion with its champion.json, or empty",
+    );
+  });
+
   test.each([
     ["cut off", '{"candidate":'],
     ["of another shape", "[]"],

@@ -8,6 +8,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { FileError, fsyncDirectory, logger, writeFileAtomic } from "../base/index.ts";
@@ -52,10 +53,17 @@ export function championRule({ champion }: Pick<UseCaseConfig, "champion">): Cha
 
 const evidenceFile = "champion.json";
 
-/** Reads who the champion of a folder is; undefined where there is none. */
+/** Reads who the champion of a folder is; undefined where there is none. What else stands there is no champion's to replace. */
 export function readChampion(folder: string): ChampionDecision | undefined {
   const path = join(folder, evidenceFile);
-  if (!existsSync(path)) return undefined;
+  if (!existsSync(path)) {
+    if (!existsSync(folder) || (statSync(folder).isDirectory() && readdirSync(folder).length === 0))
+      return undefined;
+    throw new FileError(
+      `${folder}: must be a champion with its ${evidenceFile}, or empty, got something else. ` +
+        `Restore that file, or move ${folder} away to begin without a champion.`,
+    );
+  }
   let cause: unknown;
   try {
     const evidence = JSON.parse(readFileSync(path, "utf8")) as ChampionDecision | null;

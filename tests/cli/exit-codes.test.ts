@@ -80,10 +80,16 @@ describe("sconce train exits with", () => {
   });
 });
 
-test.runIf(existsSync("/dev/full"))("an output that takes no more is a failure with a message", async () => {
-  const child = spawn("bash", ["-c", `"${process.execPath}" "${sconceBin}" --help > /dev/full`]);
-  let stderr = "";
-  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
-  expect(await new Promise((resolve) => child.on("close", resolve))).toBe(1);
-  expect(stderr).toMatch(/no space is left on the disk/);
+describe.runIf(existsSync("/dev/full"))("an output that takes no more is a failure with a message", () => {
+  test.each([
+    ["of the command line", () => "--help"],
+    ["of training", () => `train "${project.config}" trainer.max_epochs=1`],
+  ])("%s", async (_, words) => {
+    const child = spawn("bash", ["-c", `"${process.execPath}" "${sconceBin}" ${words()} > /dev/full`]);
+    let stderr = "";
+    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(1);
+    expect(stderr).toMatch(/no space is left on the disk/);
+    expect(stderr).not.toMatch(/^ +at /m);
+  });
 });
