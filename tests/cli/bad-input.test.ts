@@ -284,11 +284,7 @@ describe("weights that cannot be used", () => {
 
 describe("a model or data that predict and evaluate cannot use", () => {
   test.each<[string, () => string[], RegExp]>([
-    [
-      "no folder",
-      () => ["predict", "-m", "nowhere", "--text", "x"],
-      /nowhere: a model folder must hold config\.json/,
-    ],
+    ["no folder", () => ["predict", "-m", "nowhere", "--text", "x"], /nowhere: the folder does not exist/],
     [
       "an untrained model",
       () => ["predict", "-m", project.baseModel, "--text", "x"],
