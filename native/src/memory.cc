@@ -23,7 +23,7 @@ struct Finalized {
 // runs inside the garbage collector: must not throw and may not call JavaScript
 void finalize(node_api_basic_env, void* data, void*) {
   auto* finalized = static_cast<Finalized*>(data);
-  if (finalized->env == &Env::current()) finalized->env->drop(finalized->index, finalized->serial);
+  if (finalized->env == Env::current_or_null()) finalized->env->drop(finalized->index, finalized->serial);
   delete finalized;
 }
 
@@ -136,7 +136,7 @@ napi_value from_shared(Env& env, const Args& args) {
   Env* owner = &env;
   auto release = [owner, reference](void*) {
     // elsewhere, or after its end, the environment drops its references itself
-    if (&Env::current() == owner) napi_delete_reference(owner->napi, reference);
+    if (Env::current_or_null() == owner) napi_delete_reference(owner->napi, reference);
   };
   return from_tensor(env, at::from_blob(data, sizes, release, at::TensorOptions(dtype)));
 }
