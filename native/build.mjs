@@ -29,40 +29,43 @@ const oldest = { gcc: 11, clang: 14, "Apple clang": 15 };
 /**
  * Tells whether the addon is up to date, by times and sizes, in a few milliseconds.
  *
- * @param {{ libtorch?: Libtorch, sources?: string, build?: string }} options
+ * @param {{ libtorch?: Libtorch, sources?: string, build?: string, extraFlags?: string[] }} options
  */
 export function isAddonCurrent({
   libtorch = currentLibtorch(),
   sources = sourceFolder(),
   build = buildFolder,
+  extraFlags = [],
 } = {}) {
   if (libtorch === undefined || !existsSync(join(build, "sconce.node"))) return false;
   const stamp = join(build, "addon.json");
-  return existsSync(stamp) && readFileSync(stamp, "utf8") === stampWith(libtorch, sources);
+  return existsSync(stamp) && readFileSync(stamp, "utf8") === stampWith(libtorch, sources, extraFlags);
 }
 
 /**
  * Compiles and links the addon where it is not up to date, and returns its path.
+ * `extraFlags` go to the compiler and to the linker, behind all others.
  *
- * @param {{ libtorch?: Libtorch, sources?: string, build?: string, env?: NodeJS.ProcessEnv }} options
+ * @param {{ libtorch?: Libtorch, sources?: string, build?: string, extraFlags?: string[], env?: NodeJS.ProcessEnv }} options
  */
 export async function buildAddon({
   libtorch,
   sources = sourceFolder(),
   build = buildFolder,
+  extraFlags = [],
   env = process.env,
 } = {}) {
   const output = join(build, "sconce.node");
-  if (isAddonCurrent({ libtorch, sources, build })) return output;
-  const stamp = stampWith(libtorch, sources); // taken first: a file saved while it compiles is compiled again
+  if (isAddonCurrent({ libtorch, sources, build, extraFlags })) return output;
+  const stamp = stampWith(libtorch, sources, extraFlags); // taken first: a file saved while it compiles is compiled again
   const compiler = await findCompiler(env);
-  const flags = await compileFlags(libtorch, env);
+  const flags = [...(await compileFlags(libtorch, env)), ...extraFlags];
   const units = unitsOf(sources, build, { compiler, flags, libtorch });
   await compileAll(
     units.filter(({ object }) => !existsSync(object)),
     { compiler, flags },
   );
-  await link(units, output, { compiler, libtorch });
+  await link(units, output, { compiler, libtorch, extraFlags });
   writeFileSync(join(build, "addon.json"), stamp);
   removeOldObjects(units, build);
   return output;
@@ -188,7 +191,7 @@ function availableMemoryBytes() {
   return Math.min(limited, available === undefined ? freemem() : Number(available) * 1024);
 }
 
-async function link(units, output, { compiler, libtorch }) {
+async function link(units, output, { compiler, libtorch, extraFlags }) {
   const { lib, cuda } = libtorch;
   const libraries = ["-lc10", "-ltorch_cpu", ...(cuda ? ["-lc10_cuda", "-ltorch_cuda"] : [])];
   const temporary = `${output}.${process.pid}`;
@@ -203,6 +206,7 @@ async function link(units, output, { compiler, libtorch }) {
     ...libraries,
     ...(process.platform === "darwin" ? [] : [findOpenMp(lib) ?? "-fopenmp"]),
     `-Wl,-rpath,${lib}`,
+    ...extraFlags,
   ]);
   if (code !== 0) {
     rmSync(temporary, { force: true });
@@ -231,7 +235,7 @@ function removeOldObjects(units, build) {
   }
 }
 
-function stampWith(libtorch, sources) {
+function stampWith(libtorch, sources, extraFlags) {
   const tools = stampOf(dirname(fileURLToPath(import.meta.url)), ["build.mjs", "node-headers.mjs"]);
   const { CXX: compiler = null } = process.env;
   return JSON.stringify({
@@ -239,6 +243,7 @@ function stampWith(libtorch, sources) {
     compiler,
     node: process.version,
     tools,
+    extraFlags,
     sources: stampOf(sources, ["."]),
   });
 }

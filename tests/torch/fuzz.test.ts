@@ -16,6 +16,7 @@ test.each([1, 2, 3])("seed %i: operators, methods, factories and indices survive
     signal: null,
     stderr: "",
   });
+  expect(stderr.match(/^.*: runtime error: .*/m)?.[0]).toBeUndefined(); // under npm run sanitize
   const { given, refused } = JSON.parse(stdout.trim().split("\n").at(-1)!) as {
     given: number;
     refused: number;
