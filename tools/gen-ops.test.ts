@@ -156,6 +156,7 @@ describe.skipIf(missing !== undefined)(
         names: catalog.operators.length,
         methods: catalog.operators.filter(isMethod).length,
         overloads: catalog.operators.flatMap((operator) => operator.overloads).length,
+        outs: catalog.operators.flatMap((operator) => operator.overloads).filter(({ out }) => out).length,
       }).toMatchInlineSnapshot(`
         {
           "fft": 22,
@@ -163,6 +164,7 @@ describe.skipIf(missing !== undefined)(
           "methods": 495,
           "names": 863,
           "nn": 77,
+          "outs": 457,
           "overloads": 1146,
           "special": 56,
           "torch": 529,
@@ -181,22 +183,43 @@ describe.skipIf(missing !== undefined)(
       expect(lines("sum")).toMatchInlineSnapshot(`
         [
           "sum(input: Tensor, { dtype? })",
-          "sum(input: Tensor, dim: number | number[] | null, keepdim = false, { dtype? })",
+          "sum(input: Tensor, dim: number | number[] | null, keepdim = false, { dtype?, out? })",
         ]
       `);
       expect(lines("add")).toMatchInlineSnapshot(`
         [
-          "add(input: Tensor, other: Tensor, { alpha = 1 })",
-          "add(input: Tensor, other: Scalar, { alpha = 1 })",
+          "add(input: Tensor, other: Tensor, { alpha = 1, out? })",
+          "add(input: Tensor, other: Scalar, { alpha = 1, out? })",
         ]
       `);
       expect(lines("std")).toMatchInlineSnapshot(`
         [
           "std(input: Tensor, unbiased = true)",
-          "std(input: Tensor, dim?, { correction?, keepdim = false })",
-          "std(input: Tensor, dim: number | number[] | null, unbiased = true, keepdim = false)",
+          "std(input: Tensor, dim?, { correction?, keepdim = false, out? })",
+          "std(input: Tensor, dim: number | number[] | null, unbiased = true, keepdim = false, { out? })",
         ]
       `);
+    });
+
+    test("write into the option out where Python does, and with one overload for each", () => {
+      const outs = (name: string) =>
+        catalog.operators
+          .find((operator) => operator.name === name)!
+          .overloads.map(({ schema, out }) => [qualifiedName(schema), out && catalog.table[out.index]]);
+      expect(outs("add")).toEqual([
+        ["add.Scalar", "add.out"],
+        ["add.Tensor", "add.out"],
+      ]);
+      expect(outs("max")).toEqual([
+        ["max", "max.unary_out"],
+        ["max.dim", "max.dim_max"],
+        ["max.other", "max.out"],
+      ]);
+      for (const name of ["add_", "relu", "elu", "masked_fill", "zeros"])
+        expect(
+          outs(name).every(([, out]) => out === undefined),
+          name,
+        ).toBe(true);
     });
 
     test("name every operator of the table only once", () => {

@@ -2,20 +2,23 @@
 import { call, defaultDtypeCode, dtypeCode, layoutCode, memoryFormatCode, withGrad, wrap, wrapList } from "./binding.ts";
 import type { Device, Dtype, Generator, MemoryFormat, Scalar } from "./binding.ts";
 import "./operator-table.generated.ts";
-import { handles, handlesOrNull, isBoolean, isGenerator, isNumber, isNumberOrNumbers, isNumbers, isOptions, isScalar, isScalars, isString, isTensor, isTensors, named, rebind, refuse } from "./operator-arguments.ts";
-import type { TensorOptions } from "./operator-arguments.ts";
+import { callInto, handles, handlesOrNull, isBoolean, isGenerator, isNumber, isNumberOrNumbers, isNumbers, isOptions, isScalar, isScalars, isString, isTensor, isTensors, named, numberDtype, rebind, refuse } from "./operator-arguments.ts";
+import type { Out, TensorOptions } from "./operator-arguments.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
  * Calls PyTorch's `torch.abs`.
  *
- * - `abs(input: Tensor)`
+ * - `abs(input: Tensor, { out? })`
  *
  * Source: aten::abs
  */
-export function abs(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(0, input.handle));
-  throw refuse("abs", "abs(input: Tensor)", [input]);
+export function abs(input: Tensor, options?: Out): Tensor;
+export function abs(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("abs", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(0, input.handle)) : callInto(out, 1148, input.handle);
+  throw refuse("abs", "abs(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -36,25 +39,31 @@ export function abs_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.absolute`.
  *
- * - `absolute(input: Tensor)`
+ * - `absolute(input: Tensor, { out? })`
  *
  * Source: aten::absolute
  */
-export function absolute(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(2, input.handle));
-  throw refuse("absolute", "absolute(input: Tensor)", [input]);
+export function absolute(input: Tensor, options?: Out): Tensor;
+export function absolute(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("absolute", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(2, input.handle)) : callInto(out, 1149, input.handle);
+  throw refuse("absolute", "absolute(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.acos`.
  *
- * - `acos(input: Tensor)`
+ * - `acos(input: Tensor, { out? })`
  *
  * Source: aten::acos
  */
-export function acos(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(4, input.handle));
-  throw refuse("acos", "acos(input: Tensor)", [input]);
+export function acos(input: Tensor, options?: Out): Tensor;
+export function acos(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("acos", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(4, input.handle)) : callInto(out, 1150, input.handle);
+  throw refuse("acos", "acos(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -75,13 +84,16 @@ export function acos_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.acosh`.
  *
- * - `acosh(input: Tensor)`
+ * - `acosh(input: Tensor, { out? })`
  *
  * Source: aten::acosh
  */
-export function acosh(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(6, input.handle));
-  throw refuse("acosh", "acosh(input: Tensor)", [input]);
+export function acosh(input: Tensor, options?: Out): Tensor;
+export function acosh(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("acosh", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(6, input.handle)) : callInto(out, 1151, input.handle);
+  throw refuse("acosh", "acosh(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -135,99 +147,99 @@ export function adaptiveMaxPool1d(input: any, outputSize?: any): any {
 /**
  * Calls PyTorch's `torch.add`.
  *
- * - `add(input: Tensor, other: Tensor, { alpha = 1 })`
- * - `add(input: Tensor, other: Scalar, { alpha = 1 })`
+ * - `add(input: Tensor, other: Tensor, { alpha = 1, out? })`
+ * - `add(input: Tensor, other: Scalar, { alpha = 1, out? })`
  *
  * Source: aten::add.Scalar, aten::add.Tensor
  */
-export function add(input: Tensor, other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor;
-export function add(input: Tensor, other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor;
+export function add(input: Tensor, other: Tensor, options?: { alpha?: Scalar | undefined } & Out): Tensor;
+export function add(input: Tensor, other: Scalar, options?: { alpha?: Scalar | undefined } & Out): Tensor;
 export function add(input: any, other: any, options?: any): any {
-  let alpha: any;
-  if (options !== undefined) ({ alpha } = named("add", options, ["alpha"]));
-  if (isTensor(input) && isTensor(other)) return wrap(call(15, input.handle, other.handle, alpha));
-  if (isTensor(input) && isScalar(other)) return wrap(call(14, input.handle, other, alpha));
-  throw refuse("add", "add(input: Tensor, other: Tensor, { alpha = 1 })\nadd(input: Tensor, other: Scalar, { alpha = 1 })", [input, other, { alpha }]);
+  let alpha: any, out: any;
+  if (options !== undefined) ({ alpha, out } = named("add", options, ["alpha", "out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(15, input.handle, other.handle, alpha)) : callInto(out, 1152, input.handle, other.handle, alpha);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(14, input.handle, other, alpha)) : callInto(out, 1152, input.handle, scalarTensor(other, { dtype: numberDtype(other) }).handle, alpha);
+  throw refuse("add", "add(input: Tensor, other: Tensor, { alpha = 1, out? })\nadd(input: Tensor, other: Scalar, { alpha = 1, out? })", [input, other, { alpha, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.addbmm`.
  *
- * - `addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, { beta = 1, alpha = 1 })`
+ * - `addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, { beta = 1, alpha = 1, out? })`
  *
  * Source: aten::addbmm
  */
-export function addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
+export function addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined } & Out): Tensor;
 export function addbmm(input: any, batch1: any, batch2: any, options?: any): any {
-  let beta: any, alpha: any;
-  if (options !== undefined) ({ beta, alpha } = named("addbmm", options, ["beta", "alpha"]));
-  if (isTensor(input) && isTensor(batch1) && isTensor(batch2)) return wrap(call(18, input.handle, batch1.handle, batch2.handle, beta, alpha));
-  throw refuse("addbmm", "addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, { beta = 1, alpha = 1 })", [input, batch1, batch2, { beta, alpha }]);
+  let beta: any, alpha: any, out: any;
+  if (options !== undefined) ({ beta, alpha, out } = named("addbmm", options, ["beta", "alpha", "out"]));
+  if (isTensor(input) && isTensor(batch1) && isTensor(batch2)) return out === undefined ? wrap(call(18, input.handle, batch1.handle, batch2.handle, beta, alpha)) : callInto(out, 1153, input.handle, batch1.handle, batch2.handle, beta, alpha);
+  throw refuse("addbmm", "addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, { beta = 1, alpha = 1, out? })", [input, batch1, batch2, { beta, alpha, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.addcdiv`.
  *
- * - `addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, { value = 1 })`
+ * - `addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, { value = 1, out? })`
  *
  * Source: aten::addcdiv
  */
-export function addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): Tensor;
+export function addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined } & Out): Tensor;
 export function addcdiv(input: any, tensor1: any, tensor2: any, options?: any): any {
-  let value: any;
-  if (options !== undefined) ({ value } = named("addcdiv", options, ["value"]));
-  if (isTensor(input) && isTensor(tensor1) && isTensor(tensor2)) return wrap(call(20, input.handle, tensor1.handle, tensor2.handle, value));
-  throw refuse("addcdiv", "addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, { value = 1 })", [input, tensor1, tensor2, { value }]);
+  let value: any, out: any;
+  if (options !== undefined) ({ value, out } = named("addcdiv", options, ["value", "out"]));
+  if (isTensor(input) && isTensor(tensor1) && isTensor(tensor2)) return out === undefined ? wrap(call(20, input.handle, tensor1.handle, tensor2.handle, value)) : callInto(out, 1154, input.handle, tensor1.handle, tensor2.handle, value);
+  throw refuse("addcdiv", "addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, { value = 1, out? })", [input, tensor1, tensor2, { value, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.addcmul`.
  *
- * - `addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, { value = 1 })`
+ * - `addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, { value = 1, out? })`
  *
  * Source: aten::addcmul
  */
-export function addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): Tensor;
+export function addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined } & Out): Tensor;
 export function addcmul(input: any, tensor1: any, tensor2: any, options?: any): any {
-  let value: any;
-  if (options !== undefined) ({ value } = named("addcmul", options, ["value"]));
-  if (isTensor(input) && isTensor(tensor1) && isTensor(tensor2)) return wrap(call(22, input.handle, tensor1.handle, tensor2.handle, value));
-  throw refuse("addcmul", "addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, { value = 1 })", [input, tensor1, tensor2, { value }]);
+  let value: any, out: any;
+  if (options !== undefined) ({ value, out } = named("addcmul", options, ["value", "out"]));
+  if (isTensor(input) && isTensor(tensor1) && isTensor(tensor2)) return out === undefined ? wrap(call(22, input.handle, tensor1.handle, tensor2.handle, value)) : callInto(out, 1155, input.handle, tensor1.handle, tensor2.handle, value);
+  throw refuse("addcmul", "addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, { value = 1, out? })", [input, tensor1, tensor2, { value, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.addmm`.
  *
- * - `addmm(input: Tensor, mat1: Tensor, mat2: Tensor, { beta = 1, alpha = 1 })`
- * - `addmm(input: Tensor, mat1: Tensor, mat2: Tensor, outDtype: Dtype, { beta = 1, alpha = 1 })`
+ * - `addmm(input: Tensor, mat1: Tensor, mat2: Tensor, { beta = 1, alpha = 1, out? })`
+ * - `addmm(input: Tensor, mat1: Tensor, mat2: Tensor, outDtype: Dtype, { beta = 1, alpha = 1, out? })`
  *
  * Source: aten::addmm, aten::addmm.dtype
  */
-export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
-export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, outDtype: Dtype, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
-export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, options: { outDtype: Dtype; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
+export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined } & Out): Tensor;
+export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, outDtype: Dtype, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined } & Out): Tensor;
+export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, options: { outDtype: Dtype; beta?: Scalar | undefined; alpha?: Scalar | undefined } & Out): Tensor;
 export function addmm(input: any, mat1: any, mat2: any, outDtype?: any, options?: any): any {
-  let beta: any, alpha: any;
-  if (isOptions(outDtype)) ({ outDtype, beta, alpha } = named("addmm", outDtype, ["outDtype", "beta", "alpha"], options));
-  else if (options !== undefined) ({ beta, alpha } = named("addmm", options, ["beta", "alpha"]));
-  if (isTensor(input) && isTensor(mat1) && isTensor(mat2) && outDtype === undefined) return wrap(call(24, input.handle, mat1.handle, mat2.handle, beta, alpha));
-  if (isTensor(input) && isTensor(mat1) && isTensor(mat2) && isString(outDtype)) return wrap(call(25, input.handle, mat1.handle, mat2.handle, dtypeCode(outDtype), beta, alpha));
-  throw refuse("addmm", "addmm(input: Tensor, mat1: Tensor, mat2: Tensor, { beta = 1, alpha = 1 })\naddmm(input: Tensor, mat1: Tensor, mat2: Tensor, outDtype: Dtype, { beta = 1, alpha = 1 })", [input, mat1, mat2, outDtype, { beta, alpha }]);
+  let beta: any, alpha: any, out: any;
+  if (isOptions(outDtype)) ({ outDtype, beta, alpha, out } = named("addmm", outDtype, ["outDtype", "beta", "alpha", "out"], options));
+  else if (options !== undefined) ({ beta, alpha, out } = named("addmm", options, ["beta", "alpha", "out"]));
+  if (isTensor(input) && isTensor(mat1) && isTensor(mat2) && outDtype === undefined) return out === undefined ? wrap(call(24, input.handle, mat1.handle, mat2.handle, beta, alpha)) : callInto(out, 1156, input.handle, mat1.handle, mat2.handle, beta, alpha);
+  if (isTensor(input) && isTensor(mat1) && isTensor(mat2) && isString(outDtype)) return out === undefined ? wrap(call(25, input.handle, mat1.handle, mat2.handle, dtypeCode(outDtype), beta, alpha)) : callInto(out, 1157, input.handle, mat1.handle, mat2.handle, dtypeCode(outDtype), beta, alpha);
+  throw refuse("addmm", "addmm(input: Tensor, mat1: Tensor, mat2: Tensor, { beta = 1, alpha = 1, out? })\naddmm(input: Tensor, mat1: Tensor, mat2: Tensor, outDtype: Dtype, { beta = 1, alpha = 1, out? })", [input, mat1, mat2, outDtype, { beta, alpha, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.addmv`.
  *
- * - `addmv(input: Tensor, mat: Tensor, vec: Tensor, { beta = 1, alpha = 1 })`
+ * - `addmv(input: Tensor, mat: Tensor, vec: Tensor, { beta = 1, alpha = 1, out? })`
  *
  * Source: aten::addmv
  */
-export function addmv(input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
+export function addmv(input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined } & Out): Tensor;
 export function addmv(input: any, mat: any, vec: any, options?: any): any {
-  let beta: any, alpha: any;
-  if (options !== undefined) ({ beta, alpha } = named("addmv", options, ["beta", "alpha"]));
-  if (isTensor(input) && isTensor(mat) && isTensor(vec)) return wrap(call(27, input.handle, mat.handle, vec.handle, beta, alpha));
-  throw refuse("addmv", "addmv(input: Tensor, mat: Tensor, vec: Tensor, { beta = 1, alpha = 1 })", [input, mat, vec, { beta, alpha }]);
+  let beta: any, alpha: any, out: any;
+  if (options !== undefined) ({ beta, alpha, out } = named("addmv", options, ["beta", "alpha", "out"]));
+  if (isTensor(input) && isTensor(mat) && isTensor(vec)) return out === undefined ? wrap(call(27, input.handle, mat.handle, vec.handle, beta, alpha)) : callInto(out, 1158, input.handle, mat.handle, vec.handle, beta, alpha);
+  throw refuse("addmv", "addmv(input: Tensor, mat: Tensor, vec: Tensor, { beta = 1, alpha = 1, out? })", [input, mat, vec, { beta, alpha, out }]);
 }
 
 /**
@@ -251,16 +263,16 @@ export function addmv_(input: any, mat: any, vec: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.addr`.
  *
- * - `addr(input: Tensor, vec1: Tensor, vec2: Tensor, { beta = 1, alpha = 1 })`
+ * - `addr(input: Tensor, vec1: Tensor, vec2: Tensor, { beta = 1, alpha = 1, out? })`
  *
  * Source: aten::addr
  */
-export function addr(input: Tensor, vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
+export function addr(input: Tensor, vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined } & Out): Tensor;
 export function addr(input: any, vec1: any, vec2: any, options?: any): any {
-  let beta: any, alpha: any;
-  if (options !== undefined) ({ beta, alpha } = named("addr", options, ["beta", "alpha"]));
-  if (isTensor(input) && isTensor(vec1) && isTensor(vec2)) return wrap(call(29, input.handle, vec1.handle, vec2.handle, beta, alpha));
-  throw refuse("addr", "addr(input: Tensor, vec1: Tensor, vec2: Tensor, { beta = 1, alpha = 1 })", [input, vec1, vec2, { beta, alpha }]);
+  let beta: any, alpha: any, out: any;
+  if (options !== undefined) ({ beta, alpha, out } = named("addr", options, ["beta", "alpha", "out"]));
+  if (isTensor(input) && isTensor(vec1) && isTensor(vec2)) return out === undefined ? wrap(call(29, input.handle, vec1.handle, vec2.handle, beta, alpha)) : callInto(out, 1159, input.handle, vec1.handle, vec2.handle, beta, alpha);
+  throw refuse("addr", "addr(input: Tensor, vec1: Tensor, vec2: Tensor, { beta = 1, alpha = 1, out? })", [input, vec1, vec2, { beta, alpha, out }]);
 }
 
 /**
@@ -294,25 +306,27 @@ export function affineGridGenerator(theta: any, size?: any, alignCorners?: any):
 /**
  * Calls PyTorch's `torch.all`.
  *
- * - `all(input: Tensor)`
- * - `all(input: Tensor, dim: number, keepdim = false)`
- * - `all(input: Tensor, dim?, keepdim = false)`
+ * - `all(input: Tensor, { out? })`
+ * - `all(input: Tensor, dim: number, keepdim = false, { out? })`
+ * - `all(input: Tensor, dim?, keepdim = false, { out? })`
  *
  * Source: aten::all, aten::all.dim, aten::all.dims
  */
-export function all(input: Tensor): Tensor;
-export function all(input: Tensor, dim: number, keepdim?: boolean): Tensor;
-export function all(input: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): Tensor;
-export function all(input: Tensor, options: { dim: number; keepdim?: boolean | undefined }): Tensor;
-export function all(input: Tensor, dim?: readonly number[] | null, keepdim?: boolean): Tensor;
-export function all(input: Tensor, options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }): Tensor;
-export function all(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("all", dim, ["dim", "keepdim"], keepdim));
-  else if (isOptions(keepdim)) ({ keepdim } = named("all", keepdim, ["keepdim"]));
-  if (isTensor(input) && dim === undefined && keepdim === undefined) return wrap(call(33, input.handle));
-  if (isTensor(input) && isNumber(dim) && (keepdim === undefined || isBoolean(keepdim))) return wrap(call(34, input.handle, dim, keepdim));
-  if (isTensor(input) && (dim == null || isNumbers(dim)) && (keepdim === undefined || isBoolean(keepdim))) return wrap(call(35, input.handle, dim, keepdim));
-  throw refuse("all", "all(input: Tensor)\nall(input: Tensor, dim: number, keepdim = false)\nall(input: Tensor, dim?, keepdim = false)", [input, dim, keepdim]);
+export function all(input: Tensor, options?: Out): Tensor;
+export function all(input: Tensor, dim: number, keepdim?: boolean, options?: Out): Tensor;
+export function all(input: Tensor, dim: number, options?: { keepdim?: boolean | undefined } & Out): Tensor;
+export function all(input: Tensor, options: { dim: number; keepdim?: boolean | undefined } & Out): Tensor;
+export function all(input: Tensor, dim?: readonly number[] | null, keepdim?: boolean, options?: Out): Tensor;
+export function all(input: Tensor, options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined } & Out): Tensor;
+export function all(input: any, dim?: any, keepdim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("all", dim, ["dim", "keepdim", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("all", keepdim, ["keepdim", "out"], options));
+  else if (options !== undefined) ({ out } = named("all", options, ["out"]));
+  if (isTensor(input) && dim === undefined && keepdim === undefined) return out === undefined ? wrap(call(33, input.handle)) : callInto(out, 1160, input.handle);
+  if (isTensor(input) && isNumber(dim) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(34, input.handle, dim, keepdim)) : callInto(out, 1161, input.handle, dim, keepdim);
+  if (isTensor(input) && (dim == null || isNumbers(dim)) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(35, input.handle, dim, keepdim)) : callInto(out, 1162, input.handle, dim, keepdim);
+  throw refuse("all", "all(input: Tensor, { out? })\nall(input: Tensor, dim: number, keepdim = false, { out? })\nall(input: Tensor, dim?, keepdim = false, { out? })", [input, dim, keepdim, { out }]);
 }
 
 /**
@@ -370,87 +384,97 @@ export function alphaDropout_(input: any, p?: any, train?: any): any {
 /**
  * Calls PyTorch's `torch.amax`.
  *
- * - `amax(input: Tensor, dim = [], keepdim = false)`
+ * - `amax(input: Tensor, dim = [], keepdim = false, { out? })`
  *
  * Source: aten::amax
  */
-export function amax(input: Tensor, dim?: number | readonly number[], keepdim?: boolean): Tensor;
-export function amax(input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }): Tensor;
-export function amax(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("amax", dim, ["dim", "keepdim"], keepdim));
-  else if (isOptions(keepdim)) ({ keepdim } = named("amax", keepdim, ["keepdim"]));
-  if (isTensor(input)) return wrap(call(39, input.handle, dim, keepdim));
-  throw refuse("amax", "amax(input: Tensor, dim = [], keepdim = false)", [input, dim, keepdim]);
+export function amax(input: Tensor, dim?: number | readonly number[], keepdim?: boolean, options?: Out): Tensor;
+export function amax(input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined } & Out): Tensor;
+export function amax(input: any, dim?: any, keepdim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("amax", dim, ["dim", "keepdim", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("amax", keepdim, ["keepdim", "out"], options));
+  else if (options !== undefined) ({ out } = named("amax", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(39, input.handle, dim, keepdim)) : callInto(out, 1163, input.handle, dim, keepdim);
+  throw refuse("amax", "amax(input: Tensor, dim = [], keepdim = false, { out? })", [input, dim, keepdim, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.amin`.
  *
- * - `amin(input: Tensor, dim = [], keepdim = false)`
+ * - `amin(input: Tensor, dim = [], keepdim = false, { out? })`
  *
  * Source: aten::amin
  */
-export function amin(input: Tensor, dim?: number | readonly number[], keepdim?: boolean): Tensor;
-export function amin(input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }): Tensor;
-export function amin(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("amin", dim, ["dim", "keepdim"], keepdim));
-  else if (isOptions(keepdim)) ({ keepdim } = named("amin", keepdim, ["keepdim"]));
-  if (isTensor(input)) return wrap(call(40, input.handle, dim, keepdim));
-  throw refuse("amin", "amin(input: Tensor, dim = [], keepdim = false)", [input, dim, keepdim]);
+export function amin(input: Tensor, dim?: number | readonly number[], keepdim?: boolean, options?: Out): Tensor;
+export function amin(input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined } & Out): Tensor;
+export function amin(input: any, dim?: any, keepdim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("amin", dim, ["dim", "keepdim", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("amin", keepdim, ["keepdim", "out"], options));
+  else if (options !== undefined) ({ out } = named("amin", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(40, input.handle, dim, keepdim)) : callInto(out, 1164, input.handle, dim, keepdim);
+  throw refuse("amin", "amin(input: Tensor, dim = [], keepdim = false, { out? })", [input, dim, keepdim, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.aminmax`.
  *
- * - `aminmax(input: Tensor, { dim?, keepdim = false })`
+ * - `aminmax(input: Tensor, { dim?, keepdim = false, out? })`
  *
  * Source: aten::aminmax
  */
-export function aminmax(input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): [min: Tensor, max: Tensor];
+export function aminmax(input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined } & Out<[Tensor, Tensor]>): [min: Tensor, max: Tensor];
 export function aminmax(input: any, options?: any): any {
-  let dim: any, keepdim: any;
-  if (options !== undefined) ({ dim, keepdim } = named("aminmax", options, ["dim", "keepdim"]));
+  let dim: any, keepdim: any, out: any;
+  if (options !== undefined) ({ dim, keepdim, out } = named("aminmax", options, ["dim", "keepdim", "out"]));
   if (isTensor(input)) {
+    if (out !== undefined) return callInto(out, 1165, input.handle, dim, keepdim);
     const results = call(41, input.handle, dim, keepdim);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("aminmax", "aminmax(input: Tensor, { dim?, keepdim = false })", [input, { dim, keepdim }]);
+  throw refuse("aminmax", "aminmax(input: Tensor, { dim?, keepdim = false, out? })", [input, { dim, keepdim, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.angle`.
  *
- * - `angle(input: Tensor)`
+ * - `angle(input: Tensor, { out? })`
  *
  * Source: aten::angle
  */
-export function angle(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(42, input.handle));
-  throw refuse("angle", "angle(input: Tensor)", [input]);
+export function angle(input: Tensor, options?: Out): Tensor;
+export function angle(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("angle", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(42, input.handle)) : callInto(out, 1166, input.handle);
+  throw refuse("angle", "angle(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.any`.
  *
- * - `any(input: Tensor)`
- * - `any(input: Tensor, dim: number, keepdim = false)`
- * - `any(input: Tensor, dim?, keepdim = false)`
+ * - `any(input: Tensor, { out? })`
+ * - `any(input: Tensor, dim: number, keepdim = false, { out? })`
+ * - `any(input: Tensor, dim?, keepdim = false, { out? })`
  *
  * Source: aten::any, aten::any.dim, aten::any.dims
  */
-export function any(input: Tensor): Tensor;
-export function any(input: Tensor, dim: number, keepdim?: boolean): Tensor;
-export function any(input: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): Tensor;
-export function any(input: Tensor, options: { dim: number; keepdim?: boolean | undefined }): Tensor;
-export function any(input: Tensor, dim?: readonly number[] | null, keepdim?: boolean): Tensor;
-export function any(input: Tensor, options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }): Tensor;
-export function any(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("any", dim, ["dim", "keepdim"], keepdim));
-  else if (isOptions(keepdim)) ({ keepdim } = named("any", keepdim, ["keepdim"]));
-  if (isTensor(input) && dim === undefined && keepdim === undefined) return wrap(call(43, input.handle));
-  if (isTensor(input) && isNumber(dim) && (keepdim === undefined || isBoolean(keepdim))) return wrap(call(44, input.handle, dim, keepdim));
-  if (isTensor(input) && (dim == null || isNumbers(dim)) && (keepdim === undefined || isBoolean(keepdim))) return wrap(call(45, input.handle, dim, keepdim));
-  throw refuse("any", "any(input: Tensor)\nany(input: Tensor, dim: number, keepdim = false)\nany(input: Tensor, dim?, keepdim = false)", [input, dim, keepdim]);
+export function any(input: Tensor, options?: Out): Tensor;
+export function any(input: Tensor, dim: number, keepdim?: boolean, options?: Out): Tensor;
+export function any(input: Tensor, dim: number, options?: { keepdim?: boolean | undefined } & Out): Tensor;
+export function any(input: Tensor, options: { dim: number; keepdim?: boolean | undefined } & Out): Tensor;
+export function any(input: Tensor, dim?: readonly number[] | null, keepdim?: boolean, options?: Out): Tensor;
+export function any(input: Tensor, options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined } & Out): Tensor;
+export function any(input: any, dim?: any, keepdim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("any", dim, ["dim", "keepdim", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("any", keepdim, ["keepdim", "out"], options));
+  else if (options !== undefined) ({ out } = named("any", options, ["out"]));
+  if (isTensor(input) && dim === undefined && keepdim === undefined) return out === undefined ? wrap(call(43, input.handle)) : callInto(out, 1167, input.handle);
+  if (isTensor(input) && isNumber(dim) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(44, input.handle, dim, keepdim)) : callInto(out, 1168, input.handle, dim, keepdim);
+  if (isTensor(input) && (dim == null || isNumbers(dim)) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(45, input.handle, dim, keepdim)) : callInto(out, 1169, input.handle, dim, keepdim);
+  throw refuse("any", "any(input: Tensor, { out? })\nany(input: Tensor, dim: number, keepdim = false, { out? })\nany(input: Tensor, dim?, keepdim = false, { out? })", [input, dim, keepdim, { out }]);
 }
 
 /**
@@ -482,13 +506,16 @@ export function arange(end0: any, end?: any, step?: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.arccos`.
  *
- * - `arccos(input: Tensor)`
+ * - `arccos(input: Tensor, { out? })`
  *
  * Source: aten::arccos
  */
-export function arccos(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(49, input.handle));
-  throw refuse("arccos", "arccos(input: Tensor)", [input]);
+export function arccos(input: Tensor, options?: Out): Tensor;
+export function arccos(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("arccos", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(49, input.handle)) : callInto(out, 1170, input.handle);
+  throw refuse("arccos", "arccos(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -509,13 +536,16 @@ export function arccos_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.arccosh`.
  *
- * - `arccosh(input: Tensor)`
+ * - `arccosh(input: Tensor, { out? })`
  *
  * Source: aten::arccosh
  */
-export function arccosh(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(51, input.handle));
-  throw refuse("arccosh", "arccosh(input: Tensor)", [input]);
+export function arccosh(input: Tensor, options?: Out): Tensor;
+export function arccosh(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("arccosh", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(51, input.handle)) : callInto(out, 1171, input.handle);
+  throw refuse("arccosh", "arccosh(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -536,13 +566,16 @@ export function arccosh_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.arcsin`.
  *
- * - `arcsin(input: Tensor)`
+ * - `arcsin(input: Tensor, { out? })`
  *
  * Source: aten::arcsin
  */
-export function arcsin(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(53, input.handle));
-  throw refuse("arcsin", "arcsin(input: Tensor)", [input]);
+export function arcsin(input: Tensor, options?: Out): Tensor;
+export function arcsin(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("arcsin", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(53, input.handle)) : callInto(out, 1172, input.handle);
+  throw refuse("arcsin", "arcsin(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -563,13 +596,16 @@ export function arcsin_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.arcsinh`.
  *
- * - `arcsinh(input: Tensor)`
+ * - `arcsinh(input: Tensor, { out? })`
  *
  * Source: aten::arcsinh
  */
-export function arcsinh(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(55, input.handle));
-  throw refuse("arcsinh", "arcsinh(input: Tensor)", [input]);
+export function arcsinh(input: Tensor, options?: Out): Tensor;
+export function arcsinh(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("arcsinh", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(55, input.handle)) : callInto(out, 1173, input.handle);
+  throw refuse("arcsinh", "arcsinh(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -590,25 +626,31 @@ export function arcsinh_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.arctan`.
  *
- * - `arctan(input: Tensor)`
+ * - `arctan(input: Tensor, { out? })`
  *
  * Source: aten::arctan
  */
-export function arctan(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(57, input.handle));
-  throw refuse("arctan", "arctan(input: Tensor)", [input]);
+export function arctan(input: Tensor, options?: Out): Tensor;
+export function arctan(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("arctan", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(57, input.handle)) : callInto(out, 1174, input.handle);
+  throw refuse("arctan", "arctan(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.arctan2`.
  *
- * - `arctan2(input: Tensor, other: Tensor)`
+ * - `arctan2(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::arctan2
  */
-export function arctan2(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(58, input.handle, other.handle));
-  throw refuse("arctan2", "arctan2(input: Tensor, other: Tensor)", [input, other]);
+export function arctan2(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function arctan2(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("arctan2", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(58, input.handle, other.handle)) : callInto(out, 1175, input.handle, other.handle);
+  throw refuse("arctan2", "arctan2(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
@@ -629,13 +671,16 @@ export function arctan_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.arctanh`.
  *
- * - `arctanh(input: Tensor)`
+ * - `arctanh(input: Tensor, { out? })`
  *
  * Source: aten::arctanh
  */
-export function arctanh(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(61, input.handle));
-  throw refuse("arctanh", "arctanh(input: Tensor)", [input]);
+export function arctanh(input: Tensor, options?: Out): Tensor;
+export function arctanh(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("arctanh", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(61, input.handle)) : callInto(out, 1176, input.handle);
+  throw refuse("arctanh", "arctanh(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -656,56 +701,61 @@ export function arctanh_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.argmax`.
  *
- * - `argmax(input: Tensor, dim?, keepdim = false)`
+ * - `argmax(input: Tensor, dim?, keepdim = false, { out? })`
  *
  * Source: aten::argmax
  */
-export function argmax(input: Tensor, dim?: number | null, keepdim?: boolean): Tensor;
-export function argmax(input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Tensor;
-export function argmax(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("argmax", dim, ["dim", "keepdim"], keepdim));
-  else if (isOptions(keepdim)) ({ keepdim } = named("argmax", keepdim, ["keepdim"]));
-  if (isTensor(input)) return wrap(call(63, input.handle, dim, keepdim));
-  throw refuse("argmax", "argmax(input: Tensor, dim?, keepdim = false)", [input, dim, keepdim]);
+export function argmax(input: Tensor, dim?: number | null, keepdim?: boolean, options?: Out): Tensor;
+export function argmax(input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined } & Out): Tensor;
+export function argmax(input: any, dim?: any, keepdim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("argmax", dim, ["dim", "keepdim", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("argmax", keepdim, ["keepdim", "out"], options));
+  else if (options !== undefined) ({ out } = named("argmax", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(63, input.handle, dim, keepdim)) : callInto(out, 1177, input.handle, dim, keepdim);
+  throw refuse("argmax", "argmax(input: Tensor, dim?, keepdim = false, { out? })", [input, dim, keepdim, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.argmin`.
  *
- * - `argmin(input: Tensor, dim?, keepdim = false)`
+ * - `argmin(input: Tensor, dim?, keepdim = false, { out? })`
  *
  * Source: aten::argmin
  */
-export function argmin(input: Tensor, dim?: number | null, keepdim?: boolean): Tensor;
-export function argmin(input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Tensor;
-export function argmin(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("argmin", dim, ["dim", "keepdim"], keepdim));
-  else if (isOptions(keepdim)) ({ keepdim } = named("argmin", keepdim, ["keepdim"]));
-  if (isTensor(input)) return wrap(call(64, input.handle, dim, keepdim));
-  throw refuse("argmin", "argmin(input: Tensor, dim?, keepdim = false)", [input, dim, keepdim]);
+export function argmin(input: Tensor, dim?: number | null, keepdim?: boolean, options?: Out): Tensor;
+export function argmin(input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined } & Out): Tensor;
+export function argmin(input: any, dim?: any, keepdim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("argmin", dim, ["dim", "keepdim", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("argmin", keepdim, ["keepdim", "out"], options));
+  else if (options !== undefined) ({ out } = named("argmin", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(64, input.handle, dim, keepdim)) : callInto(out, 1178, input.handle, dim, keepdim);
+  throw refuse("argmin", "argmin(input: Tensor, dim?, keepdim = false, { out? })", [input, dim, keepdim, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.argsort`.
  *
  * - `argsort(input: Tensor, dim = -1, descending = false)`
- * - `argsort(input: Tensor, { stable: boolean, dim = -1, descending = false })`
+ * - `argsort(input: Tensor, { stable: boolean, dim = -1, descending = false, out? })`
  *
  * Source: aten::argsort, aten::argsort.stable
  */
 export function argsort(input: Tensor, dim?: number, descending?: boolean): Tensor;
 export function argsort(input: Tensor, options?: { dim?: number | undefined; descending?: boolean | undefined }): Tensor;
-export function argsort(input: Tensor, options: { stable: boolean; dim?: number | undefined; descending?: boolean | undefined }): Tensor;
+export function argsort(input: Tensor, options: { stable: boolean; dim?: number | undefined; descending?: boolean | undefined } & Out): Tensor;
 export function argsort(input: any, arg1?: any, arg2?: any, options?: any): any {
   if (isOptions(arg1) || isOptions(arg2) || options !== undefined) {
-    [input, arg1, arg2, options] = rebind("argsort", [[["input","dim","descending"], []], [["input"], ["stable","dim","descending"]]], [input, arg1, arg2, options]);
+    [input, arg1, arg2, options] = rebind("argsort", [[["input","dim","descending"], []], [["input"], ["stable","dim","descending","out"]]], [input, arg1, arg2, options]);
   }
   const stable = options?.stable;
   const dim = options?.dim;
   const descending = options?.descending;
-  if (isTensor(input) && (arg1 === undefined || isNumber(arg1)) && (arg2 === undefined || isBoolean(arg2)) && stable === undefined && dim === undefined && descending === undefined) return wrap(call(65, input.handle, arg1, arg2));
-  if (isTensor(input) && arg1 === undefined && arg2 === undefined && isBoolean(stable) && (dim === undefined || isNumber(dim)) && (descending === undefined || isBoolean(descending))) return wrap(call(66, input.handle, stable, dim, descending));
-  throw refuse("argsort", "argsort(input: Tensor, dim = -1, descending = false)\nargsort(input: Tensor, { stable: boolean, dim = -1, descending = false })", [input, arg1, arg2, { stable, dim, descending }]);
+  const out = options?.out;
+  if (isTensor(input) && (arg1 === undefined || isNumber(arg1)) && (arg2 === undefined || isBoolean(arg2)) && stable === undefined && dim === undefined && descending === undefined && out === undefined) return wrap(call(65, input.handle, arg1, arg2));
+  if (isTensor(input) && arg1 === undefined && arg2 === undefined && isBoolean(stable) && (dim === undefined || isNumber(dim)) && (descending === undefined || isBoolean(descending))) return out === undefined ? wrap(call(66, input.handle, stable, dim, descending)) : callInto(out, 1179, input.handle, stable, dim, descending);
+  throw refuse("argsort", "argsort(input: Tensor, dim = -1, descending = false)\nargsort(input: Tensor, { stable: boolean, dim = -1, descending = false, out? })", [input, arg1, arg2, { stable, dim, descending, out }]);
 }
 
 /**
@@ -780,13 +830,16 @@ export function asStrided_(input: any, size?: any, stride?: any, storageOffset?:
 /**
  * Calls PyTorch's `torch.asin`.
  *
- * - `asin(input: Tensor)`
+ * - `asin(input: Tensor, { out? })`
  *
  * Source: aten::asin
  */
-export function asin(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(71, input.handle));
-  throw refuse("asin", "asin(input: Tensor)", [input]);
+export function asin(input: Tensor, options?: Out): Tensor;
+export function asin(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("asin", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(71, input.handle)) : callInto(out, 1180, input.handle);
+  throw refuse("asin", "asin(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -807,13 +860,16 @@ export function asin_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.asinh`.
  *
- * - `asinh(input: Tensor)`
+ * - `asinh(input: Tensor, { out? })`
  *
  * Source: aten::asinh
  */
-export function asinh(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(73, input.handle));
-  throw refuse("asinh", "asinh(input: Tensor)", [input]);
+export function asinh(input: Tensor, options?: Out): Tensor;
+export function asinh(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("asinh", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(73, input.handle)) : callInto(out, 1181, input.handle);
+  throw refuse("asinh", "asinh(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -834,25 +890,31 @@ export function asinh_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.atan`.
  *
- * - `atan(input: Tensor)`
+ * - `atan(input: Tensor, { out? })`
  *
  * Source: aten::atan
  */
-export function atan(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(75, input.handle));
-  throw refuse("atan", "atan(input: Tensor)", [input]);
+export function atan(input: Tensor, options?: Out): Tensor;
+export function atan(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("atan", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(75, input.handle)) : callInto(out, 1182, input.handle);
+  throw refuse("atan", "atan(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.atan2`.
  *
- * - `atan2(input: Tensor, other: Tensor)`
+ * - `atan2(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::atan2
  */
-export function atan2(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(76, input.handle, other.handle));
-  throw refuse("atan2", "atan2(input: Tensor, other: Tensor)", [input, other]);
+export function atan2(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function atan2(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("atan2", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(76, input.handle, other.handle)) : callInto(out, 1183, input.handle, other.handle);
+  throw refuse("atan2", "atan2(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
@@ -873,13 +935,16 @@ export function atan_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.atanh`.
  *
- * - `atanh(input: Tensor)`
+ * - `atanh(input: Tensor, { out? })`
  *
  * Source: aten::atanh
  */
-export function atanh(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(79, input.handle));
-  throw refuse("atanh", "atanh(input: Tensor)", [input]);
+export function atanh(input: Tensor, options?: Out): Tensor;
+export function atanh(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("atanh", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(79, input.handle)) : callInto(out, 1184, input.handle);
+  throw refuse("atanh", "atanh(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -968,21 +1033,21 @@ export function avgPool1d(input: any, kernelSize?: any, stride?: any, padding?: 
 /**
  * Calls PyTorch's `torch.baddbmm`.
  *
- * - `baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, { beta = 1, alpha = 1 })`
- * - `baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, outDtype: Dtype, { beta = 1, alpha = 1 })`
+ * - `baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, { beta = 1, alpha = 1, out? })`
+ * - `baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, outDtype: Dtype, { beta = 1, alpha = 1, out? })`
  *
  * Source: aten::baddbmm, aten::baddbmm.dtype
  */
-export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
-export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, outDtype: Dtype, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
-export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options: { outDtype: Dtype; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
+export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined } & Out): Tensor;
+export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, outDtype: Dtype, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined } & Out): Tensor;
+export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options: { outDtype: Dtype; beta?: Scalar | undefined; alpha?: Scalar | undefined } & Out): Tensor;
 export function baddbmm(input: any, batch1: any, batch2: any, outDtype?: any, options?: any): any {
-  let beta: any, alpha: any;
-  if (isOptions(outDtype)) ({ outDtype, beta, alpha } = named("baddbmm", outDtype, ["outDtype", "beta", "alpha"], options));
-  else if (options !== undefined) ({ beta, alpha } = named("baddbmm", options, ["beta", "alpha"]));
-  if (isTensor(input) && isTensor(batch1) && isTensor(batch2) && outDtype === undefined) return wrap(call(90, input.handle, batch1.handle, batch2.handle, beta, alpha));
-  if (isTensor(input) && isTensor(batch1) && isTensor(batch2) && isString(outDtype)) return wrap(call(91, input.handle, batch1.handle, batch2.handle, dtypeCode(outDtype), beta, alpha));
-  throw refuse("baddbmm", "baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, { beta = 1, alpha = 1 })\nbaddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, outDtype: Dtype, { beta = 1, alpha = 1 })", [input, batch1, batch2, outDtype, { beta, alpha }]);
+  let beta: any, alpha: any, out: any;
+  if (isOptions(outDtype)) ({ outDtype, beta, alpha, out } = named("baddbmm", outDtype, ["outDtype", "beta", "alpha", "out"], options));
+  else if (options !== undefined) ({ beta, alpha, out } = named("baddbmm", options, ["beta", "alpha", "out"]));
+  if (isTensor(input) && isTensor(batch1) && isTensor(batch2) && outDtype === undefined) return out === undefined ? wrap(call(90, input.handle, batch1.handle, batch2.handle, beta, alpha)) : callInto(out, 1185, input.handle, batch1.handle, batch2.handle, beta, alpha);
+  if (isTensor(input) && isTensor(batch1) && isTensor(batch2) && isString(outDtype)) return out === undefined ? wrap(call(91, input.handle, batch1.handle, batch2.handle, dtypeCode(outDtype), beta, alpha)) : callInto(out, 1186, input.handle, batch1.handle, batch2.handle, dtypeCode(outDtype), beta, alpha);
+  throw refuse("baddbmm", "baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, { beta = 1, alpha = 1, out? })\nbaddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, outDtype: Dtype, { beta = 1, alpha = 1, out? })", [input, batch1, batch2, outDtype, { beta, alpha, out }]);
 }
 
 /**
@@ -1030,20 +1095,22 @@ export function batchNorm(input: any, weight?: any, bias?: any, runningMean?: an
 /**
  * Calls PyTorch's `torch.batch_norm_elemt`.
  *
- * - `batchNormElemt(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, invstd: Tensor, eps: number)`
+ * - `batchNormElemt(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, invstd: Tensor, eps: number, { out? })`
  *
  * Source: aten::batch_norm_elemt
  */
-export function batchNormElemt(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, invstd: Tensor, eps: number): Tensor;
-export function batchNormElemt(input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; mean: Tensor; invstd: Tensor; eps: number }): Tensor;
-export function batchNormElemt(input: any, weight?: any, bias?: any, mean?: any, invstd?: any, eps?: any): any {
-  if (isOptions(weight)) ({ weight, bias, mean, invstd, eps } = named("batchNormElemt", weight, ["weight", "bias", "mean", "invstd", "eps"], bias, mean, invstd, eps));
-  else if (isOptions(bias)) ({ bias, mean, invstd, eps } = named("batchNormElemt", bias, ["bias", "mean", "invstd", "eps"], mean, invstd, eps));
-  else if (isOptions(mean)) ({ mean, invstd, eps } = named("batchNormElemt", mean, ["mean", "invstd", "eps"], invstd, eps));
-  else if (isOptions(invstd)) ({ invstd, eps } = named("batchNormElemt", invstd, ["invstd", "eps"], eps));
-  else if (isOptions(eps)) ({ eps } = named("batchNormElemt", eps, ["eps"]));
-  if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias)) && isTensor(mean) && isTensor(invstd)) return wrap(call(96, input.handle, weight?.handle, bias?.handle, mean.handle, invstd.handle, eps));
-  throw refuse("batchNormElemt", "batchNormElemt(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, invstd: Tensor, eps: number)", [input, weight, bias, mean, invstd, eps]);
+export function batchNormElemt(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, invstd: Tensor, eps: number, options?: Out): Tensor;
+export function batchNormElemt(input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; mean: Tensor; invstd: Tensor; eps: number } & Out): Tensor;
+export function batchNormElemt(input: any, weight?: any, bias?: any, mean?: any, invstd?: any, eps?: any, options?: any): any {
+  let out: any;
+  if (isOptions(weight)) ({ weight, bias, mean, invstd, eps, out } = named("batchNormElemt", weight, ["weight", "bias", "mean", "invstd", "eps", "out"], bias, mean, invstd, eps, options));
+  else if (isOptions(bias)) ({ bias, mean, invstd, eps, out } = named("batchNormElemt", bias, ["bias", "mean", "invstd", "eps", "out"], mean, invstd, eps, options));
+  else if (isOptions(mean)) ({ mean, invstd, eps, out } = named("batchNormElemt", mean, ["mean", "invstd", "eps", "out"], invstd, eps, options));
+  else if (isOptions(invstd)) ({ invstd, eps, out } = named("batchNormElemt", invstd, ["invstd", "eps", "out"], eps, options));
+  else if (isOptions(eps)) ({ eps, out } = named("batchNormElemt", eps, ["eps", "out"], options));
+  else if (options !== undefined) ({ out } = named("batchNormElemt", options, ["out"]));
+  if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias)) && isTensor(mean) && isTensor(invstd)) return out === undefined ? wrap(call(96, input.handle, weight?.handle, bias?.handle, mean.handle, invstd.handle, eps)) : callInto(out, 1187, input.handle, weight?.handle, bias?.handle, mean.handle, invstd.handle, eps);
+  throw refuse("batchNormElemt", "batchNormElemt(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, invstd: Tensor, eps: number, { out? })", [input, weight, bias, mean, invstd, eps, { out }]);
 }
 
 /**
@@ -1131,21 +1198,21 @@ export function batchNormUpdateStats(input: any, runningMean?: any, runningVar?:
 /**
  * Calls PyTorch's `torch.bernoulli`.
  *
- * - `bernoulli(input: Tensor, { generator? })`
+ * - `bernoulli(input: Tensor, { generator?, out? })`
  * - `bernoulli(input: Tensor, p: number, { generator? })`
  *
  * Source: aten::bernoulli, aten::bernoulli.p
  */
-export function bernoulli(input: Tensor, options?: { generator?: Generator | null | undefined }): Tensor;
+export function bernoulli(input: Tensor, options?: { generator?: Generator | null | undefined } & Out): Tensor;
 export function bernoulli(input: Tensor, p: number, options?: { generator?: Generator | null | undefined }): Tensor;
 export function bernoulli(input: Tensor, options: { p: number; generator?: Generator | null | undefined }): Tensor;
 export function bernoulli(input: any, p?: any, options?: any): any {
-  let generator: any;
-  if (isOptions(p)) ({ p, generator } = named("bernoulli", p, ["p", "generator"], options));
-  else if (options !== undefined) ({ generator } = named("bernoulli", options, ["generator"]));
-  if (isTensor(input) && p === undefined) return wrap(call(101, input.handle, generator?.handle));
-  if (isTensor(input) && isNumber(p)) return wrap(call(102, input.handle, p, generator?.handle));
-  throw refuse("bernoulli", "bernoulli(input: Tensor, { generator? })\nbernoulli(input: Tensor, p: number, { generator? })", [input, p, { generator }]);
+  let generator: any, out: any;
+  if (isOptions(p)) ({ p, generator, out } = named("bernoulli", p, ["p", "generator", "out"], options));
+  else if (options !== undefined) ({ generator, out } = named("bernoulli", options, ["generator", "out"]));
+  if (isTensor(input) && p === undefined) return out === undefined ? wrap(call(101, input.handle, generator?.handle)) : callInto(out, 1188, input.handle, generator?.handle);
+  if (isTensor(input) && isNumber(p) && out === undefined) return wrap(call(102, input.handle, p, generator?.handle));
+  throw refuse("bernoulli", "bernoulli(input: Tensor, { generator?, out? })\nbernoulli(input: Tensor, p: number, { generator? })", [input, p, { generator, out }]);
 }
 
 /**
@@ -1214,108 +1281,121 @@ export function binomial(count: any, prob: any, generator?: any): any {
 /**
  * Calls PyTorch's `torch.bitwise_and`.
  *
- * - `bitwiseAnd(input: Tensor, other: Tensor)`
- * - `bitwiseAnd(input: Tensor, other: Scalar)`
+ * - `bitwiseAnd(input: Tensor, other: Tensor, { out? })`
+ * - `bitwiseAnd(input: Tensor, other: Scalar, { out? })`
  * - `bitwiseAnd(input: Scalar, other: Tensor)`
  *
  * Source: aten::bitwise_and.Scalar, aten::bitwise_and.Scalar_Tensor, aten::bitwise_and.Tensor
  */
-export function bitwiseAnd(input: Tensor, other: Tensor): Tensor;
-export function bitwiseAnd(input: Tensor, other: Scalar): Tensor;
+export function bitwiseAnd(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function bitwiseAnd(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function bitwiseAnd(input: Scalar, other: Tensor): Tensor;
-export function bitwiseAnd(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(112, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(110, input.handle, other));
-  if (isScalar(input) && isTensor(other)) return wrap(call(111, input, other.handle));
-  throw refuse("bitwiseAnd", "bitwiseAnd(input: Tensor, other: Tensor)\nbitwiseAnd(input: Tensor, other: Scalar)\nbitwiseAnd(input: Scalar, other: Tensor)", [input, other]);
+export function bitwiseAnd(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("bitwiseAnd", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(112, input.handle, other.handle)) : callInto(out, 1190, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(110, input.handle, other)) : callInto(out, 1189, input.handle, other);
+  if (isScalar(input) && isTensor(other) && out === undefined) return wrap(call(111, input, other.handle));
+  throw refuse("bitwiseAnd", "bitwiseAnd(input: Tensor, other: Tensor, { out? })\nbitwiseAnd(input: Tensor, other: Scalar, { out? })\nbitwiseAnd(input: Scalar, other: Tensor)", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.bitwise_left_shift`.
  *
- * - `bitwiseLeftShift(input: Tensor, other: Tensor)`
+ * - `bitwiseLeftShift(input: Tensor, other: Tensor, { out? })`
  * - `bitwiseLeftShift(input: Scalar, other: Tensor)`
- * - `bitwiseLeftShift(input: Tensor, other: Scalar)`
+ * - `bitwiseLeftShift(input: Tensor, other: Scalar, { out? })`
  *
  * Source: aten::bitwise_left_shift.Scalar_Tensor, aten::bitwise_left_shift.Tensor, aten::bitwise_left_shift.Tensor_Scalar
  */
-export function bitwiseLeftShift(input: Tensor, other: Tensor): Tensor;
+export function bitwiseLeftShift(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function bitwiseLeftShift(input: Scalar, other: Tensor): Tensor;
-export function bitwiseLeftShift(input: Tensor, other: Scalar): Tensor;
-export function bitwiseLeftShift(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(116, input.handle, other.handle));
-  if (isScalar(input) && isTensor(other)) return wrap(call(115, input, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(117, input.handle, other));
-  throw refuse("bitwiseLeftShift", "bitwiseLeftShift(input: Tensor, other: Tensor)\nbitwiseLeftShift(input: Scalar, other: Tensor)\nbitwiseLeftShift(input: Tensor, other: Scalar)", [input, other]);
+export function bitwiseLeftShift(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function bitwiseLeftShift(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("bitwiseLeftShift", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(116, input.handle, other.handle)) : callInto(out, 1191, input.handle, other.handle);
+  if (isScalar(input) && isTensor(other) && out === undefined) return wrap(call(115, input, other.handle));
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(117, input.handle, other)) : callInto(out, 1192, input.handle, other);
+  throw refuse("bitwiseLeftShift", "bitwiseLeftShift(input: Tensor, other: Tensor, { out? })\nbitwiseLeftShift(input: Scalar, other: Tensor)\nbitwiseLeftShift(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.bitwise_not`.
  *
- * - `bitwiseNot(input: Tensor)`
+ * - `bitwiseNot(input: Tensor, { out? })`
  *
  * Source: aten::bitwise_not
  */
-export function bitwiseNot(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(120, input.handle));
-  throw refuse("bitwiseNot", "bitwiseNot(input: Tensor)", [input]);
+export function bitwiseNot(input: Tensor, options?: Out): Tensor;
+export function bitwiseNot(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("bitwiseNot", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(120, input.handle)) : callInto(out, 1193, input.handle);
+  throw refuse("bitwiseNot", "bitwiseNot(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.bitwise_or`.
  *
- * - `bitwiseOr(input: Tensor, other: Tensor)`
- * - `bitwiseOr(input: Tensor, other: Scalar)`
+ * - `bitwiseOr(input: Tensor, other: Tensor, { out? })`
+ * - `bitwiseOr(input: Tensor, other: Scalar, { out? })`
  * - `bitwiseOr(input: Scalar, other: Tensor)`
  *
  * Source: aten::bitwise_or.Scalar, aten::bitwise_or.Scalar_Tensor, aten::bitwise_or.Tensor
  */
-export function bitwiseOr(input: Tensor, other: Tensor): Tensor;
-export function bitwiseOr(input: Tensor, other: Scalar): Tensor;
+export function bitwiseOr(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function bitwiseOr(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function bitwiseOr(input: Scalar, other: Tensor): Tensor;
-export function bitwiseOr(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(124, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(122, input.handle, other));
-  if (isScalar(input) && isTensor(other)) return wrap(call(123, input, other.handle));
-  throw refuse("bitwiseOr", "bitwiseOr(input: Tensor, other: Tensor)\nbitwiseOr(input: Tensor, other: Scalar)\nbitwiseOr(input: Scalar, other: Tensor)", [input, other]);
+export function bitwiseOr(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("bitwiseOr", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(124, input.handle, other.handle)) : callInto(out, 1195, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(122, input.handle, other)) : callInto(out, 1194, input.handle, other);
+  if (isScalar(input) && isTensor(other) && out === undefined) return wrap(call(123, input, other.handle));
+  throw refuse("bitwiseOr", "bitwiseOr(input: Tensor, other: Tensor, { out? })\nbitwiseOr(input: Tensor, other: Scalar, { out? })\nbitwiseOr(input: Scalar, other: Tensor)", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.bitwise_right_shift`.
  *
- * - `bitwiseRightShift(input: Tensor, other: Tensor)`
+ * - `bitwiseRightShift(input: Tensor, other: Tensor, { out? })`
  * - `bitwiseRightShift(input: Scalar, other: Tensor)`
- * - `bitwiseRightShift(input: Tensor, other: Scalar)`
+ * - `bitwiseRightShift(input: Tensor, other: Scalar, { out? })`
  *
  * Source: aten::bitwise_right_shift.Scalar_Tensor, aten::bitwise_right_shift.Tensor, aten::bitwise_right_shift.Tensor_Scalar
  */
-export function bitwiseRightShift(input: Tensor, other: Tensor): Tensor;
+export function bitwiseRightShift(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function bitwiseRightShift(input: Scalar, other: Tensor): Tensor;
-export function bitwiseRightShift(input: Tensor, other: Scalar): Tensor;
-export function bitwiseRightShift(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(128, input.handle, other.handle));
-  if (isScalar(input) && isTensor(other)) return wrap(call(127, input, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(129, input.handle, other));
-  throw refuse("bitwiseRightShift", "bitwiseRightShift(input: Tensor, other: Tensor)\nbitwiseRightShift(input: Scalar, other: Tensor)\nbitwiseRightShift(input: Tensor, other: Scalar)", [input, other]);
+export function bitwiseRightShift(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function bitwiseRightShift(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("bitwiseRightShift", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(128, input.handle, other.handle)) : callInto(out, 1196, input.handle, other.handle);
+  if (isScalar(input) && isTensor(other) && out === undefined) return wrap(call(127, input, other.handle));
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(129, input.handle, other)) : callInto(out, 1197, input.handle, other);
+  throw refuse("bitwiseRightShift", "bitwiseRightShift(input: Tensor, other: Tensor, { out? })\nbitwiseRightShift(input: Scalar, other: Tensor)\nbitwiseRightShift(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.bitwise_xor`.
  *
- * - `bitwiseXor(input: Tensor, other: Tensor)`
- * - `bitwiseXor(input: Tensor, other: Scalar)`
+ * - `bitwiseXor(input: Tensor, other: Tensor, { out? })`
+ * - `bitwiseXor(input: Tensor, other: Scalar, { out? })`
  * - `bitwiseXor(input: Scalar, other: Tensor)`
  *
  * Source: aten::bitwise_xor.Scalar, aten::bitwise_xor.Scalar_Tensor, aten::bitwise_xor.Tensor
  */
-export function bitwiseXor(input: Tensor, other: Tensor): Tensor;
-export function bitwiseXor(input: Tensor, other: Scalar): Tensor;
+export function bitwiseXor(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function bitwiseXor(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function bitwiseXor(input: Scalar, other: Tensor): Tensor;
-export function bitwiseXor(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(134, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(132, input.handle, other));
-  if (isScalar(input) && isTensor(other)) return wrap(call(133, input, other.handle));
-  throw refuse("bitwiseXor", "bitwiseXor(input: Tensor, other: Tensor)\nbitwiseXor(input: Tensor, other: Scalar)\nbitwiseXor(input: Scalar, other: Tensor)", [input, other]);
+export function bitwiseXor(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("bitwiseXor", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(134, input.handle, other.handle)) : callInto(out, 1199, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(132, input.handle, other)) : callInto(out, 1198, input.handle, other);
+  if (isScalar(input) && isTensor(other) && out === undefined) return wrap(call(133, input, other.handle));
+  throw refuse("bitwiseXor", "bitwiseXor(input: Tensor, other: Tensor, { out? })\nbitwiseXor(input: Tensor, other: Scalar, { out? })\nbitwiseXor(input: Scalar, other: Tensor)", [input, other, { out }]);
 }
 
 /**
@@ -1353,19 +1433,21 @@ export function blockDiag(tensors: readonly Tensor[]): Tensor {
 /**
  * Calls PyTorch's `torch.bmm`.
  *
- * - `bmm(input: Tensor, mat2: Tensor)`
- * - `bmm(input: Tensor, mat2: Tensor, outDtype: Dtype)`
+ * - `bmm(input: Tensor, mat2: Tensor, { out? })`
+ * - `bmm(input: Tensor, mat2: Tensor, outDtype: Dtype, { out? })`
  *
  * Source: aten::bmm, aten::bmm.dtype
  */
-export function bmm(input: Tensor, mat2: Tensor): Tensor;
-export function bmm(input: Tensor, mat2: Tensor, outDtype: Dtype): Tensor;
-export function bmm(input: Tensor, mat2: Tensor, options: { outDtype: Dtype }): Tensor;
-export function bmm(input: any, mat2: any, outDtype?: any): any {
-  if (isOptions(outDtype)) ({ outDtype } = named("bmm", outDtype, ["outDtype"]));
-  if (isTensor(input) && isTensor(mat2) && outDtype === undefined) return wrap(call(140, input.handle, mat2.handle));
-  if (isTensor(input) && isTensor(mat2) && isString(outDtype)) return wrap(call(141, input.handle, mat2.handle, dtypeCode(outDtype)));
-  throw refuse("bmm", "bmm(input: Tensor, mat2: Tensor)\nbmm(input: Tensor, mat2: Tensor, outDtype: Dtype)", [input, mat2, outDtype]);
+export function bmm(input: Tensor, mat2: Tensor, options?: Out): Tensor;
+export function bmm(input: Tensor, mat2: Tensor, outDtype: Dtype, options?: Out): Tensor;
+export function bmm(input: Tensor, mat2: Tensor, options: { outDtype: Dtype } & Out): Tensor;
+export function bmm(input: any, mat2: any, outDtype?: any, options?: any): any {
+  let out: any;
+  if (isOptions(outDtype)) ({ outDtype, out } = named("bmm", outDtype, ["outDtype", "out"], options));
+  else if (options !== undefined) ({ out } = named("bmm", options, ["out"]));
+  if (isTensor(input) && isTensor(mat2) && outDtype === undefined) return out === undefined ? wrap(call(140, input.handle, mat2.handle)) : callInto(out, 1200, input.handle, mat2.handle);
+  if (isTensor(input) && isTensor(mat2) && isString(outDtype)) return out === undefined ? wrap(call(141, input.handle, mat2.handle, dtypeCode(outDtype))) : callInto(out, 1201, input.handle, mat2.handle, dtypeCode(outDtype));
+  throw refuse("bmm", "bmm(input: Tensor, mat2: Tensor, { out? })\nbmm(input: Tensor, mat2: Tensor, outDtype: Dtype, { out? })", [input, mat2, outDtype, { out }]);
 }
 
 /**
@@ -1398,19 +1480,19 @@ export function broadcastTo(input: any, size?: any): any {
 /**
  * Calls PyTorch's `torch.bucketize`.
  *
- * - `bucketize(input: Tensor, boundaries: Tensor, { outInt32 = false, right = false })`
+ * - `bucketize(input: Tensor, boundaries: Tensor, { outInt32 = false, right = false, out? })`
  * - `bucketize(input: Scalar, boundaries: Tensor, { outInt32 = false, right = false })`
  *
  * Source: aten::bucketize.Scalar, aten::bucketize.Tensor
  */
-export function bucketize(input: Tensor, boundaries: Tensor, options?: { outInt32?: boolean | undefined; right?: boolean | undefined }): Tensor;
+export function bucketize(input: Tensor, boundaries: Tensor, options?: { outInt32?: boolean | undefined; right?: boolean | undefined } & Out): Tensor;
 export function bucketize(input: Scalar, boundaries: Tensor, options?: { outInt32?: boolean | undefined; right?: boolean | undefined }): Tensor;
 export function bucketize(input: any, boundaries: any, options?: any): any {
-  let outInt32: any, right: any;
-  if (options !== undefined) ({ outInt32, right } = named("bucketize", options, ["outInt32", "right"]));
-  if (isTensor(input) && isTensor(boundaries)) return wrap(call(145, input.handle, boundaries.handle, outInt32, right));
-  if (isScalar(input) && isTensor(boundaries)) return wrap(call(144, input, boundaries.handle, outInt32, right));
-  throw refuse("bucketize", "bucketize(input: Tensor, boundaries: Tensor, { outInt32 = false, right = false })\nbucketize(input: Scalar, boundaries: Tensor, { outInt32 = false, right = false })", [input, boundaries, { outInt32, right }]);
+  let outInt32: any, right: any, out: any;
+  if (options !== undefined) ({ outInt32, right, out } = named("bucketize", options, ["outInt32", "right", "out"]));
+  if (isTensor(input) && isTensor(boundaries)) return out === undefined ? wrap(call(145, input.handle, boundaries.handle, outInt32, right)) : callInto(out, 1202, input.handle, boundaries.handle, outInt32, right);
+  if (isScalar(input) && isTensor(boundaries) && out === undefined) return wrap(call(144, input, boundaries.handle, outInt32, right));
+  throw refuse("bucketize", "bucketize(input: Tensor, boundaries: Tensor, { outInt32 = false, right = false, out? })\nbucketize(input: Scalar, boundaries: Tensor, { outInt32 = false, right = false })", [input, boundaries, { outInt32, right, out }]);
 }
 
 /**
@@ -1428,16 +1510,18 @@ export function cartesianProd(tensors: readonly Tensor[]): Tensor {
 /**
  * Calls PyTorch's `torch.cat`.
  *
- * - `cat(tensors: Tensor[], dim = 0)`
+ * - `cat(tensors: Tensor[], dim = 0, { out? })`
  *
  * Source: aten::cat
  */
-export function cat(tensors: readonly Tensor[], dim?: number): Tensor;
-export function cat(tensors: readonly Tensor[], options?: { dim?: number | undefined }): Tensor;
-export function cat(tensors: any, dim?: any): any {
-  if (isOptions(dim)) ({ dim } = named("cat", dim, ["dim"]));
-  if (isTensors(tensors)) return wrap(call(147, handles(tensors), dim));
-  throw refuse("cat", "cat(tensors: Tensor[], dim = 0)", [tensors, dim]);
+export function cat(tensors: readonly Tensor[], dim?: number, options?: Out): Tensor;
+export function cat(tensors: readonly Tensor[], options?: { dim?: number | undefined } & Out): Tensor;
+export function cat(tensors: any, dim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, out } = named("cat", dim, ["dim", "out"], options));
+  else if (options !== undefined) ({ out } = named("cat", options, ["out"]));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(147, handles(tensors), dim)) : callInto(out, 1203, handles(tensors), dim);
+  throw refuse("cat", "cat(tensors: Tensor[], dim = 0, { out? })", [tensors, dim, { out }]);
 }
 
 /**
@@ -1459,13 +1543,16 @@ export function cdist(x1: any, x2: any, p?: any, computeMode?: any): any {
 /**
  * Calls PyTorch's `torch.ceil`.
  *
- * - `ceil(input: Tensor)`
+ * - `ceil(input: Tensor, { out? })`
  *
  * Source: aten::ceil
  */
-export function ceil(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(151, input.handle));
-  throw refuse("ceil", "ceil(input: Tensor)", [input]);
+export function ceil(input: Tensor, options?: Out): Tensor;
+export function ceil(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("ceil", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(151, input.handle)) : callInto(out, 1204, input.handle);
+  throw refuse("ceil", "ceil(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -1519,13 +1606,16 @@ export function celu_(input: any, alpha?: any): any {
 /**
  * Calls PyTorch's `torch.chain_matmul`.
  *
- * - `chainMatmul(matrices: Tensor[])`
+ * - `chainMatmul(matrices: Tensor[], { out? })`
  *
  * Source: aten::chain_matmul
  */
-export function chainMatmul(matrices: readonly Tensor[]): Tensor {
-  if (isTensors(matrices)) return wrap(call(155, handles(matrices)));
-  throw refuse("chainMatmul", "chainMatmul(matrices: Tensor[])", [matrices]);
+export function chainMatmul(matrices: readonly Tensor[], options?: Out): Tensor;
+export function chainMatmul(matrices: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("chainMatmul", options, ["out"]));
+  if (isTensors(matrices)) return out === undefined ? wrap(call(155, handles(matrices))) : callInto(out, 1205, handles(matrices));
+  throw refuse("chainMatmul", "chainMatmul(matrices: Tensor[], { out? })", [matrices, { out }]);
 }
 
 /**
@@ -1546,46 +1636,52 @@ export function channelShuffle(input: any, groups?: any): any {
 /**
  * Calls PyTorch's `torch.cholesky`.
  *
- * - `cholesky(input: Tensor, upper = false)`
+ * - `cholesky(input: Tensor, upper = false, { out? })`
  *
  * Source: aten::cholesky
  */
-export function cholesky(input: Tensor, upper?: boolean): Tensor;
-export function cholesky(input: Tensor, options?: { upper?: boolean | undefined }): Tensor;
-export function cholesky(input: any, upper?: any): any {
-  if (isOptions(upper)) ({ upper } = named("cholesky", upper, ["upper"]));
-  if (isTensor(input)) return wrap(call(158, input.handle, upper));
-  throw refuse("cholesky", "cholesky(input: Tensor, upper = false)", [input, upper]);
+export function cholesky(input: Tensor, upper?: boolean, options?: Out): Tensor;
+export function cholesky(input: Tensor, options?: { upper?: boolean | undefined } & Out): Tensor;
+export function cholesky(input: any, upper?: any, options?: any): any {
+  let out: any;
+  if (isOptions(upper)) ({ upper, out } = named("cholesky", upper, ["upper", "out"], options));
+  else if (options !== undefined) ({ out } = named("cholesky", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(158, input.handle, upper)) : callInto(out, 1206, input.handle, upper);
+  throw refuse("cholesky", "cholesky(input: Tensor, upper = false, { out? })", [input, upper, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.cholesky_inverse`.
  *
- * - `choleskyInverse(input: Tensor, upper = false)`
+ * - `choleskyInverse(input: Tensor, upper = false, { out? })`
  *
  * Source: aten::cholesky_inverse
  */
-export function choleskyInverse(input: Tensor, upper?: boolean): Tensor;
-export function choleskyInverse(input: Tensor, options?: { upper?: boolean | undefined }): Tensor;
-export function choleskyInverse(input: any, upper?: any): any {
-  if (isOptions(upper)) ({ upper } = named("choleskyInverse", upper, ["upper"]));
-  if (isTensor(input)) return wrap(call(159, input.handle, upper));
-  throw refuse("choleskyInverse", "choleskyInverse(input: Tensor, upper = false)", [input, upper]);
+export function choleskyInverse(input: Tensor, upper?: boolean, options?: Out): Tensor;
+export function choleskyInverse(input: Tensor, options?: { upper?: boolean | undefined } & Out): Tensor;
+export function choleskyInverse(input: any, upper?: any, options?: any): any {
+  let out: any;
+  if (isOptions(upper)) ({ upper, out } = named("choleskyInverse", upper, ["upper", "out"], options));
+  else if (options !== undefined) ({ out } = named("choleskyInverse", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(159, input.handle, upper)) : callInto(out, 1207, input.handle, upper);
+  throw refuse("choleskyInverse", "choleskyInverse(input: Tensor, upper = false, { out? })", [input, upper, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.cholesky_solve`.
  *
- * - `choleskySolve(input: Tensor, input2: Tensor, upper = false)`
+ * - `choleskySolve(input: Tensor, input2: Tensor, upper = false, { out? })`
  *
  * Source: aten::cholesky_solve
  */
-export function choleskySolve(input: Tensor, input2: Tensor, upper?: boolean): Tensor;
-export function choleskySolve(input: Tensor, input2: Tensor, options?: { upper?: boolean | undefined }): Tensor;
-export function choleskySolve(input: any, input2: any, upper?: any): any {
-  if (isOptions(upper)) ({ upper } = named("choleskySolve", upper, ["upper"]));
-  if (isTensor(input) && isTensor(input2)) return wrap(call(160, input.handle, input2.handle, upper));
-  throw refuse("choleskySolve", "choleskySolve(input: Tensor, input2: Tensor, upper = false)", [input, input2, upper]);
+export function choleskySolve(input: Tensor, input2: Tensor, upper?: boolean, options?: Out): Tensor;
+export function choleskySolve(input: Tensor, input2: Tensor, options?: { upper?: boolean | undefined } & Out): Tensor;
+export function choleskySolve(input: any, input2: any, upper?: any, options?: any): any {
+  let out: any;
+  if (isOptions(upper)) ({ upper, out } = named("choleskySolve", upper, ["upper", "out"], options));
+  else if (options !== undefined) ({ out } = named("choleskySolve", options, ["out"]));
+  if (isTensor(input) && isTensor(input2)) return out === undefined ? wrap(call(160, input.handle, input2.handle, upper)) : callInto(out, 1208, input.handle, input2.handle, upper);
+  throw refuse("choleskySolve", "choleskySolve(input: Tensor, input2: Tensor, upper = false, { out? })", [input, input2, upper, { out }]);
 }
 
 /**
@@ -1629,37 +1725,41 @@ export function chunk(input: any, chunks?: any, dim?: any): any {
 /**
  * Calls PyTorch's `torch.clamp`.
  *
- * - `clamp(input: Tensor, min?, max?)`
- * - `clamp(input: Tensor, min?, max?)`
+ * - `clamp(input: Tensor, min?, max?, { out? })`
+ * - `clamp(input: Tensor, min?, max?, { out? })`
  *
  * Source: aten::clamp, aten::clamp.Tensor
  */
-export function clamp(input: Tensor, min?: Tensor | null, max?: Tensor | null): Tensor;
-export function clamp(input: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor;
-export function clamp(input: Tensor, min?: Scalar | null, max?: Scalar | null): Tensor;
-export function clamp(input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor;
-export function clamp(input: any, min?: any, max?: any): any {
-  if (isOptions(min)) ({ min, max } = named("clamp", min, ["min", "max"], max));
-  else if (isOptions(max)) ({ max } = named("clamp", max, ["max"]));
-  if (isTensor(input) && (min == null || isTensor(min)) && (max == null || isTensor(max))) return wrap(call(164, input.handle, min?.handle, max?.handle));
-  if (isTensor(input) && (min == null || isScalar(min)) && (max == null || isScalar(max))) return wrap(call(163, input.handle, min, max));
-  throw refuse("clamp", "clamp(input: Tensor, min?, max?)\nclamp(input: Tensor, min?, max?)", [input, min, max]);
+export function clamp(input: Tensor, min?: Tensor | null, max?: Tensor | null, options?: Out): Tensor;
+export function clamp(input: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined } & Out): Tensor;
+export function clamp(input: Tensor, min?: Scalar | null, max?: Scalar | null, options?: Out): Tensor;
+export function clamp(input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined } & Out): Tensor;
+export function clamp(input: any, min?: any, max?: any, options?: any): any {
+  let out: any;
+  if (isOptions(min)) ({ min, max, out } = named("clamp", min, ["min", "max", "out"], max, options));
+  else if (isOptions(max)) ({ max, out } = named("clamp", max, ["max", "out"], options));
+  else if (options !== undefined) ({ out } = named("clamp", options, ["out"]));
+  if (isTensor(input) && (min == null || isTensor(min)) && (max == null || isTensor(max))) return out === undefined ? wrap(call(164, input.handle, min?.handle, max?.handle)) : callInto(out, 1210, input.handle, min?.handle, max?.handle);
+  if (isTensor(input) && (min == null || isScalar(min)) && (max == null || isScalar(max))) return out === undefined ? wrap(call(163, input.handle, min, max)) : callInto(out, 1209, input.handle, min, max);
+  throw refuse("clamp", "clamp(input: Tensor, min?, max?, { out? })\nclamp(input: Tensor, min?, max?, { out? })", [input, min, max, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.clamp_max`.
  *
- * - `clampMax(input: Tensor, max: Tensor)`
- * - `clampMax(input: Tensor, max: Scalar)`
+ * - `clampMax(input: Tensor, max: Tensor, { out? })`
+ * - `clampMax(input: Tensor, max: Scalar, { out? })`
  *
  * Source: aten::clamp_max, aten::clamp_max.Tensor
  */
-export function clampMax(input: Tensor, max: Tensor): Tensor;
-export function clampMax(input: Tensor, max: Scalar): Tensor;
-export function clampMax(input: any, max: any): any {
-  if (isTensor(input) && isTensor(max)) return wrap(call(168, input.handle, max.handle));
-  if (isTensor(input) && isScalar(max)) return wrap(call(167, input.handle, max));
-  throw refuse("clampMax", "clampMax(input: Tensor, max: Tensor)\nclampMax(input: Tensor, max: Scalar)", [input, max]);
+export function clampMax(input: Tensor, max: Tensor, options?: Out): Tensor;
+export function clampMax(input: Tensor, max: Scalar, options?: Out): Tensor;
+export function clampMax(input: any, max: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("clampMax", options, ["out"]));
+  if (isTensor(input) && isTensor(max)) return out === undefined ? wrap(call(168, input.handle, max.handle)) : callInto(out, 1212, input.handle, max.handle);
+  if (isTensor(input) && isScalar(max)) return out === undefined ? wrap(call(167, input.handle, max)) : callInto(out, 1211, input.handle, max);
+  throw refuse("clampMax", "clampMax(input: Tensor, max: Tensor, { out? })\nclampMax(input: Tensor, max: Scalar, { out? })", [input, max, { out }]);
 }
 
 /**
@@ -1687,17 +1787,19 @@ export function clampMax_(input: any, max: any): any {
 /**
  * Calls PyTorch's `torch.clamp_min`.
  *
- * - `clampMin(input: Tensor, min: Tensor)`
- * - `clampMin(input: Tensor, min: Scalar)`
+ * - `clampMin(input: Tensor, min: Tensor, { out? })`
+ * - `clampMin(input: Tensor, min: Scalar, { out? })`
  *
  * Source: aten::clamp_min, aten::clamp_min.Tensor
  */
-export function clampMin(input: Tensor, min: Tensor): Tensor;
-export function clampMin(input: Tensor, min: Scalar): Tensor;
-export function clampMin(input: any, min: any): any {
-  if (isTensor(input) && isTensor(min)) return wrap(call(172, input.handle, min.handle));
-  if (isTensor(input) && isScalar(min)) return wrap(call(171, input.handle, min));
-  throw refuse("clampMin", "clampMin(input: Tensor, min: Tensor)\nclampMin(input: Tensor, min: Scalar)", [input, min]);
+export function clampMin(input: Tensor, min: Tensor, options?: Out): Tensor;
+export function clampMin(input: Tensor, min: Scalar, options?: Out): Tensor;
+export function clampMin(input: any, min: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("clampMin", options, ["out"]));
+  if (isTensor(input) && isTensor(min)) return out === undefined ? wrap(call(172, input.handle, min.handle)) : callInto(out, 1214, input.handle, min.handle);
+  if (isTensor(input) && isScalar(min)) return out === undefined ? wrap(call(171, input.handle, min)) : callInto(out, 1213, input.handle, min);
+  throw refuse("clampMin", "clampMin(input: Tensor, min: Tensor, { out? })\nclampMin(input: Tensor, min: Scalar, { out? })", [input, min, { out }]);
 }
 
 /**
@@ -1751,21 +1853,23 @@ export function clamp_(input: any, min?: any, max?: any): any {
 /**
  * Calls PyTorch's `torch.clip`.
  *
- * - `clip(input: Tensor, min?, max?)`
- * - `clip(input: Tensor, min?, max?)`
+ * - `clip(input: Tensor, min?, max?, { out? })`
+ * - `clip(input: Tensor, min?, max?, { out? })`
  *
  * Source: aten::clip, aten::clip.Tensor
  */
-export function clip(input: Tensor, min?: Tensor | null, max?: Tensor | null): Tensor;
-export function clip(input: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor;
-export function clip(input: Tensor, min?: Scalar | null, max?: Scalar | null): Tensor;
-export function clip(input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor;
-export function clip(input: any, min?: any, max?: any): any {
-  if (isOptions(min)) ({ min, max } = named("clip", min, ["min", "max"], max));
-  else if (isOptions(max)) ({ max } = named("clip", max, ["max"]));
-  if (isTensor(input) && (min == null || isTensor(min)) && (max == null || isTensor(max))) return wrap(call(176, input.handle, min?.handle, max?.handle));
-  if (isTensor(input) && (min == null || isScalar(min)) && (max == null || isScalar(max))) return wrap(call(175, input.handle, min, max));
-  throw refuse("clip", "clip(input: Tensor, min?, max?)\nclip(input: Tensor, min?, max?)", [input, min, max]);
+export function clip(input: Tensor, min?: Tensor | null, max?: Tensor | null, options?: Out): Tensor;
+export function clip(input: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined } & Out): Tensor;
+export function clip(input: Tensor, min?: Scalar | null, max?: Scalar | null, options?: Out): Tensor;
+export function clip(input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined } & Out): Tensor;
+export function clip(input: any, min?: any, max?: any, options?: any): any {
+  let out: any;
+  if (isOptions(min)) ({ min, max, out } = named("clip", min, ["min", "max", "out"], max, options));
+  else if (isOptions(max)) ({ max, out } = named("clip", max, ["max", "out"], options));
+  else if (options !== undefined) ({ out } = named("clip", options, ["out"]));
+  if (isTensor(input) && (min == null || isTensor(min)) && (max == null || isTensor(max))) return out === undefined ? wrap(call(176, input.handle, min?.handle, max?.handle)) : callInto(out, 1216, input.handle, min?.handle, max?.handle);
+  if (isTensor(input) && (min == null || isScalar(min)) && (max == null || isScalar(max))) return out === undefined ? wrap(call(175, input.handle, min, max)) : callInto(out, 1215, input.handle, min, max);
+  throw refuse("clip", "clip(input: Tensor, min?, max?, { out? })\nclip(input: Tensor, min?, max?, { out? })", [input, min, max, { out }]);
 }
 
 /**
@@ -1812,13 +1916,16 @@ export function clone(input: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.column_stack`.
  *
- * - `columnStack(tensors: Tensor[])`
+ * - `columnStack(tensors: Tensor[], { out? })`
  *
  * Source: aten::column_stack
  */
-export function columnStack(tensors: readonly Tensor[]): Tensor {
-  if (isTensors(tensors)) return wrap(call(183, handles(tensors)));
-  throw refuse("columnStack", "columnStack(tensors: Tensor[])", [tensors]);
+export function columnStack(tensors: readonly Tensor[], options?: Out): Tensor;
+export function columnStack(tensors: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("columnStack", options, ["out"]));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(183, handles(tensors))) : callInto(out, 1217, handles(tensors));
+  throw refuse("columnStack", "columnStack(tensors: Tensor[], { out? })", [tensors, { out }]);
 }
 
 /**
@@ -1840,43 +1947,50 @@ export function combinations(input: any, r?: any, withReplacement?: any): any {
 /**
  * Calls PyTorch's `torch.complex`.
  *
- * - `complex(real: Tensor, imag: Tensor)`
+ * - `complex(real: Tensor, imag: Tensor, { out? })`
  *
  * Source: aten::complex
  */
-export function complex(real: Tensor, imag: Tensor): Tensor {
-  if (isTensor(real) && isTensor(imag)) return wrap(call(185, real.handle, imag.handle));
-  throw refuse("complex", "complex(real: Tensor, imag: Tensor)", [real, imag]);
+export function complex(real: Tensor, imag: Tensor, options?: Out): Tensor;
+export function complex(real: any, imag: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("complex", options, ["out"]));
+  if (isTensor(real) && isTensor(imag)) return out === undefined ? wrap(call(185, real.handle, imag.handle)) : callInto(out, 1218, real.handle, imag.handle);
+  throw refuse("complex", "complex(real: Tensor, imag: Tensor, { out? })", [real, imag, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.concat`.
  *
- * - `concat(tensors: Tensor[], dim = 0)`
+ * - `concat(tensors: Tensor[], dim = 0, { out? })`
  *
  * Source: aten::concat
  */
-export function concat(tensors: readonly Tensor[], dim?: number): Tensor;
-export function concat(tensors: readonly Tensor[], options?: { dim?: number | undefined }): Tensor;
-export function concat(tensors: any, dim?: any): any {
-  if (isOptions(dim)) ({ dim } = named("concat", dim, ["dim"]));
-  if (isTensors(tensors)) return wrap(call(186, handles(tensors), dim));
-  throw refuse("concat", "concat(tensors: Tensor[], dim = 0)", [tensors, dim]);
+export function concat(tensors: readonly Tensor[], dim?: number, options?: Out): Tensor;
+export function concat(tensors: readonly Tensor[], options?: { dim?: number | undefined } & Out): Tensor;
+export function concat(tensors: any, dim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, out } = named("concat", dim, ["dim", "out"], options));
+  else if (options !== undefined) ({ out } = named("concat", options, ["out"]));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(186, handles(tensors), dim)) : callInto(out, 1219, handles(tensors), dim);
+  throw refuse("concat", "concat(tensors: Tensor[], dim = 0, { out? })", [tensors, dim, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.concatenate`.
  *
- * - `concatenate(tensors: Tensor[], dim = 0)`
+ * - `concatenate(tensors: Tensor[], dim = 0, { out? })`
  *
  * Source: aten::concatenate
  */
-export function concatenate(tensors: readonly Tensor[], dim?: number): Tensor;
-export function concatenate(tensors: readonly Tensor[], options?: { dim?: number | undefined }): Tensor;
-export function concatenate(tensors: any, dim?: any): any {
-  if (isOptions(dim)) ({ dim } = named("concatenate", dim, ["dim"]));
-  if (isTensors(tensors)) return wrap(call(187, handles(tensors), dim));
-  throw refuse("concatenate", "concatenate(tensors: Tensor[], dim = 0)", [tensors, dim]);
+export function concatenate(tensors: readonly Tensor[], dim?: number, options?: Out): Tensor;
+export function concatenate(tensors: readonly Tensor[], options?: { dim?: number | undefined } & Out): Tensor;
+export function concatenate(tensors: any, dim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, out } = named("concatenate", dim, ["dim", "out"], options));
+  else if (options !== undefined) ({ out } = named("concatenate", options, ["out"]));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(187, handles(tensors), dim)) : callInto(out, 1220, handles(tensors), dim);
+  throw refuse("concatenate", "concatenate(tensors: Tensor[], dim = 0, { out? })", [tensors, dim, { out }]);
 }
 
 /**
@@ -1894,13 +2008,16 @@ export function conj(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.conj_physical`.
  *
- * - `conjPhysical(input: Tensor)`
+ * - `conjPhysical(input: Tensor, { out? })`
  *
  * Source: aten::conj_physical
  */
-export function conjPhysical(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(189, input.handle));
-  throw refuse("conjPhysical", "conjPhysical(input: Tensor)", [input]);
+export function conjPhysical(input: Tensor, options?: Out): Tensor;
+export function conjPhysical(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("conjPhysical", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(189, input.handle)) : callInto(out, 1221, input.handle);
+  throw refuse("conjPhysical", "conjPhysical(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -2103,17 +2220,19 @@ export function convolution(input: any, weight: any, bias?: any, stride?: any, p
 /**
  * Calls PyTorch's `torch.copysign`.
  *
- * - `copysign(input: Tensor, other: Tensor)`
- * - `copysign(input: Tensor, other: Scalar)`
+ * - `copysign(input: Tensor, other: Tensor, { out? })`
+ * - `copysign(input: Tensor, other: Scalar, { out? })`
  *
  * Source: aten::copysign.Scalar, aten::copysign.Tensor
  */
-export function copysign(input: Tensor, other: Tensor): Tensor;
-export function copysign(input: Tensor, other: Scalar): Tensor;
-export function copysign(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(207, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(206, input.handle, other));
-  throw refuse("copysign", "copysign(input: Tensor, other: Tensor)\ncopysign(input: Tensor, other: Scalar)", [input, other]);
+export function copysign(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function copysign(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function copysign(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("copysign", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(207, input.handle, other.handle)) : callInto(out, 1223, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(206, input.handle, other)) : callInto(out, 1222, input.handle, other);
+  throw refuse("copysign", "copysign(input: Tensor, other: Tensor, { out? })\ncopysign(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
 /**
@@ -2131,13 +2250,16 @@ export function corrcoef(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.cos`.
  *
- * - `cos(input: Tensor)`
+ * - `cos(input: Tensor, { out? })`
  *
  * Source: aten::cos
  */
-export function cos(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(211, input.handle));
-  throw refuse("cos", "cos(input: Tensor)", [input]);
+export function cos(input: Tensor, options?: Out): Tensor;
+export function cos(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("cos", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(211, input.handle)) : callInto(out, 1224, input.handle);
+  throw refuse("cos", "cos(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -2158,13 +2280,16 @@ export function cos_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.cosh`.
  *
- * - `cosh(input: Tensor)`
+ * - `cosh(input: Tensor, { out? })`
  *
  * Source: aten::cosh
  */
-export function cosh(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(213, input.handle));
-  throw refuse("cosh", "cosh(input: Tensor)", [input]);
+export function cosh(input: Tensor, options?: Out): Tensor;
+export function cosh(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("cosh", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(213, input.handle)) : callInto(out, 1225, input.handle);
+  throw refuse("cosh", "cosh(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -2251,16 +2376,18 @@ export function cov(input: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.cross`.
  *
- * - `cross(input: Tensor, other: Tensor, dim?)`
+ * - `cross(input: Tensor, other: Tensor, dim?, { out? })`
  *
  * Source: aten::cross
  */
-export function cross(input: Tensor, other: Tensor, dim?: number | null): Tensor;
-export function cross(input: Tensor, other: Tensor, options?: { dim?: number | null | undefined }): Tensor;
-export function cross(input: any, other: any, dim?: any): any {
-  if (isOptions(dim)) ({ dim } = named("cross", dim, ["dim"]));
-  if (isTensor(input) && isTensor(other)) return wrap(call(220, input.handle, other.handle, dim));
-  throw refuse("cross", "cross(input: Tensor, other: Tensor, dim?)", [input, other, dim]);
+export function cross(input: Tensor, other: Tensor, dim?: number | null, options?: Out): Tensor;
+export function cross(input: Tensor, other: Tensor, options?: { dim?: number | null | undefined } & Out): Tensor;
+export function cross(input: any, other: any, dim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, out } = named("cross", dim, ["dim", "out"], options));
+  else if (options !== undefined) ({ out } = named("cross", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(220, input.handle, other.handle, dim)) : callInto(out, 1226, input.handle, other.handle, dim);
+  throw refuse("cross", "cross(input: Tensor, other: Tensor, dim?, { out? })", [input, other, dim, { out }]);
 }
 
 /**
@@ -2291,71 +2418,77 @@ export function ctcLoss(logProbs: any, targets: any, inputLengths?: any, targetL
 /**
  * Calls PyTorch's `torch.cummax`.
  *
- * - `cummax(input: Tensor, dim: number)`
+ * - `cummax(input: Tensor, dim: number, { out? })`
  *
  * Source: aten::cummax
  */
-export function cummax(input: Tensor, dim: number): [values: Tensor, indices: Tensor];
-export function cummax(input: Tensor, options: { dim: number }): [values: Tensor, indices: Tensor];
-export function cummax(input: any, dim?: any): any {
-  if (isOptions(dim)) ({ dim } = named("cummax", dim, ["dim"]));
+export function cummax(input: Tensor, dim: number, options?: Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function cummax(input: Tensor, options: { dim: number } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function cummax(input: any, dim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, out } = named("cummax", dim, ["dim", "out"], options));
+  else if (options !== undefined) ({ out } = named("cummax", options, ["out"]));
   if (isTensor(input)) {
+    if (out !== undefined) return callInto(out, 1227, input.handle, dim);
     const results = call(225, input.handle, dim);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("cummax", "cummax(input: Tensor, dim: number)", [input, dim]);
+  throw refuse("cummax", "cummax(input: Tensor, dim: number, { out? })", [input, dim, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.cummin`.
  *
- * - `cummin(input: Tensor, dim: number)`
+ * - `cummin(input: Tensor, dim: number, { out? })`
  *
  * Source: aten::cummin
  */
-export function cummin(input: Tensor, dim: number): [values: Tensor, indices: Tensor];
-export function cummin(input: Tensor, options: { dim: number }): [values: Tensor, indices: Tensor];
-export function cummin(input: any, dim?: any): any {
-  if (isOptions(dim)) ({ dim } = named("cummin", dim, ["dim"]));
+export function cummin(input: Tensor, dim: number, options?: Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function cummin(input: Tensor, options: { dim: number } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function cummin(input: any, dim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, out } = named("cummin", dim, ["dim", "out"], options));
+  else if (options !== undefined) ({ out } = named("cummin", options, ["out"]));
   if (isTensor(input)) {
+    if (out !== undefined) return callInto(out, 1228, input.handle, dim);
     const results = call(226, input.handle, dim);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("cummin", "cummin(input: Tensor, dim: number)", [input, dim]);
+  throw refuse("cummin", "cummin(input: Tensor, dim: number, { out? })", [input, dim, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.cumprod`.
  *
- * - `cumprod(input: Tensor, dim: number, { dtype? })`
+ * - `cumprod(input: Tensor, dim: number, { dtype?, out? })`
  *
  * Source: aten::cumprod
  */
-export function cumprod(input: Tensor, dim: number, options?: { dtype?: Dtype | null | undefined }): Tensor;
-export function cumprod(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined }): Tensor;
+export function cumprod(input: Tensor, dim: number, options?: { dtype?: Dtype | null | undefined } & Out): Tensor;
+export function cumprod(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function cumprod(input: any, dim?: any, options?: any): any {
-  let dtype: any;
-  if (isOptions(dim)) ({ dim, dtype } = named("cumprod", dim, ["dim", "dtype"], options));
-  else if (options !== undefined) ({ dtype } = named("cumprod", options, ["dtype"]));
-  if (isTensor(input)) return wrap(call(227, input.handle, dim, dtypeCode(dtype)));
-  throw refuse("cumprod", "cumprod(input: Tensor, dim: number, { dtype? })", [input, dim, { dtype }]);
+  let dtype: any, out: any;
+  if (isOptions(dim)) ({ dim, dtype, out } = named("cumprod", dim, ["dim", "dtype", "out"], options));
+  else if (options !== undefined) ({ dtype, out } = named("cumprod", options, ["dtype", "out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(227, input.handle, dim, dtypeCode(dtype))) : callInto(out, 1229, input.handle, dim, dtypeCode(dtype));
+  throw refuse("cumprod", "cumprod(input: Tensor, dim: number, { dtype?, out? })", [input, dim, { dtype, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.cumsum`.
  *
- * - `cumsum(input: Tensor, dim: number, { dtype? })`
+ * - `cumsum(input: Tensor, dim: number, { dtype?, out? })`
  *
  * Source: aten::cumsum
  */
-export function cumsum(input: Tensor, dim: number, options?: { dtype?: Dtype | null | undefined }): Tensor;
-export function cumsum(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined }): Tensor;
+export function cumsum(input: Tensor, dim: number, options?: { dtype?: Dtype | null | undefined } & Out): Tensor;
+export function cumsum(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function cumsum(input: any, dim?: any, options?: any): any {
-  let dtype: any;
-  if (isOptions(dim)) ({ dim, dtype } = named("cumsum", dim, ["dim", "dtype"], options));
-  else if (options !== undefined) ({ dtype } = named("cumsum", options, ["dtype"]));
-  if (isTensor(input)) return wrap(call(229, input.handle, dim, dtypeCode(dtype)));
-  throw refuse("cumsum", "cumsum(input: Tensor, dim: number, { dtype? })", [input, dim, { dtype }]);
+  let dtype: any, out: any;
+  if (isOptions(dim)) ({ dim, dtype, out } = named("cumsum", dim, ["dim", "dtype", "out"], options));
+  else if (options !== undefined) ({ dtype, out } = named("cumsum", options, ["dtype", "out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(229, input.handle, dim, dtypeCode(dtype))) : callInto(out, 1230, input.handle, dim, dtypeCode(dtype));
+  throw refuse("cumsum", "cumsum(input: Tensor, dim: number, { dtype?, out? })", [input, dim, { dtype, out }]);
 }
 
 /**
@@ -2381,13 +2514,16 @@ export function cumulativeTrapezoid(y: any, x?: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.deg2rad`.
  *
- * - `deg2rad(input: Tensor)`
+ * - `deg2rad(input: Tensor, { out? })`
  *
  * Source: aten::deg2rad
  */
-export function deg2rad(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(233, input.handle));
-  throw refuse("deg2rad", "deg2rad(input: Tensor)", [input]);
+export function deg2rad(input: Tensor, options?: Out): Tensor;
+export function deg2rad(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("deg2rad", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(233, input.handle)) : callInto(out, 1231, input.handle);
+  throw refuse("deg2rad", "deg2rad(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -2447,16 +2583,18 @@ export function detach_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.diag`.
  *
- * - `diag(input: Tensor, diagonal = 0)`
+ * - `diag(input: Tensor, diagonal = 0, { out? })`
  *
  * Source: aten::diag
  */
-export function diag(input: Tensor, diagonal?: number): Tensor;
-export function diag(input: Tensor, options?: { diagonal?: number | undefined }): Tensor;
-export function diag(input: any, diagonal?: any): any {
-  if (isOptions(diagonal)) ({ diagonal } = named("diag", diagonal, ["diagonal"]));
-  if (isTensor(input)) return wrap(call(239, input.handle, diagonal));
-  throw refuse("diag", "diag(input: Tensor, diagonal = 0)", [input, diagonal]);
+export function diag(input: Tensor, diagonal?: number, options?: Out): Tensor;
+export function diag(input: Tensor, options?: { diagonal?: number | undefined } & Out): Tensor;
+export function diag(input: any, diagonal?: any, options?: any): any {
+  let out: any;
+  if (isOptions(diagonal)) ({ diagonal, out } = named("diag", diagonal, ["diagonal", "out"], options));
+  else if (options !== undefined) ({ out } = named("diag", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(239, input.handle, diagonal)) : callInto(out, 1232, input.handle, diagonal);
+  throw refuse("diag", "diag(input: Tensor, diagonal = 0, { out? })", [input, diagonal, { out }]);
 }
 
 /**
@@ -2528,31 +2666,36 @@ export function diagonalScatter(input: any, src: any, offset?: any, dim1?: any, 
 /**
  * Calls PyTorch's `torch.diff`.
  *
- * - `diff(input: Tensor, n = 1, dim = -1, prepend?, append?)`
+ * - `diff(input: Tensor, n = 1, dim = -1, prepend?, append?, { out? })`
  *
  * Source: aten::diff
  */
-export function diff(input: Tensor, n?: number, dim?: number, prepend?: Tensor | null, append?: Tensor | null): Tensor;
-export function diff(input: Tensor, options?: { n?: number | undefined; dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }): Tensor;
-export function diff(input: any, n?: any, dim?: any, prepend?: any, append?: any): any {
-  if (isOptions(n)) ({ n, dim, prepend, append } = named("diff", n, ["n", "dim", "prepend", "append"], dim, prepend, append));
-  else if (isOptions(dim)) ({ dim, prepend, append } = named("diff", dim, ["dim", "prepend", "append"], prepend, append));
-  else if (isOptions(prepend)) ({ prepend, append } = named("diff", prepend, ["prepend", "append"], append));
-  else if (isOptions(append)) ({ append } = named("diff", append, ["append"]));
-  if (isTensor(input) && (prepend == null || isTensor(prepend)) && (append == null || isTensor(append))) return wrap(call(244, input.handle, n, dim, prepend?.handle, append?.handle));
-  throw refuse("diff", "diff(input: Tensor, n = 1, dim = -1, prepend?, append?)", [input, n, dim, prepend, append]);
+export function diff(input: Tensor, n?: number, dim?: number, prepend?: Tensor | null, append?: Tensor | null, options?: Out): Tensor;
+export function diff(input: Tensor, options?: { n?: number | undefined; dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined } & Out): Tensor;
+export function diff(input: any, n?: any, dim?: any, prepend?: any, append?: any, options?: any): any {
+  let out: any;
+  if (isOptions(n)) ({ n, dim, prepend, append, out } = named("diff", n, ["n", "dim", "prepend", "append", "out"], dim, prepend, append, options));
+  else if (isOptions(dim)) ({ dim, prepend, append, out } = named("diff", dim, ["dim", "prepend", "append", "out"], prepend, append, options));
+  else if (isOptions(prepend)) ({ prepend, append, out } = named("diff", prepend, ["prepend", "append", "out"], append, options));
+  else if (isOptions(append)) ({ append, out } = named("diff", append, ["append", "out"], options));
+  else if (options !== undefined) ({ out } = named("diff", options, ["out"]));
+  if (isTensor(input) && (prepend == null || isTensor(prepend)) && (append == null || isTensor(append))) return out === undefined ? wrap(call(244, input.handle, n, dim, prepend?.handle, append?.handle)) : callInto(out, 1233, input.handle, n, dim, prepend?.handle, append?.handle);
+  throw refuse("diff", "diff(input: Tensor, n = 1, dim = -1, prepend?, append?, { out? })", [input, n, dim, prepend, append, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.digamma`.
  *
- * - `digamma(input: Tensor)`
+ * - `digamma(input: Tensor, { out? })`
  *
  * Source: aten::digamma
  */
-export function digamma(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(245, input.handle));
-  throw refuse("digamma", "digamma(input: Tensor)", [input]);
+export function digamma(input: Tensor, options?: Out): Tensor;
+export function digamma(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("digamma", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(245, input.handle)) : callInto(out, 1234, input.handle);
+  throw refuse("digamma", "digamma(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -2573,61 +2716,64 @@ export function dist(input: any, other: any, p?: any): any {
 /**
  * Calls PyTorch's `torch.div`.
  *
- * - `div(input: Tensor, other: Tensor)`
- * - `div(input: Tensor, other: Scalar)`
- * - `div(input: Tensor, other: Tensor, { roundingMode: string | null })`
- * - `div(input: Tensor, other: Scalar, { roundingMode: string | null })`
+ * - `div(input: Tensor, other: Tensor, { out? })`
+ * - `div(input: Tensor, other: Scalar, { out? })`
+ * - `div(input: Tensor, other: Tensor, { roundingMode: string | null, out? })`
+ * - `div(input: Tensor, other: Scalar, { roundingMode: string | null, out? })`
  *
  * Source: aten::div.Scalar, aten::div.Scalar_mode, aten::div.Tensor, aten::div.Tensor_mode
  */
-export function div(input: Tensor, other: Tensor): Tensor;
-export function div(input: Tensor, other: Scalar): Tensor;
-export function div(input: Tensor, other: Tensor, options: { roundingMode: string | null }): Tensor;
-export function div(input: Tensor, other: Scalar, options: { roundingMode: string | null }): Tensor;
+export function div(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function div(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function div(input: Tensor, other: Tensor, options: { roundingMode: string | null } & Out): Tensor;
+export function div(input: Tensor, other: Scalar, options: { roundingMode: string | null } & Out): Tensor;
 export function div(input: any, other: any, options?: any): any {
-  let roundingMode: any;
-  if (options !== undefined) ({ roundingMode } = named("div", options, ["roundingMode"]));
-  if (isTensor(input) && isTensor(other) && roundingMode === undefined) return wrap(call(250, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other) && roundingMode === undefined) return wrap(call(248, input.handle, other));
-  if (isTensor(input) && isTensor(other) && (roundingMode == null || isString(roundingMode))) return wrap(call(251, input.handle, other.handle, roundingMode));
-  if (isTensor(input) && isScalar(other) && (roundingMode == null || isString(roundingMode))) return wrap(call(249, input.handle, other, roundingMode));
-  throw refuse("div", "div(input: Tensor, other: Tensor)\ndiv(input: Tensor, other: Scalar)\ndiv(input: Tensor, other: Tensor, { roundingMode: string | null })\ndiv(input: Tensor, other: Scalar, { roundingMode: string | null })", [input, other, { roundingMode }]);
+  let roundingMode: any, out: any;
+  if (options !== undefined) ({ roundingMode, out } = named("div", options, ["roundingMode", "out"]));
+  if (isTensor(input) && isTensor(other) && roundingMode === undefined) return out === undefined ? wrap(call(250, input.handle, other.handle)) : callInto(out, 1235, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other) && roundingMode === undefined) return out === undefined ? wrap(call(248, input.handle, other)) : callInto(out, 1235, input.handle, scalarTensor(other, { dtype: numberDtype(other) }).handle);
+  if (isTensor(input) && isTensor(other) && (roundingMode == null || isString(roundingMode))) return out === undefined ? wrap(call(251, input.handle, other.handle, roundingMode)) : callInto(out, 1236, input.handle, other.handle, roundingMode);
+  if (isTensor(input) && isScalar(other) && (roundingMode == null || isString(roundingMode))) return out === undefined ? wrap(call(249, input.handle, other, roundingMode)) : callInto(out, 1236, input.handle, scalarTensor(other, { dtype: numberDtype(other) }).handle, roundingMode);
+  throw refuse("div", "div(input: Tensor, other: Tensor, { out? })\ndiv(input: Tensor, other: Scalar, { out? })\ndiv(input: Tensor, other: Tensor, { roundingMode: string | null, out? })\ndiv(input: Tensor, other: Scalar, { roundingMode: string | null, out? })", [input, other, { roundingMode, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.divide`.
  *
- * - `divide(input: Tensor, other: Tensor)`
- * - `divide(input: Tensor, other: Scalar)`
- * - `divide(input: Tensor, other: Tensor, { roundingMode: string | null })`
- * - `divide(input: Tensor, other: Scalar, { roundingMode: string | null })`
+ * - `divide(input: Tensor, other: Tensor, { out? })`
+ * - `divide(input: Tensor, other: Scalar, { out? })`
+ * - `divide(input: Tensor, other: Tensor, { roundingMode: string | null, out? })`
+ * - `divide(input: Tensor, other: Scalar, { roundingMode: string | null, out? })`
  *
  * Source: aten::divide.Scalar, aten::divide.Scalar_mode, aten::divide.Tensor, aten::divide.Tensor_mode
  */
-export function divide(input: Tensor, other: Tensor): Tensor;
-export function divide(input: Tensor, other: Scalar): Tensor;
-export function divide(input: Tensor, other: Tensor, options: { roundingMode: string | null }): Tensor;
-export function divide(input: Tensor, other: Scalar, options: { roundingMode: string | null }): Tensor;
+export function divide(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function divide(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function divide(input: Tensor, other: Tensor, options: { roundingMode: string | null } & Out): Tensor;
+export function divide(input: Tensor, other: Scalar, options: { roundingMode: string | null } & Out): Tensor;
 export function divide(input: any, other: any, options?: any): any {
-  let roundingMode: any;
-  if (options !== undefined) ({ roundingMode } = named("divide", options, ["roundingMode"]));
-  if (isTensor(input) && isTensor(other) && roundingMode === undefined) return wrap(call(258, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other) && roundingMode === undefined) return wrap(call(256, input.handle, other));
-  if (isTensor(input) && isTensor(other) && (roundingMode == null || isString(roundingMode))) return wrap(call(259, input.handle, other.handle, roundingMode));
-  if (isTensor(input) && isScalar(other) && (roundingMode == null || isString(roundingMode))) return wrap(call(257, input.handle, other, roundingMode));
-  throw refuse("divide", "divide(input: Tensor, other: Tensor)\ndivide(input: Tensor, other: Scalar)\ndivide(input: Tensor, other: Tensor, { roundingMode: string | null })\ndivide(input: Tensor, other: Scalar, { roundingMode: string | null })", [input, other, { roundingMode }]);
+  let roundingMode: any, out: any;
+  if (options !== undefined) ({ roundingMode, out } = named("divide", options, ["roundingMode", "out"]));
+  if (isTensor(input) && isTensor(other) && roundingMode === undefined) return out === undefined ? wrap(call(258, input.handle, other.handle)) : callInto(out, 1237, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other) && roundingMode === undefined) return out === undefined ? wrap(call(256, input.handle, other)) : callInto(out, 1237, input.handle, scalarTensor(other, { dtype: numberDtype(other) }).handle);
+  if (isTensor(input) && isTensor(other) && (roundingMode == null || isString(roundingMode))) return out === undefined ? wrap(call(259, input.handle, other.handle, roundingMode)) : callInto(out, 1238, input.handle, other.handle, roundingMode);
+  if (isTensor(input) && isScalar(other) && (roundingMode == null || isString(roundingMode))) return out === undefined ? wrap(call(257, input.handle, other, roundingMode)) : callInto(out, 1238, input.handle, scalarTensor(other, { dtype: numberDtype(other) }).handle, roundingMode);
+  throw refuse("divide", "divide(input: Tensor, other: Tensor, { out? })\ndivide(input: Tensor, other: Scalar, { out? })\ndivide(input: Tensor, other: Tensor, { roundingMode: string | null, out? })\ndivide(input: Tensor, other: Scalar, { roundingMode: string | null, out? })", [input, other, { roundingMode, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.dot`.
  *
- * - `dot(input: Tensor, tensor: Tensor)`
+ * - `dot(input: Tensor, tensor: Tensor, { out? })`
  *
  * Source: aten::dot
  */
-export function dot(input: Tensor, tensor: Tensor): Tensor {
-  if (isTensor(input) && isTensor(tensor)) return wrap(call(264, input.handle, tensor.handle));
-  throw refuse("dot", "dot(input: Tensor, tensor: Tensor)", [input, tensor]);
+export function dot(input: Tensor, tensor: Tensor, options?: Out): Tensor;
+export function dot(input: any, tensor: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("dot", options, ["out"]));
+  if (isTensor(input) && isTensor(tensor)) return out === undefined ? wrap(call(264, input.handle, tensor.handle)) : callInto(out, 1239, input.handle, tensor.handle);
+  throw refuse("dot", "dot(input: Tensor, tensor: Tensor, { out? })", [input, tensor, { out }]);
 }
 
 /**
@@ -2689,13 +2835,16 @@ export function dsplit(input: any, arg1?: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.dstack`.
  *
- * - `dstack(tensors: Tensor[])`
+ * - `dstack(tensors: Tensor[], { out? })`
  *
  * Source: aten::dstack
  */
-export function dstack(tensors: readonly Tensor[]): Tensor {
-  if (isTensors(tensors)) return wrap(call(269, handles(tensors)));
-  throw refuse("dstack", "dstack(tensors: Tensor[])", [tensors]);
+export function dstack(tensors: readonly Tensor[], options?: Out): Tensor;
+export function dstack(tensors: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("dstack", options, ["out"]));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(269, handles(tensors))) : callInto(out, 1240, handles(tensors));
+  throw refuse("dstack", "dstack(tensors: Tensor[], { out? })", [tensors, { out }]);
 }
 
 /**
@@ -2843,17 +2992,19 @@ export function emptyStrided(size: any, stride?: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.eq`.
  *
- * - `eq(input: Tensor, other: Tensor)`
- * - `eq(input: Tensor, other: Scalar)`
+ * - `eq(input: Tensor, other: Tensor, { out? })`
+ * - `eq(input: Tensor, other: Scalar, { out? })`
  *
  * Source: aten::eq.Scalar, aten::eq.Tensor
  */
-export function eq(input: Tensor, other: Tensor): Tensor;
-export function eq(input: Tensor, other: Scalar): Tensor;
-export function eq(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(282, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(281, input.handle, other));
-  throw refuse("eq", "eq(input: Tensor, other: Tensor)\neq(input: Tensor, other: Scalar)", [input, other]);
+export function eq(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function eq(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function eq(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("eq", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(282, input.handle, other.handle)) : callInto(out, 1242, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(281, input.handle, other)) : callInto(out, 1241, input.handle, other);
+  throw refuse("eq", "eq(input: Tensor, other: Tensor, { out? })\neq(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
 /**
@@ -2871,13 +3022,16 @@ export function equal(input: Tensor, other: Tensor): boolean {
 /**
  * Calls PyTorch's `torch.erf`.
  *
- * - `erf(input: Tensor)`
+ * - `erf(input: Tensor, { out? })`
  *
  * Source: aten::erf
  */
-export function erf(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(286, input.handle));
-  throw refuse("erf", "erf(input: Tensor)", [input]);
+export function erf(input: Tensor, options?: Out): Tensor;
+export function erf(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("erf", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(286, input.handle)) : callInto(out, 1243, input.handle);
+  throw refuse("erf", "erf(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -2898,13 +3052,16 @@ export function erf_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.erfc`.
  *
- * - `erfc(input: Tensor)`
+ * - `erfc(input: Tensor, { out? })`
  *
  * Source: aten::erfc
  */
-export function erfc(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(288, input.handle));
-  throw refuse("erfc", "erfc(input: Tensor)", [input]);
+export function erfc(input: Tensor, options?: Out): Tensor;
+export function erfc(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("erfc", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(288, input.handle)) : callInto(out, 1244, input.handle);
+  throw refuse("erfc", "erfc(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -2925,37 +3082,46 @@ export function erfc_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.erfinv`.
  *
- * - `erfinv(input: Tensor)`
+ * - `erfinv(input: Tensor, { out? })`
  *
  * Source: aten::erfinv
  */
-export function erfinv(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(290, input.handle));
-  throw refuse("erfinv", "erfinv(input: Tensor)", [input]);
+export function erfinv(input: Tensor, options?: Out): Tensor;
+export function erfinv(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("erfinv", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(290, input.handle)) : callInto(out, 1245, input.handle);
+  throw refuse("erfinv", "erfinv(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.exp`.
  *
- * - `exp(input: Tensor)`
+ * - `exp(input: Tensor, { out? })`
  *
  * Source: aten::exp
  */
-export function exp(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(292, input.handle));
-  throw refuse("exp", "exp(input: Tensor)", [input]);
+export function exp(input: Tensor, options?: Out): Tensor;
+export function exp(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("exp", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(292, input.handle)) : callInto(out, 1246, input.handle);
+  throw refuse("exp", "exp(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.exp2`.
  *
- * - `exp2(input: Tensor)`
+ * - `exp2(input: Tensor, { out? })`
  *
  * Source: aten::exp2
  */
-export function exp2(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(293, input.handle));
-  throw refuse("exp2", "exp2(input: Tensor)", [input]);
+export function exp2(input: Tensor, options?: Out): Tensor;
+export function exp2(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("exp2", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(293, input.handle)) : callInto(out, 1247, input.handle);
+  throw refuse("exp2", "exp2(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -2991,13 +3157,16 @@ export function exp_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.expm1`.
  *
- * - `expm1(input: Tensor)`
+ * - `expm1(input: Tensor, { out? })`
  *
  * Source: aten::expm1
  */
-export function expm1(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(298, input.handle));
-  throw refuse("expm1", "expm1(input: Tensor)", [input]);
+export function expm1(input: Tensor, options?: Out): Tensor;
+export function expm1(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("expm1", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(298, input.handle)) : callInto(out, 1248, input.handle);
+  throw refuse("expm1", "expm1(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -3146,13 +3315,16 @@ export function fill_(input: any, value: any): any {
 /**
  * Calls PyTorch's `torch.fix`.
  *
- * - `fix(input: Tensor)`
+ * - `fix(input: Tensor, { out? })`
  *
  * Source: aten::fix
  */
-export function fix(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(334, input.handle));
-  throw refuse("fix", "fix(input: Tensor)", [input]);
+export function fix(input: Tensor, options?: Out): Tensor;
+export function fix(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("fix", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(334, input.handle)) : callInto(out, 1267, input.handle);
+  throw refuse("fix", "fix(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -3228,48 +3400,55 @@ export function flipud(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.float_power`.
  *
- * - `floatPower(input: Tensor, exponent: Tensor)`
- * - `floatPower(input: Scalar, exponent: Tensor)`
- * - `floatPower(input: Tensor, exponent: Scalar)`
+ * - `floatPower(input: Tensor, exponent: Tensor, { out? })`
+ * - `floatPower(input: Scalar, exponent: Tensor, { out? })`
+ * - `floatPower(input: Tensor, exponent: Scalar, { out? })`
  *
  * Source: aten::float_power.Scalar, aten::float_power.Tensor_Scalar, aten::float_power.Tensor_Tensor
  */
-export function floatPower(input: Tensor, exponent: Tensor): Tensor;
-export function floatPower(input: Scalar, exponent: Tensor): Tensor;
-export function floatPower(input: Tensor, exponent: Scalar): Tensor;
-export function floatPower(input: any, exponent: any): any {
-  if (isTensor(input) && isTensor(exponent)) return wrap(call(343, input.handle, exponent.handle));
-  if (isScalar(input) && isTensor(exponent)) return wrap(call(341, input, exponent.handle));
-  if (isTensor(input) && isScalar(exponent)) return wrap(call(342, input.handle, exponent));
-  throw refuse("floatPower", "floatPower(input: Tensor, exponent: Tensor)\nfloatPower(input: Scalar, exponent: Tensor)\nfloatPower(input: Tensor, exponent: Scalar)", [input, exponent]);
+export function floatPower(input: Tensor, exponent: Tensor, options?: Out): Tensor;
+export function floatPower(input: Scalar, exponent: Tensor, options?: Out): Tensor;
+export function floatPower(input: Tensor, exponent: Scalar, options?: Out): Tensor;
+export function floatPower(input: any, exponent: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("floatPower", options, ["out"]));
+  if (isTensor(input) && isTensor(exponent)) return out === undefined ? wrap(call(343, input.handle, exponent.handle)) : callInto(out, 1270, input.handle, exponent.handle);
+  if (isScalar(input) && isTensor(exponent)) return out === undefined ? wrap(call(341, input, exponent.handle)) : callInto(out, 1268, input, exponent.handle);
+  if (isTensor(input) && isScalar(exponent)) return out === undefined ? wrap(call(342, input.handle, exponent)) : callInto(out, 1269, input.handle, exponent);
+  throw refuse("floatPower", "floatPower(input: Tensor, exponent: Tensor, { out? })\nfloatPower(input: Scalar, exponent: Tensor, { out? })\nfloatPower(input: Tensor, exponent: Scalar, { out? })", [input, exponent, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.floor`.
  *
- * - `floor(input: Tensor)`
+ * - `floor(input: Tensor, { out? })`
  *
  * Source: aten::floor
  */
-export function floor(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(346, input.handle));
-  throw refuse("floor", "floor(input: Tensor)", [input]);
+export function floor(input: Tensor, options?: Out): Tensor;
+export function floor(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("floor", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(346, input.handle)) : callInto(out, 1271, input.handle);
+  throw refuse("floor", "floor(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.floor_divide`.
  *
- * - `floorDivide(input: Tensor, other: Tensor)`
- * - `floorDivide(input: Tensor, other: Scalar)`
+ * - `floorDivide(input: Tensor, other: Tensor, { out? })`
+ * - `floorDivide(input: Tensor, other: Scalar, { out? })`
  *
  * Source: aten::floor_divide, aten::floor_divide.Scalar
  */
-export function floorDivide(input: Tensor, other: Tensor): Tensor;
-export function floorDivide(input: Tensor, other: Scalar): Tensor;
-export function floorDivide(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(348, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(349, input.handle, other));
-  throw refuse("floorDivide", "floorDivide(input: Tensor, other: Tensor)\nfloorDivide(input: Tensor, other: Scalar)", [input, other]);
+export function floorDivide(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function floorDivide(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function floorDivide(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("floorDivide", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(348, input.handle, other.handle)) : callInto(out, 1272, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(349, input.handle, other)) : callInto(out, 1272, input.handle, scalarTensor(other, { dtype: numberDtype(other) }).handle);
+  throw refuse("floorDivide", "floorDivide(input: Tensor, other: Tensor, { out? })\nfloorDivide(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
 /**
@@ -3290,53 +3469,64 @@ export function floor_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.fmax`.
  *
- * - `fmax(input: Tensor, other: Tensor)`
+ * - `fmax(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::fmax
  */
-export function fmax(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(352, input.handle, other.handle));
-  throw refuse("fmax", "fmax(input: Tensor, other: Tensor)", [input, other]);
+export function fmax(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function fmax(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("fmax", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(352, input.handle, other.handle)) : callInto(out, 1273, input.handle, other.handle);
+  throw refuse("fmax", "fmax(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.fmin`.
  *
- * - `fmin(input: Tensor, other: Tensor)`
+ * - `fmin(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::fmin
  */
-export function fmin(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(353, input.handle, other.handle));
-  throw refuse("fmin", "fmin(input: Tensor, other: Tensor)", [input, other]);
+export function fmin(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function fmin(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("fmin", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(353, input.handle, other.handle)) : callInto(out, 1274, input.handle, other.handle);
+  throw refuse("fmin", "fmin(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.fmod`.
  *
- * - `fmod(input: Tensor, other: Tensor)`
- * - `fmod(input: Tensor, other: Scalar)`
+ * - `fmod(input: Tensor, other: Tensor, { out? })`
+ * - `fmod(input: Tensor, other: Scalar, { out? })`
  *
  * Source: aten::fmod.Scalar, aten::fmod.Tensor
  */
-export function fmod(input: Tensor, other: Tensor): Tensor;
-export function fmod(input: Tensor, other: Scalar): Tensor;
-export function fmod(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(355, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(354, input.handle, other));
-  throw refuse("fmod", "fmod(input: Tensor, other: Tensor)\nfmod(input: Tensor, other: Scalar)", [input, other]);
+export function fmod(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function fmod(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function fmod(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("fmod", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(355, input.handle, other.handle)) : callInto(out, 1276, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(354, input.handle, other)) : callInto(out, 1275, input.handle, other);
+  throw refuse("fmod", "fmod(input: Tensor, other: Tensor, { out? })\nfmod(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.frac`.
  *
- * - `frac(input: Tensor)`
+ * - `frac(input: Tensor, { out? })`
  *
  * Source: aten::frac
  */
-export function frac(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(358, input.handle));
-  throw refuse("frac", "frac(input: Tensor)", [input]);
+export function frac(input: Tensor, options?: Out): Tensor;
+export function frac(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("frac", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(358, input.handle)) : callInto(out, 1277, input.handle);
+  throw refuse("frac", "frac(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -3357,33 +3547,39 @@ export function frac_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.frexp`.
  *
- * - `frexp(input: Tensor)`
+ * - `frexp(input: Tensor, { out? })`
  *
  * Source: aten::frexp.Tensor
  */
-export function frexp(input: Tensor): [mantissa: Tensor, exponent: Tensor] {
+export function frexp(input: Tensor, options?: Out<[Tensor, Tensor]>): [mantissa: Tensor, exponent: Tensor];
+export function frexp(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("frexp", options, ["out"]));
   if (isTensor(input)) {
+    if (out !== undefined) return callInto(out, 1278, input.handle);
     const results = call(362, input.handle);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("frexp", "frexp(input: Tensor)", [input]);
+  throw refuse("frexp", "frexp(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.frobenius_norm`.
  *
- * - `frobeniusNorm(input: Tensor, dim: number | number[], keepdim = false)`
+ * - `frobeniusNorm(input: Tensor, dim: number | number[], keepdim = false, { out? })`
  *
  * Source: aten::frobenius_norm.dim
  */
-export function frobeniusNorm(input: Tensor, dim: number | readonly number[], keepdim?: boolean): Tensor;
-export function frobeniusNorm(input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor;
-export function frobeniusNorm(input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor;
-export function frobeniusNorm(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("frobeniusNorm", dim, ["dim", "keepdim"], keepdim));
-  else if (isOptions(keepdim)) ({ keepdim } = named("frobeniusNorm", keepdim, ["keepdim"]));
-  if (isTensor(input)) return wrap(call(363, input.handle, dim, keepdim));
-  throw refuse("frobeniusNorm", "frobeniusNorm(input: Tensor, dim: number | number[], keepdim = false)", [input, dim, keepdim]);
+export function frobeniusNorm(input: Tensor, dim: number | readonly number[], keepdim?: boolean, options?: Out): Tensor;
+export function frobeniusNorm(input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined } & Out): Tensor;
+export function frobeniusNorm(input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined } & Out): Tensor;
+export function frobeniusNorm(input: any, dim?: any, keepdim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("frobeniusNorm", dim, ["dim", "keepdim", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("frobeniusNorm", keepdim, ["keepdim", "out"], options));
+  else if (options !== undefined) ({ out } = named("frobeniusNorm", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(363, input.handle, dim, keepdim)) : callInto(out, 1279, input.handle, dim, keepdim);
+  throw refuse("frobeniusNorm", "frobeniusNorm(input: Tensor, dim: number | number[], keepdim = false, { out? })", [input, dim, keepdim, { out }]);
 }
 
 /**
@@ -3435,31 +3631,34 @@ export function fullLike(input: any, fillValue: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.gather`.
  *
- * - `gather(input: Tensor, dim: number, index: Tensor, { sparseGrad = false })`
+ * - `gather(input: Tensor, dim: number, index: Tensor, { sparseGrad = false, out? })`
  *
  * Source: aten::gather
  */
-export function gather(input: Tensor, dim: number, index: Tensor, options?: { sparseGrad?: boolean | undefined }): Tensor;
-export function gather(input: Tensor, options: { dim: number; index: Tensor; sparseGrad?: boolean | undefined }): Tensor;
+export function gather(input: Tensor, dim: number, index: Tensor, options?: { sparseGrad?: boolean | undefined } & Out): Tensor;
+export function gather(input: Tensor, options: { dim: number; index: Tensor; sparseGrad?: boolean | undefined } & Out): Tensor;
 export function gather(input: any, dim?: any, index?: any, options?: any): any {
-  let sparseGrad: any;
-  if (isOptions(dim)) ({ dim, index, sparseGrad } = named("gather", dim, ["dim", "index", "sparseGrad"], index, options));
-  else if (isOptions(index)) ({ index, sparseGrad } = named("gather", index, ["index", "sparseGrad"], options));
-  else if (options !== undefined) ({ sparseGrad } = named("gather", options, ["sparseGrad"]));
-  if (isTensor(input) && isTensor(index)) return wrap(call(367, input.handle, dim, index.handle, sparseGrad));
-  throw refuse("gather", "gather(input: Tensor, dim: number, index: Tensor, { sparseGrad = false })", [input, dim, index, { sparseGrad }]);
+  let sparseGrad: any, out: any;
+  if (isOptions(dim)) ({ dim, index, sparseGrad, out } = named("gather", dim, ["dim", "index", "sparseGrad", "out"], index, options));
+  else if (isOptions(index)) ({ index, sparseGrad, out } = named("gather", index, ["index", "sparseGrad", "out"], options));
+  else if (options !== undefined) ({ sparseGrad, out } = named("gather", options, ["sparseGrad", "out"]));
+  if (isTensor(input) && isTensor(index)) return out === undefined ? wrap(call(367, input.handle, dim, index.handle, sparseGrad)) : callInto(out, 1280, input.handle, dim, index.handle, sparseGrad);
+  throw refuse("gather", "gather(input: Tensor, dim: number, index: Tensor, { sparseGrad = false, out? })", [input, dim, index, { sparseGrad, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.gcd`.
  *
- * - `gcd(input: Tensor, other: Tensor)`
+ * - `gcd(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::gcd
  */
-export function gcd(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(368, input.handle, other.handle));
-  throw refuse("gcd", "gcd(input: Tensor, other: Tensor)", [input, other]);
+export function gcd(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function gcd(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("gcd", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(368, input.handle, other.handle)) : callInto(out, 1281, input.handle, other.handle);
+  throw refuse("gcd", "gcd(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
@@ -3480,44 +3679,53 @@ export function gcd_(input: Tensor, other: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.ge`.
  *
- * - `ge(input: Tensor, other: Tensor)`
- * - `ge(input: Tensor, other: Scalar)`
+ * - `ge(input: Tensor, other: Tensor, { out? })`
+ * - `ge(input: Tensor, other: Scalar, { out? })`
  *
  * Source: aten::ge.Scalar, aten::ge.Tensor
  */
-export function ge(input: Tensor, other: Tensor): Tensor;
-export function ge(input: Tensor, other: Scalar): Tensor;
-export function ge(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(371, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(370, input.handle, other));
-  throw refuse("ge", "ge(input: Tensor, other: Tensor)\nge(input: Tensor, other: Scalar)", [input, other]);
+export function ge(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function ge(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function ge(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("ge", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(371, input.handle, other.handle)) : callInto(out, 1283, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(370, input.handle, other)) : callInto(out, 1282, input.handle, other);
+  throw refuse("ge", "ge(input: Tensor, other: Tensor, { out? })\nge(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.geqrf`.
  *
- * - `geqrf(input: Tensor)`
+ * - `geqrf(input: Tensor, { out? })`
  *
  * Source: aten::geqrf
  */
-export function geqrf(input: Tensor): [a: Tensor, tau: Tensor] {
+export function geqrf(input: Tensor, options?: Out<[Tensor, Tensor]>): [a: Tensor, tau: Tensor];
+export function geqrf(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("geqrf", options, ["out"]));
   if (isTensor(input)) {
+    if (out !== undefined) return callInto(out, 1284, input.handle);
     const results = call(377, input.handle);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("geqrf", "geqrf(input: Tensor)", [input]);
+  throw refuse("geqrf", "geqrf(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.ger`.
  *
- * - `ger(input: Tensor, vec2: Tensor)`
+ * - `ger(input: Tensor, vec2: Tensor, { out? })`
  *
  * Source: aten::ger
  */
-export function ger(input: Tensor, vec2: Tensor): Tensor {
-  if (isTensor(input) && isTensor(vec2)) return wrap(call(378, input.handle, vec2.handle));
-  throw refuse("ger", "ger(input: Tensor, vec2: Tensor)", [input, vec2]);
+export function ger(input: Tensor, vec2: Tensor, options?: Out): Tensor;
+export function ger(input: any, vec2: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("ger", options, ["out"]));
+  if (isTensor(input) && isTensor(vec2)) return out === undefined ? wrap(call(378, input.handle, vec2.handle)) : callInto(out, 1285, input.handle, vec2.handle);
+  throw refuse("ger", "ger(input: Tensor, vec2: Tensor, { out? })", [input, vec2, { out }]);
 }
 
 /**
@@ -3556,33 +3764,37 @@ export function gradient(input: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.greater`.
  *
- * - `greater(input: Tensor, other: Tensor)`
- * - `greater(input: Tensor, other: Scalar)`
+ * - `greater(input: Tensor, other: Tensor, { out? })`
+ * - `greater(input: Tensor, other: Scalar, { out? })`
  *
  * Source: aten::greater.Scalar, aten::greater.Tensor
  */
-export function greater(input: Tensor, other: Tensor): Tensor;
-export function greater(input: Tensor, other: Scalar): Tensor;
-export function greater(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(389, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(388, input.handle, other));
-  throw refuse("greater", "greater(input: Tensor, other: Tensor)\ngreater(input: Tensor, other: Scalar)", [input, other]);
+export function greater(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function greater(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function greater(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("greater", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(389, input.handle, other.handle)) : callInto(out, 1287, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(388, input.handle, other)) : callInto(out, 1286, input.handle, other);
+  throw refuse("greater", "greater(input: Tensor, other: Tensor, { out? })\ngreater(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.greater_equal`.
  *
- * - `greaterEqual(input: Tensor, other: Tensor)`
- * - `greaterEqual(input: Tensor, other: Scalar)`
+ * - `greaterEqual(input: Tensor, other: Tensor, { out? })`
+ * - `greaterEqual(input: Tensor, other: Scalar, { out? })`
  *
  * Source: aten::greater_equal.Scalar, aten::greater_equal.Tensor
  */
-export function greaterEqual(input: Tensor, other: Tensor): Tensor;
-export function greaterEqual(input: Tensor, other: Scalar): Tensor;
-export function greaterEqual(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(393, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(392, input.handle, other));
-  throw refuse("greaterEqual", "greaterEqual(input: Tensor, other: Tensor)\ngreaterEqual(input: Tensor, other: Scalar)", [input, other]);
+export function greaterEqual(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function greaterEqual(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function greaterEqual(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("greaterEqual", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(393, input.handle, other.handle)) : callInto(out, 1289, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(392, input.handle, other)) : callInto(out, 1288, input.handle, other);
+  throw refuse("greaterEqual", "greaterEqual(input: Tensor, other: Tensor, { out? })\ngreaterEqual(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
 /**
@@ -3702,17 +3914,19 @@ export function gruCell(input: any, hx: any, wIh: any, wHh: any, bIh?: any, bHh?
 /**
  * Calls PyTorch's `torch.gt`.
  *
- * - `gt(input: Tensor, other: Tensor)`
- * - `gt(input: Tensor, other: Scalar)`
+ * - `gt(input: Tensor, other: Tensor, { out? })`
+ * - `gt(input: Tensor, other: Scalar, { out? })`
  *
  * Source: aten::gt.Scalar, aten::gt.Tensor
  */
-export function gt(input: Tensor, other: Tensor): Tensor;
-export function gt(input: Tensor, other: Scalar): Tensor;
-export function gt(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(404, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(403, input.handle, other));
-  throw refuse("gt", "gt(input: Tensor, other: Tensor)\ngt(input: Tensor, other: Scalar)", [input, other]);
+export function gt(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function gt(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function gt(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("gt", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(404, input.handle, other.handle)) : callInto(out, 1291, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(403, input.handle, other)) : callInto(out, 1290, input.handle, other);
+  throw refuse("gt", "gt(input: Tensor, other: Tensor, { out? })\ngt(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
 /**
@@ -3768,45 +3982,50 @@ export function hannWindow(windowLength: any, periodic?: any, options?: any): an
 /**
  * Calls PyTorch's `torch.hardshrink`.
  *
- * - `hardshrink(input: Tensor, lambd = 0.5)`
+ * - `hardshrink(input: Tensor, lambd = 0.5, { out? })`
  *
  * Source: aten::hardshrink
  */
-export function hardshrink(input: Tensor, lambd?: Scalar): Tensor;
-export function hardshrink(input: Tensor, options?: { lambd?: Scalar | undefined }): Tensor;
-export function hardshrink(input: any, lambd?: any): any {
-  if (isOptions(lambd)) ({ lambd } = named("hardshrink", lambd, ["lambd"]));
-  if (isTensor(input)) return wrap(call(413, input.handle, lambd));
-  throw refuse("hardshrink", "hardshrink(input: Tensor, lambd = 0.5)", [input, lambd]);
+export function hardshrink(input: Tensor, lambd?: Scalar, options?: Out): Tensor;
+export function hardshrink(input: Tensor, options?: { lambd?: Scalar | undefined } & Out): Tensor;
+export function hardshrink(input: any, lambd?: any, options?: any): any {
+  let out: any;
+  if (isOptions(lambd)) ({ lambd, out } = named("hardshrink", lambd, ["lambd", "out"], options));
+  else if (options !== undefined) ({ out } = named("hardshrink", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(413, input.handle, lambd)) : callInto(out, 1292, input.handle, lambd);
+  throw refuse("hardshrink", "hardshrink(input: Tensor, lambd = 0.5, { out? })", [input, lambd, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.hash_tensor`.
  *
- * - `hashTensor(input: Tensor, dim = [], { keepdim = false, mode = 0 })`
+ * - `hashTensor(input: Tensor, dim = [], { keepdim = false, mode = 0, out? })`
  *
  * Source: aten::hash_tensor
  */
-export function hashTensor(input: Tensor, dim?: number | readonly number[], options?: { keepdim?: boolean | undefined; mode?: number | undefined }): Tensor;
-export function hashTensor(input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; mode?: number | undefined }): Tensor;
+export function hashTensor(input: Tensor, dim?: number | readonly number[], options?: { keepdim?: boolean | undefined; mode?: number | undefined } & Out): Tensor;
+export function hashTensor(input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; mode?: number | undefined } & Out): Tensor;
 export function hashTensor(input: any, dim?: any, options?: any): any {
-  let keepdim: any, mode: any;
-  if (isOptions(dim)) ({ dim, keepdim, mode } = named("hashTensor", dim, ["dim", "keepdim", "mode"], options));
-  else if (options !== undefined) ({ keepdim, mode } = named("hashTensor", options, ["keepdim", "mode"]));
-  if (isTensor(input)) return wrap(call(420, input.handle, dim, keepdim, mode));
-  throw refuse("hashTensor", "hashTensor(input: Tensor, dim = [], { keepdim = false, mode = 0 })", [input, dim, { keepdim, mode }]);
+  let keepdim: any, mode: any, out: any;
+  if (isOptions(dim)) ({ dim, keepdim, mode, out } = named("hashTensor", dim, ["dim", "keepdim", "mode", "out"], options));
+  else if (options !== undefined) ({ keepdim, mode, out } = named("hashTensor", options, ["keepdim", "mode", "out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(420, input.handle, dim, keepdim, mode)) : callInto(out, 1293, input.handle, dim, keepdim, mode);
+  throw refuse("hashTensor", "hashTensor(input: Tensor, dim = [], { keepdim = false, mode = 0, out? })", [input, dim, { keepdim, mode, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.heaviside`.
  *
- * - `heaviside(input: Tensor, values: Tensor)`
+ * - `heaviside(input: Tensor, values: Tensor, { out? })`
  *
  * Source: aten::heaviside
  */
-export function heaviside(input: Tensor, values: Tensor): Tensor {
-  if (isTensor(input) && isTensor(values)) return wrap(call(421, input.handle, values.handle));
-  throw refuse("heaviside", "heaviside(input: Tensor, values: Tensor)", [input, values]);
+export function heaviside(input: Tensor, values: Tensor, options?: Out): Tensor;
+export function heaviside(input: any, values: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("heaviside", options, ["out"]));
+  if (isTensor(input) && isTensor(values)) return out === undefined ? wrap(call(421, input.handle, values.handle)) : callInto(out, 1294, input.handle, values.handle);
+  throw refuse("heaviside", "heaviside(input: Tensor, values: Tensor, { out? })", [input, values, { out }]);
 }
 
 /**
@@ -3828,45 +4047,49 @@ export function hingeEmbeddingLoss(input: any, target: any, margin?: any, reduct
 /**
  * Calls PyTorch's `torch.histc`.
  *
- * - `histc(input: Tensor, bins = 100, min = 0, max = 0)`
+ * - `histc(input: Tensor, bins = 100, min = 0, max = 0, { out? })`
  *
  * Source: aten::histc
  */
-export function histc(input: Tensor, bins?: number, min?: Scalar, max?: Scalar): Tensor;
-export function histc(input: Tensor, options?: { bins?: number | undefined; min?: Scalar | undefined; max?: Scalar | undefined }): Tensor;
-export function histc(input: any, bins?: any, min?: any, max?: any): any {
-  if (isOptions(bins)) ({ bins, min, max } = named("histc", bins, ["bins", "min", "max"], min, max));
-  else if (isOptions(min)) ({ min, max } = named("histc", min, ["min", "max"], max));
-  else if (isOptions(max)) ({ max } = named("histc", max, ["max"]));
-  if (isTensor(input)) return wrap(call(424, input.handle, bins, min, max));
-  throw refuse("histc", "histc(input: Tensor, bins = 100, min = 0, max = 0)", [input, bins, min, max]);
+export function histc(input: Tensor, bins?: number, min?: Scalar, max?: Scalar, options?: Out): Tensor;
+export function histc(input: Tensor, options?: { bins?: number | undefined; min?: Scalar | undefined; max?: Scalar | undefined } & Out): Tensor;
+export function histc(input: any, bins?: any, min?: any, max?: any, options?: any): any {
+  let out: any;
+  if (isOptions(bins)) ({ bins, min, max, out } = named("histc", bins, ["bins", "min", "max", "out"], min, max, options));
+  else if (isOptions(min)) ({ min, max, out } = named("histc", min, ["min", "max", "out"], max, options));
+  else if (isOptions(max)) ({ max, out } = named("histc", max, ["max", "out"], options));
+  else if (options !== undefined) ({ out } = named("histc", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(424, input.handle, bins, min, max)) : callInto(out, 1295, input.handle, bins, min, max);
+  throw refuse("histc", "histc(input: Tensor, bins = 100, min = 0, max = 0, { out? })", [input, bins, min, max, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.histogram`.
  *
- * - `histogram(input: Tensor, bins: Tensor, { weight?, density = false })`
- * - `histogram(input: Tensor, bins = 100, { range?, weight?, density = false })`
+ * - `histogram(input: Tensor, bins: Tensor, { weight?, density = false, out? })`
+ * - `histogram(input: Tensor, bins = 100, { range?, weight?, density = false, out? })`
  *
  * Source: aten::histogram.bin_ct, aten::histogram.bins_tensor
  */
-export function histogram(input: Tensor, bins: Tensor, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }): [hist: Tensor, binEdges: Tensor];
-export function histogram(input: Tensor, options: { bins: Tensor; weight?: Tensor | null | undefined; density?: boolean | undefined }): [hist: Tensor, binEdges: Tensor];
-export function histogram(input: Tensor, bins?: number, options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): [hist: Tensor, binEdges: Tensor];
-export function histogram(input: Tensor, options?: { bins?: number | undefined; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): [hist: Tensor, binEdges: Tensor];
+export function histogram(input: Tensor, bins: Tensor, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined } & Out<[Tensor, Tensor]>): [hist: Tensor, binEdges: Tensor];
+export function histogram(input: Tensor, options: { bins: Tensor; weight?: Tensor | null | undefined; density?: boolean | undefined } & Out<[Tensor, Tensor]>): [hist: Tensor, binEdges: Tensor];
+export function histogram(input: Tensor, bins?: number, options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined } & Out<[Tensor, Tensor]>): [hist: Tensor, binEdges: Tensor];
+export function histogram(input: Tensor, options?: { bins?: number | undefined; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined } & Out<[Tensor, Tensor]>): [hist: Tensor, binEdges: Tensor];
 export function histogram(input: any, bins?: any, options?: any): any {
-  let weight: any, density: any, range: any;
-  if (isOptions(bins)) ({ bins, weight, density, range } = named("histogram", bins, ["bins", "weight", "density", "range"], options));
-  else if (options !== undefined) ({ weight, density, range } = named("histogram", options, ["weight", "density", "range"]));
+  let weight: any, density: any, range: any, out: any;
+  if (isOptions(bins)) ({ bins, weight, density, range, out } = named("histogram", bins, ["bins", "weight", "density", "range", "out"], options));
+  else if (options !== undefined) ({ weight, density, range, out } = named("histogram", options, ["weight", "density", "range", "out"]));
   if (isTensor(input) && isTensor(bins) && (weight == null || isTensor(weight)) && range === undefined) {
+    if (out !== undefined) return callInto(out, 1297, input.handle, bins.handle, weight?.handle, density);
     const results = call(426, input.handle, bins.handle, weight?.handle, density);
     return [wrap(results[0]), wrap(results[1])];
   }
   if (isTensor(input) && (bins === undefined || isNumber(bins)) && (weight == null || isTensor(weight)) && (range == null || isNumbers(range))) {
+    if (out !== undefined) return callInto(out, 1296, input.handle, bins, range, weight?.handle, density);
     const results = call(425, input.handle, bins, range, weight?.handle, density);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("histogram", "histogram(input: Tensor, bins: Tensor, { weight?, density = false })\nhistogram(input: Tensor, bins = 100, { range?, weight?, density = false })", [input, bins, { weight, density, range }]);
+  throw refuse("histogram", "histogram(input: Tensor, bins: Tensor, { weight?, density = false, out? })\nhistogram(input: Tensor, bins = 100, { range?, weight?, density = false, out? })", [input, bins, { weight, density, range, out }]);
 }
 
 /**
@@ -3931,49 +4154,61 @@ export function hsplit(input: any, arg1?: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.hspmm`.
  *
- * - `hspmm(mat1: Tensor, mat2: Tensor)`
+ * - `hspmm(mat1: Tensor, mat2: Tensor, { out? })`
  *
  * Source: aten::hspmm
  */
-export function hspmm(mat1: Tensor, mat2: Tensor): Tensor {
-  if (isTensor(mat1) && isTensor(mat2)) return wrap(call(432, mat1.handle, mat2.handle));
-  throw refuse("hspmm", "hspmm(mat1: Tensor, mat2: Tensor)", [mat1, mat2]);
+export function hspmm(mat1: Tensor, mat2: Tensor, options?: Out): Tensor;
+export function hspmm(mat1: any, mat2: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("hspmm", options, ["out"]));
+  if (isTensor(mat1) && isTensor(mat2)) return out === undefined ? wrap(call(432, mat1.handle, mat2.handle)) : callInto(out, 1298, mat1.handle, mat2.handle);
+  throw refuse("hspmm", "hspmm(mat1: Tensor, mat2: Tensor, { out? })", [mat1, mat2, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.hstack`.
  *
- * - `hstack(tensors: Tensor[])`
+ * - `hstack(tensors: Tensor[], { out? })`
  *
  * Source: aten::hstack
  */
-export function hstack(tensors: readonly Tensor[]): Tensor {
-  if (isTensors(tensors)) return wrap(call(433, handles(tensors)));
-  throw refuse("hstack", "hstack(tensors: Tensor[])", [tensors]);
+export function hstack(tensors: readonly Tensor[], options?: Out): Tensor;
+export function hstack(tensors: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("hstack", options, ["out"]));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(433, handles(tensors))) : callInto(out, 1299, handles(tensors));
+  throw refuse("hstack", "hstack(tensors: Tensor[], { out? })", [tensors, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.hypot`.
  *
- * - `hypot(input: Tensor, other: Tensor)`
+ * - `hypot(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::hypot
  */
-export function hypot(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(435, input.handle, other.handle));
-  throw refuse("hypot", "hypot(input: Tensor, other: Tensor)", [input, other]);
+export function hypot(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function hypot(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("hypot", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(435, input.handle, other.handle)) : callInto(out, 1300, input.handle, other.handle);
+  throw refuse("hypot", "hypot(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.i0`.
  *
- * - `i0(input: Tensor)`
+ * - `i0(input: Tensor, { out? })`
  *
  * Source: aten::i0
  */
-export function i0(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(437, input.handle));
-  throw refuse("i0", "i0(input: Tensor)", [input]);
+export function i0(input: Tensor, options?: Out): Tensor;
+export function i0(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("i0", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(437, input.handle)) : callInto(out, 1301, input.handle);
+  throw refuse("i0", "i0(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -3994,25 +4229,31 @@ export function i0_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.igamma`.
  *
- * - `igamma(input: Tensor, other: Tensor)`
+ * - `igamma(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::igamma
  */
-export function igamma(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(439, input.handle, other.handle));
-  throw refuse("igamma", "igamma(input: Tensor, other: Tensor)", [input, other]);
+export function igamma(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function igamma(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("igamma", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(439, input.handle, other.handle)) : callInto(out, 1302, input.handle, other.handle);
+  throw refuse("igamma", "igamma(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.igammac`.
  *
- * - `igammac(input: Tensor, other: Tensor)`
+ * - `igammac(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::igammac
  */
-export function igammac(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(441, input.handle, other.handle));
-  throw refuse("igammac", "igammac(input: Tensor, other: Tensor)", [input, other]);
+export function igammac(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function igammac(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("igammac", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(441, input.handle, other.handle)) : callInto(out, 1303, input.handle, other.handle);
+  throw refuse("igammac", "igammac(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
@@ -4030,32 +4271,35 @@ export function imag(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.index`.
  *
- * - `index(input: Tensor, indices: (Tensor | null)[])`
+ * - `index(input: Tensor, indices: (Tensor | null)[], { out? })`
  *
  * Source: aten::index.Tensor
  */
-export function index(input: Tensor, indices: readonly (Tensor | null)[]): Tensor {
-  if (isTensor(input) && isTensors(indices)) return wrap(call(445, input.handle, handlesOrNull(indices)));
-  throw refuse("index", "index(input: Tensor, indices: (Tensor | null)[])", [input, indices]);
+export function index(input: Tensor, indices: readonly (Tensor | null)[], options?: Out): Tensor;
+export function index(input: any, indices: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("index", options, ["out"]));
+  if (isTensor(input) && isTensors(indices)) return out === undefined ? wrap(call(445, input.handle, handlesOrNull(indices))) : callInto(out, 1304, input.handle, handlesOrNull(indices));
+  throw refuse("index", "index(input: Tensor, indices: (Tensor | null)[], { out? })", [input, indices, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.index_add`.
  *
- * - `indexAdd(input: Tensor, dim: number, index: Tensor, source: Tensor, { alpha = 1 })`
+ * - `indexAdd(input: Tensor, dim: number, index: Tensor, source: Tensor, { alpha = 1, out? })`
  *
  * Source: aten::index_add
  */
-export function indexAdd(input: Tensor, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar | undefined }): Tensor;
-export function indexAdd(input: Tensor, options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined }): Tensor;
+export function indexAdd(input: Tensor, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar | undefined } & Out): Tensor;
+export function indexAdd(input: Tensor, options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined } & Out): Tensor;
 export function indexAdd(input: any, dim?: any, index?: any, source?: any, options?: any): any {
-  let alpha: any;
-  if (isOptions(dim)) ({ dim, index, source, alpha } = named("indexAdd", dim, ["dim", "index", "source", "alpha"], index, source, options));
-  else if (isOptions(index)) ({ index, source, alpha } = named("indexAdd", index, ["index", "source", "alpha"], source, options));
-  else if (isOptions(source)) ({ source, alpha } = named("indexAdd", source, ["source", "alpha"], options));
-  else if (options !== undefined) ({ alpha } = named("indexAdd", options, ["alpha"]));
-  if (isTensor(input) && isTensor(index) && isTensor(source)) return wrap(call(446, input.handle, dim, index.handle, source.handle, alpha));
-  throw refuse("indexAdd", "indexAdd(input: Tensor, dim: number, index: Tensor, source: Tensor, { alpha = 1 })", [input, dim, index, source, { alpha }]);
+  let alpha: any, out: any;
+  if (isOptions(dim)) ({ dim, index, source, alpha, out } = named("indexAdd", dim, ["dim", "index", "source", "alpha", "out"], index, source, options));
+  else if (isOptions(index)) ({ index, source, alpha, out } = named("indexAdd", index, ["index", "source", "alpha", "out"], source, options));
+  else if (isOptions(source)) ({ source, alpha, out } = named("indexAdd", source, ["source", "alpha", "out"], options));
+  else if (options !== undefined) ({ alpha, out } = named("indexAdd", options, ["alpha", "out"]));
+  if (isTensor(input) && isTensor(index) && isTensor(source)) return out === undefined ? wrap(call(446, input.handle, dim, index.handle, source.handle, alpha)) : callInto(out, 1305, input.handle, dim, index.handle, source.handle, alpha);
+  throw refuse("indexAdd", "indexAdd(input: Tensor, dim: number, index: Tensor, source: Tensor, { alpha = 1, out? })", [input, dim, index, source, { alpha, out }]);
 }
 
 /**
@@ -4115,49 +4359,54 @@ export function indexPut_(input: any, indices: any, values: any, accumulate?: an
 /**
  * Calls PyTorch's `torch.index_reduce`.
  *
- * - `indexReduce(input: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, { includeSelf = true })`
+ * - `indexReduce(input: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, { includeSelf = true, out? })`
  *
  * Source: aten::index_reduce
  */
-export function indexReduce(input: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, options?: { includeSelf?: boolean | undefined }): Tensor;
-export function indexReduce(input: Tensor, options: { dim: number; index: Tensor; source: Tensor; reduce: string; includeSelf?: boolean | undefined }): Tensor;
+export function indexReduce(input: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, options?: { includeSelf?: boolean | undefined } & Out): Tensor;
+export function indexReduce(input: Tensor, options: { dim: number; index: Tensor; source: Tensor; reduce: string; includeSelf?: boolean | undefined } & Out): Tensor;
 export function indexReduce(input: any, dim?: any, index?: any, source?: any, reduce?: any, options?: any): any {
-  let includeSelf: any;
-  if (isOptions(dim)) ({ dim, index, source, reduce, includeSelf } = named("indexReduce", dim, ["dim", "index", "source", "reduce", "includeSelf"], index, source, reduce, options));
-  else if (isOptions(index)) ({ index, source, reduce, includeSelf } = named("indexReduce", index, ["index", "source", "reduce", "includeSelf"], source, reduce, options));
-  else if (isOptions(source)) ({ source, reduce, includeSelf } = named("indexReduce", source, ["source", "reduce", "includeSelf"], reduce, options));
-  else if (isOptions(reduce)) ({ reduce, includeSelf } = named("indexReduce", reduce, ["reduce", "includeSelf"], options));
-  else if (options !== undefined) ({ includeSelf } = named("indexReduce", options, ["includeSelf"]));
-  if (isTensor(input) && isTensor(index) && isTensor(source)) return wrap(call(455, input.handle, dim, index.handle, source.handle, reduce, includeSelf));
-  throw refuse("indexReduce", "indexReduce(input: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, { includeSelf = true })", [input, dim, index, source, reduce, { includeSelf }]);
+  let includeSelf: any, out: any;
+  if (isOptions(dim)) ({ dim, index, source, reduce, includeSelf, out } = named("indexReduce", dim, ["dim", "index", "source", "reduce", "includeSelf", "out"], index, source, reduce, options));
+  else if (isOptions(index)) ({ index, source, reduce, includeSelf, out } = named("indexReduce", index, ["index", "source", "reduce", "includeSelf", "out"], source, reduce, options));
+  else if (isOptions(source)) ({ source, reduce, includeSelf, out } = named("indexReduce", source, ["source", "reduce", "includeSelf", "out"], reduce, options));
+  else if (isOptions(reduce)) ({ reduce, includeSelf, out } = named("indexReduce", reduce, ["reduce", "includeSelf", "out"], options));
+  else if (options !== undefined) ({ includeSelf, out } = named("indexReduce", options, ["includeSelf", "out"]));
+  if (isTensor(input) && isTensor(index) && isTensor(source)) return out === undefined ? wrap(call(455, input.handle, dim, index.handle, source.handle, reduce, includeSelf)) : callInto(out, 1306, input.handle, dim, index.handle, source.handle, reduce, includeSelf);
+  throw refuse("indexReduce", "indexReduce(input: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, { includeSelf = true, out? })", [input, dim, index, source, reduce, { includeSelf, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.index_select`.
  *
- * - `indexSelect(input: Tensor, dim: number, index: Tensor)`
+ * - `indexSelect(input: Tensor, dim: number, index: Tensor, { out? })`
  *
  * Source: aten::index_select
  */
-export function indexSelect(input: Tensor, dim: number, index: Tensor): Tensor;
-export function indexSelect(input: Tensor, options: { dim: number; index: Tensor }): Tensor;
-export function indexSelect(input: any, dim?: any, index?: any): any {
-  if (isOptions(dim)) ({ dim, index } = named("indexSelect", dim, ["dim", "index"], index));
-  else if (isOptions(index)) ({ index } = named("indexSelect", index, ["index"]));
-  if (isTensor(input) && isTensor(index)) return wrap(call(457, input.handle, dim, index.handle));
-  throw refuse("indexSelect", "indexSelect(input: Tensor, dim: number, index: Tensor)", [input, dim, index]);
+export function indexSelect(input: Tensor, dim: number, index: Tensor, options?: Out): Tensor;
+export function indexSelect(input: Tensor, options: { dim: number; index: Tensor } & Out): Tensor;
+export function indexSelect(input: any, dim?: any, index?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, index, out } = named("indexSelect", dim, ["dim", "index", "out"], index, options));
+  else if (isOptions(index)) ({ index, out } = named("indexSelect", index, ["index", "out"], options));
+  else if (options !== undefined) ({ out } = named("indexSelect", options, ["out"]));
+  if (isTensor(input) && isTensor(index)) return out === undefined ? wrap(call(457, input.handle, dim, index.handle)) : callInto(out, 1307, input.handle, dim, index.handle);
+  throw refuse("indexSelect", "indexSelect(input: Tensor, dim: number, index: Tensor, { out? })", [input, dim, index, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.inner`.
  *
- * - `inner(input: Tensor, other: Tensor)`
+ * - `inner(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::inner
  */
-export function inner(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(459, input.handle, other.handle));
-  throw refuse("inner", "inner(input: Tensor, other: Tensor)", [input, other]);
+export function inner(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function inner(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("inner", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(459, input.handle, other.handle)) : callInto(out, 1308, input.handle, other.handle);
+  throw refuse("inner", "inner(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
@@ -4185,13 +4434,16 @@ export function instanceNorm(input: any, weight?: any, bias?: any, runningMean?:
 /**
  * Calls PyTorch's `torch.inverse`.
  *
- * - `inverse(input: Tensor)`
+ * - `inverse(input: Tensor, { out? })`
  *
  * Source: aten::inverse
  */
-export function inverse(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(461, input.handle));
-  throw refuse("inverse", "inverse(input: Tensor)", [input]);
+export function inverse(input: Tensor, options?: Out): Tensor;
+export function inverse(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("inverse", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(461, input.handle)) : callInto(out, 1309, input.handle);
+  throw refuse("inverse", "inverse(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -4333,22 +4585,22 @@ export function isfinite(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.isin`.
  *
- * - `isin(elements: Tensor, testElements: Tensor, { assumeUnique = false, invert = false })`
- * - `isin(element: Scalar, testElements: Tensor, { assumeUnique = false, invert = false })`
- * - `isin(elements: Tensor, testElement: Scalar, { assumeUnique = false, invert = false })`
+ * - `isin(elements: Tensor, testElements: Tensor, { assumeUnique = false, invert = false, out? })`
+ * - `isin(element: Scalar, testElements: Tensor, { assumeUnique = false, invert = false, out? })`
+ * - `isin(elements: Tensor, testElement: Scalar, { assumeUnique = false, invert = false, out? })`
  *
  * Source: aten::isin.Scalar_Tensor, aten::isin.Tensor_Scalar, aten::isin.Tensor_Tensor
  */
-export function isin(elements: Tensor, testElements: Tensor, options?: { assumeUnique?: boolean | undefined; invert?: boolean | undefined }): Tensor;
-export function isin(element: Scalar, testElements: Tensor, options?: { assumeUnique?: boolean | undefined; invert?: boolean | undefined }): Tensor;
-export function isin(elements: Tensor, testElement: Scalar, options?: { assumeUnique?: boolean | undefined; invert?: boolean | undefined }): Tensor;
+export function isin(elements: Tensor, testElements: Tensor, options?: { assumeUnique?: boolean | undefined; invert?: boolean | undefined } & Out): Tensor;
+export function isin(element: Scalar, testElements: Tensor, options?: { assumeUnique?: boolean | undefined; invert?: boolean | undefined } & Out): Tensor;
+export function isin(elements: Tensor, testElement: Scalar, options?: { assumeUnique?: boolean | undefined; invert?: boolean | undefined } & Out): Tensor;
 export function isin(elements: any, testElements: any, options?: any): any {
-  let assumeUnique: any, invert: any;
-  if (options !== undefined) ({ assumeUnique, invert } = named("isin", options, ["assumeUnique", "invert"]));
-  if (isTensor(elements) && isTensor(testElements)) return wrap(call(479, elements.handle, testElements.handle, assumeUnique, invert));
-  if (isScalar(elements) && isTensor(testElements)) return wrap(call(477, elements, testElements.handle, assumeUnique, invert));
-  if (isTensor(elements) && isScalar(testElements)) return wrap(call(478, elements.handle, testElements, assumeUnique, invert));
-  throw refuse("isin", "isin(elements: Tensor, testElements: Tensor, { assumeUnique = false, invert = false })\nisin(element: Scalar, testElements: Tensor, { assumeUnique = false, invert = false })\nisin(elements: Tensor, testElement: Scalar, { assumeUnique = false, invert = false })", [elements, testElements, { assumeUnique, invert }]);
+  let assumeUnique: any, invert: any, out: any;
+  if (options !== undefined) ({ assumeUnique, invert, out } = named("isin", options, ["assumeUnique", "invert", "out"]));
+  if (isTensor(elements) && isTensor(testElements)) return out === undefined ? wrap(call(479, elements.handle, testElements.handle, assumeUnique, invert)) : callInto(out, 1312, elements.handle, testElements.handle, assumeUnique, invert);
+  if (isScalar(elements) && isTensor(testElements)) return out === undefined ? wrap(call(477, elements, testElements.handle, assumeUnique, invert)) : callInto(out, 1310, elements, testElements.handle, assumeUnique, invert);
+  if (isTensor(elements) && isScalar(testElements)) return out === undefined ? wrap(call(478, elements.handle, testElements, assumeUnique, invert)) : callInto(out, 1311, elements.handle, testElements, assumeUnique, invert);
+  throw refuse("isin", "isin(elements: Tensor, testElements: Tensor, { assumeUnique = false, invert = false, out? })\nisin(element: Scalar, testElements: Tensor, { assumeUnique = false, invert = false, out? })\nisin(elements: Tensor, testElement: Scalar, { assumeUnique = false, invert = false, out? })", [elements, testElements, { assumeUnique, invert, out }]);
 }
 
 /**
@@ -4378,25 +4630,31 @@ export function isnan(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.isneginf`.
  *
- * - `isneginf(input: Tensor)`
+ * - `isneginf(input: Tensor, { out? })`
  *
  * Source: aten::isneginf
  */
-export function isneginf(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(482, input.handle));
-  throw refuse("isneginf", "isneginf(input: Tensor)", [input]);
+export function isneginf(input: Tensor, options?: Out): Tensor;
+export function isneginf(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("isneginf", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(482, input.handle)) : callInto(out, 1313, input.handle);
+  throw refuse("isneginf", "isneginf(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.isposinf`.
  *
- * - `isposinf(input: Tensor)`
+ * - `isposinf(input: Tensor, { out? })`
  *
  * Source: aten::isposinf
  */
-export function isposinf(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(483, input.handle));
-  throw refuse("isposinf", "isposinf(input: Tensor)", [input]);
+export function isposinf(input: Tensor, options?: Out): Tensor;
+export function isposinf(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("isposinf", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(483, input.handle)) : callInto(out, 1314, input.handle);
+  throw refuse("isposinf", "isposinf(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -4480,34 +4738,40 @@ export function klDiv(input: any, target: any, reduction?: any, options?: any): 
 /**
  * Calls PyTorch's `torch.kron`.
  *
- * - `kron(input: Tensor, other: Tensor)`
+ * - `kron(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::kron
  */
-export function kron(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(490, input.handle, other.handle));
-  throw refuse("kron", "kron(input: Tensor, other: Tensor)", [input, other]);
+export function kron(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function kron(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("kron", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(490, input.handle, other.handle)) : callInto(out, 1315, input.handle, other.handle);
+  throw refuse("kron", "kron(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.kthvalue`.
  *
- * - `kthvalue(input: Tensor, k: number, dim = -1, keepdim = false)`
+ * - `kthvalue(input: Tensor, k: number, dim = -1, keepdim = false, { out? })`
  *
  * Source: aten::kthvalue
  */
-export function kthvalue(input: Tensor, k: number, dim?: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
-export function kthvalue(input: Tensor, k: number, options?: { dim?: number | undefined; keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
-export function kthvalue(input: Tensor, options: { k: number; dim?: number | undefined; keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
-export function kthvalue(input: any, k?: any, dim?: any, keepdim?: any): any {
-  if (isOptions(k)) ({ k, dim, keepdim } = named("kthvalue", k, ["k", "dim", "keepdim"], dim, keepdim));
-  else if (isOptions(dim)) ({ dim, keepdim } = named("kthvalue", dim, ["dim", "keepdim"], keepdim));
-  else if (isOptions(keepdim)) ({ keepdim } = named("kthvalue", keepdim, ["keepdim"]));
+export function kthvalue(input: Tensor, k: number, dim?: number, keepdim?: boolean, options?: Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function kthvalue(input: Tensor, k: number, options?: { dim?: number | undefined; keepdim?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function kthvalue(input: Tensor, options: { k: number; dim?: number | undefined; keepdim?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function kthvalue(input: any, k?: any, dim?: any, keepdim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(k)) ({ k, dim, keepdim, out } = named("kthvalue", k, ["k", "dim", "keepdim", "out"], dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, out } = named("kthvalue", dim, ["dim", "keepdim", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("kthvalue", keepdim, ["keepdim", "out"], options));
+  else if (options !== undefined) ({ out } = named("kthvalue", options, ["out"]));
   if (isTensor(input)) {
+    if (out !== undefined) return callInto(out, 1316, input.handle, k, dim, keepdim);
     const results = call(491, input.handle, k, dim, keepdim);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("kthvalue", "kthvalue(input: Tensor, k: number, dim = -1, keepdim = false)", [input, k, dim, keepdim]);
+  throw refuse("kthvalue", "kthvalue(input: Tensor, k: number, dim = -1, keepdim = false, { out? })", [input, k, dim, keepdim, { out }]);
 }
 
 /**
@@ -4533,13 +4797,16 @@ export function layerNorm(input: any, normalizedShape?: any, weight?: any, bias?
 /**
  * Calls PyTorch's `torch.lcm`.
  *
- * - `lcm(input: Tensor, other: Tensor)`
+ * - `lcm(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::lcm
  */
-export function lcm(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(494, input.handle, other.handle));
-  throw refuse("lcm", "lcm(input: Tensor, other: Tensor)", [input, other]);
+export function lcm(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function lcm(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("lcm", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(494, input.handle, other.handle)) : callInto(out, 1317, input.handle, other.handle);
+  throw refuse("lcm", "lcm(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
@@ -4560,13 +4827,16 @@ export function lcm_(input: Tensor, other: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.ldexp`.
  *
- * - `ldexp(input: Tensor, other: Tensor)`
+ * - `ldexp(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::ldexp.Tensor
  */
-export function ldexp(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(496, input.handle, other.handle));
-  throw refuse("ldexp", "ldexp(input: Tensor, other: Tensor)", [input, other]);
+export function ldexp(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function ldexp(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("ldexp", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(496, input.handle, other.handle)) : callInto(out, 1318, input.handle, other.handle);
+  throw refuse("ldexp", "ldexp(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
@@ -4587,77 +4857,88 @@ export function ldexp_(input: Tensor, other: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.le`.
  *
- * - `le(input: Tensor, other: Tensor)`
- * - `le(input: Tensor, other: Scalar)`
+ * - `le(input: Tensor, other: Tensor, { out? })`
+ * - `le(input: Tensor, other: Scalar, { out? })`
  *
  * Source: aten::le.Scalar, aten::le.Tensor
  */
-export function le(input: Tensor, other: Tensor): Tensor;
-export function le(input: Tensor, other: Scalar): Tensor;
-export function le(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(499, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(498, input.handle, other));
-  throw refuse("le", "le(input: Tensor, other: Tensor)\nle(input: Tensor, other: Scalar)", [input, other]);
+export function le(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function le(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function le(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("le", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(499, input.handle, other.handle)) : callInto(out, 1320, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(498, input.handle, other)) : callInto(out, 1319, input.handle, other);
+  throw refuse("le", "le(input: Tensor, other: Tensor, { out? })\nle(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.lerp`.
  *
- * - `lerp(input: Tensor, end: Tensor, weight: Tensor)`
- * - `lerp(input: Tensor, end: Tensor, weight: Scalar)`
+ * - `lerp(input: Tensor, end: Tensor, weight: Tensor, { out? })`
+ * - `lerp(input: Tensor, end: Tensor, weight: Scalar, { out? })`
  *
  * Source: aten::lerp.Scalar, aten::lerp.Tensor
  */
-export function lerp(input: Tensor, end: Tensor, weight: Tensor): Tensor;
-export function lerp(input: Tensor, end: Tensor, weight: Scalar): Tensor;
-export function lerp(input: any, end: any, weight: any): any {
-  if (isTensor(input) && isTensor(end) && isTensor(weight)) return wrap(call(505, input.handle, end.handle, weight.handle));
-  if (isTensor(input) && isTensor(end) && isScalar(weight)) return wrap(call(504, input.handle, end.handle, weight));
-  throw refuse("lerp", "lerp(input: Tensor, end: Tensor, weight: Tensor)\nlerp(input: Tensor, end: Tensor, weight: Scalar)", [input, end, weight]);
+export function lerp(input: Tensor, end: Tensor, weight: Tensor, options?: Out): Tensor;
+export function lerp(input: Tensor, end: Tensor, weight: Scalar, options?: Out): Tensor;
+export function lerp(input: any, end: any, weight: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("lerp", options, ["out"]));
+  if (isTensor(input) && isTensor(end) && isTensor(weight)) return out === undefined ? wrap(call(505, input.handle, end.handle, weight.handle)) : callInto(out, 1322, input.handle, end.handle, weight.handle);
+  if (isTensor(input) && isTensor(end) && isScalar(weight)) return out === undefined ? wrap(call(504, input.handle, end.handle, weight)) : callInto(out, 1321, input.handle, end.handle, weight);
+  throw refuse("lerp", "lerp(input: Tensor, end: Tensor, weight: Tensor, { out? })\nlerp(input: Tensor, end: Tensor, weight: Scalar, { out? })", [input, end, weight, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.less`.
  *
- * - `less(input: Tensor, other: Tensor)`
- * - `less(input: Tensor, other: Scalar)`
+ * - `less(input: Tensor, other: Tensor, { out? })`
+ * - `less(input: Tensor, other: Scalar, { out? })`
  *
  * Source: aten::less.Scalar, aten::less.Tensor
  */
-export function less(input: Tensor, other: Tensor): Tensor;
-export function less(input: Tensor, other: Scalar): Tensor;
-export function less(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(509, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(508, input.handle, other));
-  throw refuse("less", "less(input: Tensor, other: Tensor)\nless(input: Tensor, other: Scalar)", [input, other]);
+export function less(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function less(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function less(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("less", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(509, input.handle, other.handle)) : callInto(out, 1324, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(508, input.handle, other)) : callInto(out, 1323, input.handle, other);
+  throw refuse("less", "less(input: Tensor, other: Tensor, { out? })\nless(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.less_equal`.
  *
- * - `lessEqual(input: Tensor, other: Tensor)`
- * - `lessEqual(input: Tensor, other: Scalar)`
+ * - `lessEqual(input: Tensor, other: Tensor, { out? })`
+ * - `lessEqual(input: Tensor, other: Scalar, { out? })`
  *
  * Source: aten::less_equal.Scalar, aten::less_equal.Tensor
  */
-export function lessEqual(input: Tensor, other: Tensor): Tensor;
-export function lessEqual(input: Tensor, other: Scalar): Tensor;
-export function lessEqual(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(513, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(512, input.handle, other));
-  throw refuse("lessEqual", "lessEqual(input: Tensor, other: Tensor)\nlessEqual(input: Tensor, other: Scalar)", [input, other]);
+export function lessEqual(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function lessEqual(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function lessEqual(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("lessEqual", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(513, input.handle, other.handle)) : callInto(out, 1326, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(512, input.handle, other)) : callInto(out, 1325, input.handle, other);
+  throw refuse("lessEqual", "lessEqual(input: Tensor, other: Tensor, { out? })\nlessEqual(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.lgamma`.
  *
- * - `lgamma(input: Tensor)`
+ * - `lgamma(input: Tensor, { out? })`
  *
  * Source: aten::lgamma
  */
-export function lgamma(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(516, input.handle));
-  throw refuse("lgamma", "lgamma(input: Tensor)", [input]);
+export function lgamma(input: Tensor, options?: Out): Tensor;
+export function lgamma(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("lgamma", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(516, input.handle)) : callInto(out, 1327, input.handle);
+  throw refuse("lgamma", "lgamma(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -4692,25 +4973,31 @@ export function linspace(start: any, end: any, steps?: any, options?: any): any 
 /**
  * Calls PyTorch's `torch.log`.
  *
- * - `log(input: Tensor)`
+ * - `log(input: Tensor, { out? })`
  *
  * Source: aten::log
  */
-export function log(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(574, input.handle));
-  throw refuse("log", "log(input: Tensor)", [input]);
+export function log(input: Tensor, options?: Out): Tensor;
+export function log(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("log", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(574, input.handle)) : callInto(out, 1375, input.handle);
+  throw refuse("log", "log(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.log10`.
  *
- * - `log10(input: Tensor)`
+ * - `log10(input: Tensor, { out? })`
  *
  * Source: aten::log10
  */
-export function log10(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(575, input.handle));
-  throw refuse("log10", "log10(input: Tensor)", [input]);
+export function log10(input: Tensor, options?: Out): Tensor;
+export function log10(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("log10", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(575, input.handle)) : callInto(out, 1376, input.handle);
+  throw refuse("log10", "log10(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -4731,13 +5018,16 @@ export function log10_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.log1p`.
  *
- * - `log1p(input: Tensor)`
+ * - `log1p(input: Tensor, { out? })`
  *
  * Source: aten::log1p
  */
-export function log1p(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(577, input.handle));
-  throw refuse("log1p", "log1p(input: Tensor)", [input]);
+export function log1p(input: Tensor, options?: Out): Tensor;
+export function log1p(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("log1p", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(577, input.handle)) : callInto(out, 1377, input.handle);
+  throw refuse("log1p", "log1p(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -4758,13 +5048,16 @@ export function log1p_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.log2`.
  *
- * - `log2(input: Tensor)`
+ * - `log2(input: Tensor, { out? })`
  *
  * Source: aten::log2
  */
-export function log2(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(579, input.handle));
-  throw refuse("log2", "log2(input: Tensor)", [input]);
+export function log2(input: Tensor, options?: Out): Tensor;
+export function log2(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("log2", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(579, input.handle)) : callInto(out, 1378, input.handle);
+  throw refuse("log2", "log2(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -4785,18 +5078,20 @@ export function log2_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.log_softmax`.
  *
- * - `logSoftmax(input: Tensor, dim: number, dtype?)`
+ * - `logSoftmax(input: Tensor, dim: number, dtype?, { out? })`
  *
  * Source: aten::log_softmax.int
  */
-export function logSoftmax(input: Tensor, dim: number, dtype?: Dtype | null): Tensor;
-export function logSoftmax(input: Tensor, dim: number, options?: { dtype?: Dtype | null | undefined }): Tensor;
-export function logSoftmax(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined }): Tensor;
-export function logSoftmax(input: any, dim?: any, dtype?: any): any {
-  if (isOptions(dim)) ({ dim, dtype } = named("logSoftmax", dim, ["dim", "dtype"], dtype));
-  else if (isOptions(dtype)) ({ dtype } = named("logSoftmax", dtype, ["dtype"]));
-  if (isTensor(input)) return wrap(call(584, input.handle, dim, dtypeCode(dtype)));
-  throw refuse("logSoftmax", "logSoftmax(input: Tensor, dim: number, dtype?)", [input, dim, dtype]);
+export function logSoftmax(input: Tensor, dim: number, dtype?: Dtype | null, options?: Out): Tensor;
+export function logSoftmax(input: Tensor, dim: number, options?: { dtype?: Dtype | null | undefined } & Out): Tensor;
+export function logSoftmax(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined } & Out): Tensor;
+export function logSoftmax(input: any, dim?: any, dtype?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, dtype, out } = named("logSoftmax", dim, ["dim", "dtype", "out"], dtype, options));
+  else if (isOptions(dtype)) ({ dtype, out } = named("logSoftmax", dtype, ["dtype", "out"], options));
+  else if (options !== undefined) ({ out } = named("logSoftmax", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(584, input.handle, dim, dtypeCode(dtype))) : callInto(out, 1379, input.handle, dim, dtypeCode(dtype));
+  throw refuse("logSoftmax", "logSoftmax(input: Tensor, dim: number, dtype?, { out? })", [input, dim, dtype, { out }]);
 }
 
 /**
@@ -4817,40 +5112,48 @@ export function log_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.logaddexp`.
  *
- * - `logaddexp(input: Tensor, other: Tensor)`
+ * - `logaddexp(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::logaddexp
  */
-export function logaddexp(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(585, input.handle, other.handle));
-  throw refuse("logaddexp", "logaddexp(input: Tensor, other: Tensor)", [input, other]);
+export function logaddexp(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function logaddexp(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("logaddexp", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(585, input.handle, other.handle)) : callInto(out, 1380, input.handle, other.handle);
+  throw refuse("logaddexp", "logaddexp(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.logaddexp2`.
  *
- * - `logaddexp2(input: Tensor, other: Tensor)`
+ * - `logaddexp2(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::logaddexp2
  */
-export function logaddexp2(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(586, input.handle, other.handle));
-  throw refuse("logaddexp2", "logaddexp2(input: Tensor, other: Tensor)", [input, other]);
+export function logaddexp2(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function logaddexp2(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("logaddexp2", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(586, input.handle, other.handle)) : callInto(out, 1381, input.handle, other.handle);
+  throw refuse("logaddexp2", "logaddexp2(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.logcumsumexp`.
  *
- * - `logcumsumexp(input: Tensor, dim: number)`
+ * - `logcumsumexp(input: Tensor, dim: number, { out? })`
  *
  * Source: aten::logcumsumexp
  */
-export function logcumsumexp(input: Tensor, dim: number): Tensor;
-export function logcumsumexp(input: Tensor, options: { dim: number }): Tensor;
-export function logcumsumexp(input: any, dim?: any): any {
-  if (isOptions(dim)) ({ dim } = named("logcumsumexp", dim, ["dim"]));
-  if (isTensor(input)) return wrap(call(587, input.handle, dim));
-  throw refuse("logcumsumexp", "logcumsumexp(input: Tensor, dim: number)", [input, dim]);
+export function logcumsumexp(input: Tensor, dim: number, options?: Out): Tensor;
+export function logcumsumexp(input: Tensor, options: { dim: number } & Out): Tensor;
+export function logcumsumexp(input: any, dim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, out } = named("logcumsumexp", dim, ["dim", "out"], options));
+  else if (options !== undefined) ({ out } = named("logcumsumexp", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(587, input.handle, dim)) : callInto(out, 1382, input.handle, dim);
+  throw refuse("logcumsumexp", "logcumsumexp(input: Tensor, dim: number, { out? })", [input, dim, { out }]);
 }
 
 /**
@@ -4868,64 +5171,78 @@ export function logdet(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.logical_and`.
  *
- * - `logicalAnd(input: Tensor, other: Tensor)`
+ * - `logicalAnd(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::logical_and
  */
-export function logicalAnd(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(589, input.handle, other.handle));
-  throw refuse("logicalAnd", "logicalAnd(input: Tensor, other: Tensor)", [input, other]);
+export function logicalAnd(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function logicalAnd(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("logicalAnd", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(589, input.handle, other.handle)) : callInto(out, 1383, input.handle, other.handle);
+  throw refuse("logicalAnd", "logicalAnd(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.logical_not`.
  *
- * - `logicalNot(input: Tensor)`
+ * - `logicalNot(input: Tensor, { out? })`
  *
  * Source: aten::logical_not
  */
-export function logicalNot(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(591, input.handle));
-  throw refuse("logicalNot", "logicalNot(input: Tensor)", [input]);
+export function logicalNot(input: Tensor, options?: Out): Tensor;
+export function logicalNot(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("logicalNot", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(591, input.handle)) : callInto(out, 1384, input.handle);
+  throw refuse("logicalNot", "logicalNot(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.logical_or`.
  *
- * - `logicalOr(input: Tensor, other: Tensor)`
+ * - `logicalOr(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::logical_or
  */
-export function logicalOr(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(593, input.handle, other.handle));
-  throw refuse("logicalOr", "logicalOr(input: Tensor, other: Tensor)", [input, other]);
+export function logicalOr(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function logicalOr(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("logicalOr", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(593, input.handle, other.handle)) : callInto(out, 1385, input.handle, other.handle);
+  throw refuse("logicalOr", "logicalOr(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.logical_xor`.
  *
- * - `logicalXor(input: Tensor, other: Tensor)`
+ * - `logicalXor(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::logical_xor
  */
-export function logicalXor(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(595, input.handle, other.handle));
-  throw refuse("logicalXor", "logicalXor(input: Tensor, other: Tensor)", [input, other]);
+export function logicalXor(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function logicalXor(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("logicalXor", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(595, input.handle, other.handle)) : callInto(out, 1386, input.handle, other.handle);
+  throw refuse("logicalXor", "logicalXor(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.logit`.
  *
- * - `logit(input: Tensor, eps?)`
+ * - `logit(input: Tensor, eps?, { out? })`
  *
  * Source: aten::logit
  */
-export function logit(input: Tensor, eps?: number | null): Tensor;
-export function logit(input: Tensor, options?: { eps?: number | null | undefined }): Tensor;
-export function logit(input: any, eps?: any): any {
-  if (isOptions(eps)) ({ eps } = named("logit", eps, ["eps"]));
-  if (isTensor(input)) return wrap(call(597, input.handle, eps));
-  throw refuse("logit", "logit(input: Tensor, eps?)", [input, eps]);
+export function logit(input: Tensor, eps?: number | null, options?: Out): Tensor;
+export function logit(input: Tensor, options?: { eps?: number | null | undefined } & Out): Tensor;
+export function logit(input: any, eps?: any, options?: any): any {
+  let out: any;
+  if (isOptions(eps)) ({ eps, out } = named("logit", eps, ["eps", "out"], options));
+  else if (options !== undefined) ({ out } = named("logit", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(597, input.handle, eps)) : callInto(out, 1387, input.handle, eps);
+  throw refuse("logit", "logit(input: Tensor, eps?, { out? })", [input, eps, { out }]);
 }
 
 /**
@@ -4983,18 +5300,20 @@ export function logspace(start: any, end: any, steps?: any, base?: any, options?
 /**
  * Calls PyTorch's `torch.logsumexp`.
  *
- * - `logsumexp(input: Tensor, dim: number | number[], keepdim = false)`
+ * - `logsumexp(input: Tensor, dim: number | number[], keepdim = false, { out? })`
  *
  * Source: aten::logsumexp
  */
-export function logsumexp(input: Tensor, dim: number | readonly number[], keepdim?: boolean): Tensor;
-export function logsumexp(input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor;
-export function logsumexp(input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor;
-export function logsumexp(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("logsumexp", dim, ["dim", "keepdim"], keepdim));
-  else if (isOptions(keepdim)) ({ keepdim } = named("logsumexp", keepdim, ["keepdim"]));
-  if (isTensor(input)) return wrap(call(603, input.handle, dim, keepdim));
-  throw refuse("logsumexp", "logsumexp(input: Tensor, dim: number | number[], keepdim = false)", [input, dim, keepdim]);
+export function logsumexp(input: Tensor, dim: number | readonly number[], keepdim?: boolean, options?: Out): Tensor;
+export function logsumexp(input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined } & Out): Tensor;
+export function logsumexp(input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined } & Out): Tensor;
+export function logsumexp(input: any, dim?: any, keepdim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("logsumexp", dim, ["dim", "keepdim", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("logsumexp", keepdim, ["keepdim", "out"], options));
+  else if (options !== undefined) ({ out } = named("logsumexp", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(603, input.handle, dim, keepdim)) : callInto(out, 1388, input.handle, dim, keepdim);
+  throw refuse("logsumexp", "logsumexp(input: Tensor, dim: number | number[], keepdim = false, { out? })", [input, dim, keepdim, { out }]);
 }
 
 /**
@@ -5046,48 +5365,56 @@ export function lstmCell(input: any, hx: any, wIh: any, wHh: any, bIh?: any, bHh
 /**
  * Calls PyTorch's `torch.lt`.
  *
- * - `lt(input: Tensor, other: Tensor)`
- * - `lt(input: Tensor, other: Scalar)`
+ * - `lt(input: Tensor, other: Tensor, { out? })`
+ * - `lt(input: Tensor, other: Scalar, { out? })`
  *
  * Source: aten::lt.Scalar, aten::lt.Tensor
  */
-export function lt(input: Tensor, other: Tensor): Tensor;
-export function lt(input: Tensor, other: Scalar): Tensor;
-export function lt(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(608, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(607, input.handle, other));
-  throw refuse("lt", "lt(input: Tensor, other: Tensor)\nlt(input: Tensor, other: Scalar)", [input, other]);
+export function lt(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function lt(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function lt(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("lt", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(608, input.handle, other.handle)) : callInto(out, 1390, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(607, input.handle, other)) : callInto(out, 1389, input.handle, other);
+  throw refuse("lt", "lt(input: Tensor, other: Tensor, { out? })\nlt(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.lu_solve`.
  *
- * - `luSolve(input: Tensor, LUData: Tensor, LUPivots: Tensor)`
+ * - `luSolve(input: Tensor, LUData: Tensor, LUPivots: Tensor, { out? })`
  *
  * Source: aten::lu_solve
  */
-export function luSolve(input: Tensor, LUData: Tensor, LUPivots: Tensor): Tensor {
-  if (isTensor(input) && isTensor(LUData) && isTensor(LUPivots)) return wrap(call(611, input.handle, LUData.handle, LUPivots.handle));
-  throw refuse("luSolve", "luSolve(input: Tensor, LUData: Tensor, LUPivots: Tensor)", [input, LUData, LUPivots]);
+export function luSolve(input: Tensor, LUData: Tensor, LUPivots: Tensor, options?: Out): Tensor;
+export function luSolve(input: any, LUData: any, LUPivots: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("luSolve", options, ["out"]));
+  if (isTensor(input) && isTensor(LUData) && isTensor(LUPivots)) return out === undefined ? wrap(call(611, input.handle, LUData.handle, LUPivots.handle)) : callInto(out, 1391, input.handle, LUData.handle, LUPivots.handle);
+  throw refuse("luSolve", "luSolve(input: Tensor, LUData: Tensor, LUPivots: Tensor, { out? })", [input, LUData, LUPivots, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.lu_unpack`.
  *
- * - `luUnpack(LUData: Tensor, LUPivots: Tensor, unpackData = true, unpackPivots = true)`
+ * - `luUnpack(LUData: Tensor, LUPivots: Tensor, unpackData = true, unpackPivots = true, { out? })`
  *
  * Source: aten::lu_unpack
  */
-export function luUnpack(LUData: Tensor, LUPivots: Tensor, unpackData?: boolean, unpackPivots?: boolean): [P: Tensor, L: Tensor, U: Tensor];
-export function luUnpack(LUData: Tensor, LUPivots: Tensor, options?: { unpackData?: boolean | undefined; unpackPivots?: boolean | undefined }): [P: Tensor, L: Tensor, U: Tensor];
-export function luUnpack(LUData: any, LUPivots: any, unpackData?: any, unpackPivots?: any): any {
-  if (isOptions(unpackData)) ({ unpackData, unpackPivots } = named("luUnpack", unpackData, ["unpackData", "unpackPivots"], unpackPivots));
-  else if (isOptions(unpackPivots)) ({ unpackPivots } = named("luUnpack", unpackPivots, ["unpackPivots"]));
+export function luUnpack(LUData: Tensor, LUPivots: Tensor, unpackData?: boolean, unpackPivots?: boolean, options?: Out<[Tensor, Tensor, Tensor]>): [P: Tensor, L: Tensor, U: Tensor];
+export function luUnpack(LUData: Tensor, LUPivots: Tensor, options?: { unpackData?: boolean | undefined; unpackPivots?: boolean | undefined } & Out<[Tensor, Tensor, Tensor]>): [P: Tensor, L: Tensor, U: Tensor];
+export function luUnpack(LUData: any, LUPivots: any, unpackData?: any, unpackPivots?: any, options?: any): any {
+  let out: any;
+  if (isOptions(unpackData)) ({ unpackData, unpackPivots, out } = named("luUnpack", unpackData, ["unpackData", "unpackPivots", "out"], unpackPivots, options));
+  else if (isOptions(unpackPivots)) ({ unpackPivots, out } = named("luUnpack", unpackPivots, ["unpackPivots", "out"], options));
+  else if (options !== undefined) ({ out } = named("luUnpack", options, ["out"]));
   if (isTensor(LUData) && isTensor(LUPivots)) {
+    if (out !== undefined) return callInto(out, 1392, LUData.handle, LUPivots.handle, unpackData, unpackPivots);
     const results = call(612, LUData.handle, LUPivots.handle, unpackData, unpackPivots);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2])];
   }
-  throw refuse("luUnpack", "luUnpack(LUData: Tensor, LUPivots: Tensor, unpackData = true, unpackPivots = true)", [LUData, LUPivots, unpackData, unpackPivots]);
+  throw refuse("luUnpack", "luUnpack(LUData: Tensor, LUPivots: Tensor, unpackData = true, unpackPivots = true, { out? })", [LUData, LUPivots, unpackData, unpackPivots, { out }]);
 }
 
 /**
@@ -5137,25 +5464,31 @@ export function maskedScatter(input: Tensor, mask: Tensor, source: Tensor): Tens
 /**
  * Calls PyTorch's `torch.masked_select`.
  *
- * - `maskedSelect(input: Tensor, mask: Tensor)`
+ * - `maskedSelect(input: Tensor, mask: Tensor, { out? })`
  *
  * Source: aten::masked_select
  */
-export function maskedSelect(input: Tensor, mask: Tensor): Tensor {
-  if (isTensor(input) && isTensor(mask)) return wrap(call(622, input.handle, mask.handle));
-  throw refuse("maskedSelect", "maskedSelect(input: Tensor, mask: Tensor)", [input, mask]);
+export function maskedSelect(input: Tensor, mask: Tensor, options?: Out): Tensor;
+export function maskedSelect(input: any, mask: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("maskedSelect", options, ["out"]));
+  if (isTensor(input) && isTensor(mask)) return out === undefined ? wrap(call(622, input.handle, mask.handle)) : callInto(out, 1393, input.handle, mask.handle);
+  throw refuse("maskedSelect", "maskedSelect(input: Tensor, mask: Tensor, { out? })", [input, mask, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.matmul`.
  *
- * - `matmul(input: Tensor, other: Tensor)`
+ * - `matmul(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::matmul
  */
-export function matmul(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(623, input.handle, other.handle));
-  throw refuse("matmul", "matmul(input: Tensor, other: Tensor)", [input, other]);
+export function matmul(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function matmul(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("matmul", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(623, input.handle, other.handle)) : callInto(out, 1394, input.handle, other.handle);
+  throw refuse("matmul", "matmul(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
@@ -5173,44 +5506,48 @@ export function matrixExp(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.matrix_power`.
  *
- * - `matrixPower(input: Tensor, n: number)`
+ * - `matrixPower(input: Tensor, n: number, { out? })`
  *
  * Source: aten::matrix_power
  */
-export function matrixPower(input: Tensor, n: number): Tensor;
-export function matrixPower(input: Tensor, options: { n: number }): Tensor;
-export function matrixPower(input: any, n?: any): any {
-  if (isOptions(n)) ({ n } = named("matrixPower", n, ["n"]));
-  if (isTensor(input)) return wrap(call(626, input.handle, n));
-  throw refuse("matrixPower", "matrixPower(input: Tensor, n: number)", [input, n]);
+export function matrixPower(input: Tensor, n: number, options?: Out): Tensor;
+export function matrixPower(input: Tensor, options: { n: number } & Out): Tensor;
+export function matrixPower(input: any, n?: any, options?: any): any {
+  let out: any;
+  if (isOptions(n)) ({ n, out } = named("matrixPower", n, ["n", "out"], options));
+  else if (options !== undefined) ({ out } = named("matrixPower", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(626, input.handle, n)) : callInto(out, 1395, input.handle, n);
+  throw refuse("matrixPower", "matrixPower(input: Tensor, n: number, { out? })", [input, n, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.max`.
  *
- * - `max(input: Tensor)`
- * - `max(input: Tensor, other: Tensor)`
- * - `max(input: Tensor, dim: number, keepdim = false)`
+ * - `max(input: Tensor, { out? })`
+ * - `max(input: Tensor, other: Tensor, { out? })`
+ * - `max(input: Tensor, dim: number, keepdim = false, { out? })`
  *
  * Source: aten::max, aten::max.dim, aten::max.other
  */
-export function max(input: Tensor): Tensor;
-export function max(input: Tensor, other: Tensor): Tensor;
-export function max(input: Tensor, options: { other: Tensor }): Tensor;
-export function max(input: Tensor, dim: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
-export function max(input: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
-export function max(input: Tensor, options: { dim: number; keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
+export function max(input: Tensor, options?: Out): Tensor;
+export function max(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function max(input: Tensor, options: { other: Tensor } & Out): Tensor;
+export function max(input: Tensor, dim: number, keepdim?: boolean, options?: Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function max(input: Tensor, dim: number, options?: { keepdim?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function max(input: Tensor, options: { dim: number; keepdim?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
 export function max(input: any, arg1?: any, arg2?: any, options?: any): any {
   if (isOptions(arg1) || isOptions(arg2) || options !== undefined) {
-    [input, arg1, arg2, options] = rebind("max", [[["input"], []], [["input","other"], []], [["input","dim","keepdim"], []]], [input, arg1, arg2, options]);
+    [input, arg1, arg2, options] = rebind("max", [[["input"], ["out"]], [["input","other"], ["out"]], [["input","dim","keepdim"], ["out"]]], [input, arg1, arg2, options]);
   }
-  if (isTensor(input) && arg1 === undefined && arg2 === undefined) return wrap(call(627, input.handle));
-  if (isTensor(input) && isTensor(arg1) && arg2 === undefined) return wrap(call(629, input.handle, arg1.handle));
+  const out = options?.out;
+  if (isTensor(input) && arg1 === undefined && arg2 === undefined) return out === undefined ? wrap(call(627, input.handle)) : callInto(out, 1396, input.handle);
+  if (isTensor(input) && isTensor(arg1) && arg2 === undefined) return out === undefined ? wrap(call(629, input.handle, arg1.handle)) : callInto(out, 1398, input.handle, arg1.handle);
   if (isTensor(input) && isNumber(arg1) && (arg2 === undefined || isBoolean(arg2))) {
+    if (out !== undefined) return callInto(out, 1397, input.handle, arg1, arg2);
     const results = call(628, input.handle, arg1, arg2);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("max", "max(input: Tensor)\nmax(input: Tensor, other: Tensor)\nmax(input: Tensor, dim: number, keepdim = false)", [input, arg1, arg2]);
+  throw refuse("max", "max(input: Tensor, { out? })\nmax(input: Tensor, other: Tensor, { out? })\nmax(input: Tensor, dim: number, keepdim = false, { out? })", [input, arg1, arg2, { out }]);
 }
 
 /**
@@ -5299,58 +5636,64 @@ export function maxPool3d(input: any, kernelSize?: any, stride?: any, padding?: 
 /**
  * Calls PyTorch's `torch.maximum`.
  *
- * - `maximum(input: Tensor, other: Tensor)`
+ * - `maximum(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::maximum
  */
-export function maximum(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(638, input.handle, other.handle));
-  throw refuse("maximum", "maximum(input: Tensor, other: Tensor)", [input, other]);
+export function maximum(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function maximum(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("maximum", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(638, input.handle, other.handle)) : callInto(out, 1399, input.handle, other.handle);
+  throw refuse("maximum", "maximum(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.mean`.
  *
- * - `mean(input: Tensor, { dtype? })`
- * - `mean(input: Tensor, dim: number | number[] | null, keepdim = false, { dtype? })`
+ * - `mean(input: Tensor, { dtype?, out? })`
+ * - `mean(input: Tensor, dim: number | number[] | null, keepdim = false, { dtype?, out? })`
  *
  * Source: aten::mean, aten::mean.dim
  */
-export function mean(input: Tensor, options?: { dtype?: Dtype | null | undefined }): Tensor;
-export function mean(input: Tensor, dim: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: Dtype | null | undefined }): Tensor;
-export function mean(input: Tensor, dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
-export function mean(input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
+export function mean(input: Tensor, options?: { dtype?: Dtype | null | undefined } & Out): Tensor;
+export function mean(input: Tensor, dim: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: Dtype | null | undefined } & Out): Tensor;
+export function mean(input: Tensor, dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
+export function mean(input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function mean(input: any, dim?: any, keepdim?: any, options?: any): any {
-  let dtype: any;
-  if (isOptions(dim)) ({ dim, keepdim, dtype } = named("mean", dim, ["dim", "keepdim", "dtype"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("mean", keepdim, ["keepdim", "dtype"], options));
-  else if (options !== undefined) ({ dtype } = named("mean", options, ["dtype"]));
-  if (isTensor(input) && dim === undefined && keepdim === undefined) return wrap(call(639, input.handle, dtypeCode(dtype)));
-  if (isTensor(input) && (dim == null || isNumberOrNumbers(dim)) && (keepdim === undefined || isBoolean(keepdim))) return wrap(call(640, input.handle, dim, keepdim, dtypeCode(dtype)));
-  throw refuse("mean", "mean(input: Tensor, { dtype? })\nmean(input: Tensor, dim: number | number[] | null, keepdim = false, { dtype? })", [input, dim, keepdim, { dtype }]);
+  let dtype: any, out: any;
+  if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("mean", dim, ["dim", "keepdim", "dtype", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("mean", keepdim, ["keepdim", "dtype", "out"], options));
+  else if (options !== undefined) ({ dtype, out } = named("mean", options, ["dtype", "out"]));
+  if (isTensor(input) && dim === undefined && keepdim === undefined) return out === undefined ? wrap(call(639, input.handle, dtypeCode(dtype))) : callInto(out, 1400, input.handle, dtypeCode(dtype));
+  if (isTensor(input) && (dim == null || isNumberOrNumbers(dim)) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(640, input.handle, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1401, input.handle, dim, keepdim, dtypeCode(dtype));
+  throw refuse("mean", "mean(input: Tensor, { dtype?, out? })\nmean(input: Tensor, dim: number | number[] | null, keepdim = false, { dtype?, out? })", [input, dim, keepdim, { dtype, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.median`.
  *
  * - `median(input: Tensor)`
- * - `median(input: Tensor, dim: number, keepdim = false)`
+ * - `median(input: Tensor, dim: number, keepdim = false, { out? })`
  *
  * Source: aten::median, aten::median.dim
  */
 export function median(input: Tensor): Tensor;
-export function median(input: Tensor, dim: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
-export function median(input: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
-export function median(input: Tensor, options: { dim: number; keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
-export function median(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("median", dim, ["dim", "keepdim"], keepdim));
-  else if (isOptions(keepdim)) ({ keepdim } = named("median", keepdim, ["keepdim"]));
-  if (isTensor(input) && dim === undefined && keepdim === undefined) return wrap(call(641, input.handle));
+export function median(input: Tensor, dim: number, keepdim?: boolean, options?: Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function median(input: Tensor, dim: number, options?: { keepdim?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function median(input: Tensor, options: { dim: number; keepdim?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function median(input: any, dim?: any, keepdim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("median", dim, ["dim", "keepdim", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("median", keepdim, ["keepdim", "out"], options));
+  else if (options !== undefined) ({ out } = named("median", options, ["out"]));
+  if (isTensor(input) && dim === undefined && keepdim === undefined && out === undefined) return wrap(call(641, input.handle));
   if (isTensor(input) && isNumber(dim) && (keepdim === undefined || isBoolean(keepdim))) {
+    if (out !== undefined) return callInto(out, 1402, input.handle, dim, keepdim);
     const results = call(642, input.handle, dim, keepdim);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("median", "median(input: Tensor)\nmedian(input: Tensor, dim: number, keepdim = false)", [input, dim, keepdim]);
+  throw refuse("median", "median(input: Tensor)\nmedian(input: Tensor, dim: number, keepdim = false, { out? })", [input, dim, keepdim, { out }]);
 }
 
 /**
@@ -5374,78 +5717,88 @@ export function meshgrid(tensors: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.min`.
  *
- * - `min(input: Tensor)`
- * - `min(input: Tensor, other: Tensor)`
- * - `min(input: Tensor, dim: number, keepdim = false)`
+ * - `min(input: Tensor, { out? })`
+ * - `min(input: Tensor, other: Tensor, { out? })`
+ * - `min(input: Tensor, dim: number, keepdim = false, { out? })`
  *
  * Source: aten::min, aten::min.dim, aten::min.other
  */
-export function min(input: Tensor): Tensor;
-export function min(input: Tensor, other: Tensor): Tensor;
-export function min(input: Tensor, options: { other: Tensor }): Tensor;
-export function min(input: Tensor, dim: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
-export function min(input: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
-export function min(input: Tensor, options: { dim: number; keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
+export function min(input: Tensor, options?: Out): Tensor;
+export function min(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function min(input: Tensor, options: { other: Tensor } & Out): Tensor;
+export function min(input: Tensor, dim: number, keepdim?: boolean, options?: Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function min(input: Tensor, dim: number, options?: { keepdim?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function min(input: Tensor, options: { dim: number; keepdim?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
 export function min(input: any, arg1?: any, arg2?: any, options?: any): any {
   if (isOptions(arg1) || isOptions(arg2) || options !== undefined) {
-    [input, arg1, arg2, options] = rebind("min", [[["input"], []], [["input","other"], []], [["input","dim","keepdim"], []]], [input, arg1, arg2, options]);
+    [input, arg1, arg2, options] = rebind("min", [[["input"], ["out"]], [["input","other"], ["out"]], [["input","dim","keepdim"], ["out"]]], [input, arg1, arg2, options]);
   }
-  if (isTensor(input) && arg1 === undefined && arg2 === undefined) return wrap(call(645, input.handle));
-  if (isTensor(input) && isTensor(arg1) && arg2 === undefined) return wrap(call(647, input.handle, arg1.handle));
+  const out = options?.out;
+  if (isTensor(input) && arg1 === undefined && arg2 === undefined) return out === undefined ? wrap(call(645, input.handle)) : callInto(out, 1403, input.handle);
+  if (isTensor(input) && isTensor(arg1) && arg2 === undefined) return out === undefined ? wrap(call(647, input.handle, arg1.handle)) : callInto(out, 1405, input.handle, arg1.handle);
   if (isTensor(input) && isNumber(arg1) && (arg2 === undefined || isBoolean(arg2))) {
+    if (out !== undefined) return callInto(out, 1404, input.handle, arg1, arg2);
     const results = call(646, input.handle, arg1, arg2);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("min", "min(input: Tensor)\nmin(input: Tensor, other: Tensor)\nmin(input: Tensor, dim: number, keepdim = false)", [input, arg1, arg2]);
+  throw refuse("min", "min(input: Tensor, { out? })\nmin(input: Tensor, other: Tensor, { out? })\nmin(input: Tensor, dim: number, keepdim = false, { out? })", [input, arg1, arg2, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.minimum`.
  *
- * - `minimum(input: Tensor, other: Tensor)`
+ * - `minimum(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::minimum
  */
-export function minimum(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(648, input.handle, other.handle));
-  throw refuse("minimum", "minimum(input: Tensor, other: Tensor)", [input, other]);
+export function minimum(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function minimum(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("minimum", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(648, input.handle, other.handle)) : callInto(out, 1406, input.handle, other.handle);
+  throw refuse("minimum", "minimum(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.mm`.
  *
- * - `mm(input: Tensor, mat2: Tensor)`
- * - `mm(input: Tensor, mat2: Tensor, outDtype: Dtype)`
+ * - `mm(input: Tensor, mat2: Tensor, { out? })`
+ * - `mm(input: Tensor, mat2: Tensor, outDtype: Dtype, { out? })`
  *
  * Source: aten::mm, aten::mm.dtype
  */
-export function mm(input: Tensor, mat2: Tensor): Tensor;
-export function mm(input: Tensor, mat2: Tensor, outDtype: Dtype): Tensor;
-export function mm(input: Tensor, mat2: Tensor, options: { outDtype: Dtype }): Tensor;
-export function mm(input: any, mat2: any, outDtype?: any): any {
-  if (isOptions(outDtype)) ({ outDtype } = named("mm", outDtype, ["outDtype"]));
-  if (isTensor(input) && isTensor(mat2) && outDtype === undefined) return wrap(call(651, input.handle, mat2.handle));
-  if (isTensor(input) && isTensor(mat2) && isString(outDtype)) return wrap(call(652, input.handle, mat2.handle, dtypeCode(outDtype)));
-  throw refuse("mm", "mm(input: Tensor, mat2: Tensor)\nmm(input: Tensor, mat2: Tensor, outDtype: Dtype)", [input, mat2, outDtype]);
+export function mm(input: Tensor, mat2: Tensor, options?: Out): Tensor;
+export function mm(input: Tensor, mat2: Tensor, outDtype: Dtype, options?: Out): Tensor;
+export function mm(input: Tensor, mat2: Tensor, options: { outDtype: Dtype } & Out): Tensor;
+export function mm(input: any, mat2: any, outDtype?: any, options?: any): any {
+  let out: any;
+  if (isOptions(outDtype)) ({ outDtype, out } = named("mm", outDtype, ["outDtype", "out"], options));
+  else if (options !== undefined) ({ out } = named("mm", options, ["out"]));
+  if (isTensor(input) && isTensor(mat2) && outDtype === undefined) return out === undefined ? wrap(call(651, input.handle, mat2.handle)) : callInto(out, 1407, input.handle, mat2.handle);
+  if (isTensor(input) && isTensor(mat2) && isString(outDtype)) return out === undefined ? wrap(call(652, input.handle, mat2.handle, dtypeCode(outDtype))) : callInto(out, 1408, input.handle, mat2.handle, dtypeCode(outDtype));
+  throw refuse("mm", "mm(input: Tensor, mat2: Tensor, { out? })\nmm(input: Tensor, mat2: Tensor, outDtype: Dtype, { out? })", [input, mat2, outDtype, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.mode`.
  *
- * - `mode(input: Tensor, dim = -1, keepdim = false)`
+ * - `mode(input: Tensor, dim = -1, keepdim = false, { out? })`
  *
  * Source: aten::mode
  */
-export function mode(input: Tensor, dim?: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
-export function mode(input: Tensor, options?: { dim?: number | undefined; keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
-export function mode(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("mode", dim, ["dim", "keepdim"], keepdim));
-  else if (isOptions(keepdim)) ({ keepdim } = named("mode", keepdim, ["keepdim"]));
+export function mode(input: Tensor, dim?: number, keepdim?: boolean, options?: Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function mode(input: Tensor, options?: { dim?: number | undefined; keepdim?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function mode(input: any, dim?: any, keepdim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("mode", dim, ["dim", "keepdim", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("mode", keepdim, ["keepdim", "out"], options));
+  else if (options !== undefined) ({ out } = named("mode", options, ["out"]));
   if (isTensor(input)) {
+    if (out !== undefined) return callInto(out, 1409, input.handle, dim, keepdim);
     const results = call(653, input.handle, dim, keepdim);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("mode", "mode(input: Tensor, dim = -1, keepdim = false)", [input, dim, keepdim]);
+  throw refuse("mode", "mode(input: Tensor, dim = -1, keepdim = false, { out? })", [input, dim, keepdim, { out }]);
 }
 
 /**
@@ -5491,108 +5844,122 @@ export function movedim(input: any, source?: any, destination?: any): any {
 /**
  * Calls PyTorch's `torch.msort`.
  *
- * - `msort(input: Tensor)`
+ * - `msort(input: Tensor, { out? })`
  *
  * Source: aten::msort
  */
-export function msort(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(659, input.handle));
-  throw refuse("msort", "msort(input: Tensor)", [input]);
+export function msort(input: Tensor, options?: Out): Tensor;
+export function msort(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("msort", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(659, input.handle)) : callInto(out, 1410, input.handle);
+  throw refuse("msort", "msort(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.mul`.
  *
- * - `mul(input: Tensor, other: Tensor)`
- * - `mul(input: Tensor, other: Scalar)`
+ * - `mul(input: Tensor, other: Tensor, { out? })`
+ * - `mul(input: Tensor, other: Scalar, { out? })`
  *
  * Source: aten::mul.Scalar, aten::mul.Tensor
  */
-export function mul(input: Tensor, other: Tensor): Tensor;
-export function mul(input: Tensor, other: Scalar): Tensor;
-export function mul(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(661, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(660, input.handle, other));
-  throw refuse("mul", "mul(input: Tensor, other: Tensor)\nmul(input: Tensor, other: Scalar)", [input, other]);
+export function mul(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function mul(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function mul(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("mul", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(661, input.handle, other.handle)) : callInto(out, 1411, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(660, input.handle, other)) : callInto(out, 1411, input.handle, scalarTensor(other, { dtype: numberDtype(other) }).handle);
+  throw refuse("mul", "mul(input: Tensor, other: Tensor, { out? })\nmul(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.multinomial`.
  *
- * - `multinomial(input: Tensor, numSamples: number, replacement = false, { generator? })`
+ * - `multinomial(input: Tensor, numSamples: number, replacement = false, { generator?, out? })`
  *
  * Source: aten::multinomial
  */
-export function multinomial(input: Tensor, numSamples: number, replacement?: boolean, options?: { generator?: Generator | null | undefined }): Tensor;
-export function multinomial(input: Tensor, numSamples: number, options?: { replacement?: boolean | undefined; generator?: Generator | null | undefined }): Tensor;
-export function multinomial(input: Tensor, options: { numSamples: number; replacement?: boolean | undefined; generator?: Generator | null | undefined }): Tensor;
+export function multinomial(input: Tensor, numSamples: number, replacement?: boolean, options?: { generator?: Generator | null | undefined } & Out): Tensor;
+export function multinomial(input: Tensor, numSamples: number, options?: { replacement?: boolean | undefined; generator?: Generator | null | undefined } & Out): Tensor;
+export function multinomial(input: Tensor, options: { numSamples: number; replacement?: boolean | undefined; generator?: Generator | null | undefined } & Out): Tensor;
 export function multinomial(input: any, numSamples?: any, replacement?: any, options?: any): any {
-  let generator: any;
-  if (isOptions(numSamples)) ({ numSamples, replacement, generator } = named("multinomial", numSamples, ["numSamples", "replacement", "generator"], replacement, options));
-  else if (isOptions(replacement)) ({ replacement, generator } = named("multinomial", replacement, ["replacement", "generator"], options));
-  else if (options !== undefined) ({ generator } = named("multinomial", options, ["generator"]));
-  if (isTensor(input)) return wrap(call(666, input.handle, numSamples, replacement, generator?.handle));
-  throw refuse("multinomial", "multinomial(input: Tensor, numSamples: number, replacement = false, { generator? })", [input, numSamples, replacement, { generator }]);
+  let generator: any, out: any;
+  if (isOptions(numSamples)) ({ numSamples, replacement, generator, out } = named("multinomial", numSamples, ["numSamples", "replacement", "generator", "out"], replacement, options));
+  else if (isOptions(replacement)) ({ replacement, generator, out } = named("multinomial", replacement, ["replacement", "generator", "out"], options));
+  else if (options !== undefined) ({ generator, out } = named("multinomial", options, ["generator", "out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(666, input.handle, numSamples, replacement, generator?.handle)) : callInto(out, 1412, input.handle, numSamples, replacement, generator?.handle);
+  throw refuse("multinomial", "multinomial(input: Tensor, numSamples: number, replacement = false, { generator?, out? })", [input, numSamples, replacement, { generator, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.multiply`.
  *
- * - `multiply(input: Tensor, other: Tensor)`
- * - `multiply(input: Tensor, other: Scalar)`
+ * - `multiply(input: Tensor, other: Tensor, { out? })`
+ * - `multiply(input: Tensor, other: Scalar, { out? })`
  *
  * Source: aten::multiply.Scalar, aten::multiply.Tensor
  */
-export function multiply(input: Tensor, other: Tensor): Tensor;
-export function multiply(input: Tensor, other: Scalar): Tensor;
-export function multiply(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(668, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(667, input.handle, other));
-  throw refuse("multiply", "multiply(input: Tensor, other: Tensor)\nmultiply(input: Tensor, other: Scalar)", [input, other]);
+export function multiply(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function multiply(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function multiply(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("multiply", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(668, input.handle, other.handle)) : callInto(out, 1413, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(667, input.handle, other)) : callInto(out, 1413, input.handle, scalarTensor(other, { dtype: numberDtype(other) }).handle);
+  throw refuse("multiply", "multiply(input: Tensor, other: Tensor, { out? })\nmultiply(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.mv`.
  *
- * - `mv(input: Tensor, vec: Tensor)`
+ * - `mv(input: Tensor, vec: Tensor, { out? })`
  *
  * Source: aten::mv
  */
-export function mv(input: Tensor, vec: Tensor): Tensor {
-  if (isTensor(input) && isTensor(vec)) return wrap(call(671, input.handle, vec.handle));
-  throw refuse("mv", "mv(input: Tensor, vec: Tensor)", [input, vec]);
+export function mv(input: Tensor, vec: Tensor, options?: Out): Tensor;
+export function mv(input: any, vec: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("mv", options, ["out"]));
+  if (isTensor(input) && isTensor(vec)) return out === undefined ? wrap(call(671, input.handle, vec.handle)) : callInto(out, 1414, input.handle, vec.handle);
+  throw refuse("mv", "mv(input: Tensor, vec: Tensor, { out? })", [input, vec, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.mvlgamma`.
  *
- * - `mvlgamma(input: Tensor, p: number)`
+ * - `mvlgamma(input: Tensor, p: number, { out? })`
  *
  * Source: aten::mvlgamma
  */
-export function mvlgamma(input: Tensor, p: number): Tensor;
-export function mvlgamma(input: Tensor, options: { p: number }): Tensor;
-export function mvlgamma(input: any, p?: any): any {
-  if (isOptions(p)) ({ p } = named("mvlgamma", p, ["p"]));
-  if (isTensor(input)) return wrap(call(672, input.handle, p));
-  throw refuse("mvlgamma", "mvlgamma(input: Tensor, p: number)", [input, p]);
+export function mvlgamma(input: Tensor, p: number, options?: Out): Tensor;
+export function mvlgamma(input: Tensor, options: { p: number } & Out): Tensor;
+export function mvlgamma(input: any, p?: any, options?: any): any {
+  let out: any;
+  if (isOptions(p)) ({ p, out } = named("mvlgamma", p, ["p", "out"], options));
+  else if (options !== undefined) ({ out } = named("mvlgamma", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(672, input.handle, p)) : callInto(out, 1415, input.handle, p);
+  throw refuse("mvlgamma", "mvlgamma(input: Tensor, p: number, { out? })", [input, p, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.nan_to_num`.
  *
- * - `nanToNum(input: Tensor, nan?, posinf?, neginf?)`
+ * - `nanToNum(input: Tensor, nan?, posinf?, neginf?, { out? })`
  *
  * Source: aten::nan_to_num
  */
-export function nanToNum(input: Tensor, nan?: number | null, posinf?: number | null, neginf?: number | null): Tensor;
-export function nanToNum(input: Tensor, options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor;
-export function nanToNum(input: any, nan?: any, posinf?: any, neginf?: any): any {
-  if (isOptions(nan)) ({ nan, posinf, neginf } = named("nanToNum", nan, ["nan", "posinf", "neginf"], posinf, neginf));
-  else if (isOptions(posinf)) ({ posinf, neginf } = named("nanToNum", posinf, ["posinf", "neginf"], neginf));
-  else if (isOptions(neginf)) ({ neginf } = named("nanToNum", neginf, ["neginf"]));
-  if (isTensor(input)) return wrap(call(674, input.handle, nan, posinf, neginf));
-  throw refuse("nanToNum", "nanToNum(input: Tensor, nan?, posinf?, neginf?)", [input, nan, posinf, neginf]);
+export function nanToNum(input: Tensor, nan?: number | null, posinf?: number | null, neginf?: number | null, options?: Out): Tensor;
+export function nanToNum(input: Tensor, options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined } & Out): Tensor;
+export function nanToNum(input: any, nan?: any, posinf?: any, neginf?: any, options?: any): any {
+  let out: any;
+  if (isOptions(nan)) ({ nan, posinf, neginf, out } = named("nanToNum", nan, ["nan", "posinf", "neginf", "out"], posinf, neginf, options));
+  else if (isOptions(posinf)) ({ posinf, neginf, out } = named("nanToNum", posinf, ["posinf", "neginf", "out"], neginf, options));
+  else if (isOptions(neginf)) ({ neginf, out } = named("nanToNum", neginf, ["neginf", "out"], options));
+  else if (options !== undefined) ({ out } = named("nanToNum", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(674, input.handle, nan, posinf, neginf)) : callInto(out, 1416, input.handle, nan, posinf, neginf);
+  throw refuse("nanToNum", "nanToNum(input: Tensor, nan?, posinf?, neginf?, { out? })", [input, nan, posinf, neginf, { out }]);
 }
 
 /**
@@ -5618,85 +5985,88 @@ export function nanToNum_(input: any, nan?: any, posinf?: any, neginf?: any): an
 /**
  * Calls PyTorch's `torch.nanmean`.
  *
- * - `nanmean(input: Tensor, dim?, keepdim = false, { dtype? })`
+ * - `nanmean(input: Tensor, dim?, keepdim = false, { dtype?, out? })`
  *
  * Source: aten::nanmean
  */
-export function nanmean(input: Tensor, dim?: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: Dtype | null | undefined }): Tensor;
-export function nanmean(input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
+export function nanmean(input: Tensor, dim?: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: Dtype | null | undefined } & Out): Tensor;
+export function nanmean(input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function nanmean(input: any, dim?: any, keepdim?: any, options?: any): any {
-  let dtype: any;
-  if (isOptions(dim)) ({ dim, keepdim, dtype } = named("nanmean", dim, ["dim", "keepdim", "dtype"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("nanmean", keepdim, ["keepdim", "dtype"], options));
-  else if (options !== undefined) ({ dtype } = named("nanmean", options, ["dtype"]));
-  if (isTensor(input)) return wrap(call(676, input.handle, dim, keepdim, dtypeCode(dtype)));
-  throw refuse("nanmean", "nanmean(input: Tensor, dim?, keepdim = false, { dtype? })", [input, dim, keepdim, { dtype }]);
+  let dtype: any, out: any;
+  if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("nanmean", dim, ["dim", "keepdim", "dtype", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("nanmean", keepdim, ["keepdim", "dtype", "out"], options));
+  else if (options !== undefined) ({ dtype, out } = named("nanmean", options, ["dtype", "out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(676, input.handle, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1417, input.handle, dim, keepdim, dtypeCode(dtype));
+  throw refuse("nanmean", "nanmean(input: Tensor, dim?, keepdim = false, { dtype?, out? })", [input, dim, keepdim, { dtype, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.nanmedian`.
  *
  * - `nanmedian(input: Tensor)`
- * - `nanmedian(input: Tensor, dim: number, keepdim = false)`
+ * - `nanmedian(input: Tensor, dim: number, keepdim = false, { out? })`
  *
  * Source: aten::nanmedian, aten::nanmedian.dim
  */
 export function nanmedian(input: Tensor): Tensor;
-export function nanmedian(input: Tensor, dim: number, keepdim?: boolean): [values: Tensor, indices: Tensor];
-export function nanmedian(input: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
-export function nanmedian(input: Tensor, options: { dim: number; keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
-export function nanmedian(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("nanmedian", dim, ["dim", "keepdim"], keepdim));
-  else if (isOptions(keepdim)) ({ keepdim } = named("nanmedian", keepdim, ["keepdim"]));
-  if (isTensor(input) && dim === undefined && keepdim === undefined) return wrap(call(677, input.handle));
+export function nanmedian(input: Tensor, dim: number, keepdim?: boolean, options?: Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function nanmedian(input: Tensor, dim: number, options?: { keepdim?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function nanmedian(input: Tensor, options: { dim: number; keepdim?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function nanmedian(input: any, dim?: any, keepdim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("nanmedian", dim, ["dim", "keepdim", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("nanmedian", keepdim, ["keepdim", "out"], options));
+  else if (options !== undefined) ({ out } = named("nanmedian", options, ["out"]));
+  if (isTensor(input) && dim === undefined && keepdim === undefined && out === undefined) return wrap(call(677, input.handle));
   if (isTensor(input) && isNumber(dim) && (keepdim === undefined || isBoolean(keepdim))) {
+    if (out !== undefined) return callInto(out, 1418, input.handle, dim, keepdim);
     const results = call(678, input.handle, dim, keepdim);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("nanmedian", "nanmedian(input: Tensor)\nnanmedian(input: Tensor, dim: number, keepdim = false)", [input, dim, keepdim]);
+  throw refuse("nanmedian", "nanmedian(input: Tensor)\nnanmedian(input: Tensor, dim: number, keepdim = false, { out? })", [input, dim, keepdim, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.nanquantile`.
  *
- * - `nanquantile(input: Tensor, q: Tensor, dim?, keepdim = false, { interpolation = "linear" })`
- * - `nanquantile(input: Tensor, q: number, dim?, keepdim = false, { interpolation = "linear" })`
+ * - `nanquantile(input: Tensor, q: Tensor, dim?, keepdim = false, { interpolation = "linear", out? })`
+ * - `nanquantile(input: Tensor, q: number, dim?, keepdim = false, { interpolation = "linear", out? })`
  *
  * Source: aten::nanquantile, aten::nanquantile.scalar
  */
-export function nanquantile(input: Tensor, q: Tensor, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string | undefined }): Tensor;
-export function nanquantile(input: Tensor, q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor;
-export function nanquantile(input: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor;
-export function nanquantile(input: Tensor, q: number, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string | undefined }): Tensor;
-export function nanquantile(input: Tensor, q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor;
-export function nanquantile(input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor;
+export function nanquantile(input: Tensor, q: Tensor, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string | undefined } & Out): Tensor;
+export function nanquantile(input: Tensor, q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined } & Out): Tensor;
+export function nanquantile(input: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined } & Out): Tensor;
+export function nanquantile(input: Tensor, q: number, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string | undefined } & Out): Tensor;
+export function nanquantile(input: Tensor, q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined } & Out): Tensor;
+export function nanquantile(input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined } & Out): Tensor;
 export function nanquantile(input: any, q?: any, dim?: any, keepdim?: any, options?: any): any {
-  let interpolation: any;
-  if (isOptions(q)) ({ q, dim, keepdim, interpolation } = named("nanquantile", q, ["q", "dim", "keepdim", "interpolation"], dim, keepdim, options));
-  else if (isOptions(dim)) ({ dim, keepdim, interpolation } = named("nanquantile", dim, ["dim", "keepdim", "interpolation"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, interpolation } = named("nanquantile", keepdim, ["keepdim", "interpolation"], options));
-  else if (options !== undefined) ({ interpolation } = named("nanquantile", options, ["interpolation"]));
-  if (isTensor(input) && isTensor(q)) return wrap(call(679, input.handle, q.handle, dim, keepdim, interpolation));
-  if (isTensor(input) && isNumber(q)) return wrap(call(680, input.handle, q, dim, keepdim, interpolation));
-  throw refuse("nanquantile", "nanquantile(input: Tensor, q: Tensor, dim?, keepdim = false, { interpolation = \"linear\" })\nnanquantile(input: Tensor, q: number, dim?, keepdim = false, { interpolation = \"linear\" })", [input, q, dim, keepdim, { interpolation }]);
+  let interpolation: any, out: any;
+  if (isOptions(q)) ({ q, dim, keepdim, interpolation, out } = named("nanquantile", q, ["q", "dim", "keepdim", "interpolation", "out"], dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, interpolation, out } = named("nanquantile", dim, ["dim", "keepdim", "interpolation", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, interpolation, out } = named("nanquantile", keepdim, ["keepdim", "interpolation", "out"], options));
+  else if (options !== undefined) ({ interpolation, out } = named("nanquantile", options, ["interpolation", "out"]));
+  if (isTensor(input) && isTensor(q)) return out === undefined ? wrap(call(679, input.handle, q.handle, dim, keepdim, interpolation)) : callInto(out, 1419, input.handle, q.handle, dim, keepdim, interpolation);
+  if (isTensor(input) && isNumber(q)) return out === undefined ? wrap(call(680, input.handle, q, dim, keepdim, interpolation)) : callInto(out, 1420, input.handle, q, dim, keepdim, interpolation);
+  throw refuse("nanquantile", "nanquantile(input: Tensor, q: Tensor, dim?, keepdim = false, { interpolation = \"linear\", out? })\nnanquantile(input: Tensor, q: number, dim?, keepdim = false, { interpolation = \"linear\", out? })", [input, q, dim, keepdim, { interpolation, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.nansum`.
  *
- * - `nansum(input: Tensor, dim?, keepdim = false, { dtype? })`
+ * - `nansum(input: Tensor, dim?, keepdim = false, { dtype?, out? })`
  *
  * Source: aten::nansum
  */
-export function nansum(input: Tensor, dim?: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: Dtype | null | undefined }): Tensor;
-export function nansum(input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
+export function nansum(input: Tensor, dim?: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: Dtype | null | undefined } & Out): Tensor;
+export function nansum(input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function nansum(input: any, dim?: any, keepdim?: any, options?: any): any {
-  let dtype: any;
-  if (isOptions(dim)) ({ dim, keepdim, dtype } = named("nansum", dim, ["dim", "keepdim", "dtype"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("nansum", keepdim, ["keepdim", "dtype"], options));
-  else if (options !== undefined) ({ dtype } = named("nansum", options, ["dtype"]));
-  if (isTensor(input)) return wrap(call(681, input.handle, dim, keepdim, dtypeCode(dtype)));
-  throw refuse("nansum", "nansum(input: Tensor, dim?, keepdim = false, { dtype? })", [input, dim, keepdim, { dtype }]);
+  let dtype: any, out: any;
+  if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("nansum", dim, ["dim", "keepdim", "dtype", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("nansum", keepdim, ["keepdim", "dtype", "out"], options));
+  else if (options !== undefined) ({ dtype, out } = named("nansum", options, ["dtype", "out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(681, input.handle, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1421, input.handle, dim, keepdim, dtypeCode(dtype));
+  throw refuse("nansum", "nansum(input: Tensor, dim?, keepdim = false, { dtype?, out? })", [input, dim, keepdim, { dtype, out }]);
 }
 
 /**
@@ -5723,25 +6093,28 @@ export function narrow(input: any, dim?: any, start?: any, length?: any): any {
 /**
  * Calls PyTorch's `torch.native_batch_norm`.
  *
- * - `nativeBatchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number)`
+ * - `nativeBatchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number, { out? })`
  *
  * Source: aten::native_batch_norm
  */
-export function nativeBatchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number): [Tensor, Tensor, Tensor];
-export function nativeBatchNorm(input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; momentum: number; eps: number }): [Tensor, Tensor, Tensor];
-export function nativeBatchNorm(input: any, weight?: any, bias?: any, runningMean?: any, runningVar?: any, training?: any, momentum?: any, eps?: any): any {
-  if (isOptions(weight)) ({ weight, bias, runningMean, runningVar, training, momentum, eps } = named("nativeBatchNorm", weight, ["weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps"], bias, runningMean, runningVar, training, momentum, eps));
-  else if (isOptions(bias)) ({ bias, runningMean, runningVar, training, momentum, eps } = named("nativeBatchNorm", bias, ["bias", "runningMean", "runningVar", "training", "momentum", "eps"], runningMean, runningVar, training, momentum, eps));
-  else if (isOptions(runningMean)) ({ runningMean, runningVar, training, momentum, eps } = named("nativeBatchNorm", runningMean, ["runningMean", "runningVar", "training", "momentum", "eps"], runningVar, training, momentum, eps));
-  else if (isOptions(runningVar)) ({ runningVar, training, momentum, eps } = named("nativeBatchNorm", runningVar, ["runningVar", "training", "momentum", "eps"], training, momentum, eps));
-  else if (isOptions(training)) ({ training, momentum, eps } = named("nativeBatchNorm", training, ["training", "momentum", "eps"], momentum, eps));
-  else if (isOptions(momentum)) ({ momentum, eps } = named("nativeBatchNorm", momentum, ["momentum", "eps"], eps));
-  else if (isOptions(eps)) ({ eps } = named("nativeBatchNorm", eps, ["eps"]));
+export function nativeBatchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number, options?: Out<[Tensor, Tensor, Tensor]>): [Tensor, Tensor, Tensor];
+export function nativeBatchNorm(input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; momentum: number; eps: number } & Out<[Tensor, Tensor, Tensor]>): [Tensor, Tensor, Tensor];
+export function nativeBatchNorm(input: any, weight?: any, bias?: any, runningMean?: any, runningVar?: any, training?: any, momentum?: any, eps?: any, options?: any): any {
+  let out: any;
+  if (isOptions(weight)) ({ weight, bias, runningMean, runningVar, training, momentum, eps, out } = named("nativeBatchNorm", weight, ["weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "out"], bias, runningMean, runningVar, training, momentum, eps, options));
+  else if (isOptions(bias)) ({ bias, runningMean, runningVar, training, momentum, eps, out } = named("nativeBatchNorm", bias, ["bias", "runningMean", "runningVar", "training", "momentum", "eps", "out"], runningMean, runningVar, training, momentum, eps, options));
+  else if (isOptions(runningMean)) ({ runningMean, runningVar, training, momentum, eps, out } = named("nativeBatchNorm", runningMean, ["runningMean", "runningVar", "training", "momentum", "eps", "out"], runningVar, training, momentum, eps, options));
+  else if (isOptions(runningVar)) ({ runningVar, training, momentum, eps, out } = named("nativeBatchNorm", runningVar, ["runningVar", "training", "momentum", "eps", "out"], training, momentum, eps, options));
+  else if (isOptions(training)) ({ training, momentum, eps, out } = named("nativeBatchNorm", training, ["training", "momentum", "eps", "out"], momentum, eps, options));
+  else if (isOptions(momentum)) ({ momentum, eps, out } = named("nativeBatchNorm", momentum, ["momentum", "eps", "out"], eps, options));
+  else if (isOptions(eps)) ({ eps, out } = named("nativeBatchNorm", eps, ["eps", "out"], options));
+  else if (options !== undefined) ({ out } = named("nativeBatchNorm", options, ["out"]));
   if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias)) && (runningMean == null || isTensor(runningMean)) && (runningVar == null || isTensor(runningVar))) {
+    if (out !== undefined) return callInto(out, 1422, input.handle, weight?.handle, bias?.handle, runningMean?.handle, runningVar?.handle, training, momentum, eps);
     const results = call(684, input.handle, weight?.handle, bias?.handle, runningMean?.handle, runningVar?.handle, training, momentum, eps);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2])];
   }
-  throw refuse("nativeBatchNorm", "nativeBatchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number)", [input, weight, bias, runningMean, runningVar, training, momentum, eps]);
+  throw refuse("nativeBatchNorm", "nativeBatchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number, { out? })", [input, weight, bias, runningMean, runningVar, training, momentum, eps, { out }]);
 }
 
 /**
@@ -5848,29 +6221,34 @@ export function nativeNorm(input: any, p?: any, dim?: any, keepdim?: any, dtype?
 /**
  * Calls PyTorch's `torch.ne`.
  *
- * - `ne(input: Tensor, other: Tensor)`
- * - `ne(input: Tensor, other: Scalar)`
+ * - `ne(input: Tensor, other: Tensor, { out? })`
+ * - `ne(input: Tensor, other: Scalar, { out? })`
  *
  * Source: aten::ne.Scalar, aten::ne.Tensor
  */
-export function ne(input: Tensor, other: Tensor): Tensor;
-export function ne(input: Tensor, other: Scalar): Tensor;
-export function ne(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(692, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(691, input.handle, other));
-  throw refuse("ne", "ne(input: Tensor, other: Tensor)\nne(input: Tensor, other: Scalar)", [input, other]);
+export function ne(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function ne(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function ne(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("ne", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(692, input.handle, other.handle)) : callInto(out, 1424, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(691, input.handle, other)) : callInto(out, 1423, input.handle, other);
+  throw refuse("ne", "ne(input: Tensor, other: Tensor, { out? })\nne(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.neg`.
  *
- * - `neg(input: Tensor)`
+ * - `neg(input: Tensor, { out? })`
  *
  * Source: aten::neg
  */
-export function neg(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(695, input.handle));
-  throw refuse("neg", "neg(input: Tensor)", [input]);
+export function neg(input: Tensor, options?: Out): Tensor;
+export function neg(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("neg", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(695, input.handle)) : callInto(out, 1425, input.handle);
+  throw refuse("neg", "neg(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -5891,13 +6269,16 @@ export function neg_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.negative`.
  *
- * - `negative(input: Tensor)`
+ * - `negative(input: Tensor, { out? })`
  *
  * Source: aten::negative
  */
-export function negative(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(697, input.handle));
-  throw refuse("negative", "negative(input: Tensor)", [input]);
+export function negative(input: Tensor, options?: Out): Tensor;
+export function negative(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("negative", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(697, input.handle)) : callInto(out, 1426, input.handle);
+  throw refuse("negative", "negative(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -5918,40 +6299,46 @@ export function negative_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.nextafter`.
  *
- * - `nextafter(input: Tensor, other: Tensor)`
+ * - `nextafter(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::nextafter
  */
-export function nextafter(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(704, input.handle, other.handle));
-  throw refuse("nextafter", "nextafter(input: Tensor, other: Tensor)", [input, other]);
+export function nextafter(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function nextafter(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("nextafter", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(704, input.handle, other.handle)) : callInto(out, 1427, input.handle, other.handle);
+  throw refuse("nextafter", "nextafter(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.nonzero`.
  *
- * - `nonzero(input: Tensor)`
+ * - `nonzero(input: Tensor, { out? })`
  *
  * Source: aten::nonzero
  */
-export function nonzero(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(709, input.handle));
-  throw refuse("nonzero", "nonzero(input: Tensor)", [input]);
+export function nonzero(input: Tensor, options?: Out): Tensor;
+export function nonzero(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("nonzero", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(709, input.handle)) : callInto(out, 1428, input.handle);
+  throw refuse("nonzero", "nonzero(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.nonzero_static`.
  *
- * - `nonzeroStatic(input: Tensor, { size: number, fillValue = -1 })`
+ * - `nonzeroStatic(input: Tensor, { size: number, fillValue = -1, out? })`
  *
  * Source: aten::nonzero_static
  */
-export function nonzeroStatic(input: Tensor, options: { size: number; fillValue?: number | undefined }): Tensor;
+export function nonzeroStatic(input: Tensor, options: { size: number; fillValue?: number | undefined } & Out): Tensor;
 export function nonzeroStatic(input: any, options?: any): any {
-  let size: any, fillValue: any;
-  if (options !== undefined) ({ size, fillValue } = named("nonzeroStatic", options, ["size", "fillValue"]));
-  if (isTensor(input)) return wrap(call(710, input.handle, size, fillValue));
-  throw refuse("nonzeroStatic", "nonzeroStatic(input: Tensor, { size: number, fillValue = -1 })", [input, { size, fillValue }]);
+  let size: any, fillValue: any, out: any;
+  if (options !== undefined) ({ size, fillValue, out } = named("nonzeroStatic", options, ["size", "fillValue", "out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(710, input.handle, size, fillValue)) : callInto(out, 1429, input.handle, size, fillValue);
+  throw refuse("nonzeroStatic", "nonzeroStatic(input: Tensor, { size: number, fillValue = -1, out? })", [input, { size, fillValue, out }]);
 }
 
 /**
@@ -5959,8 +6346,8 @@ export function nonzeroStatic(input: any, options?: any): any {
  *
  * - `norm(input: Tensor, p = 2)`
  * - `norm(input: Tensor, p: Scalar | null, { dtype: Dtype })`
- * - `norm(input: Tensor, p: Scalar | null, dim: number | number[], keepdim = false)`
- * - `norm(input: Tensor, p: Scalar | null, dim: number | number[], keepdim: boolean, { dtype: Dtype })`
+ * - `norm(input: Tensor, p: Scalar | null, dim: number | number[], keepdim = false, { out? })`
+ * - `norm(input: Tensor, p: Scalar | null, dim: number | number[], keepdim: boolean, { dtype: Dtype, out? })`
  *
  * Source: aten::norm.Scalar, aten::norm.ScalarOpt_dim, aten::norm.ScalarOpt_dim_dtype, aten::norm.ScalarOpt_dtype
  */
@@ -5968,22 +6355,22 @@ export function norm(input: Tensor, p?: Scalar): Tensor;
 export function norm(input: Tensor, options?: { p?: Scalar | undefined }): Tensor;
 export function norm(input: Tensor, p: Scalar | null, options: { dtype: Dtype }): Tensor;
 export function norm(input: Tensor, options: { p: Scalar | null; dtype: Dtype }): Tensor;
-export function norm(input: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim?: boolean): Tensor;
-export function norm(input: Tensor, p: Scalar | null, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor;
-export function norm(input: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor;
-export function norm(input: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, options: { dtype: Dtype }): Tensor;
-export function norm(input: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: Dtype }): Tensor;
+export function norm(input: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim?: boolean, options?: Out): Tensor;
+export function norm(input: Tensor, p: Scalar | null, dim: number | readonly number[], options?: { keepdim?: boolean | undefined } & Out): Tensor;
+export function norm(input: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim?: boolean | undefined } & Out): Tensor;
+export function norm(input: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, options: { dtype: Dtype } & Out): Tensor;
+export function norm(input: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: Dtype } & Out): Tensor;
 export function norm(input: any, p?: any, dim?: any, keepdim?: any, options?: any): any {
-  let dtype: any;
-  if (isOptions(p)) ({ p, dim, keepdim, dtype } = named("norm", p, ["p", "dim", "keepdim", "dtype"], dim, keepdim, options));
-  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("norm", dim, ["dim", "keepdim", "dtype"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("norm", keepdim, ["keepdim", "dtype"], options));
-  else if (options !== undefined) ({ dtype } = named("norm", options, ["dtype"]));
-  if (isTensor(input) && (p === undefined || isScalar(p)) && dim === undefined && keepdim === undefined && dtype === undefined) return wrap(call(711, input.handle, p));
-  if (isTensor(input) && (p == null || isScalar(p)) && dim === undefined && keepdim === undefined && isString(dtype)) return wrap(call(714, input.handle, p, dtypeCode(dtype)));
-  if (isTensor(input) && (p == null || isScalar(p)) && isNumberOrNumbers(dim) && (keepdim === undefined || isBoolean(keepdim)) && dtype === undefined) return wrap(call(712, input.handle, p, dim, keepdim));
-  if (isTensor(input) && (p == null || isScalar(p)) && isNumberOrNumbers(dim) && isBoolean(keepdim) && isString(dtype)) return wrap(call(713, input.handle, p, dim, keepdim, dtypeCode(dtype)));
-  throw refuse("norm", "norm(input: Tensor, p = 2)\nnorm(input: Tensor, p: Scalar | null, { dtype: Dtype })\nnorm(input: Tensor, p: Scalar | null, dim: number | number[], keepdim = false)\nnorm(input: Tensor, p: Scalar | null, dim: number | number[], keepdim: boolean, { dtype: Dtype })", [input, p, dim, keepdim, { dtype }]);
+  let dtype: any, out: any;
+  if (isOptions(p)) ({ p, dim, keepdim, dtype, out } = named("norm", p, ["p", "dim", "keepdim", "dtype", "out"], dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("norm", dim, ["dim", "keepdim", "dtype", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("norm", keepdim, ["keepdim", "dtype", "out"], options));
+  else if (options !== undefined) ({ dtype, out } = named("norm", options, ["dtype", "out"]));
+  if (isTensor(input) && (p === undefined || isScalar(p)) && dim === undefined && keepdim === undefined && dtype === undefined && out === undefined) return wrap(call(711, input.handle, p));
+  if (isTensor(input) && (p == null || isScalar(p)) && dim === undefined && keepdim === undefined && isString(dtype) && out === undefined) return wrap(call(714, input.handle, p, dtypeCode(dtype)));
+  if (isTensor(input) && (p == null || isScalar(p)) && isNumberOrNumbers(dim) && (keepdim === undefined || isBoolean(keepdim)) && dtype === undefined) return out === undefined ? wrap(call(712, input.handle, p, dim, keepdim)) : callInto(out, 1430, input.handle, p, dim, keepdim);
+  if (isTensor(input) && (p == null || isScalar(p)) && isNumberOrNumbers(dim) && isBoolean(keepdim) && isString(dtype)) return out === undefined ? wrap(call(713, input.handle, p, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1431, input.handle, p, dim, keepdim, dtypeCode(dtype));
+  throw refuse("norm", "norm(input: Tensor, p = 2)\nnorm(input: Tensor, p: Scalar | null, { dtype: Dtype })\nnorm(input: Tensor, p: Scalar | null, dim: number | number[], keepdim = false, { out? })\nnorm(input: Tensor, p: Scalar | null, dim: number | number[], keepdim: boolean, { dtype: Dtype, out? })", [input, p, dim, keepdim, { dtype, out }]);
 }
 
 /**
@@ -6005,69 +6392,72 @@ export function normExceptDim(v: any, pow?: any, dim?: any): any {
 /**
  * Calls PyTorch's `torch.normal`.
  *
- * - `normal(mean: Tensor, std: Tensor, { generator? })`
- * - `normal(mean: Tensor, std = 1, { generator? })`
- * - `normal(mean: number, std: Tensor, { generator? })`
+ * - `normal(mean: Tensor, std: Tensor, { generator?, out? })`
+ * - `normal(mean: Tensor, std = 1, { generator?, out? })`
+ * - `normal(mean: number, std: Tensor, { generator?, out? })`
  * - `normal(mean: number, std: number, size: number[], { generator?, dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
  *
  * Source: aten::normal.Tensor_Tensor, aten::normal.Tensor_float, aten::normal.float_Tensor, aten::normal.float_float
  */
-export function normal(mean: Tensor, std: Tensor, options?: { generator?: Generator | null | undefined }): Tensor;
-export function normal(mean: Tensor, options: { std: Tensor; generator?: Generator | null | undefined }): Tensor;
-export function normal(mean: Tensor, std?: number, options?: { generator?: Generator | null | undefined }): Tensor;
-export function normal(mean: Tensor, options?: { std?: number | undefined; generator?: Generator | null | undefined }): Tensor;
-export function normal(mean: number, std: Tensor, options?: { generator?: Generator | null | undefined }): Tensor;
-export function normal(mean: number, options: { std: Tensor; generator?: Generator | null | undefined }): Tensor;
+export function normal(mean: Tensor, std: Tensor, options?: { generator?: Generator | null | undefined } & Out): Tensor;
+export function normal(mean: Tensor, options: { std: Tensor; generator?: Generator | null | undefined } & Out): Tensor;
+export function normal(mean: Tensor, std?: number, options?: { generator?: Generator | null | undefined } & Out): Tensor;
+export function normal(mean: Tensor, options?: { std?: number | undefined; generator?: Generator | null | undefined } & Out): Tensor;
+export function normal(mean: number, std: Tensor, options?: { generator?: Generator | null | undefined } & Out): Tensor;
+export function normal(mean: number, options: { std: Tensor; generator?: Generator | null | undefined } & Out): Tensor;
 export function normal(mean: number, std: number, size: readonly number[], options?: { generator?: Generator | null | undefined } & TensorOptions): Tensor;
 export function normal(mean: number, options: { std: number; size: readonly number[]; generator?: Generator | null | undefined } & TensorOptions): Tensor;
 export function normal(mean: any, std?: any, size?: any, options?: any): any {
-  let generator: any, dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(std)) ({ std, size, generator, dtype, layout, device, pinMemory, requiresGrad } = named("normal", std, ["std", "size", "generator", "dtype", "layout", "device", "pinMemory", "requiresGrad"], size, options));
-  else if (isOptions(size)) ({ size, generator, dtype, layout, device, pinMemory, requiresGrad } = named("normal", size, ["size", "generator", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ generator, dtype, layout, device, pinMemory, requiresGrad } = named("normal", options, ["generator", "dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-  if (isTensor(mean) && isTensor(std) && size === undefined && dtype === undefined && layout === undefined && device === undefined && pinMemory === undefined && requiresGrad === undefined) return wrap(call(716, mean.handle, std.handle, generator?.handle));
-  if (isTensor(mean) && (std === undefined || isNumber(std)) && size === undefined && dtype === undefined && layout === undefined && device === undefined && pinMemory === undefined && requiresGrad === undefined) return wrap(call(717, mean.handle, std, generator?.handle));
-  if (isNumber(mean) && isTensor(std) && size === undefined && dtype === undefined && layout === undefined && device === undefined && pinMemory === undefined && requiresGrad === undefined) return wrap(call(718, mean, std.handle, generator?.handle));
-  if (isNumber(mean) && isNumber(std) && isNumbers(size) && (dtype == null || isString(dtype)) && (layout == null || isString(layout)) && (device == null || isString(device)) && (pinMemory == null || isBoolean(pinMemory))) return withGrad(wrap(call(719, mean, std, size, generator?.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
-  throw refuse("normal", "normal(mean: Tensor, std: Tensor, { generator? })\nnormal(mean: Tensor, std = 1, { generator? })\nnormal(mean: number, std: Tensor, { generator? })\nnormal(mean: number, std: number, size: number[], { generator?, dtype?, layout?, device?, pinMemory?, requiresGrad = false })", [mean, std, size, { generator, dtype, layout, device, pinMemory, requiresGrad }]);
+  let generator: any, dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any, out: any;
+  if (isOptions(std)) ({ std, size, generator, dtype, layout, device, pinMemory, requiresGrad, out } = named("normal", std, ["std", "size", "generator", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], size, options));
+  else if (isOptions(size)) ({ size, generator, dtype, layout, device, pinMemory, requiresGrad, out } = named("normal", size, ["size", "generator", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], options));
+  else if (options !== undefined) ({ generator, dtype, layout, device, pinMemory, requiresGrad, out } = named("normal", options, ["generator", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"]));
+  if (isTensor(mean) && isTensor(std) && size === undefined && dtype === undefined && layout === undefined && device === undefined && pinMemory === undefined && requiresGrad === undefined) return out === undefined ? wrap(call(716, mean.handle, std.handle, generator?.handle)) : callInto(out, 1432, mean.handle, std.handle, generator?.handle);
+  if (isTensor(mean) && (std === undefined || isNumber(std)) && size === undefined && dtype === undefined && layout === undefined && device === undefined && pinMemory === undefined && requiresGrad === undefined) return out === undefined ? wrap(call(717, mean.handle, std, generator?.handle)) : callInto(out, 1433, mean.handle, std, generator?.handle);
+  if (isNumber(mean) && isTensor(std) && size === undefined && dtype === undefined && layout === undefined && device === undefined && pinMemory === undefined && requiresGrad === undefined) return out === undefined ? wrap(call(718, mean, std.handle, generator?.handle)) : callInto(out, 1434, mean, std.handle, generator?.handle);
+  if (isNumber(mean) && isNumber(std) && isNumbers(size) && (dtype == null || isString(dtype)) && (layout == null || isString(layout)) && (device == null || isString(device)) && (pinMemory == null || isBoolean(pinMemory)) && out === undefined) return withGrad(wrap(call(719, mean, std, size, generator?.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
+  throw refuse("normal", "normal(mean: Tensor, std: Tensor, { generator?, out? })\nnormal(mean: Tensor, std = 1, { generator?, out? })\nnormal(mean: number, std: Tensor, { generator?, out? })\nnormal(mean: number, std: number, size: number[], { generator?, dtype?, layout?, device?, pinMemory?, requiresGrad = false })", [mean, std, size, { generator, dtype, layout, device, pinMemory, requiresGrad, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.not_equal`.
  *
- * - `notEqual(input: Tensor, other: Tensor)`
- * - `notEqual(input: Tensor, other: Scalar)`
+ * - `notEqual(input: Tensor, other: Tensor, { out? })`
+ * - `notEqual(input: Tensor, other: Scalar, { out? })`
  *
  * Source: aten::not_equal.Scalar, aten::not_equal.Tensor
  */
-export function notEqual(input: Tensor, other: Tensor): Tensor;
-export function notEqual(input: Tensor, other: Scalar): Tensor;
-export function notEqual(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(722, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(721, input.handle, other));
-  throw refuse("notEqual", "notEqual(input: Tensor, other: Tensor)\nnotEqual(input: Tensor, other: Scalar)", [input, other]);
+export function notEqual(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function notEqual(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function notEqual(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("notEqual", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(722, input.handle, other.handle)) : callInto(out, 1436, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(721, input.handle, other)) : callInto(out, 1435, input.handle, other);
+  throw refuse("notEqual", "notEqual(input: Tensor, other: Tensor, { out? })\nnotEqual(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.nuclear_norm`.
  *
- * - `nuclearNorm(input: Tensor, keepdim = false)`
- * - `nuclearNorm(input: Tensor, dim: number | number[], keepdim = false)`
+ * - `nuclearNorm(input: Tensor, keepdim = false, { out? })`
+ * - `nuclearNorm(input: Tensor, dim: number | number[], keepdim = false, { out? })`
  *
  * Source: aten::nuclear_norm, aten::nuclear_norm.dim
  */
-export function nuclearNorm(input: Tensor, keepdim?: boolean): Tensor;
-export function nuclearNorm(input: Tensor, options?: { keepdim?: boolean | undefined }): Tensor;
-export function nuclearNorm(input: Tensor, dim: number | readonly number[], keepdim?: boolean): Tensor;
-export function nuclearNorm(input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor;
-export function nuclearNorm(input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor;
+export function nuclearNorm(input: Tensor, keepdim?: boolean, options?: Out): Tensor;
+export function nuclearNorm(input: Tensor, options?: { keepdim?: boolean | undefined } & Out): Tensor;
+export function nuclearNorm(input: Tensor, dim: number | readonly number[], keepdim?: boolean, options?: Out): Tensor;
+export function nuclearNorm(input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined } & Out): Tensor;
+export function nuclearNorm(input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined } & Out): Tensor;
 export function nuclearNorm(input: any, arg1?: any, arg2?: any, options?: any): any {
   if (isOptions(arg1) || isOptions(arg2) || options !== undefined) {
-    [input, arg1, arg2, options] = rebind("nuclearNorm", [[["input","keepdim"], []], [["input","dim","keepdim"], []]], [input, arg1, arg2, options]);
+    [input, arg1, arg2, options] = rebind("nuclearNorm", [[["input","keepdim"], ["out"]], [["input","dim","keepdim"], ["out"]]], [input, arg1, arg2, options]);
   }
-  if (isTensor(input) && (arg1 === undefined || isBoolean(arg1)) && arg2 === undefined) return wrap(call(725, input.handle, arg1));
-  if (isTensor(input) && isNumberOrNumbers(arg1) && (arg2 === undefined || isBoolean(arg2))) return wrap(call(726, input.handle, arg1, arg2));
-  throw refuse("nuclearNorm", "nuclearNorm(input: Tensor, keepdim = false)\nnuclearNorm(input: Tensor, dim: number | number[], keepdim = false)", [input, arg1, arg2]);
+  const out = options?.out;
+  if (isTensor(input) && (arg1 === undefined || isBoolean(arg1)) && arg2 === undefined) return out === undefined ? wrap(call(725, input.handle, arg1)) : callInto(out, 1437, input.handle, arg1);
+  if (isTensor(input) && isNumberOrNumbers(arg1) && (arg2 === undefined || isBoolean(arg2))) return out === undefined ? wrap(call(726, input.handle, arg1, arg2)) : callInto(out, 1438, input.handle, arg1, arg2);
+  throw refuse("nuclearNorm", "nuclearNorm(input: Tensor, keepdim = false, { out? })\nnuclearNorm(input: Tensor, dim: number | number[], keepdim = false, { out? })", [input, arg1, arg2, { out }]);
 }
 
 /**
@@ -6102,41 +6492,49 @@ export function onesLike(input: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.orgqr`.
  *
- * - `orgqr(input: Tensor, input2: Tensor)`
+ * - `orgqr(input: Tensor, input2: Tensor, { out? })`
  *
  * Source: aten::orgqr
  */
-export function orgqr(input: Tensor, input2: Tensor): Tensor {
-  if (isTensor(input) && isTensor(input2)) return wrap(call(731, input.handle, input2.handle));
-  throw refuse("orgqr", "orgqr(input: Tensor, input2: Tensor)", [input, input2]);
+export function orgqr(input: Tensor, input2: Tensor, options?: Out): Tensor;
+export function orgqr(input: any, input2: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("orgqr", options, ["out"]));
+  if (isTensor(input) && isTensor(input2)) return out === undefined ? wrap(call(731, input.handle, input2.handle)) : callInto(out, 1439, input.handle, input2.handle);
+  throw refuse("orgqr", "orgqr(input: Tensor, input2: Tensor, { out? })", [input, input2, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.ormqr`.
  *
- * - `ormqr(input: Tensor, input2: Tensor, input3: Tensor, left = true, transpose = false)`
+ * - `ormqr(input: Tensor, input2: Tensor, input3: Tensor, left = true, transpose = false, { out? })`
  *
  * Source: aten::ormqr
  */
-export function ormqr(input: Tensor, input2: Tensor, input3: Tensor, left?: boolean, transpose?: boolean): Tensor;
-export function ormqr(input: Tensor, input2: Tensor, input3: Tensor, options?: { left?: boolean | undefined; transpose?: boolean | undefined }): Tensor;
-export function ormqr(input: any, input2: any, input3: any, left?: any, transpose?: any): any {
-  if (isOptions(left)) ({ left, transpose } = named("ormqr", left, ["left", "transpose"], transpose));
-  else if (isOptions(transpose)) ({ transpose } = named("ormqr", transpose, ["transpose"]));
-  if (isTensor(input) && isTensor(input2) && isTensor(input3)) return wrap(call(732, input.handle, input2.handle, input3.handle, left, transpose));
-  throw refuse("ormqr", "ormqr(input: Tensor, input2: Tensor, input3: Tensor, left = true, transpose = false)", [input, input2, input3, left, transpose]);
+export function ormqr(input: Tensor, input2: Tensor, input3: Tensor, left?: boolean, transpose?: boolean, options?: Out): Tensor;
+export function ormqr(input: Tensor, input2: Tensor, input3: Tensor, options?: { left?: boolean | undefined; transpose?: boolean | undefined } & Out): Tensor;
+export function ormqr(input: any, input2: any, input3: any, left?: any, transpose?: any, options?: any): any {
+  let out: any;
+  if (isOptions(left)) ({ left, transpose, out } = named("ormqr", left, ["left", "transpose", "out"], transpose, options));
+  else if (isOptions(transpose)) ({ transpose, out } = named("ormqr", transpose, ["transpose", "out"], options));
+  else if (options !== undefined) ({ out } = named("ormqr", options, ["out"]));
+  if (isTensor(input) && isTensor(input2) && isTensor(input3)) return out === undefined ? wrap(call(732, input.handle, input2.handle, input3.handle, left, transpose)) : callInto(out, 1440, input.handle, input2.handle, input3.handle, left, transpose);
+  throw refuse("ormqr", "ormqr(input: Tensor, input2: Tensor, input3: Tensor, left = true, transpose = false, { out? })", [input, input2, input3, left, transpose, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.outer`.
  *
- * - `outer(input: Tensor, vec2: Tensor)`
+ * - `outer(input: Tensor, vec2: Tensor, { out? })`
  *
  * Source: aten::outer
  */
-export function outer(input: Tensor, vec2: Tensor): Tensor {
-  if (isTensor(input) && isTensor(vec2)) return wrap(call(733, input.handle, vec2.handle));
-  throw refuse("outer", "outer(input: Tensor, vec2: Tensor)", [input, vec2]);
+export function outer(input: Tensor, vec2: Tensor, options?: Out): Tensor;
+export function outer(input: any, vec2: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("outer", options, ["out"]));
+  if (isTensor(input) && isTensor(vec2)) return out === undefined ? wrap(call(733, input.handle, vec2.handle)) : callInto(out, 1441, input.handle, vec2.handle);
+  throw refuse("outer", "outer(input: Tensor, vec2: Tensor, { out? })", [input, vec2, { out }]);
 }
 
 /**
@@ -6267,25 +6665,31 @@ export function poissonNllLoss(input: any, target: any, logInput?: any, full?: a
 /**
  * Calls PyTorch's `torch.polar`.
  *
- * - `polar(abs: Tensor, angle: Tensor)`
+ * - `polar(abs: Tensor, angle: Tensor, { out? })`
  *
  * Source: aten::polar
  */
-export function polar(abs: Tensor, angle: Tensor): Tensor {
-  if (isTensor(abs) && isTensor(angle)) return wrap(call(746, abs.handle, angle.handle));
-  throw refuse("polar", "polar(abs: Tensor, angle: Tensor)", [abs, angle]);
+export function polar(abs: Tensor, angle: Tensor, options?: Out): Tensor;
+export function polar(abs: any, angle: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("polar", options, ["out"]));
+  if (isTensor(abs) && isTensor(angle)) return out === undefined ? wrap(call(746, abs.handle, angle.handle)) : callInto(out, 1442, abs.handle, angle.handle);
+  throw refuse("polar", "polar(abs: Tensor, angle: Tensor, { out? })", [abs, angle, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.polygamma`.
  *
- * - `polygamma(n: number, input: Tensor)`
+ * - `polygamma(n: number, input: Tensor, { out? })`
  *
  * Source: aten::polygamma
  */
-export function polygamma(n: number, input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(747, n, input.handle));
-  throw refuse("polygamma", "polygamma(n: number, input: Tensor)", [n, input]);
+export function polygamma(n: number, input: Tensor, options?: Out): Tensor;
+export function polygamma(n: any, input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("polygamma", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(747, n, input.handle)) : callInto(out, 1443, n, input.handle);
+  throw refuse("polygamma", "polygamma(n: number, input: Tensor, { out? })", [n, input, { out }]);
 }
 
 /**
@@ -6303,20 +6707,22 @@ export function positive(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.pow`.
  *
- * - `pow(input: Tensor, exponent: Tensor)`
- * - `pow(input: Scalar, exponent: Tensor)`
- * - `pow(input: Tensor, exponent: Scalar)`
+ * - `pow(input: Tensor, exponent: Tensor, { out? })`
+ * - `pow(input: Scalar, exponent: Tensor, { out? })`
+ * - `pow(input: Tensor, exponent: Scalar, { out? })`
  *
  * Source: aten::pow.Scalar, aten::pow.Tensor_Scalar, aten::pow.Tensor_Tensor
  */
-export function pow(input: Tensor, exponent: Tensor): Tensor;
-export function pow(input: Scalar, exponent: Tensor): Tensor;
-export function pow(input: Tensor, exponent: Scalar): Tensor;
-export function pow(input: any, exponent: any): any {
-  if (isTensor(input) && isTensor(exponent)) return wrap(call(752, input.handle, exponent.handle));
-  if (isScalar(input) && isTensor(exponent)) return wrap(call(750, input, exponent.handle));
-  if (isTensor(input) && isScalar(exponent)) return wrap(call(751, input.handle, exponent));
-  throw refuse("pow", "pow(input: Tensor, exponent: Tensor)\npow(input: Scalar, exponent: Tensor)\npow(input: Tensor, exponent: Scalar)", [input, exponent]);
+export function pow(input: Tensor, exponent: Tensor, options?: Out): Tensor;
+export function pow(input: Scalar, exponent: Tensor, options?: Out): Tensor;
+export function pow(input: Tensor, exponent: Scalar, options?: Out): Tensor;
+export function pow(input: any, exponent: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("pow", options, ["out"]));
+  if (isTensor(input) && isTensor(exponent)) return out === undefined ? wrap(call(752, input.handle, exponent.handle)) : callInto(out, 1446, input.handle, exponent.handle);
+  if (isScalar(input) && isTensor(exponent)) return out === undefined ? wrap(call(750, input, exponent.handle)) : callInto(out, 1444, input, exponent.handle);
+  if (isTensor(input) && isScalar(exponent)) return out === undefined ? wrap(call(751, input.handle, exponent)) : callInto(out, 1445, input.handle, exponent);
+  throw refuse("pow", "pow(input: Tensor, exponent: Tensor, { out? })\npow(input: Scalar, exponent: Tensor, { out? })\npow(input: Tensor, exponent: Scalar, { out? })", [input, exponent, { out }]);
 }
 
 /**
@@ -6335,22 +6741,22 @@ export function prelu(input: Tensor, weight: Tensor): Tensor {
  * Calls PyTorch's `torch.prod`.
  *
  * - `prod(input: Tensor, { dtype? })`
- * - `prod(input: Tensor, dim: number, keepdim = false, { dtype? })`
+ * - `prod(input: Tensor, dim: number, keepdim = false, { dtype?, out? })`
  *
  * Source: aten::prod, aten::prod.dim_int
  */
 export function prod(input: Tensor, options?: { dtype?: Dtype | null | undefined }): Tensor;
-export function prod(input: Tensor, dim: number, keepdim?: boolean, options?: { dtype?: Dtype | null | undefined }): Tensor;
-export function prod(input: Tensor, dim: number, options?: { keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
-export function prod(input: Tensor, options: { dim: number; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
+export function prod(input: Tensor, dim: number, keepdim?: boolean, options?: { dtype?: Dtype | null | undefined } & Out): Tensor;
+export function prod(input: Tensor, dim: number, options?: { keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
+export function prod(input: Tensor, options: { dim: number; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function prod(input: any, dim?: any, keepdim?: any, options?: any): any {
-  let dtype: any;
-  if (isOptions(dim)) ({ dim, keepdim, dtype } = named("prod", dim, ["dim", "keepdim", "dtype"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("prod", keepdim, ["keepdim", "dtype"], options));
-  else if (options !== undefined) ({ dtype } = named("prod", options, ["dtype"]));
-  if (isTensor(input) && dim === undefined && keepdim === undefined) return wrap(call(756, input.handle, dtypeCode(dtype)));
-  if (isTensor(input) && isNumber(dim) && (keepdim === undefined || isBoolean(keepdim))) return wrap(call(757, input.handle, dim, keepdim, dtypeCode(dtype)));
-  throw refuse("prod", "prod(input: Tensor, { dtype? })\nprod(input: Tensor, dim: number, keepdim = false, { dtype? })", [input, dim, keepdim, { dtype }]);
+  let dtype: any, out: any;
+  if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("prod", dim, ["dim", "keepdim", "dtype", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("prod", keepdim, ["keepdim", "dtype", "out"], options));
+  else if (options !== undefined) ({ dtype, out } = named("prod", options, ["dtype", "out"]));
+  if (isTensor(input) && dim === undefined && keepdim === undefined && out === undefined) return wrap(call(756, input.handle, dtypeCode(dtype)));
+  if (isTensor(input) && isNumber(dim) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(757, input.handle, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1447, input.handle, dim, keepdim, dtypeCode(dtype));
+  throw refuse("prod", "prod(input: Tensor, { dtype? })\nprod(input: Tensor, dim: number, keepdim = false, { dtype?, out? })", [input, dim, keepdim, { dtype, out }]);
 }
 
 /**
@@ -6371,56 +6777,62 @@ export function put(input: any, index: any, source: any, accumulate?: any): any 
 /**
  * Calls PyTorch's `torch.qr`.
  *
- * - `qr(input: Tensor, some = true)`
+ * - `qr(input: Tensor, some = true, { out? })`
  *
  * Source: aten::qr
  */
-export function qr(input: Tensor, some?: boolean): [Q: Tensor, R: Tensor];
-export function qr(input: Tensor, options?: { some?: boolean | undefined }): [Q: Tensor, R: Tensor];
-export function qr(input: any, some?: any): any {
-  if (isOptions(some)) ({ some } = named("qr", some, ["some"]));
+export function qr(input: Tensor, some?: boolean, options?: Out<[Tensor, Tensor]>): [Q: Tensor, R: Tensor];
+export function qr(input: Tensor, options?: { some?: boolean | undefined } & Out<[Tensor, Tensor]>): [Q: Tensor, R: Tensor];
+export function qr(input: any, some?: any, options?: any): any {
+  let out: any;
+  if (isOptions(some)) ({ some, out } = named("qr", some, ["some", "out"], options));
+  else if (options !== undefined) ({ out } = named("qr", options, ["out"]));
   if (isTensor(input)) {
+    if (out !== undefined) return callInto(out, 1448, input.handle, some);
     const results = call(760, input.handle, some);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("qr", "qr(input: Tensor, some = true)", [input, some]);
+  throw refuse("qr", "qr(input: Tensor, some = true, { out? })", [input, some, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.quantile`.
  *
- * - `quantile(input: Tensor, q: Tensor, dim?, keepdim = false, { interpolation = "linear" })`
- * - `quantile(input: Tensor, q: number, dim?, keepdim = false, { interpolation = "linear" })`
+ * - `quantile(input: Tensor, q: Tensor, dim?, keepdim = false, { interpolation = "linear", out? })`
+ * - `quantile(input: Tensor, q: number, dim?, keepdim = false, { interpolation = "linear", out? })`
  *
  * Source: aten::quantile, aten::quantile.scalar
  */
-export function quantile(input: Tensor, q: Tensor, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string | undefined }): Tensor;
-export function quantile(input: Tensor, q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor;
-export function quantile(input: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor;
-export function quantile(input: Tensor, q: number, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string | undefined }): Tensor;
-export function quantile(input: Tensor, q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor;
-export function quantile(input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor;
+export function quantile(input: Tensor, q: Tensor, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string | undefined } & Out): Tensor;
+export function quantile(input: Tensor, q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined } & Out): Tensor;
+export function quantile(input: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined } & Out): Tensor;
+export function quantile(input: Tensor, q: number, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string | undefined } & Out): Tensor;
+export function quantile(input: Tensor, q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined } & Out): Tensor;
+export function quantile(input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined } & Out): Tensor;
 export function quantile(input: any, q?: any, dim?: any, keepdim?: any, options?: any): any {
-  let interpolation: any;
-  if (isOptions(q)) ({ q, dim, keepdim, interpolation } = named("quantile", q, ["q", "dim", "keepdim", "interpolation"], dim, keepdim, options));
-  else if (isOptions(dim)) ({ dim, keepdim, interpolation } = named("quantile", dim, ["dim", "keepdim", "interpolation"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, interpolation } = named("quantile", keepdim, ["keepdim", "interpolation"], options));
-  else if (options !== undefined) ({ interpolation } = named("quantile", options, ["interpolation"]));
-  if (isTensor(input) && isTensor(q)) return wrap(call(761, input.handle, q.handle, dim, keepdim, interpolation));
-  if (isTensor(input) && isNumber(q)) return wrap(call(762, input.handle, q, dim, keepdim, interpolation));
-  throw refuse("quantile", "quantile(input: Tensor, q: Tensor, dim?, keepdim = false, { interpolation = \"linear\" })\nquantile(input: Tensor, q: number, dim?, keepdim = false, { interpolation = \"linear\" })", [input, q, dim, keepdim, { interpolation }]);
+  let interpolation: any, out: any;
+  if (isOptions(q)) ({ q, dim, keepdim, interpolation, out } = named("quantile", q, ["q", "dim", "keepdim", "interpolation", "out"], dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, interpolation, out } = named("quantile", dim, ["dim", "keepdim", "interpolation", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, interpolation, out } = named("quantile", keepdim, ["keepdim", "interpolation", "out"], options));
+  else if (options !== undefined) ({ interpolation, out } = named("quantile", options, ["interpolation", "out"]));
+  if (isTensor(input) && isTensor(q)) return out === undefined ? wrap(call(761, input.handle, q.handle, dim, keepdim, interpolation)) : callInto(out, 1449, input.handle, q.handle, dim, keepdim, interpolation);
+  if (isTensor(input) && isNumber(q)) return out === undefined ? wrap(call(762, input.handle, q, dim, keepdim, interpolation)) : callInto(out, 1450, input.handle, q, dim, keepdim, interpolation);
+  throw refuse("quantile", "quantile(input: Tensor, q: Tensor, dim?, keepdim = false, { interpolation = \"linear\", out? })\nquantile(input: Tensor, q: number, dim?, keepdim = false, { interpolation = \"linear\", out? })", [input, q, dim, keepdim, { interpolation, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.rad2deg`.
  *
- * - `rad2deg(input: Tensor)`
+ * - `rad2deg(input: Tensor, { out? })`
  *
  * Source: aten::rad2deg
  */
-export function rad2deg(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(763, input.handle));
-  throw refuse("rad2deg", "rad2deg(input: Tensor)", [input]);
+export function rad2deg(input: Tensor, options?: Out): Tensor;
+export function rad2deg(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("rad2deg", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(763, input.handle)) : callInto(out, 1451, input.handle);
+  throw refuse("rad2deg", "rad2deg(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -6654,13 +7066,16 @@ export function real(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.reciprocal`.
  *
- * - `reciprocal(input: Tensor)`
+ * - `reciprocal(input: Tensor, { out? })`
  *
  * Source: aten::reciprocal
  */
-export function reciprocal(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(792, input.handle));
-  throw refuse("reciprocal", "reciprocal(input: Tensor)", [input]);
+export function reciprocal(input: Tensor, options?: Out): Tensor;
+export function reciprocal(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("reciprocal", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(792, input.handle)) : callInto(out, 1452, input.handle);
+  throw refuse("reciprocal", "reciprocal(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -6708,36 +7123,40 @@ export function relu_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.remainder`.
  *
- * - `remainder(input: Tensor, other: Tensor)`
- * - `remainder(input: Tensor, other: Scalar)`
+ * - `remainder(input: Tensor, other: Tensor, { out? })`
+ * - `remainder(input: Tensor, other: Scalar, { out? })`
  * - `remainder(input: Scalar, other: Tensor)`
  *
  * Source: aten::remainder.Scalar, aten::remainder.Scalar_Tensor, aten::remainder.Tensor
  */
-export function remainder(input: Tensor, other: Tensor): Tensor;
-export function remainder(input: Tensor, other: Scalar): Tensor;
+export function remainder(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function remainder(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function remainder(input: Scalar, other: Tensor): Tensor;
-export function remainder(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(803, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(801, input.handle, other));
-  if (isScalar(input) && isTensor(other)) return wrap(call(802, input, other.handle));
-  throw refuse("remainder", "remainder(input: Tensor, other: Tensor)\nremainder(input: Tensor, other: Scalar)\nremainder(input: Scalar, other: Tensor)", [input, other]);
+export function remainder(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("remainder", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(803, input.handle, other.handle)) : callInto(out, 1454, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(801, input.handle, other)) : callInto(out, 1453, input.handle, other);
+  if (isScalar(input) && isTensor(other) && out === undefined) return wrap(call(802, input, other.handle));
+  throw refuse("remainder", "remainder(input: Tensor, other: Tensor, { out? })\nremainder(input: Tensor, other: Scalar, { out? })\nremainder(input: Scalar, other: Tensor)", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.renorm`.
  *
- * - `renorm(input: Tensor, p: Scalar, dim: number, maxnorm: Scalar)`
+ * - `renorm(input: Tensor, p: Scalar, dim: number, maxnorm: Scalar, { out? })`
  *
  * Source: aten::renorm
  */
-export function renorm(input: Tensor, p: Scalar, dim: number, maxnorm: Scalar): Tensor;
-export function renorm(input: Tensor, p: Scalar, options: { dim: number; maxnorm: Scalar }): Tensor;
-export function renorm(input: any, p: any, dim?: any, maxnorm?: any): any {
-  if (isOptions(dim)) ({ dim, maxnorm } = named("renorm", dim, ["dim", "maxnorm"], maxnorm));
-  else if (isOptions(maxnorm)) ({ maxnorm } = named("renorm", maxnorm, ["maxnorm"]));
-  if (isTensor(input)) return wrap(call(806, input.handle, p, dim, maxnorm));
-  throw refuse("renorm", "renorm(input: Tensor, p: Scalar, dim: number, maxnorm: Scalar)", [input, p, dim, maxnorm]);
+export function renorm(input: Tensor, p: Scalar, dim: number, maxnorm: Scalar, options?: Out): Tensor;
+export function renorm(input: Tensor, p: Scalar, options: { dim: number; maxnorm: Scalar } & Out): Tensor;
+export function renorm(input: any, p: any, dim?: any, maxnorm?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, maxnorm, out } = named("renorm", dim, ["dim", "maxnorm", "out"], maxnorm, options));
+  else if (isOptions(maxnorm)) ({ maxnorm, out } = named("renorm", maxnorm, ["maxnorm", "out"], options));
+  else if (options !== undefined) ({ out } = named("renorm", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(806, input.handle, p, dim, maxnorm)) : callInto(out, 1455, input.handle, p, dim, maxnorm);
+  throw refuse("renorm", "renorm(input: Tensor, p: Scalar, dim: number, maxnorm: Scalar, { out? })", [input, p, dim, maxnorm, { out }]);
 }
 
 /**
@@ -6964,19 +7383,19 @@ export function rot90(input: any, k?: any, dims?: any): any {
 /**
  * Calls PyTorch's `torch.round`.
  *
- * - `round(input: Tensor)`
- * - `round(input: Tensor, { decimals: number })`
+ * - `round(input: Tensor, { out? })`
+ * - `round(input: Tensor, { decimals: number, out? })`
  *
  * Source: aten::round, aten::round.decimals
  */
-export function round(input: Tensor): Tensor;
-export function round(input: Tensor, options: { decimals: number }): Tensor;
+export function round(input: Tensor, options?: Out): Tensor;
+export function round(input: Tensor, options: { decimals: number } & Out): Tensor;
 export function round(input: any, options?: any): any {
-  let decimals: any;
-  if (options !== undefined) ({ decimals } = named("round", options, ["decimals"]));
-  if (isTensor(input) && decimals === undefined) return wrap(call(831, input.handle));
-  if (isTensor(input) && isNumber(decimals)) return wrap(call(832, input.handle, decimals));
-  throw refuse("round", "round(input: Tensor)\nround(input: Tensor, { decimals: number })", [input, { decimals }]);
+  let decimals: any, out: any;
+  if (options !== undefined) ({ decimals, out } = named("round", options, ["decimals", "out"]));
+  if (isTensor(input) && decimals === undefined) return out === undefined ? wrap(call(831, input.handle)) : callInto(out, 1456, input.handle);
+  if (isTensor(input) && isNumber(decimals)) return out === undefined ? wrap(call(832, input.handle, decimals)) : callInto(out, 1457, input.handle, decimals);
+  throw refuse("round", "round(input: Tensor, { out? })\nround(input: Tensor, { decimals: number, out? })", [input, { decimals, out }]);
 }
 
 /**
@@ -7006,13 +7425,16 @@ export function round_(input: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.row_stack`.
  *
- * - `rowStack(tensors: Tensor[])`
+ * - `rowStack(tensors: Tensor[], { out? })`
  *
  * Source: aten::row_stack
  */
-export function rowStack(tensors: readonly Tensor[]): Tensor {
-  if (isTensors(tensors)) return wrap(call(836, handles(tensors)));
-  throw refuse("rowStack", "rowStack(tensors: Tensor[])", [tensors]);
+export function rowStack(tensors: readonly Tensor[], options?: Out): Tensor;
+export function rowStack(tensors: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("rowStack", options, ["out"]));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(836, handles(tensors))) : callInto(out, 1458, handles(tensors));
+  throw refuse("rowStack", "rowStack(tensors: Tensor[], { out? })", [tensors, { out }]);
 }
 
 /**
@@ -7057,13 +7479,16 @@ export function rrelu_(input: any, lower?: any, upper?: any, training?: any, gen
 /**
  * Calls PyTorch's `torch.rsqrt`.
  *
- * - `rsqrt(input: Tensor)`
+ * - `rsqrt(input: Tensor, { out? })`
  *
  * Source: aten::rsqrt
  */
-export function rsqrt(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(841, input.handle));
-  throw refuse("rsqrt", "rsqrt(input: Tensor)", [input]);
+export function rsqrt(input: Tensor, options?: Out): Tensor;
+export function rsqrt(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("rsqrt", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(841, input.handle)) : callInto(out, 1459, input.handle);
+  throw refuse("rsqrt", "rsqrt(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -7116,86 +7541,89 @@ export function scalarTensor(s: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.scatter`.
  *
- * - `scatter(input: Tensor, dim: number, index: Tensor, src: Tensor)`
- * - `scatter(input: Tensor, dim: number, index: Tensor, value: Scalar)`
- * - `scatter(input: Tensor, dim: number, index: Tensor, src: Tensor, { reduce: string })`
- * - `scatter(input: Tensor, dim: number, index: Tensor, value: Scalar, { reduce: string })`
+ * - `scatter(input: Tensor, dim: number, index: Tensor, src: Tensor, { out? })`
+ * - `scatter(input: Tensor, dim: number, index: Tensor, value: Scalar, { out? })`
+ * - `scatter(input: Tensor, dim: number, index: Tensor, src: Tensor, { reduce: string, out? })`
+ * - `scatter(input: Tensor, dim: number, index: Tensor, value: Scalar, { reduce: string, out? })`
  *
  * Source: aten::scatter.reduce, aten::scatter.src, aten::scatter.value, aten::scatter.value_reduce
  */
-export function scatter(input: Tensor, dim: number, index: Tensor, src: Tensor): Tensor;
-export function scatter(input: Tensor, options: { dim: number; index: Tensor; src: Tensor }): Tensor;
-export function scatter(input: Tensor, dim: number, index: Tensor, value: Scalar): Tensor;
-export function scatter(input: Tensor, options: { dim: number; index: Tensor; value: Scalar }): Tensor;
-export function scatter(input: Tensor, dim: number, index: Tensor, src: Tensor, options: { reduce: string }): Tensor;
-export function scatter(input: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string }): Tensor;
-export function scatter(input: Tensor, dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Tensor;
-export function scatter(input: Tensor, options: { dim: number; index: Tensor; value: Scalar; reduce: string }): Tensor;
+export function scatter(input: Tensor, dim: number, index: Tensor, src: Tensor, options?: Out): Tensor;
+export function scatter(input: Tensor, options: { dim: number; index: Tensor; src: Tensor } & Out): Tensor;
+export function scatter(input: Tensor, dim: number, index: Tensor, value: Scalar, options?: Out): Tensor;
+export function scatter(input: Tensor, options: { dim: number; index: Tensor; value: Scalar } & Out): Tensor;
+export function scatter(input: Tensor, dim: number, index: Tensor, src: Tensor, options: { reduce: string } & Out): Tensor;
+export function scatter(input: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string } & Out): Tensor;
+export function scatter(input: Tensor, dim: number, index: Tensor, value: Scalar, options: { reduce: string } & Out): Tensor;
+export function scatter(input: Tensor, options: { dim: number; index: Tensor; value: Scalar; reduce: string } & Out): Tensor;
 export function scatter(input: any, arg1?: any, arg2?: any, arg3?: any, options?: any): any {
   if (isOptions(arg1) || isOptions(arg2) || isOptions(arg3) || options !== undefined) {
-    [input, arg1, arg2, arg3, options] = rebind("scatter", [[["input","dim","index","src"], []], [["input","dim","index","value"], []], [["input","dim","index","src"], ["reduce"]], [["input","dim","index","value"], ["reduce"]]], [input, arg1, arg2, arg3, options]);
+    [input, arg1, arg2, arg3, options] = rebind("scatter", [[["input","dim","index","src"], ["out"]], [["input","dim","index","value"], ["out"]], [["input","dim","index","src"], ["reduce","out"]], [["input","dim","index","value"], ["reduce","out"]]], [input, arg1, arg2, arg3, options]);
   }
   const reduce = options?.reduce;
-  if (isTensor(input) && isTensor(arg2) && isTensor(arg3) && reduce === undefined) return wrap(call(848, input.handle, arg1, arg2.handle, arg3.handle));
-  if (isTensor(input) && isTensor(arg2) && isScalar(arg3) && reduce === undefined) return wrap(call(849, input.handle, arg1, arg2.handle, arg3));
-  if (isTensor(input) && isTensor(arg2) && isTensor(arg3) && isString(reduce)) return wrap(call(847, input.handle, arg1, arg2.handle, arg3.handle, reduce));
-  if (isTensor(input) && isTensor(arg2) && isScalar(arg3) && isString(reduce)) return wrap(call(850, input.handle, arg1, arg2.handle, arg3, reduce));
-  throw refuse("scatter", "scatter(input: Tensor, dim: number, index: Tensor, src: Tensor)\nscatter(input: Tensor, dim: number, index: Tensor, value: Scalar)\nscatter(input: Tensor, dim: number, index: Tensor, src: Tensor, { reduce: string })\nscatter(input: Tensor, dim: number, index: Tensor, value: Scalar, { reduce: string })", [input, arg1, arg2, arg3, { reduce }]);
+  const out = options?.out;
+  if (isTensor(input) && isTensor(arg2) && isTensor(arg3) && reduce === undefined) return out === undefined ? wrap(call(848, input.handle, arg1, arg2.handle, arg3.handle)) : callInto(out, 1461, input.handle, arg1, arg2.handle, arg3.handle);
+  if (isTensor(input) && isTensor(arg2) && isScalar(arg3) && reduce === undefined) return out === undefined ? wrap(call(849, input.handle, arg1, arg2.handle, arg3)) : callInto(out, 1462, input.handle, arg1, arg2.handle, arg3);
+  if (isTensor(input) && isTensor(arg2) && isTensor(arg3) && isString(reduce)) return out === undefined ? wrap(call(847, input.handle, arg1, arg2.handle, arg3.handle, reduce)) : callInto(out, 1460, input.handle, arg1, arg2.handle, arg3.handle, reduce);
+  if (isTensor(input) && isTensor(arg2) && isScalar(arg3) && isString(reduce)) return out === undefined ? wrap(call(850, input.handle, arg1, arg2.handle, arg3, reduce)) : callInto(out, 1463, input.handle, arg1, arg2.handle, arg3, reduce);
+  throw refuse("scatter", "scatter(input: Tensor, dim: number, index: Tensor, src: Tensor, { out? })\nscatter(input: Tensor, dim: number, index: Tensor, value: Scalar, { out? })\nscatter(input: Tensor, dim: number, index: Tensor, src: Tensor, { reduce: string, out? })\nscatter(input: Tensor, dim: number, index: Tensor, value: Scalar, { reduce: string, out? })", [input, arg1, arg2, arg3, { reduce, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.scatter_add`.
  *
- * - `scatterAdd(input: Tensor, dim: number, index: Tensor, src: Tensor)`
+ * - `scatterAdd(input: Tensor, dim: number, index: Tensor, src: Tensor, { out? })`
  *
  * Source: aten::scatter_add
  */
-export function scatterAdd(input: Tensor, dim: number, index: Tensor, src: Tensor): Tensor;
-export function scatterAdd(input: Tensor, options: { dim: number; index: Tensor; src: Tensor }): Tensor;
-export function scatterAdd(input: any, dim?: any, index?: any, src?: any): any {
-  if (isOptions(dim)) ({ dim, index, src } = named("scatterAdd", dim, ["dim", "index", "src"], index, src));
-  else if (isOptions(index)) ({ index, src } = named("scatterAdd", index, ["index", "src"], src));
-  else if (isOptions(src)) ({ src } = named("scatterAdd", src, ["src"]));
-  if (isTensor(input) && isTensor(index) && isTensor(src)) return wrap(call(855, input.handle, dim, index.handle, src.handle));
-  throw refuse("scatterAdd", "scatterAdd(input: Tensor, dim: number, index: Tensor, src: Tensor)", [input, dim, index, src]);
+export function scatterAdd(input: Tensor, dim: number, index: Tensor, src: Tensor, options?: Out): Tensor;
+export function scatterAdd(input: Tensor, options: { dim: number; index: Tensor; src: Tensor } & Out): Tensor;
+export function scatterAdd(input: any, dim?: any, index?: any, src?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, index, src, out } = named("scatterAdd", dim, ["dim", "index", "src", "out"], index, src, options));
+  else if (isOptions(index)) ({ index, src, out } = named("scatterAdd", index, ["index", "src", "out"], src, options));
+  else if (isOptions(src)) ({ src, out } = named("scatterAdd", src, ["src", "out"], options));
+  else if (options !== undefined) ({ out } = named("scatterAdd", options, ["out"]));
+  if (isTensor(input) && isTensor(index) && isTensor(src)) return out === undefined ? wrap(call(855, input.handle, dim, index.handle, src.handle)) : callInto(out, 1464, input.handle, dim, index.handle, src.handle);
+  throw refuse("scatterAdd", "scatterAdd(input: Tensor, dim: number, index: Tensor, src: Tensor, { out? })", [input, dim, index, src, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.scatter_reduce`.
  *
- * - `scatterReduce(input: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, { includeSelf = true })`
+ * - `scatterReduce(input: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, { includeSelf = true, out? })`
  *
  * Source: aten::scatter_reduce.two
  */
-export function scatterReduce(input: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, options?: { includeSelf?: boolean | undefined }): Tensor;
-export function scatterReduce(input: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string; includeSelf?: boolean | undefined }): Tensor;
+export function scatterReduce(input: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, options?: { includeSelf?: boolean | undefined } & Out): Tensor;
+export function scatterReduce(input: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string; includeSelf?: boolean | undefined } & Out): Tensor;
 export function scatterReduce(input: any, dim?: any, index?: any, src?: any, reduce?: any, options?: any): any {
-  let includeSelf: any;
-  if (isOptions(dim)) ({ dim, index, src, reduce, includeSelf } = named("scatterReduce", dim, ["dim", "index", "src", "reduce", "includeSelf"], index, src, reduce, options));
-  else if (isOptions(index)) ({ index, src, reduce, includeSelf } = named("scatterReduce", index, ["index", "src", "reduce", "includeSelf"], src, reduce, options));
-  else if (isOptions(src)) ({ src, reduce, includeSelf } = named("scatterReduce", src, ["src", "reduce", "includeSelf"], reduce, options));
-  else if (isOptions(reduce)) ({ reduce, includeSelf } = named("scatterReduce", reduce, ["reduce", "includeSelf"], options));
-  else if (options !== undefined) ({ includeSelf } = named("scatterReduce", options, ["includeSelf"]));
-  if (isTensor(input) && isTensor(index) && isTensor(src)) return wrap(call(857, input.handle, dim, index.handle, src.handle, reduce, includeSelf));
-  throw refuse("scatterReduce", "scatterReduce(input: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, { includeSelf = true })", [input, dim, index, src, reduce, { includeSelf }]);
+  let includeSelf: any, out: any;
+  if (isOptions(dim)) ({ dim, index, src, reduce, includeSelf, out } = named("scatterReduce", dim, ["dim", "index", "src", "reduce", "includeSelf", "out"], index, src, reduce, options));
+  else if (isOptions(index)) ({ index, src, reduce, includeSelf, out } = named("scatterReduce", index, ["index", "src", "reduce", "includeSelf", "out"], src, reduce, options));
+  else if (isOptions(src)) ({ src, reduce, includeSelf, out } = named("scatterReduce", src, ["src", "reduce", "includeSelf", "out"], reduce, options));
+  else if (isOptions(reduce)) ({ reduce, includeSelf, out } = named("scatterReduce", reduce, ["reduce", "includeSelf", "out"], options));
+  else if (options !== undefined) ({ includeSelf, out } = named("scatterReduce", options, ["includeSelf", "out"]));
+  if (isTensor(input) && isTensor(index) && isTensor(src)) return out === undefined ? wrap(call(857, input.handle, dim, index.handle, src.handle, reduce, includeSelf)) : callInto(out, 1465, input.handle, dim, index.handle, src.handle, reduce, includeSelf);
+  throw refuse("scatterReduce", "scatterReduce(input: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, { includeSelf = true, out? })", [input, dim, index, src, reduce, { includeSelf, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.searchsorted`.
  *
- * - `searchsorted(sortedSequence: Tensor, input: Tensor, { outInt32 = false, right = false, side?, sorter? })`
- * - `searchsorted(sortedSequence: Tensor, input: Scalar, { outInt32 = false, right = false, side?, sorter? })`
+ * - `searchsorted(sortedSequence: Tensor, input: Tensor, { outInt32 = false, right = false, side?, sorter?, out? })`
+ * - `searchsorted(sortedSequence: Tensor, input: Scalar, { outInt32 = false, right = false, side?, sorter?, out? })`
  *
  * Source: aten::searchsorted.Scalar, aten::searchsorted.Tensor
  */
-export function searchsorted(sortedSequence: Tensor, input: Tensor, options?: { outInt32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined }): Tensor;
-export function searchsorted(sortedSequence: Tensor, input: Scalar, options?: { outInt32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined }): Tensor;
+export function searchsorted(sortedSequence: Tensor, input: Tensor, options?: { outInt32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined } & Out): Tensor;
+export function searchsorted(sortedSequence: Tensor, input: Scalar, options?: { outInt32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined } & Out): Tensor;
 export function searchsorted(sortedSequence: any, input: any, options?: any): any {
-  let outInt32: any, right: any, side: any, sorter: any;
-  if (options !== undefined) ({ outInt32, right, side, sorter } = named("searchsorted", options, ["outInt32", "right", "side", "sorter"]));
-  if (isTensor(sortedSequence) && isTensor(input) && (sorter == null || isTensor(sorter))) return wrap(call(860, sortedSequence.handle, input.handle, outInt32, right, side, sorter?.handle));
-  if (isTensor(sortedSequence) && isScalar(input) && (sorter == null || isTensor(sorter))) return wrap(call(859, sortedSequence.handle, input, outInt32, right, side, sorter?.handle));
-  throw refuse("searchsorted", "searchsorted(sortedSequence: Tensor, input: Tensor, { outInt32 = false, right = false, side?, sorter? })\nsearchsorted(sortedSequence: Tensor, input: Scalar, { outInt32 = false, right = false, side?, sorter? })", [sortedSequence, input, { outInt32, right, side, sorter }]);
+  let outInt32: any, right: any, side: any, sorter: any, out: any;
+  if (options !== undefined) ({ outInt32, right, side, sorter, out } = named("searchsorted", options, ["outInt32", "right", "side", "sorter", "out"]));
+  if (isTensor(sortedSequence) && isTensor(input) && (sorter == null || isTensor(sorter))) return out === undefined ? wrap(call(860, sortedSequence.handle, input.handle, outInt32, right, side, sorter?.handle)) : callInto(out, 1467, sortedSequence.handle, input.handle, outInt32, right, side, sorter?.handle);
+  if (isTensor(sortedSequence) && isScalar(input) && (sorter == null || isTensor(sorter))) return out === undefined ? wrap(call(859, sortedSequence.handle, input, outInt32, right, side, sorter?.handle)) : callInto(out, 1466, sortedSequence.handle, input, outInt32, right, side, sorter?.handle);
+  throw refuse("searchsorted", "searchsorted(sortedSequence: Tensor, input: Tensor, { outInt32 = false, right = false, side?, sorter?, out? })\nsearchsorted(sortedSequence: Tensor, input: Scalar, { outInt32 = false, right = false, side?, sorter?, out? })", [sortedSequence, input, { outInt32, right, side, sorter, out }]);
 }
 
 /**
@@ -7277,25 +7705,31 @@ export function selu_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.sgn`.
  *
- * - `sgn(input: Tensor)`
+ * - `sgn(input: Tensor, { out? })`
  *
  * Source: aten::sgn
  */
-export function sgn(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(869, input.handle));
-  throw refuse("sgn", "sgn(input: Tensor)", [input]);
+export function sgn(input: Tensor, options?: Out): Tensor;
+export function sgn(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("sgn", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(869, input.handle)) : callInto(out, 1468, input.handle);
+  throw refuse("sgn", "sgn(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.sigmoid`.
  *
- * - `sigmoid(input: Tensor)`
+ * - `sigmoid(input: Tensor, { out? })`
  *
  * Source: aten::sigmoid
  */
-export function sigmoid(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(871, input.handle));
-  throw refuse("sigmoid", "sigmoid(input: Tensor)", [input]);
+export function sigmoid(input: Tensor, options?: Out): Tensor;
+export function sigmoid(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("sigmoid", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(871, input.handle)) : callInto(out, 1469, input.handle);
+  throw refuse("sigmoid", "sigmoid(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -7316,37 +7750,46 @@ export function sigmoid_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.sign`.
  *
- * - `sign(input: Tensor)`
+ * - `sign(input: Tensor, { out? })`
  *
  * Source: aten::sign
  */
-export function sign(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(873, input.handle));
-  throw refuse("sign", "sign(input: Tensor)", [input]);
+export function sign(input: Tensor, options?: Out): Tensor;
+export function sign(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("sign", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(873, input.handle)) : callInto(out, 1470, input.handle);
+  throw refuse("sign", "sign(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.signbit`.
  *
- * - `signbit(input: Tensor)`
+ * - `signbit(input: Tensor, { out? })`
  *
  * Source: aten::signbit
  */
-export function signbit(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(875, input.handle));
-  throw refuse("signbit", "signbit(input: Tensor)", [input]);
+export function signbit(input: Tensor, options?: Out): Tensor;
+export function signbit(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("signbit", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(875, input.handle)) : callInto(out, 1471, input.handle);
+  throw refuse("signbit", "signbit(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.sin`.
  *
- * - `sin(input: Tensor)`
+ * - `sin(input: Tensor, { out? })`
  *
  * Source: aten::sin
  */
-export function sin(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(878, input.handle));
-  throw refuse("sin", "sin(input: Tensor)", [input]);
+export function sin(input: Tensor, options?: Out): Tensor;
+export function sin(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("sin", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(878, input.handle)) : callInto(out, 1472, input.handle);
+  throw refuse("sin", "sin(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -7367,13 +7810,16 @@ export function sin_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.sinc`.
  *
- * - `sinc(input: Tensor)`
+ * - `sinc(input: Tensor, { out? })`
  *
  * Source: aten::sinc
  */
-export function sinc(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(880, input.handle));
-  throw refuse("sinc", "sinc(input: Tensor)", [input]);
+export function sinc(input: Tensor, options?: Out): Tensor;
+export function sinc(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("sinc", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(880, input.handle)) : callInto(out, 1473, input.handle);
+  throw refuse("sinc", "sinc(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -7394,13 +7840,16 @@ export function sinc_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.sinh`.
  *
- * - `sinh(input: Tensor)`
+ * - `sinh(input: Tensor, { out? })`
  *
  * Source: aten::sinh
  */
-export function sinh(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(882, input.handle));
-  throw refuse("sinh", "sinh(input: Tensor)", [input]);
+export function sinh(input: Tensor, options?: Out): Tensor;
+export function sinh(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("sinh", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(882, input.handle)) : callInto(out, 1474, input.handle);
+  throw refuse("sinh", "sinh(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -7457,16 +7906,20 @@ export function sliceScatter(input: any, src: any, dim?: any, start?: any, end?:
 /**
  * Calls PyTorch's `torch.slogdet`.
  *
- * - `slogdet(input: Tensor)`
+ * - `slogdet(input: Tensor, { out? })`
  *
  * Source: aten::slogdet
  */
-export function slogdet(input: Tensor): [sign: Tensor, logabsdet: Tensor] {
+export function slogdet(input: Tensor, options?: Out<[Tensor, Tensor]>): [sign: Tensor, logabsdet: Tensor];
+export function slogdet(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("slogdet", options, ["out"]));
   if (isTensor(input)) {
+    if (out !== undefined) return callInto(out, 1475, input.handle);
     const results = call(887, input.handle);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("slogdet", "slogdet(input: Tensor)", [input]);
+  throw refuse("slogdet", "slogdet(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -7484,47 +7937,52 @@ export function smm(input: Tensor, mat2: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.softmax`.
  *
- * - `softmax(input: Tensor, dim: number, dtype?)`
+ * - `softmax(input: Tensor, dim: number, dtype?, { out? })`
  *
  * Source: aten::softmax.int
  */
-export function softmax(input: Tensor, dim: number, dtype?: Dtype | null): Tensor;
-export function softmax(input: Tensor, dim: number, options?: { dtype?: Dtype | null | undefined }): Tensor;
-export function softmax(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined }): Tensor;
-export function softmax(input: any, dim?: any, dtype?: any): any {
-  if (isOptions(dim)) ({ dim, dtype } = named("softmax", dim, ["dim", "dtype"], dtype));
-  else if (isOptions(dtype)) ({ dtype } = named("softmax", dtype, ["dtype"]));
-  if (isTensor(input)) return wrap(call(896, input.handle, dim, dtypeCode(dtype)));
-  throw refuse("softmax", "softmax(input: Tensor, dim: number, dtype?)", [input, dim, dtype]);
+export function softmax(input: Tensor, dim: number, dtype?: Dtype | null, options?: Out): Tensor;
+export function softmax(input: Tensor, dim: number, options?: { dtype?: Dtype | null | undefined } & Out): Tensor;
+export function softmax(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined } & Out): Tensor;
+export function softmax(input: any, dim?: any, dtype?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, dtype, out } = named("softmax", dim, ["dim", "dtype", "out"], dtype, options));
+  else if (isOptions(dtype)) ({ dtype, out } = named("softmax", dtype, ["dtype", "out"], options));
+  else if (options !== undefined) ({ out } = named("softmax", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(896, input.handle, dim, dtypeCode(dtype))) : callInto(out, 1476, input.handle, dim, dtypeCode(dtype));
+  throw refuse("softmax", "softmax(input: Tensor, dim: number, dtype?, { out? })", [input, dim, dtype, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.sort`.
  *
- * - `sort(input: Tensor, dim = -1, descending = false)`
- * - `sort(input: Tensor, { stable: boolean | null, dim = -1, descending = false })`
+ * - `sort(input: Tensor, dim = -1, descending = false, { out? })`
+ * - `sort(input: Tensor, { stable: boolean | null, dim = -1, descending = false, out? })`
  *
  * Source: aten::sort, aten::sort.stable
  */
-export function sort(input: Tensor, dim?: number, descending?: boolean): [values: Tensor, indices: Tensor];
-export function sort(input: Tensor, options?: { dim?: number | undefined; descending?: boolean | undefined }): [values: Tensor, indices: Tensor];
-export function sort(input: Tensor, options: { stable: boolean | null; dim?: number | undefined; descending?: boolean | undefined }): [values: Tensor, indices: Tensor];
+export function sort(input: Tensor, dim?: number, descending?: boolean, options?: Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function sort(input: Tensor, options?: { dim?: number | undefined; descending?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function sort(input: Tensor, options: { stable: boolean | null; dim?: number | undefined; descending?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
 export function sort(input: any, arg1?: any, arg2?: any, options?: any): any {
   if (isOptions(arg1) || isOptions(arg2) || options !== undefined) {
-    [input, arg1, arg2, options] = rebind("sort", [[["input","dim","descending"], []], [["input"], ["stable","dim","descending"]]], [input, arg1, arg2, options]);
+    [input, arg1, arg2, options] = rebind("sort", [[["input","dim","descending"], ["out"]], [["input"], ["stable","dim","descending","out"]]], [input, arg1, arg2, options]);
   }
   const stable = options?.stable;
   const dim = options?.dim;
   const descending = options?.descending;
+  const out = options?.out;
   if (isTensor(input) && (arg1 === undefined || isNumber(arg1)) && (arg2 === undefined || isBoolean(arg2)) && stable === undefined && dim === undefined && descending === undefined) {
+    if (out !== undefined) return callInto(out, 1477, input.handle, arg1, arg2);
     const results = call(899, input.handle, arg1, arg2);
     return [wrap(results[0]), wrap(results[1])];
   }
   if (isTensor(input) && arg1 === undefined && arg2 === undefined && (stable == null || isBoolean(stable)) && (dim === undefined || isNumber(dim)) && (descending === undefined || isBoolean(descending))) {
+    if (out !== undefined) return callInto(out, 1478, input.handle, stable, dim, descending);
     const results = call(900, input.handle, stable, dim, descending);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("sort", "sort(input: Tensor, dim = -1, descending = false)\nsort(input: Tensor, { stable: boolean | null, dim = -1, descending = false })", [input, arg1, arg2, { stable, dim, descending }]);
+  throw refuse("sort", "sort(input: Tensor, dim = -1, descending = false, { out? })\nsort(input: Tensor, { stable: boolean | null, dim = -1, descending = false, out? })", [input, arg1, arg2, { stable, dim, descending, out }]);
 }
 
 /**
@@ -7694,13 +8152,16 @@ export function splitWithSizes(input: any, splitSizes?: any, dim?: any): any {
 /**
  * Calls PyTorch's `torch.sqrt`.
  *
- * - `sqrt(input: Tensor)`
+ * - `sqrt(input: Tensor, { out? })`
  *
  * Source: aten::sqrt
  */
-export function sqrt(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(1005, input.handle));
-  throw refuse("sqrt", "sqrt(input: Tensor)", [input]);
+export function sqrt(input: Tensor, options?: Out): Tensor;
+export function sqrt(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("sqrt", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(1005, input.handle)) : callInto(out, 1563, input.handle);
+  throw refuse("sqrt", "sqrt(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -7721,13 +8182,16 @@ export function sqrt_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.square`.
  *
- * - `square(input: Tensor)`
+ * - `square(input: Tensor, { out? })`
  *
  * Source: aten::square
  */
-export function square(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(1007, input.handle));
-  throw refuse("square", "square(input: Tensor)", [input]);
+export function square(input: Tensor, options?: Out): Tensor;
+export function square(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("square", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(1007, input.handle)) : callInto(out, 1564, input.handle);
+  throw refuse("square", "square(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -7770,59 +8234,62 @@ export function squeeze(input: any, dim?: any): any {
 /**
  * Calls PyTorch's `torch.sspaddmm`.
  *
- * - `sspaddmm(input: Tensor, mat1: Tensor, mat2: Tensor, { beta = 1, alpha = 1 })`
+ * - `sspaddmm(input: Tensor, mat1: Tensor, mat2: Tensor, { beta = 1, alpha = 1, out? })`
  *
  * Source: aten::sspaddmm
  */
-export function sspaddmm(input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
+export function sspaddmm(input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined } & Out): Tensor;
 export function sspaddmm(input: any, mat1: any, mat2: any, options?: any): any {
-  let beta: any, alpha: any;
-  if (options !== undefined) ({ beta, alpha } = named("sspaddmm", options, ["beta", "alpha"]));
-  if (isTensor(input) && isTensor(mat1) && isTensor(mat2)) return wrap(call(1015, input.handle, mat1.handle, mat2.handle, beta, alpha));
-  throw refuse("sspaddmm", "sspaddmm(input: Tensor, mat1: Tensor, mat2: Tensor, { beta = 1, alpha = 1 })", [input, mat1, mat2, { beta, alpha }]);
+  let beta: any, alpha: any, out: any;
+  if (options !== undefined) ({ beta, alpha, out } = named("sspaddmm", options, ["beta", "alpha", "out"]));
+  if (isTensor(input) && isTensor(mat1) && isTensor(mat2)) return out === undefined ? wrap(call(1015, input.handle, mat1.handle, mat2.handle, beta, alpha)) : callInto(out, 1565, input.handle, mat1.handle, mat2.handle, beta, alpha);
+  throw refuse("sspaddmm", "sspaddmm(input: Tensor, mat1: Tensor, mat2: Tensor, { beta = 1, alpha = 1, out? })", [input, mat1, mat2, { beta, alpha, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.stack`.
  *
- * - `stack(tensors: Tensor[], dim = 0)`
+ * - `stack(tensors: Tensor[], dim = 0, { out? })`
  *
  * Source: aten::stack
  */
-export function stack(tensors: readonly Tensor[], dim?: number): Tensor;
-export function stack(tensors: readonly Tensor[], options?: { dim?: number | undefined }): Tensor;
-export function stack(tensors: any, dim?: any): any {
-  if (isOptions(dim)) ({ dim } = named("stack", dim, ["dim"]));
-  if (isTensors(tensors)) return wrap(call(1016, handles(tensors), dim));
-  throw refuse("stack", "stack(tensors: Tensor[], dim = 0)", [tensors, dim]);
+export function stack(tensors: readonly Tensor[], dim?: number, options?: Out): Tensor;
+export function stack(tensors: readonly Tensor[], options?: { dim?: number | undefined } & Out): Tensor;
+export function stack(tensors: any, dim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, out } = named("stack", dim, ["dim", "out"], options));
+  else if (options !== undefined) ({ out } = named("stack", options, ["out"]));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(1016, handles(tensors), dim)) : callInto(out, 1566, handles(tensors), dim);
+  throw refuse("stack", "stack(tensors: Tensor[], dim = 0, { out? })", [tensors, dim, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.std`.
  *
  * - `std(input: Tensor, unbiased = true)`
- * - `std(input: Tensor, dim?, { correction?, keepdim = false })`
- * - `std(input: Tensor, dim: number | number[] | null, unbiased = true, keepdim = false)`
+ * - `std(input: Tensor, dim?, { correction?, keepdim = false, out? })`
+ * - `std(input: Tensor, dim: number | number[] | null, unbiased = true, keepdim = false, { out? })`
  *
  * Source: aten::std, aten::std.correction, aten::std.dim
  */
 export function std(input: Tensor, unbiased?: boolean): Tensor;
 export function std(input: Tensor, options?: { unbiased?: boolean | undefined }): Tensor;
-export function std(input: Tensor, dim?: number | readonly number[] | null, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor;
-export function std(input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor;
-export function std(input: Tensor, dim: number | readonly number[] | null, unbiased?: boolean, keepdim?: boolean): Tensor;
-export function std(input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor;
-export function std(input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor;
+export function std(input: Tensor, dim?: number | readonly number[] | null, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined } & Out): Tensor;
+export function std(input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined } & Out): Tensor;
+export function std(input: Tensor, dim: number | readonly number[] | null, unbiased?: boolean, keepdim?: boolean, options?: Out): Tensor;
+export function std(input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined } & Out): Tensor;
+export function std(input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined } & Out): Tensor;
 export function std(input: any, arg1?: any, arg2?: any, arg3?: any, options?: any): any {
   if (isOptions(arg1) || isOptions(arg2) || isOptions(arg3) || options !== undefined) {
-    [input, arg1, arg2, arg3, options] = rebind("std", [[["input","unbiased"], []], [["input","dim"], ["correction","keepdim"]], [["input","dim","unbiased","keepdim"], []]], [input, arg1, arg2, arg3, options]);
+    [input, arg1, arg2, arg3, options] = rebind("std", [[["input","unbiased"], []], [["input","dim"], ["correction","keepdim","out"]], [["input","dim","unbiased","keepdim"], ["out"]]], [input, arg1, arg2, arg3, options]);
   }
   const correction = options?.correction;
   const keepdim = options?.keepdim;
-  if (isTensor(input) && (arg1 === undefined || isBoolean(arg1)) && arg2 === undefined && arg3 === undefined && correction === undefined && keepdim === undefined) return wrap(call(1017, input.handle, arg1));
-  if (isTensor(input) && (arg1 == null || isNumberOrNumbers(arg1)) && arg2 === undefined && arg3 === undefined && (correction == null || isScalar(correction)) && (keepdim === undefined || isBoolean(keepdim))) return wrap(call(1018, input.handle, arg1, correction, keepdim));
-  if (isTensor(input) && (arg1 == null || isNumberOrNumbers(arg1)) && (arg2 === undefined || isBoolean(arg2)) && (arg3 === undefined || isBoolean(arg3)) && correction === undefined && keepdim === undefined) return wrap(call(1019, input.handle, arg1, arg2, arg3));
-  throw refuse("std", "std(input: Tensor, unbiased = true)\nstd(input: Tensor, dim?, { correction?, keepdim = false })\nstd(input: Tensor, dim: number | number[] | null, unbiased = true, keepdim = false)", [input, arg1, arg2, arg3, { correction, keepdim }]);
+  const out = options?.out;
+  if (isTensor(input) && (arg1 === undefined || isBoolean(arg1)) && arg2 === undefined && arg3 === undefined && correction === undefined && keepdim === undefined && out === undefined) return wrap(call(1017, input.handle, arg1));
+  if (isTensor(input) && (arg1 == null || isNumberOrNumbers(arg1)) && arg2 === undefined && arg3 === undefined && (correction == null || isScalar(correction)) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(1018, input.handle, arg1, correction, keepdim)) : callInto(out, 1567, input.handle, arg1, correction, keepdim);
+  if (isTensor(input) && (arg1 == null || isNumberOrNumbers(arg1)) && (arg2 === undefined || isBoolean(arg2)) && (arg3 === undefined || isBoolean(arg3)) && correction === undefined && keepdim === undefined) return out === undefined ? wrap(call(1019, input.handle, arg1, arg2, arg3)) : callInto(out, 1568, input.handle, arg1, arg2, arg3);
+  throw refuse("std", "std(input: Tensor, unbiased = true)\nstd(input: Tensor, dim?, { correction?, keepdim = false, out? })\nstd(input: Tensor, dim: number | number[] | null, unbiased = true, keepdim = false, { out? })", [input, arg1, arg2, arg3, { correction, keepdim, out }]);
 }
 
 /**
@@ -7888,78 +8355,81 @@ export function stft(input: any, arg1?: any, arg2?: any, arg3?: any, arg4?: any,
 /**
  * Calls PyTorch's `torch.sub`.
  *
- * - `sub(input: Tensor, other: Tensor, { alpha = 1 })`
- * - `sub(input: Tensor, other: Scalar, { alpha = 1 })`
+ * - `sub(input: Tensor, other: Tensor, { alpha = 1, out? })`
+ * - `sub(input: Tensor, other: Scalar, { alpha = 1, out? })`
  *
  * Source: aten::sub.Scalar, aten::sub.Tensor
  */
-export function sub(input: Tensor, other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor;
-export function sub(input: Tensor, other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor;
+export function sub(input: Tensor, other: Tensor, options?: { alpha?: Scalar | undefined } & Out): Tensor;
+export function sub(input: Tensor, other: Scalar, options?: { alpha?: Scalar | undefined } & Out): Tensor;
 export function sub(input: any, other: any, options?: any): any {
-  let alpha: any;
-  if (options !== undefined) ({ alpha } = named("sub", options, ["alpha"]));
-  if (isTensor(input) && isTensor(other)) return wrap(call(1027, input.handle, other.handle, alpha));
-  if (isTensor(input) && isScalar(other)) return wrap(call(1026, input.handle, other, alpha));
-  throw refuse("sub", "sub(input: Tensor, other: Tensor, { alpha = 1 })\nsub(input: Tensor, other: Scalar, { alpha = 1 })", [input, other, { alpha }]);
+  let alpha: any, out: any;
+  if (options !== undefined) ({ alpha, out } = named("sub", options, ["alpha", "out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1027, input.handle, other.handle, alpha)) : callInto(out, 1569, input.handle, other.handle, alpha);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(1026, input.handle, other, alpha)) : callInto(out, 1569, input.handle, scalarTensor(other, { dtype: numberDtype(other) }).handle, alpha);
+  throw refuse("sub", "sub(input: Tensor, other: Tensor, { alpha = 1, out? })\nsub(input: Tensor, other: Scalar, { alpha = 1, out? })", [input, other, { alpha, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.subtract`.
  *
- * - `subtract(input: Tensor, other: Tensor, { alpha = 1 })`
- * - `subtract(input: Tensor, other: Scalar, { alpha = 1 })`
+ * - `subtract(input: Tensor, other: Tensor, { alpha = 1, out? })`
+ * - `subtract(input: Tensor, other: Scalar, { alpha = 1, out? })`
  *
  * Source: aten::subtract.Scalar, aten::subtract.Tensor
  */
-export function subtract(input: Tensor, other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor;
-export function subtract(input: Tensor, other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor;
+export function subtract(input: Tensor, other: Tensor, options?: { alpha?: Scalar | undefined } & Out): Tensor;
+export function subtract(input: Tensor, other: Scalar, options?: { alpha?: Scalar | undefined } & Out): Tensor;
 export function subtract(input: any, other: any, options?: any): any {
-  let alpha: any;
-  if (options !== undefined) ({ alpha } = named("subtract", options, ["alpha"]));
-  if (isTensor(input) && isTensor(other)) return wrap(call(1031, input.handle, other.handle, alpha));
-  if (isTensor(input) && isScalar(other)) return wrap(call(1030, input.handle, other, alpha));
-  throw refuse("subtract", "subtract(input: Tensor, other: Tensor, { alpha = 1 })\nsubtract(input: Tensor, other: Scalar, { alpha = 1 })", [input, other, { alpha }]);
+  let alpha: any, out: any;
+  if (options !== undefined) ({ alpha, out } = named("subtract", options, ["alpha", "out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1031, input.handle, other.handle, alpha)) : callInto(out, 1570, input.handle, other.handle, alpha);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(1030, input.handle, other, alpha)) : callInto(out, 1570, input.handle, scalarTensor(other, { dtype: numberDtype(other) }).handle, alpha);
+  throw refuse("subtract", "subtract(input: Tensor, other: Tensor, { alpha = 1, out? })\nsubtract(input: Tensor, other: Scalar, { alpha = 1, out? })", [input, other, { alpha, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.sum`.
  *
  * - `sum(input: Tensor, { dtype? })`
- * - `sum(input: Tensor, dim: number | number[] | null, keepdim = false, { dtype? })`
+ * - `sum(input: Tensor, dim: number | number[] | null, keepdim = false, { dtype?, out? })`
  *
  * Source: aten::sum, aten::sum.dim_IntList
  */
 export function sum(input: Tensor, options?: { dtype?: Dtype | null | undefined }): Tensor;
-export function sum(input: Tensor, dim: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: Dtype | null | undefined }): Tensor;
-export function sum(input: Tensor, dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
-export function sum(input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
+export function sum(input: Tensor, dim: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: Dtype | null | undefined } & Out): Tensor;
+export function sum(input: Tensor, dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
+export function sum(input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function sum(input: any, dim?: any, keepdim?: any, options?: any): any {
-  let dtype: any;
-  if (isOptions(dim)) ({ dim, keepdim, dtype } = named("sum", dim, ["dim", "keepdim", "dtype"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("sum", keepdim, ["keepdim", "dtype"], options));
-  else if (options !== undefined) ({ dtype } = named("sum", options, ["dtype"]));
-  if (isTensor(input) && dim === undefined && keepdim === undefined) return wrap(call(1034, input.handle, dtypeCode(dtype)));
-  if (isTensor(input) && (dim == null || isNumberOrNumbers(dim)) && (keepdim === undefined || isBoolean(keepdim))) return wrap(call(1035, input.handle, dim, keepdim, dtypeCode(dtype)));
-  throw refuse("sum", "sum(input: Tensor, { dtype? })\nsum(input: Tensor, dim: number | number[] | null, keepdim = false, { dtype? })", [input, dim, keepdim, { dtype }]);
+  let dtype: any, out: any;
+  if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("sum", dim, ["dim", "keepdim", "dtype", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("sum", keepdim, ["keepdim", "dtype", "out"], options));
+  else if (options !== undefined) ({ dtype, out } = named("sum", options, ["dtype", "out"]));
+  if (isTensor(input) && dim === undefined && keepdim === undefined && out === undefined) return wrap(call(1034, input.handle, dtypeCode(dtype)));
+  if (isTensor(input) && (dim == null || isNumberOrNumbers(dim)) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(1035, input.handle, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1571, input.handle, dim, keepdim, dtypeCode(dtype));
+  throw refuse("sum", "sum(input: Tensor, { dtype? })\nsum(input: Tensor, dim: number | number[] | null, keepdim = false, { dtype?, out? })", [input, dim, keepdim, { dtype, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.svd`.
  *
- * - `svd(input: Tensor, some = true, computeUv = true)`
+ * - `svd(input: Tensor, some = true, computeUv = true, { out? })`
  *
  * Source: aten::svd
  */
-export function svd(input: Tensor, some?: boolean, computeUv?: boolean): [U: Tensor, S: Tensor, V: Tensor];
-export function svd(input: Tensor, options?: { some?: boolean | undefined; computeUv?: boolean | undefined }): [U: Tensor, S: Tensor, V: Tensor];
-export function svd(input: any, some?: any, computeUv?: any): any {
-  if (isOptions(some)) ({ some, computeUv } = named("svd", some, ["some", "computeUv"], computeUv));
-  else if (isOptions(computeUv)) ({ computeUv } = named("svd", computeUv, ["computeUv"]));
+export function svd(input: Tensor, some?: boolean, computeUv?: boolean, options?: Out<[Tensor, Tensor, Tensor]>): [U: Tensor, S: Tensor, V: Tensor];
+export function svd(input: Tensor, options?: { some?: boolean | undefined; computeUv?: boolean | undefined } & Out<[Tensor, Tensor, Tensor]>): [U: Tensor, S: Tensor, V: Tensor];
+export function svd(input: any, some?: any, computeUv?: any, options?: any): any {
+  let out: any;
+  if (isOptions(some)) ({ some, computeUv, out } = named("svd", some, ["some", "computeUv", "out"], computeUv, options));
+  else if (isOptions(computeUv)) ({ computeUv, out } = named("svd", computeUv, ["computeUv", "out"], options));
+  else if (options !== undefined) ({ out } = named("svd", options, ["out"]));
   if (isTensor(input)) {
+    if (out !== undefined) return callInto(out, 1572, input.handle, some, computeUv);
     const results = call(1037, input.handle, some, computeUv);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2])];
   }
-  throw refuse("svd", "svd(input: Tensor, some = true, computeUv = true)", [input, some, computeUv]);
+  throw refuse("svd", "svd(input: Tensor, some = true, computeUv = true, { out? })", [input, some, computeUv, { out }]);
 }
 
 /**
@@ -8009,40 +8479,48 @@ export function t(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.take`.
  *
- * - `take(input: Tensor, index: Tensor)`
+ * - `take(input: Tensor, index: Tensor, { out? })`
  *
  * Source: aten::take
  */
-export function take(input: Tensor, index: Tensor): Tensor {
-  if (isTensor(input) && isTensor(index)) return wrap(call(1044, input.handle, index.handle));
-  throw refuse("take", "take(input: Tensor, index: Tensor)", [input, index]);
+export function take(input: Tensor, index: Tensor, options?: Out): Tensor;
+export function take(input: any, index: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("take", options, ["out"]));
+  if (isTensor(input) && isTensor(index)) return out === undefined ? wrap(call(1044, input.handle, index.handle)) : callInto(out, 1573, input.handle, index.handle);
+  throw refuse("take", "take(input: Tensor, index: Tensor, { out? })", [input, index, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.take_along_dim`.
  *
- * - `takeAlongDim(input: Tensor, indices: Tensor, dim?)`
+ * - `takeAlongDim(input: Tensor, indices: Tensor, dim?, { out? })`
  *
  * Source: aten::take_along_dim
  */
-export function takeAlongDim(input: Tensor, indices: Tensor, dim?: number | null): Tensor;
-export function takeAlongDim(input: Tensor, indices: Tensor, options?: { dim?: number | null | undefined }): Tensor;
-export function takeAlongDim(input: any, indices: any, dim?: any): any {
-  if (isOptions(dim)) ({ dim } = named("takeAlongDim", dim, ["dim"]));
-  if (isTensor(input) && isTensor(indices)) return wrap(call(1045, input.handle, indices.handle, dim));
-  throw refuse("takeAlongDim", "takeAlongDim(input: Tensor, indices: Tensor, dim?)", [input, indices, dim]);
+export function takeAlongDim(input: Tensor, indices: Tensor, dim?: number | null, options?: Out): Tensor;
+export function takeAlongDim(input: Tensor, indices: Tensor, options?: { dim?: number | null | undefined } & Out): Tensor;
+export function takeAlongDim(input: any, indices: any, dim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, out } = named("takeAlongDim", dim, ["dim", "out"], options));
+  else if (options !== undefined) ({ out } = named("takeAlongDim", options, ["out"]));
+  if (isTensor(input) && isTensor(indices)) return out === undefined ? wrap(call(1045, input.handle, indices.handle, dim)) : callInto(out, 1574, input.handle, indices.handle, dim);
+  throw refuse("takeAlongDim", "takeAlongDim(input: Tensor, indices: Tensor, dim?, { out? })", [input, indices, dim, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.tan`.
  *
- * - `tan(input: Tensor)`
+ * - `tan(input: Tensor, { out? })`
  *
  * Source: aten::tan
  */
-export function tan(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(1046, input.handle));
-  throw refuse("tan", "tan(input: Tensor)", [input]);
+export function tan(input: Tensor, options?: Out): Tensor;
+export function tan(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("tan", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(1046, input.handle)) : callInto(out, 1575, input.handle);
+  throw refuse("tan", "tan(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -8063,13 +8541,16 @@ export function tan_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.tanh`.
  *
- * - `tanh(input: Tensor)`
+ * - `tanh(input: Tensor, { out? })`
  *
  * Source: aten::tanh
  */
-export function tanh(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(1048, input.handle));
-  throw refuse("tanh", "tanh(input: Tensor)", [input]);
+export function tanh(input: Tensor, options?: Out): Tensor;
+export function tanh(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("tanh", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(1048, input.handle)) : callInto(out, 1576, input.handle);
+  throw refuse("tanh", "tanh(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -8118,29 +8599,34 @@ export function tensorSplit(input: any, arg1?: any, arg2?: any, options?: any): 
 /**
  * Calls PyTorch's `torch.tensordot`.
  *
- * - `tensordot(input: Tensor, other: Tensor, dimsSelf: number[], dimsOther: number[])`
+ * - `tensordot(input: Tensor, other: Tensor, dimsSelf: number[], dimsOther: number[], { out? })`
  *
  * Source: aten::tensordot
  */
-export function tensordot(input: Tensor, other: Tensor, dimsSelf: readonly number[], dimsOther: readonly number[]): Tensor;
-export function tensordot(input: Tensor, other: Tensor, options: { dimsSelf: readonly number[]; dimsOther: readonly number[] }): Tensor;
-export function tensordot(input: any, other: any, dimsSelf?: any, dimsOther?: any): any {
-  if (isOptions(dimsSelf)) ({ dimsSelf, dimsOther } = named("tensordot", dimsSelf, ["dimsSelf", "dimsOther"], dimsOther));
-  else if (isOptions(dimsOther)) ({ dimsOther } = named("tensordot", dimsOther, ["dimsOther"]));
-  if (isTensor(input) && isTensor(other)) return wrap(call(1053, input.handle, other.handle, dimsSelf, dimsOther));
-  throw refuse("tensordot", "tensordot(input: Tensor, other: Tensor, dimsSelf: number[], dimsOther: number[])", [input, other, dimsSelf, dimsOther]);
+export function tensordot(input: Tensor, other: Tensor, dimsSelf: readonly number[], dimsOther: readonly number[], options?: Out): Tensor;
+export function tensordot(input: Tensor, other: Tensor, options: { dimsSelf: readonly number[]; dimsOther: readonly number[] } & Out): Tensor;
+export function tensordot(input: any, other: any, dimsSelf?: any, dimsOther?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dimsSelf)) ({ dimsSelf, dimsOther, out } = named("tensordot", dimsSelf, ["dimsSelf", "dimsOther", "out"], dimsOther, options));
+  else if (isOptions(dimsOther)) ({ dimsOther, out } = named("tensordot", dimsOther, ["dimsOther", "out"], options));
+  else if (options !== undefined) ({ out } = named("tensordot", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1053, input.handle, other.handle, dimsSelf, dimsOther)) : callInto(out, 1577, input.handle, other.handle, dimsSelf, dimsOther);
+  throw refuse("tensordot", "tensordot(input: Tensor, other: Tensor, dimsSelf: number[], dimsOther: number[], { out? })", [input, other, dimsSelf, dimsOther, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.threshold`.
  *
- * - `threshold(input: Tensor, threshold: Scalar, value: Scalar)`
+ * - `threshold(input: Tensor, threshold: Scalar, value: Scalar, { out? })`
  *
  * Source: aten::threshold
  */
-export function threshold(input: Tensor, threshold: Scalar, value: Scalar): Tensor {
-  if (isTensor(input)) return wrap(call(1055, input.handle, threshold, value));
-  throw refuse("threshold", "threshold(input: Tensor, threshold: Scalar, value: Scalar)", [input, threshold, value]);
+export function threshold(input: Tensor, threshold: Scalar, value: Scalar, options?: Out): Tensor;
+export function threshold(input: any, threshold: any, value: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("threshold", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(1055, input.handle, threshold, value)) : callInto(out, 1578, input.handle, threshold, value);
+  throw refuse("threshold", "threshold(input: Tensor, threshold: Scalar, value: Scalar, { out? })", [input, threshold, value, { out }]);
 }
 
 /**
@@ -8215,23 +8701,26 @@ export function toDtype(input: any, dtype?: any, nonBlocking?: any, copy?: any, 
 /**
  * Calls PyTorch's `torch.topk`.
  *
- * - `topk(input: Tensor, k: number, dim = -1, largest = true, sorted = true)`
+ * - `topk(input: Tensor, k: number, dim = -1, largest = true, sorted = true, { out? })`
  *
  * Source: aten::topk
  */
-export function topk(input: Tensor, k: number, dim?: number, largest?: boolean, sorted?: boolean): [values: Tensor, indices: Tensor];
-export function topk(input: Tensor, k: number, options?: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }): [values: Tensor, indices: Tensor];
-export function topk(input: Tensor, options: { k: number; dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }): [values: Tensor, indices: Tensor];
-export function topk(input: any, k?: any, dim?: any, largest?: any, sorted?: any): any {
-  if (isOptions(k)) ({ k, dim, largest, sorted } = named("topk", k, ["k", "dim", "largest", "sorted"], dim, largest, sorted));
-  else if (isOptions(dim)) ({ dim, largest, sorted } = named("topk", dim, ["dim", "largest", "sorted"], largest, sorted));
-  else if (isOptions(largest)) ({ largest, sorted } = named("topk", largest, ["largest", "sorted"], sorted));
-  else if (isOptions(sorted)) ({ sorted } = named("topk", sorted, ["sorted"]));
+export function topk(input: Tensor, k: number, dim?: number, largest?: boolean, sorted?: boolean, options?: Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function topk(input: Tensor, k: number, options?: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function topk(input: Tensor, options: { k: number; dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
+export function topk(input: any, k?: any, dim?: any, largest?: any, sorted?: any, options?: any): any {
+  let out: any;
+  if (isOptions(k)) ({ k, dim, largest, sorted, out } = named("topk", k, ["k", "dim", "largest", "sorted", "out"], dim, largest, sorted, options));
+  else if (isOptions(dim)) ({ dim, largest, sorted, out } = named("topk", dim, ["dim", "largest", "sorted", "out"], largest, sorted, options));
+  else if (isOptions(largest)) ({ largest, sorted, out } = named("topk", largest, ["largest", "sorted", "out"], sorted, options));
+  else if (isOptions(sorted)) ({ sorted, out } = named("topk", sorted, ["sorted", "out"], options));
+  else if (options !== undefined) ({ out } = named("topk", options, ["out"]));
   if (isTensor(input)) {
+    if (out !== undefined) return callInto(out, 1579, input.handle, k, dim, largest, sorted);
     const results = call(1070, input.handle, k, dim, largest, sorted);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("topk", "topk(input: Tensor, k: number, dim = -1, largest = true, sorted = true)", [input, k, dim, largest, sorted]);
+  throw refuse("topk", "topk(input: Tensor, k: number, dim = -1, largest = true, sorted = true, { out? })", [input, k, dim, largest, sorted, { out }]);
 }
 
 /**
@@ -8305,36 +8794,41 @@ export function trapz(y: any, x?: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.triangular_solve`.
  *
- * - `triangularSolve(input: Tensor, A: Tensor, upper = true, transpose = false, unitriangular = false)`
+ * - `triangularSolve(input: Tensor, A: Tensor, upper = true, transpose = false, unitriangular = false, { out? })`
  *
  * Source: aten::triangular_solve
  */
-export function triangularSolve(input: Tensor, A: Tensor, upper?: boolean, transpose?: boolean, unitriangular?: boolean): [solution: Tensor, clonedCoefficient: Tensor];
-export function triangularSolve(input: Tensor, A: Tensor, options?: { upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined }): [solution: Tensor, clonedCoefficient: Tensor];
-export function triangularSolve(input: any, A: any, upper?: any, transpose?: any, unitriangular?: any): any {
-  if (isOptions(upper)) ({ upper, transpose, unitriangular } = named("triangularSolve", upper, ["upper", "transpose", "unitriangular"], transpose, unitriangular));
-  else if (isOptions(transpose)) ({ transpose, unitriangular } = named("triangularSolve", transpose, ["transpose", "unitriangular"], unitriangular));
-  else if (isOptions(unitriangular)) ({ unitriangular } = named("triangularSolve", unitriangular, ["unitriangular"]));
+export function triangularSolve(input: Tensor, A: Tensor, upper?: boolean, transpose?: boolean, unitriangular?: boolean, options?: Out<[Tensor, Tensor]>): [solution: Tensor, clonedCoefficient: Tensor];
+export function triangularSolve(input: Tensor, A: Tensor, options?: { upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined } & Out<[Tensor, Tensor]>): [solution: Tensor, clonedCoefficient: Tensor];
+export function triangularSolve(input: any, A: any, upper?: any, transpose?: any, unitriangular?: any, options?: any): any {
+  let out: any;
+  if (isOptions(upper)) ({ upper, transpose, unitriangular, out } = named("triangularSolve", upper, ["upper", "transpose", "unitriangular", "out"], transpose, unitriangular, options));
+  else if (isOptions(transpose)) ({ transpose, unitriangular, out } = named("triangularSolve", transpose, ["transpose", "unitriangular", "out"], unitriangular, options));
+  else if (isOptions(unitriangular)) ({ unitriangular, out } = named("triangularSolve", unitriangular, ["unitriangular", "out"], options));
+  else if (options !== undefined) ({ out } = named("triangularSolve", options, ["out"]));
   if (isTensor(input) && isTensor(A)) {
+    if (out !== undefined) return callInto(out, 1580, input.handle, A.handle, upper, transpose, unitriangular);
     const results = call(1078, input.handle, A.handle, upper, transpose, unitriangular);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("triangularSolve", "triangularSolve(input: Tensor, A: Tensor, upper = true, transpose = false, unitriangular = false)", [input, A, upper, transpose, unitriangular]);
+  throw refuse("triangularSolve", "triangularSolve(input: Tensor, A: Tensor, upper = true, transpose = false, unitriangular = false, { out? })", [input, A, upper, transpose, unitriangular, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.tril`.
  *
- * - `tril(input: Tensor, diagonal = 0)`
+ * - `tril(input: Tensor, diagonal = 0, { out? })`
  *
  * Source: aten::tril
  */
-export function tril(input: Tensor, diagonal?: number): Tensor;
-export function tril(input: Tensor, options?: { diagonal?: number | undefined }): Tensor;
-export function tril(input: any, diagonal?: any): any {
-  if (isOptions(diagonal)) ({ diagonal } = named("tril", diagonal, ["diagonal"]));
-  if (isTensor(input)) return wrap(call(1079, input.handle, diagonal));
-  throw refuse("tril", "tril(input: Tensor, diagonal = 0)", [input, diagonal]);
+export function tril(input: Tensor, diagonal?: number, options?: Out): Tensor;
+export function tril(input: Tensor, options?: { diagonal?: number | undefined } & Out): Tensor;
+export function tril(input: any, diagonal?: any, options?: any): any {
+  let out: any;
+  if (isOptions(diagonal)) ({ diagonal, out } = named("tril", diagonal, ["diagonal", "out"], options));
+  else if (options !== undefined) ({ out } = named("tril", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(1079, input.handle, diagonal)) : callInto(out, 1581, input.handle, diagonal);
+  throw refuse("tril", "tril(input: Tensor, diagonal = 0, { out? })", [input, diagonal, { out }]);
 }
 
 /**
@@ -8377,16 +8871,18 @@ export function tripletMarginLoss(anchor: any, positive: any, negative: any, mar
 /**
  * Calls PyTorch's `torch.triu`.
  *
- * - `triu(input: Tensor, diagonal = 0)`
+ * - `triu(input: Tensor, diagonal = 0, { out? })`
  *
  * Source: aten::triu
  */
-export function triu(input: Tensor, diagonal?: number): Tensor;
-export function triu(input: Tensor, options?: { diagonal?: number | undefined }): Tensor;
-export function triu(input: any, diagonal?: any): any {
-  if (isOptions(diagonal)) ({ diagonal } = named("triu", diagonal, ["diagonal"]));
-  if (isTensor(input)) return wrap(call(1083, input.handle, diagonal));
-  throw refuse("triu", "triu(input: Tensor, diagonal = 0)", [input, diagonal]);
+export function triu(input: Tensor, diagonal?: number, options?: Out): Tensor;
+export function triu(input: Tensor, options?: { diagonal?: number | undefined } & Out): Tensor;
+export function triu(input: any, diagonal?: any, options?: any): any {
+  let out: any;
+  if (isOptions(diagonal)) ({ diagonal, out } = named("triu", diagonal, ["diagonal", "out"], options));
+  else if (options !== undefined) ({ out } = named("triu", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(1083, input.handle, diagonal)) : callInto(out, 1582, input.handle, diagonal);
+  throw refuse("triu", "triu(input: Tensor, diagonal = 0, { out? })", [input, diagonal, { out }]);
 }
 
 /**
@@ -8410,29 +8906,34 @@ export function triuIndices(row: any, col?: any, offset?: any, options?: any): a
 /**
  * Calls PyTorch's `torch.true_divide`.
  *
- * - `trueDivide(input: Tensor, other: Tensor)`
- * - `trueDivide(input: Tensor, other: Scalar)`
+ * - `trueDivide(input: Tensor, other: Tensor, { out? })`
+ * - `trueDivide(input: Tensor, other: Scalar, { out? })`
  *
  * Source: aten::true_divide.Scalar, aten::true_divide.Tensor
  */
-export function trueDivide(input: Tensor, other: Tensor): Tensor;
-export function trueDivide(input: Tensor, other: Scalar): Tensor;
-export function trueDivide(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(1087, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(1086, input.handle, other));
-  throw refuse("trueDivide", "trueDivide(input: Tensor, other: Tensor)\ntrueDivide(input: Tensor, other: Scalar)", [input, other]);
+export function trueDivide(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function trueDivide(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function trueDivide(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("trueDivide", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1087, input.handle, other.handle)) : callInto(out, 1583, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(1086, input.handle, other)) : callInto(out, 1583, input.handle, scalarTensor(other, { dtype: numberDtype(other) }).handle);
+  throw refuse("trueDivide", "trueDivide(input: Tensor, other: Tensor, { out? })\ntrueDivide(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.trunc`.
  *
- * - `trunc(input: Tensor)`
+ * - `trunc(input: Tensor, { out? })`
  *
  * Source: aten::trunc
  */
-export function trunc(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(1090, input.handle));
-  throw refuse("trunc", "trunc(input: Tensor)", [input]);
+export function trunc(input: Tensor, options?: Out): Tensor;
+export function trunc(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("trunc", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(1090, input.handle)) : callInto(out, 1584, input.handle);
+  throw refuse("trunc", "trunc(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -8587,28 +9088,29 @@ export function vander(x: any, N?: any, increasing?: any): any {
  * Calls PyTorch's `torch.var`.
  *
  * - `var(input: Tensor, unbiased = true)`
- * - `var(input: Tensor, dim?, { correction?, keepdim = false })`
- * - `var(input: Tensor, dim: number | number[] | null, unbiased = true, keepdim = false)`
+ * - `var(input: Tensor, dim?, { correction?, keepdim = false, out? })`
+ * - `var(input: Tensor, dim: number | number[] | null, unbiased = true, keepdim = false, { out? })`
  *
  * Source: aten::var, aten::var.correction, aten::var.dim
  */
 function $var(input: Tensor, unbiased?: boolean): Tensor;
 function $var(input: Tensor, options?: { unbiased?: boolean | undefined }): Tensor;
-function $var(input: Tensor, dim?: number | readonly number[] | null, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor;
-function $var(input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor;
-function $var(input: Tensor, dim: number | readonly number[] | null, unbiased?: boolean, keepdim?: boolean): Tensor;
-function $var(input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor;
-function $var(input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor;
+function $var(input: Tensor, dim?: number | readonly number[] | null, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined } & Out): Tensor;
+function $var(input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined } & Out): Tensor;
+function $var(input: Tensor, dim: number | readonly number[] | null, unbiased?: boolean, keepdim?: boolean, options?: Out): Tensor;
+function $var(input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined } & Out): Tensor;
+function $var(input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined } & Out): Tensor;
 function $var(input: any, arg1?: any, arg2?: any, arg3?: any, options?: any): any {
   if (isOptions(arg1) || isOptions(arg2) || isOptions(arg3) || options !== undefined) {
-    [input, arg1, arg2, arg3, options] = rebind("var", [[["input","unbiased"], []], [["input","dim"], ["correction","keepdim"]], [["input","dim","unbiased","keepdim"], []]], [input, arg1, arg2, arg3, options]);
+    [input, arg1, arg2, arg3, options] = rebind("var", [[["input","unbiased"], []], [["input","dim"], ["correction","keepdim","out"]], [["input","dim","unbiased","keepdim"], ["out"]]], [input, arg1, arg2, arg3, options]);
   }
   const correction = options?.correction;
   const keepdim = options?.keepdim;
-  if (isTensor(input) && (arg1 === undefined || isBoolean(arg1)) && arg2 === undefined && arg3 === undefined && correction === undefined && keepdim === undefined) return wrap(call(1120, input.handle, arg1));
-  if (isTensor(input) && (arg1 == null || isNumberOrNumbers(arg1)) && arg2 === undefined && arg3 === undefined && (correction == null || isScalar(correction)) && (keepdim === undefined || isBoolean(keepdim))) return wrap(call(1121, input.handle, arg1, correction, keepdim));
-  if (isTensor(input) && (arg1 == null || isNumberOrNumbers(arg1)) && (arg2 === undefined || isBoolean(arg2)) && (arg3 === undefined || isBoolean(arg3)) && correction === undefined && keepdim === undefined) return wrap(call(1122, input.handle, arg1, arg2, arg3));
-  throw refuse("var", "var(input: Tensor, unbiased = true)\nvar(input: Tensor, dim?, { correction?, keepdim = false })\nvar(input: Tensor, dim: number | number[] | null, unbiased = true, keepdim = false)", [input, arg1, arg2, arg3, { correction, keepdim }]);
+  const out = options?.out;
+  if (isTensor(input) && (arg1 === undefined || isBoolean(arg1)) && arg2 === undefined && arg3 === undefined && correction === undefined && keepdim === undefined && out === undefined) return wrap(call(1120, input.handle, arg1));
+  if (isTensor(input) && (arg1 == null || isNumberOrNumbers(arg1)) && arg2 === undefined && arg3 === undefined && (correction == null || isScalar(correction)) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(1121, input.handle, arg1, correction, keepdim)) : callInto(out, 1585, input.handle, arg1, correction, keepdim);
+  if (isTensor(input) && (arg1 == null || isNumberOrNumbers(arg1)) && (arg2 === undefined || isBoolean(arg2)) && (arg3 === undefined || isBoolean(arg3)) && correction === undefined && keepdim === undefined) return out === undefined ? wrap(call(1122, input.handle, arg1, arg2, arg3)) : callInto(out, 1586, input.handle, arg1, arg2, arg3);
+  throw refuse("var", "var(input: Tensor, unbiased = true)\nvar(input: Tensor, dim?, { correction?, keepdim = false, out? })\nvar(input: Tensor, dim: number | number[] | null, unbiased = true, keepdim = false, { out? })", [input, arg1, arg2, arg3, { correction, keepdim, out }]);
 }
 
 /**
@@ -8651,13 +9153,16 @@ export function varMean(input: any, arg1?: any, arg2?: any, arg3?: any, options?
 /**
  * Calls PyTorch's `torch.vdot`.
  *
- * - `vdot(input: Tensor, other: Tensor)`
+ * - `vdot(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::vdot
  */
-export function vdot(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(1126, input.handle, other.handle));
-  throw refuse("vdot", "vdot(input: Tensor, other: Tensor)", [input, other]);
+export function vdot(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function vdot(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("vdot", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1126, input.handle, other.handle)) : callInto(out, 1587, input.handle, other.handle);
+  throw refuse("vdot", "vdot(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
@@ -8708,63 +9213,70 @@ export function vsplit(input: any, arg1?: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.vstack`.
  *
- * - `vstack(tensors: Tensor[])`
+ * - `vstack(tensors: Tensor[], { out? })`
  *
  * Source: aten::vstack
  */
-export function vstack(tensors: readonly Tensor[]): Tensor {
-  if (isTensors(tensors)) return wrap(call(1134, handles(tensors)));
-  throw refuse("vstack", "vstack(tensors: Tensor[])", [tensors]);
+export function vstack(tensors: readonly Tensor[], options?: Out): Tensor;
+export function vstack(tensors: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("vstack", options, ["out"]));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(1134, handles(tensors))) : callInto(out, 1588, handles(tensors));
+  throw refuse("vstack", "vstack(tensors: Tensor[], { out? })", [tensors, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.where`.
  *
  * - `where(condition: Tensor)`
- * - `where(condition: Tensor, input: Tensor, other: Tensor)`
- * - `where(condition: Tensor, input: Tensor, other: Scalar)`
+ * - `where(condition: Tensor, input: Tensor, other: Tensor, { out? })`
+ * - `where(condition: Tensor, input: Tensor, other: Scalar, { out? })`
  * - `where(condition: Tensor, input: Scalar, other: Tensor)`
  * - `where(condition: Tensor, input: Scalar, other: Scalar)`
  *
  * Source: aten::where, aten::where.Scalar, aten::where.ScalarOther, aten::where.ScalarSelf, aten::where.self
  */
 export function where(condition: Tensor): Tensor[];
-export function where(condition: Tensor, input: Tensor, other: Tensor): Tensor;
-export function where(condition: Tensor, options: { input: Tensor; other: Tensor }): Tensor;
-export function where(condition: Tensor, input: Tensor, other: Scalar): Tensor;
-export function where(condition: Tensor, options: { input: Tensor; other: Scalar }): Tensor;
+export function where(condition: Tensor, input: Tensor, other: Tensor, options?: Out): Tensor;
+export function where(condition: Tensor, options: { input: Tensor; other: Tensor } & Out): Tensor;
+export function where(condition: Tensor, input: Tensor, other: Scalar, options?: Out): Tensor;
+export function where(condition: Tensor, options: { input: Tensor; other: Scalar } & Out): Tensor;
 export function where(condition: Tensor, input: Scalar, other: Tensor): Tensor;
 export function where(condition: Tensor, options: { input: Scalar; other: Tensor }): Tensor;
 export function where(condition: Tensor, input: Scalar, other: Scalar): Tensor;
 export function where(condition: Tensor, options: { input: Scalar; other: Scalar }): Tensor;
-export function where(condition: any, input?: any, other?: any): any {
-  if (isOptions(input)) ({ input, other } = named("where", input, ["input", "other"], other));
-  else if (isOptions(other)) ({ other } = named("where", other, ["other"]));
-  if (isTensor(condition) && input === undefined && other === undefined) return wrapList(call(1135, condition.handle));
-  if (isTensor(condition) && isTensor(input) && isTensor(other)) return wrap(call(1139, condition.handle, input.handle, other.handle));
-  if (isTensor(condition) && isTensor(input) && isScalar(other)) return wrap(call(1137, condition.handle, input.handle, other));
-  if (isTensor(condition) && isScalar(input) && isTensor(other)) return wrap(call(1138, condition.handle, input, other.handle));
-  if (isTensor(condition) && isScalar(input) && isScalar(other)) return wrap(call(1136, condition.handle, input, other));
-  throw refuse("where", "where(condition: Tensor)\nwhere(condition: Tensor, input: Tensor, other: Tensor)\nwhere(condition: Tensor, input: Tensor, other: Scalar)\nwhere(condition: Tensor, input: Scalar, other: Tensor)\nwhere(condition: Tensor, input: Scalar, other: Scalar)", [condition, input, other]);
+export function where(condition: any, input?: any, other?: any, options?: any): any {
+  let out: any;
+  if (isOptions(input)) ({ input, other, out } = named("where", input, ["input", "other", "out"], other, options));
+  else if (isOptions(other)) ({ other, out } = named("where", other, ["other", "out"], options));
+  else if (options !== undefined) ({ out } = named("where", options, ["out"]));
+  if (isTensor(condition) && input === undefined && other === undefined && out === undefined) return wrapList(call(1135, condition.handle));
+  if (isTensor(condition) && isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1139, condition.handle, input.handle, other.handle)) : callInto(out, 1589, condition.handle, input.handle, other.handle);
+  if (isTensor(condition) && isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(1137, condition.handle, input.handle, other)) : callInto(out, 1589, condition.handle, input.handle, scalarTensor(other, { dtype: numberDtype(other) }).handle);
+  if (isTensor(condition) && isScalar(input) && isTensor(other) && out === undefined) return wrap(call(1138, condition.handle, input, other.handle));
+  if (isTensor(condition) && isScalar(input) && isScalar(other) && out === undefined) return wrap(call(1136, condition.handle, input, other));
+  throw refuse("where", "where(condition: Tensor)\nwhere(condition: Tensor, input: Tensor, other: Tensor, { out? })\nwhere(condition: Tensor, input: Tensor, other: Scalar, { out? })\nwhere(condition: Tensor, input: Scalar, other: Tensor)\nwhere(condition: Tensor, input: Scalar, other: Scalar)", [condition, input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.xlogy`.
  *
- * - `xlogy(input: Tensor, other: Tensor)`
- * - `xlogy(input: Tensor, other: Scalar)`
- * - `xlogy(input: Scalar, other: Tensor)`
+ * - `xlogy(input: Tensor, other: Tensor, { out? })`
+ * - `xlogy(input: Tensor, other: Scalar, { out? })`
+ * - `xlogy(input: Scalar, other: Tensor, { out? })`
  *
  * Source: aten::xlogy.Scalar_Other, aten::xlogy.Scalar_Self, aten::xlogy.Tensor
  */
-export function xlogy(input: Tensor, other: Tensor): Tensor;
-export function xlogy(input: Tensor, other: Scalar): Tensor;
-export function xlogy(input: Scalar, other: Tensor): Tensor;
-export function xlogy(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(1142, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(1140, input.handle, other));
-  if (isScalar(input) && isTensor(other)) return wrap(call(1141, input, other.handle));
-  throw refuse("xlogy", "xlogy(input: Tensor, other: Tensor)\nxlogy(input: Tensor, other: Scalar)\nxlogy(input: Scalar, other: Tensor)", [input, other]);
+export function xlogy(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function xlogy(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function xlogy(input: Scalar, other: Tensor, options?: Out): Tensor;
+export function xlogy(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("xlogy", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1142, input.handle, other.handle)) : callInto(out, 1592, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(1140, input.handle, other)) : callInto(out, 1590, input.handle, other);
+  if (isScalar(input) && isTensor(other)) return out === undefined ? wrap(call(1141, input, other.handle)) : callInto(out, 1591, input, other.handle);
+  throw refuse("xlogy", "xlogy(input: Tensor, other: Tensor, { out? })\nxlogy(input: Tensor, other: Scalar, { out? })\nxlogy(input: Scalar, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**

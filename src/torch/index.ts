@@ -84,6 +84,7 @@ export type { FloatInfo, IntegerInfo } from "./dtype-info.ts";
 export type { Complex, Scalar, TensorLike } from "./binding.ts";
 export { asTensor, asarray, frombuffer, fromTypedArray, tensor } from "./factories.ts";
 export type { TensorOptions, TensorValues } from "./factories.ts";
+export type { Out } from "./operator-arguments.ts";
 export { getPrintOptions, setPrintOptions } from "./format.ts";
 export type { PrintOptions } from "./format.ts";
 export { ellipsis, slice } from "./indexing.ts";

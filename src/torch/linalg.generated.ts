@@ -2,7 +2,8 @@
 import { call, dtypeCode, wrap } from "./binding.ts";
 import type { Dtype, Scalar } from "./binding.ts";
 import "./operator-table.generated.ts";
-import { handles, isNumber, isOptions, isScalar, isString, isTensor, isTensors, named, refuse } from "./operator-arguments.ts";
+import { callInto, handles, isNumber, isOptions, isScalar, isString, isTensor, isTensors, named, refuse } from "./operator-arguments.ts";
+import type { Out } from "./operator-arguments.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
@@ -27,80 +28,86 @@ export function Powsum(input: any, ord?: any, dim?: any, keepdim?: any, options?
 /**
  * Calls PyTorch's `torch.linalg.cholesky`.
  *
- * - `cholesky(input: Tensor, { upper = false })`
+ * - `cholesky(input: Tensor, { upper = false, out? })`
  *
  * Source: aten::linalg_cholesky
  */
-export function cholesky(input: Tensor, options?: { upper?: boolean | undefined }): Tensor;
+export function cholesky(input: Tensor, options?: { upper?: boolean | undefined } & Out): Tensor;
 export function cholesky(input: any, options?: any): any {
-  let upper: any;
-  if (options !== undefined) ({ upper } = named("linalg.cholesky", options, ["upper"]));
-  if (isTensor(input)) return wrap(call(519, input.handle, upper));
-  throw refuse("linalg.cholesky", "cholesky(input: Tensor, { upper = false })", [input, { upper }]);
+  let upper: any, out: any;
+  if (options !== undefined) ({ upper, out } = named("linalg.cholesky", options, ["upper", "out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(519, input.handle, upper)) : callInto(out, 1328, input.handle, upper);
+  throw refuse("linalg.cholesky", "cholesky(input: Tensor, { upper = false, out? })", [input, { upper, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.cholesky_ex`.
  *
- * - `choleskyEx(input: Tensor, { upper = false, checkErrors = false })`
+ * - `choleskyEx(input: Tensor, { upper = false, checkErrors = false, out? })`
  *
  * Source: aten::linalg_cholesky_ex
  */
-export function choleskyEx(input: Tensor, options?: { upper?: boolean | undefined; checkErrors?: boolean | undefined }): [L: Tensor, info: Tensor];
+export function choleskyEx(input: Tensor, options?: { upper?: boolean | undefined; checkErrors?: boolean | undefined } & Out<[Tensor, Tensor]>): [L: Tensor, info: Tensor];
 export function choleskyEx(input: any, options?: any): any {
-  let upper: any, checkErrors: any;
-  if (options !== undefined) ({ upper, checkErrors } = named("linalg.choleskyEx", options, ["upper", "checkErrors"]));
+  let upper: any, checkErrors: any, out: any;
+  if (options !== undefined) ({ upper, checkErrors, out } = named("linalg.choleskyEx", options, ["upper", "checkErrors", "out"]));
   if (isTensor(input)) {
+    if (out !== undefined) return callInto(out, 1329, input.handle, upper, checkErrors);
     const results = call(520, input.handle, upper, checkErrors);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("linalg.choleskyEx", "choleskyEx(input: Tensor, { upper = false, checkErrors = false })", [input, { upper, checkErrors }]);
+  throw refuse("linalg.choleskyEx", "choleskyEx(input: Tensor, { upper = false, checkErrors = false, out? })", [input, { upper, checkErrors, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.cond`.
  *
- * - `cond(input: Tensor, p?)`
- * - `cond(input: Tensor, p: string)`
+ * - `cond(input: Tensor, p?, { out? })`
+ * - `cond(input: Tensor, p: string, { out? })`
  *
  * Source: aten::linalg_cond, aten::linalg_cond.p_str
  */
-export function cond(input: Tensor, p?: Scalar | null): Tensor;
-export function cond(input: Tensor, options?: { p?: Scalar | null | undefined }): Tensor;
-export function cond(input: Tensor, p: string): Tensor;
-export function cond(input: Tensor, options: { p: string }): Tensor;
-export function cond(input: any, p?: any): any {
-  if (isOptions(p)) ({ p } = named("linalg.cond", p, ["p"]));
-  if (isTensor(input) && (p == null || isScalar(p))) return wrap(call(521, input.handle, p));
-  if (isTensor(input) && isString(p)) return wrap(call(522, input.handle, p));
-  throw refuse("linalg.cond", "cond(input: Tensor, p?)\ncond(input: Tensor, p: string)", [input, p]);
+export function cond(input: Tensor, p?: Scalar | null, options?: Out): Tensor;
+export function cond(input: Tensor, options?: { p?: Scalar | null | undefined } & Out): Tensor;
+export function cond(input: Tensor, p: string, options?: Out): Tensor;
+export function cond(input: Tensor, options: { p: string } & Out): Tensor;
+export function cond(input: any, p?: any, options?: any): any {
+  let out: any;
+  if (isOptions(p)) ({ p, out } = named("linalg.cond", p, ["p", "out"], options));
+  else if (options !== undefined) ({ out } = named("linalg.cond", options, ["out"]));
+  if (isTensor(input) && (p == null || isScalar(p))) return out === undefined ? wrap(call(521, input.handle, p)) : callInto(out, 1330, input.handle, p);
+  if (isTensor(input) && isString(p)) return out === undefined ? wrap(call(522, input.handle, p)) : callInto(out, 1331, input.handle, p);
+  throw refuse("linalg.cond", "cond(input: Tensor, p?, { out? })\ncond(input: Tensor, p: string, { out? })", [input, p, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.cross`.
  *
- * - `cross(input: Tensor, other: Tensor, { dim = -1 })`
+ * - `cross(input: Tensor, other: Tensor, { dim = -1, out? })`
  *
  * Source: aten::linalg_cross
  */
-export function cross(input: Tensor, other: Tensor, options?: { dim?: number | undefined }): Tensor;
+export function cross(input: Tensor, other: Tensor, options?: { dim?: number | undefined } & Out): Tensor;
 export function cross(input: any, other: any, options?: any): any {
-  let dim: any;
-  if (options !== undefined) ({ dim } = named("linalg.cross", options, ["dim"]));
-  if (isTensor(input) && isTensor(other)) return wrap(call(523, input.handle, other.handle, dim));
-  throw refuse("linalg.cross", "cross(input: Tensor, other: Tensor, { dim = -1 })", [input, other, { dim }]);
+  let dim: any, out: any;
+  if (options !== undefined) ({ dim, out } = named("linalg.cross", options, ["dim", "out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(523, input.handle, other.handle, dim)) : callInto(out, 1332, input.handle, other.handle, dim);
+  throw refuse("linalg.cross", "cross(input: Tensor, other: Tensor, { dim = -1, out? })", [input, other, { dim, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.det`.
  *
- * - `det(A: Tensor)`
+ * - `det(A: Tensor, { out? })`
  *
  * Source: aten::linalg_det
  */
-export function det(A: Tensor): Tensor {
-  if (isTensor(A)) return wrap(call(524, A.handle));
-  throw refuse("linalg.det", "det(A: Tensor)", [A]);
+export function det(A: Tensor, options?: Out): Tensor;
+export function det(A: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("linalg.det", options, ["out"]));
+  if (isTensor(A)) return out === undefined ? wrap(call(524, A.handle)) : callInto(out, 1333, A.handle);
+  throw refuse("linalg.det", "det(A: Tensor, { out? })", [A, { out }]);
 }
 
 /**
@@ -121,255 +128,283 @@ export function diagonal(A: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.linalg.eig`.
  *
- * - `eig(input: Tensor)`
+ * - `eig(input: Tensor, { out? })`
  *
  * Source: aten::linalg_eig
  */
-export function eig(input: Tensor): [eigenvalues: Tensor, eigenvectors: Tensor] {
+export function eig(input: Tensor, options?: Out<[Tensor, Tensor]>): [eigenvalues: Tensor, eigenvectors: Tensor];
+export function eig(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("linalg.eig", options, ["out"]));
   if (isTensor(input)) {
+    if (out !== undefined) return callInto(out, 1334, input.handle);
     const results = call(526, input.handle);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("linalg.eig", "eig(input: Tensor)", [input]);
+  throw refuse("linalg.eig", "eig(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.eigh`.
  *
- * - `eigh(input: Tensor, UPLO = "L")`
+ * - `eigh(input: Tensor, UPLO = "L", { out? })`
  *
  * Source: aten::linalg_eigh
  */
-export function eigh(input: Tensor, UPLO?: string): [eigenvalues: Tensor, eigenvectors: Tensor];
-export function eigh(input: Tensor, options?: { UPLO?: string | undefined }): [eigenvalues: Tensor, eigenvectors: Tensor];
-export function eigh(input: any, UPLO?: any): any {
-  if (isOptions(UPLO)) ({ UPLO } = named("linalg.eigh", UPLO, ["UPLO"]));
+export function eigh(input: Tensor, UPLO?: string, options?: Out<[Tensor, Tensor]>): [eigenvalues: Tensor, eigenvectors: Tensor];
+export function eigh(input: Tensor, options?: { UPLO?: string | undefined } & Out<[Tensor, Tensor]>): [eigenvalues: Tensor, eigenvectors: Tensor];
+export function eigh(input: any, UPLO?: any, options?: any): any {
+  let out: any;
+  if (isOptions(UPLO)) ({ UPLO, out } = named("linalg.eigh", UPLO, ["UPLO", "out"], options));
+  else if (options !== undefined) ({ out } = named("linalg.eigh", options, ["out"]));
   if (isTensor(input)) {
+    if (out !== undefined) return callInto(out, 1335, input.handle, UPLO);
     const results = call(527, input.handle, UPLO);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("linalg.eigh", "eigh(input: Tensor, UPLO = \"L\")", [input, UPLO]);
+  throw refuse("linalg.eigh", "eigh(input: Tensor, UPLO = \"L\", { out? })", [input, UPLO, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.eigvals`.
  *
- * - `eigvals(input: Tensor)`
+ * - `eigvals(input: Tensor, { out? })`
  *
  * Source: aten::linalg_eigvals
  */
-export function eigvals(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(528, input.handle));
-  throw refuse("linalg.eigvals", "eigvals(input: Tensor)", [input]);
+export function eigvals(input: Tensor, options?: Out): Tensor;
+export function eigvals(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("linalg.eigvals", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(528, input.handle)) : callInto(out, 1336, input.handle);
+  throw refuse("linalg.eigvals", "eigvals(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.eigvalsh`.
  *
- * - `eigvalsh(input: Tensor, UPLO = "L")`
+ * - `eigvalsh(input: Tensor, UPLO = "L", { out? })`
  *
  * Source: aten::linalg_eigvalsh
  */
-export function eigvalsh(input: Tensor, UPLO?: string): Tensor;
-export function eigvalsh(input: Tensor, options?: { UPLO?: string | undefined }): Tensor;
-export function eigvalsh(input: any, UPLO?: any): any {
-  if (isOptions(UPLO)) ({ UPLO } = named("linalg.eigvalsh", UPLO, ["UPLO"]));
-  if (isTensor(input)) return wrap(call(529, input.handle, UPLO));
-  throw refuse("linalg.eigvalsh", "eigvalsh(input: Tensor, UPLO = \"L\")", [input, UPLO]);
+export function eigvalsh(input: Tensor, UPLO?: string, options?: Out): Tensor;
+export function eigvalsh(input: Tensor, options?: { UPLO?: string | undefined } & Out): Tensor;
+export function eigvalsh(input: any, UPLO?: any, options?: any): any {
+  let out: any;
+  if (isOptions(UPLO)) ({ UPLO, out } = named("linalg.eigvalsh", UPLO, ["UPLO", "out"], options));
+  else if (options !== undefined) ({ out } = named("linalg.eigvalsh", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(529, input.handle, UPLO)) : callInto(out, 1337, input.handle, UPLO);
+  throw refuse("linalg.eigvalsh", "eigvalsh(input: Tensor, UPLO = \"L\", { out? })", [input, UPLO, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.householder_product`.
  *
- * - `householderProduct(input: Tensor, tau: Tensor)`
+ * - `householderProduct(input: Tensor, tau: Tensor, { out? })`
  *
  * Source: aten::linalg_householder_product
  */
-export function householderProduct(input: Tensor, tau: Tensor): Tensor {
-  if (isTensor(input) && isTensor(tau)) return wrap(call(530, input.handle, tau.handle));
-  throw refuse("linalg.householderProduct", "householderProduct(input: Tensor, tau: Tensor)", [input, tau]);
+export function householderProduct(input: Tensor, tau: Tensor, options?: Out): Tensor;
+export function householderProduct(input: any, tau: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("linalg.householderProduct", options, ["out"]));
+  if (isTensor(input) && isTensor(tau)) return out === undefined ? wrap(call(530, input.handle, tau.handle)) : callInto(out, 1338, input.handle, tau.handle);
+  throw refuse("linalg.householderProduct", "householderProduct(input: Tensor, tau: Tensor, { out? })", [input, tau, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.inv`.
  *
- * - `inv(A: Tensor)`
+ * - `inv(A: Tensor, { out? })`
  *
  * Source: aten::linalg_inv
  */
-export function inv(A: Tensor): Tensor {
-  if (isTensor(A)) return wrap(call(531, A.handle));
-  throw refuse("linalg.inv", "inv(A: Tensor)", [A]);
+export function inv(A: Tensor, options?: Out): Tensor;
+export function inv(A: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("linalg.inv", options, ["out"]));
+  if (isTensor(A)) return out === undefined ? wrap(call(531, A.handle)) : callInto(out, 1339, A.handle);
+  throw refuse("linalg.inv", "inv(A: Tensor, { out? })", [A, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.inv_ex`.
  *
- * - `invEx(A: Tensor, { checkErrors = false })`
+ * - `invEx(A: Tensor, { checkErrors = false, out? })`
  *
  * Source: aten::linalg_inv_ex
  */
-export function invEx(A: Tensor, options?: { checkErrors?: boolean | undefined }): [inverse: Tensor, info: Tensor];
+export function invEx(A: Tensor, options?: { checkErrors?: boolean | undefined } & Out<[Tensor, Tensor]>): [inverse: Tensor, info: Tensor];
 export function invEx(A: any, options?: any): any {
-  let checkErrors: any;
-  if (options !== undefined) ({ checkErrors } = named("linalg.invEx", options, ["checkErrors"]));
+  let checkErrors: any, out: any;
+  if (options !== undefined) ({ checkErrors, out } = named("linalg.invEx", options, ["checkErrors", "out"]));
   if (isTensor(A)) {
+    if (out !== undefined) return callInto(out, 1340, A.handle, checkErrors);
     const results = call(532, A.handle, checkErrors);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("linalg.invEx", "invEx(A: Tensor, { checkErrors = false })", [A, { checkErrors }]);
+  throw refuse("linalg.invEx", "invEx(A: Tensor, { checkErrors = false, out? })", [A, { checkErrors, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.ldl_factor`.
  *
- * - `ldlFactor(input: Tensor, { hermitian = false })`
+ * - `ldlFactor(input: Tensor, { hermitian = false, out? })`
  *
  * Source: aten::linalg_ldl_factor
  */
-export function ldlFactor(input: Tensor, options?: { hermitian?: boolean | undefined }): [LD: Tensor, pivots: Tensor];
+export function ldlFactor(input: Tensor, options?: { hermitian?: boolean | undefined } & Out<[Tensor, Tensor]>): [LD: Tensor, pivots: Tensor];
 export function ldlFactor(input: any, options?: any): any {
-  let hermitian: any;
-  if (options !== undefined) ({ hermitian } = named("linalg.ldlFactor", options, ["hermitian"]));
+  let hermitian: any, out: any;
+  if (options !== undefined) ({ hermitian, out } = named("linalg.ldlFactor", options, ["hermitian", "out"]));
   if (isTensor(input)) {
+    if (out !== undefined) return callInto(out, 1341, input.handle, hermitian);
     const results = call(533, input.handle, hermitian);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("linalg.ldlFactor", "ldlFactor(input: Tensor, { hermitian = false })", [input, { hermitian }]);
+  throw refuse("linalg.ldlFactor", "ldlFactor(input: Tensor, { hermitian = false, out? })", [input, { hermitian, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.ldl_factor_ex`.
  *
- * - `ldlFactorEx(input: Tensor, { hermitian = false, checkErrors = false })`
+ * - `ldlFactorEx(input: Tensor, { hermitian = false, checkErrors = false, out? })`
  *
  * Source: aten::linalg_ldl_factor_ex
  */
-export function ldlFactorEx(input: Tensor, options?: { hermitian?: boolean | undefined; checkErrors?: boolean | undefined }): [LD: Tensor, pivots: Tensor, info: Tensor];
+export function ldlFactorEx(input: Tensor, options?: { hermitian?: boolean | undefined; checkErrors?: boolean | undefined } & Out<[Tensor, Tensor, Tensor]>): [LD: Tensor, pivots: Tensor, info: Tensor];
 export function ldlFactorEx(input: any, options?: any): any {
-  let hermitian: any, checkErrors: any;
-  if (options !== undefined) ({ hermitian, checkErrors } = named("linalg.ldlFactorEx", options, ["hermitian", "checkErrors"]));
+  let hermitian: any, checkErrors: any, out: any;
+  if (options !== undefined) ({ hermitian, checkErrors, out } = named("linalg.ldlFactorEx", options, ["hermitian", "checkErrors", "out"]));
   if (isTensor(input)) {
+    if (out !== undefined) return callInto(out, 1342, input.handle, hermitian, checkErrors);
     const results = call(534, input.handle, hermitian, checkErrors);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2])];
   }
-  throw refuse("linalg.ldlFactorEx", "ldlFactorEx(input: Tensor, { hermitian = false, checkErrors = false })", [input, { hermitian, checkErrors }]);
+  throw refuse("linalg.ldlFactorEx", "ldlFactorEx(input: Tensor, { hermitian = false, checkErrors = false, out? })", [input, { hermitian, checkErrors, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.ldl_solve`.
  *
- * - `ldlSolve(LD: Tensor, pivots: Tensor, B: Tensor, { hermitian = false })`
+ * - `ldlSolve(LD: Tensor, pivots: Tensor, B: Tensor, { hermitian = false, out? })`
  *
  * Source: aten::linalg_ldl_solve
  */
-export function ldlSolve(LD: Tensor, pivots: Tensor, B: Tensor, options?: { hermitian?: boolean | undefined }): Tensor;
+export function ldlSolve(LD: Tensor, pivots: Tensor, B: Tensor, options?: { hermitian?: boolean | undefined } & Out): Tensor;
 export function ldlSolve(LD: any, pivots: any, B: any, options?: any): any {
-  let hermitian: any;
-  if (options !== undefined) ({ hermitian } = named("linalg.ldlSolve", options, ["hermitian"]));
-  if (isTensor(LD) && isTensor(pivots) && isTensor(B)) return wrap(call(535, LD.handle, pivots.handle, B.handle, hermitian));
-  throw refuse("linalg.ldlSolve", "ldlSolve(LD: Tensor, pivots: Tensor, B: Tensor, { hermitian = false })", [LD, pivots, B, { hermitian }]);
+  let hermitian: any, out: any;
+  if (options !== undefined) ({ hermitian, out } = named("linalg.ldlSolve", options, ["hermitian", "out"]));
+  if (isTensor(LD) && isTensor(pivots) && isTensor(B)) return out === undefined ? wrap(call(535, LD.handle, pivots.handle, B.handle, hermitian)) : callInto(out, 1343, LD.handle, pivots.handle, B.handle, hermitian);
+  throw refuse("linalg.ldlSolve", "ldlSolve(LD: Tensor, pivots: Tensor, B: Tensor, { hermitian = false, out? })", [LD, pivots, B, { hermitian, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.lstsq`.
  *
- * - `lstsq(input: Tensor, b: Tensor, rcond?, { driver? })`
+ * - `lstsq(input: Tensor, b: Tensor, rcond?, { driver?, out? })`
  *
  * Source: aten::linalg_lstsq
  */
-export function lstsq(input: Tensor, b: Tensor, rcond?: number | null, options?: { driver?: string | null | undefined }): [solution: Tensor, residuals: Tensor, rank: Tensor, singularValues: Tensor];
-export function lstsq(input: Tensor, b: Tensor, options?: { rcond?: number | null | undefined; driver?: string | null | undefined }): [solution: Tensor, residuals: Tensor, rank: Tensor, singularValues: Tensor];
+export function lstsq(input: Tensor, b: Tensor, rcond?: number | null, options?: { driver?: string | null | undefined } & Out<[Tensor, Tensor, Tensor, Tensor]>): [solution: Tensor, residuals: Tensor, rank: Tensor, singularValues: Tensor];
+export function lstsq(input: Tensor, b: Tensor, options?: { rcond?: number | null | undefined; driver?: string | null | undefined } & Out<[Tensor, Tensor, Tensor, Tensor]>): [solution: Tensor, residuals: Tensor, rank: Tensor, singularValues: Tensor];
 export function lstsq(input: any, b: any, rcond?: any, options?: any): any {
-  let driver: any;
-  if (isOptions(rcond)) ({ rcond, driver } = named("linalg.lstsq", rcond, ["rcond", "driver"], options));
-  else if (options !== undefined) ({ driver } = named("linalg.lstsq", options, ["driver"]));
+  let driver: any, out: any;
+  if (isOptions(rcond)) ({ rcond, driver, out } = named("linalg.lstsq", rcond, ["rcond", "driver", "out"], options));
+  else if (options !== undefined) ({ driver, out } = named("linalg.lstsq", options, ["driver", "out"]));
   if (isTensor(input) && isTensor(b)) {
+    if (out !== undefined) return callInto(out, 1344, input.handle, b.handle, rcond, driver);
     const results = call(536, input.handle, b.handle, rcond, driver);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2]), wrap(results[3])];
   }
-  throw refuse("linalg.lstsq", "lstsq(input: Tensor, b: Tensor, rcond?, { driver? })", [input, b, rcond, { driver }]);
+  throw refuse("linalg.lstsq", "lstsq(input: Tensor, b: Tensor, rcond?, { driver?, out? })", [input, b, rcond, { driver, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.lu`.
  *
- * - `lu(A: Tensor, { pivot = true })`
+ * - `lu(A: Tensor, { pivot = true, out? })`
  *
  * Source: aten::linalg_lu
  */
-export function lu(A: Tensor, options?: { pivot?: boolean | undefined }): [P: Tensor, L: Tensor, U: Tensor];
+export function lu(A: Tensor, options?: { pivot?: boolean | undefined } & Out<[Tensor, Tensor, Tensor]>): [P: Tensor, L: Tensor, U: Tensor];
 export function lu(A: any, options?: any): any {
-  let pivot: any;
-  if (options !== undefined) ({ pivot } = named("linalg.lu", options, ["pivot"]));
+  let pivot: any, out: any;
+  if (options !== undefined) ({ pivot, out } = named("linalg.lu", options, ["pivot", "out"]));
   if (isTensor(A)) {
+    if (out !== undefined) return callInto(out, 1345, A.handle, pivot);
     const results = call(537, A.handle, pivot);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2])];
   }
-  throw refuse("linalg.lu", "lu(A: Tensor, { pivot = true })", [A, { pivot }]);
+  throw refuse("linalg.lu", "lu(A: Tensor, { pivot = true, out? })", [A, { pivot, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.lu_factor`.
  *
- * - `luFactor(A: Tensor, { pivot = true })`
+ * - `luFactor(A: Tensor, { pivot = true, out? })`
  *
  * Source: aten::linalg_lu_factor
  */
-export function luFactor(A: Tensor, options?: { pivot?: boolean | undefined }): [LU: Tensor, pivots: Tensor];
+export function luFactor(A: Tensor, options?: { pivot?: boolean | undefined } & Out<[Tensor, Tensor]>): [LU: Tensor, pivots: Tensor];
 export function luFactor(A: any, options?: any): any {
-  let pivot: any;
-  if (options !== undefined) ({ pivot } = named("linalg.luFactor", options, ["pivot"]));
+  let pivot: any, out: any;
+  if (options !== undefined) ({ pivot, out } = named("linalg.luFactor", options, ["pivot", "out"]));
   if (isTensor(A)) {
+    if (out !== undefined) return callInto(out, 1346, A.handle, pivot);
     const results = call(538, A.handle, pivot);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("linalg.luFactor", "luFactor(A: Tensor, { pivot = true })", [A, { pivot }]);
+  throw refuse("linalg.luFactor", "luFactor(A: Tensor, { pivot = true, out? })", [A, { pivot, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.lu_factor_ex`.
  *
- * - `luFactorEx(A: Tensor, { pivot = true, checkErrors = false })`
+ * - `luFactorEx(A: Tensor, { pivot = true, checkErrors = false, out? })`
  *
  * Source: aten::linalg_lu_factor_ex
  */
-export function luFactorEx(A: Tensor, options?: { pivot?: boolean | undefined; checkErrors?: boolean | undefined }): [LU: Tensor, pivots: Tensor, info: Tensor];
+export function luFactorEx(A: Tensor, options?: { pivot?: boolean | undefined; checkErrors?: boolean | undefined } & Out<[Tensor, Tensor, Tensor]>): [LU: Tensor, pivots: Tensor, info: Tensor];
 export function luFactorEx(A: any, options?: any): any {
-  let pivot: any, checkErrors: any;
-  if (options !== undefined) ({ pivot, checkErrors } = named("linalg.luFactorEx", options, ["pivot", "checkErrors"]));
+  let pivot: any, checkErrors: any, out: any;
+  if (options !== undefined) ({ pivot, checkErrors, out } = named("linalg.luFactorEx", options, ["pivot", "checkErrors", "out"]));
   if (isTensor(A)) {
+    if (out !== undefined) return callInto(out, 1347, A.handle, pivot, checkErrors);
     const results = call(539, A.handle, pivot, checkErrors);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2])];
   }
-  throw refuse("linalg.luFactorEx", "luFactorEx(A: Tensor, { pivot = true, checkErrors = false })", [A, { pivot, checkErrors }]);
+  throw refuse("linalg.luFactorEx", "luFactorEx(A: Tensor, { pivot = true, checkErrors = false, out? })", [A, { pivot, checkErrors, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.lu_solve`.
  *
- * - `luSolve(LU: Tensor, pivots: Tensor, B: Tensor, { left = true, adjoint = false })`
+ * - `luSolve(LU: Tensor, pivots: Tensor, B: Tensor, { left = true, adjoint = false, out? })`
  *
  * Source: aten::linalg_lu_solve
  */
-export function luSolve(LU: Tensor, pivots: Tensor, B: Tensor, options?: { left?: boolean | undefined; adjoint?: boolean | undefined }): Tensor;
+export function luSolve(LU: Tensor, pivots: Tensor, B: Tensor, options?: { left?: boolean | undefined; adjoint?: boolean | undefined } & Out): Tensor;
 export function luSolve(LU: any, pivots: any, B: any, options?: any): any {
-  let left: any, adjoint: any;
-  if (options !== undefined) ({ left, adjoint } = named("linalg.luSolve", options, ["left", "adjoint"]));
-  if (isTensor(LU) && isTensor(pivots) && isTensor(B)) return wrap(call(540, LU.handle, pivots.handle, B.handle, left, adjoint));
-  throw refuse("linalg.luSolve", "luSolve(LU: Tensor, pivots: Tensor, B: Tensor, { left = true, adjoint = false })", [LU, pivots, B, { left, adjoint }]);
+  let left: any, adjoint: any, out: any;
+  if (options !== undefined) ({ left, adjoint, out } = named("linalg.luSolve", options, ["left", "adjoint", "out"]));
+  if (isTensor(LU) && isTensor(pivots) && isTensor(B)) return out === undefined ? wrap(call(540, LU.handle, pivots.handle, B.handle, left, adjoint)) : callInto(out, 1348, LU.handle, pivots.handle, B.handle, left, adjoint);
+  throw refuse("linalg.luSolve", "luSolve(LU: Tensor, pivots: Tensor, B: Tensor, { left = true, adjoint = false, out? })", [LU, pivots, B, { left, adjoint, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.matmul`.
  *
- * - `matmul(input: Tensor, other: Tensor)`
+ * - `matmul(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::linalg_matmul
  */
-export function matmul(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(541, input.handle, other.handle));
-  throw refuse("linalg.matmul", "matmul(input: Tensor, other: Tensor)", [input, other]);
+export function matmul(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function matmul(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("linalg.matmul", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(541, input.handle, other.handle)) : callInto(out, 1349, input.handle, other.handle);
+  throw refuse("linalg.matmul", "matmul(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
@@ -387,276 +422,294 @@ export function matrixExp(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.linalg.matrix_norm`.
  *
- * - `matrixNorm(input: Tensor, ord: Scalar, dim = [-2, -1], keepdim = false, { dtype? })`
- * - `matrixNorm(input: Tensor, ord = "fro", dim = [-2, -1], keepdim = false, { dtype? })`
+ * - `matrixNorm(input: Tensor, ord: Scalar, dim = [-2, -1], keepdim = false, { dtype?, out? })`
+ * - `matrixNorm(input: Tensor, ord = "fro", dim = [-2, -1], keepdim = false, { dtype?, out? })`
  *
  * Source: aten::linalg_matrix_norm, aten::linalg_matrix_norm.str_ord
  */
-export function matrixNorm(input: Tensor, ord: Scalar, dim?: readonly number[], keepdim?: boolean, options?: { dtype?: Dtype | null | undefined }): Tensor;
-export function matrixNorm(input: Tensor, ord: Scalar, options?: { dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
-export function matrixNorm(input: Tensor, options: { ord: Scalar; dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
-export function matrixNorm(input: Tensor, ord?: string, dim?: readonly number[], keepdim?: boolean, options?: { dtype?: Dtype | null | undefined }): Tensor;
-export function matrixNorm(input: Tensor, options?: { ord?: string | undefined; dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
+export function matrixNorm(input: Tensor, ord: Scalar, dim?: readonly number[], keepdim?: boolean, options?: { dtype?: Dtype | null | undefined } & Out): Tensor;
+export function matrixNorm(input: Tensor, ord: Scalar, options?: { dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
+export function matrixNorm(input: Tensor, options: { ord: Scalar; dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
+export function matrixNorm(input: Tensor, ord?: string, dim?: readonly number[], keepdim?: boolean, options?: { dtype?: Dtype | null | undefined } & Out): Tensor;
+export function matrixNorm(input: Tensor, options?: { ord?: string | undefined; dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function matrixNorm(input: any, ord?: any, dim?: any, keepdim?: any, options?: any): any {
-  let dtype: any;
-  if (isOptions(ord)) ({ ord, dim, keepdim, dtype } = named("linalg.matrixNorm", ord, ["ord", "dim", "keepdim", "dtype"], dim, keepdim, options));
-  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("linalg.matrixNorm", dim, ["dim", "keepdim", "dtype"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("linalg.matrixNorm", keepdim, ["keepdim", "dtype"], options));
-  else if (options !== undefined) ({ dtype } = named("linalg.matrixNorm", options, ["dtype"]));
-  if (isTensor(input) && isScalar(ord)) return wrap(call(543, input.handle, ord, dim, keepdim, dtypeCode(dtype)));
-  if (isTensor(input) && (ord === undefined || isString(ord))) return wrap(call(544, input.handle, ord, dim, keepdim, dtypeCode(dtype)));
-  throw refuse("linalg.matrixNorm", "matrixNorm(input: Tensor, ord: Scalar, dim = [-2, -1], keepdim = false, { dtype? })\nmatrixNorm(input: Tensor, ord = \"fro\", dim = [-2, -1], keepdim = false, { dtype? })", [input, ord, dim, keepdim, { dtype }]);
+  let dtype: any, out: any;
+  if (isOptions(ord)) ({ ord, dim, keepdim, dtype, out } = named("linalg.matrixNorm", ord, ["ord", "dim", "keepdim", "dtype", "out"], dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("linalg.matrixNorm", dim, ["dim", "keepdim", "dtype", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("linalg.matrixNorm", keepdim, ["keepdim", "dtype", "out"], options));
+  else if (options !== undefined) ({ dtype, out } = named("linalg.matrixNorm", options, ["dtype", "out"]));
+  if (isTensor(input) && isScalar(ord)) return out === undefined ? wrap(call(543, input.handle, ord, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1350, input.handle, ord, dim, keepdim, dtypeCode(dtype));
+  if (isTensor(input) && (ord === undefined || isString(ord))) return out === undefined ? wrap(call(544, input.handle, ord, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1351, input.handle, ord, dim, keepdim, dtypeCode(dtype));
+  throw refuse("linalg.matrixNorm", "matrixNorm(input: Tensor, ord: Scalar, dim = [-2, -1], keepdim = false, { dtype?, out? })\nmatrixNorm(input: Tensor, ord = \"fro\", dim = [-2, -1], keepdim = false, { dtype?, out? })", [input, ord, dim, keepdim, { dtype, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.matrix_power`.
  *
- * - `matrixPower(input: Tensor, n: number)`
+ * - `matrixPower(input: Tensor, n: number, { out? })`
  *
  * Source: aten::linalg_matrix_power
  */
-export function matrixPower(input: Tensor, n: number): Tensor;
-export function matrixPower(input: Tensor, options: { n: number }): Tensor;
-export function matrixPower(input: any, n?: any): any {
-  if (isOptions(n)) ({ n } = named("linalg.matrixPower", n, ["n"]));
-  if (isTensor(input)) return wrap(call(545, input.handle, n));
-  throw refuse("linalg.matrixPower", "matrixPower(input: Tensor, n: number)", [input, n]);
+export function matrixPower(input: Tensor, n: number, options?: Out): Tensor;
+export function matrixPower(input: Tensor, options: { n: number } & Out): Tensor;
+export function matrixPower(input: any, n?: any, options?: any): any {
+  let out: any;
+  if (isOptions(n)) ({ n, out } = named("linalg.matrixPower", n, ["n", "out"], options));
+  else if (options !== undefined) ({ out } = named("linalg.matrixPower", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(545, input.handle, n)) : callInto(out, 1352, input.handle, n);
+  throw refuse("linalg.matrixPower", "matrixPower(input: Tensor, n: number, { out? })", [input, n, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.matrix_rank`.
  *
- * - `matrixRank(input: Tensor, tol: Tensor, { hermitian = false })`
- * - `matrixRank(input: Tensor, tol: number, { hermitian = false })`
- * - `matrixRank(input: Tensor, { atol?, rtol?, hermitian = false })`
- * - `matrixRank(input: Tensor, { atol?, rtol?, hermitian = false })`
+ * - `matrixRank(input: Tensor, tol: Tensor, { hermitian = false, out? })`
+ * - `matrixRank(input: Tensor, tol: number, { hermitian = false, out? })`
+ * - `matrixRank(input: Tensor, { atol?, rtol?, hermitian = false, out? })`
+ * - `matrixRank(input: Tensor, { atol?, rtol?, hermitian = false, out? })`
  *
  * Source: aten::linalg_matrix_rank, aten::linalg_matrix_rank.atol_rtol_float, aten::linalg_matrix_rank.atol_rtol_tensor, aten::linalg_matrix_rank.tol_tensor
  */
-export function matrixRank(input: Tensor, tol: Tensor, options?: { hermitian?: boolean | undefined }): Tensor;
-export function matrixRank(input: Tensor, options: { tol: Tensor; hermitian?: boolean | undefined }): Tensor;
-export function matrixRank(input: Tensor, tol: number, options?: { hermitian?: boolean | undefined }): Tensor;
-export function matrixRank(input: Tensor, options: { tol: number; hermitian?: boolean | undefined }): Tensor;
-export function matrixRank(input: Tensor, options?: { atol?: Tensor | null | undefined; rtol?: Tensor | null | undefined; hermitian?: boolean | undefined }): Tensor;
-export function matrixRank(input: Tensor, options?: { atol?: number | null | undefined; rtol?: number | null | undefined; hermitian?: boolean | undefined }): Tensor;
+export function matrixRank(input: Tensor, tol: Tensor, options?: { hermitian?: boolean | undefined } & Out): Tensor;
+export function matrixRank(input: Tensor, options: { tol: Tensor; hermitian?: boolean | undefined } & Out): Tensor;
+export function matrixRank(input: Tensor, tol: number, options?: { hermitian?: boolean | undefined } & Out): Tensor;
+export function matrixRank(input: Tensor, options: { tol: number; hermitian?: boolean | undefined } & Out): Tensor;
+export function matrixRank(input: Tensor, options?: { atol?: Tensor | null | undefined; rtol?: Tensor | null | undefined; hermitian?: boolean | undefined } & Out): Tensor;
+export function matrixRank(input: Tensor, options?: { atol?: number | null | undefined; rtol?: number | null | undefined; hermitian?: boolean | undefined } & Out): Tensor;
 export function matrixRank(input: any, tol?: any, options?: any): any {
-  let hermitian: any, atol: any, rtol: any;
-  if (isOptions(tol)) ({ tol, hermitian, atol, rtol } = named("linalg.matrixRank", tol, ["tol", "hermitian", "atol", "rtol"], options));
-  else if (options !== undefined) ({ hermitian, atol, rtol } = named("linalg.matrixRank", options, ["hermitian", "atol", "rtol"]));
-  if (isTensor(input) && isTensor(tol) && atol === undefined && rtol === undefined) return wrap(call(549, input.handle, tol.handle, hermitian));
-  if (isTensor(input) && isNumber(tol) && atol === undefined && rtol === undefined) return wrap(call(546, input.handle, tol, hermitian));
-  if (isTensor(input) && tol === undefined && (atol == null || isTensor(atol)) && (rtol == null || isTensor(rtol))) return wrap(call(548, input.handle, atol?.handle, rtol?.handle, hermitian));
-  if (isTensor(input) && tol === undefined && (atol == null || isNumber(atol)) && (rtol == null || isNumber(rtol))) return wrap(call(547, input.handle, atol, rtol, hermitian));
-  throw refuse("linalg.matrixRank", "matrixRank(input: Tensor, tol: Tensor, { hermitian = false })\nmatrixRank(input: Tensor, tol: number, { hermitian = false })\nmatrixRank(input: Tensor, { atol?, rtol?, hermitian = false })\nmatrixRank(input: Tensor, { atol?, rtol?, hermitian = false })", [input, tol, { hermitian, atol, rtol }]);
+  let hermitian: any, atol: any, rtol: any, out: any;
+  if (isOptions(tol)) ({ tol, hermitian, atol, rtol, out } = named("linalg.matrixRank", tol, ["tol", "hermitian", "atol", "rtol", "out"], options));
+  else if (options !== undefined) ({ hermitian, atol, rtol, out } = named("linalg.matrixRank", options, ["hermitian", "atol", "rtol", "out"]));
+  if (isTensor(input) && isTensor(tol) && atol === undefined && rtol === undefined) return out === undefined ? wrap(call(549, input.handle, tol.handle, hermitian)) : callInto(out, 1356, input.handle, tol.handle, hermitian);
+  if (isTensor(input) && isNumber(tol) && atol === undefined && rtol === undefined) return out === undefined ? wrap(call(546, input.handle, tol, hermitian)) : callInto(out, 1353, input.handle, tol, hermitian);
+  if (isTensor(input) && tol === undefined && (atol == null || isTensor(atol)) && (rtol == null || isTensor(rtol))) return out === undefined ? wrap(call(548, input.handle, atol?.handle, rtol?.handle, hermitian)) : callInto(out, 1355, input.handle, atol?.handle, rtol?.handle, hermitian);
+  if (isTensor(input) && tol === undefined && (atol == null || isNumber(atol)) && (rtol == null || isNumber(rtol))) return out === undefined ? wrap(call(547, input.handle, atol, rtol, hermitian)) : callInto(out, 1354, input.handle, atol, rtol, hermitian);
+  throw refuse("linalg.matrixRank", "matrixRank(input: Tensor, tol: Tensor, { hermitian = false, out? })\nmatrixRank(input: Tensor, tol: number, { hermitian = false, out? })\nmatrixRank(input: Tensor, { atol?, rtol?, hermitian = false, out? })\nmatrixRank(input: Tensor, { atol?, rtol?, hermitian = false, out? })", [input, tol, { hermitian, atol, rtol, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.multi_dot`.
  *
- * - `multiDot(tensors: Tensor[])`
+ * - `multiDot(tensors: Tensor[], { out? })`
  *
  * Source: aten::linalg_multi_dot
  */
-export function multiDot(tensors: readonly Tensor[]): Tensor {
-  if (isTensors(tensors)) return wrap(call(550, handles(tensors)));
-  throw refuse("linalg.multiDot", "multiDot(tensors: Tensor[])", [tensors]);
+export function multiDot(tensors: readonly Tensor[], options?: Out): Tensor;
+export function multiDot(tensors: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("linalg.multiDot", options, ["out"]));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(550, handles(tensors))) : callInto(out, 1357, handles(tensors));
+  throw refuse("linalg.multiDot", "multiDot(tensors: Tensor[], { out? })", [tensors, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.norm`.
  *
- * - `norm(input: Tensor, ord?, dim?, keepdim = false, { dtype? })`
- * - `norm(input: Tensor, ord: string, dim?, keepdim = false, { dtype? })`
+ * - `norm(input: Tensor, ord?, dim?, keepdim = false, { dtype?, out? })`
+ * - `norm(input: Tensor, ord: string, dim?, keepdim = false, { dtype?, out? })`
  *
  * Source: aten::linalg_norm, aten::linalg_norm.ord_str
  */
-export function norm(input: Tensor, ord?: Scalar | null, dim?: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: Dtype | null | undefined }): Tensor;
-export function norm(input: Tensor, options?: { ord?: Scalar | null | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
-export function norm(input: Tensor, ord: string, dim?: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: Dtype | null | undefined }): Tensor;
-export function norm(input: Tensor, ord: string, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
-export function norm(input: Tensor, options: { ord: string; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
+export function norm(input: Tensor, ord?: Scalar | null, dim?: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: Dtype | null | undefined } & Out): Tensor;
+export function norm(input: Tensor, options?: { ord?: Scalar | null | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
+export function norm(input: Tensor, ord: string, dim?: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: Dtype | null | undefined } & Out): Tensor;
+export function norm(input: Tensor, ord: string, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
+export function norm(input: Tensor, options: { ord: string; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function norm(input: any, ord?: any, dim?: any, keepdim?: any, options?: any): any {
-  let dtype: any;
-  if (isOptions(ord)) ({ ord, dim, keepdim, dtype } = named("linalg.norm", ord, ["ord", "dim", "keepdim", "dtype"], dim, keepdim, options));
-  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("linalg.norm", dim, ["dim", "keepdim", "dtype"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("linalg.norm", keepdim, ["keepdim", "dtype"], options));
-  else if (options !== undefined) ({ dtype } = named("linalg.norm", options, ["dtype"]));
-  if (isTensor(input) && (ord == null || isScalar(ord))) return wrap(call(551, input.handle, ord, dim, keepdim, dtypeCode(dtype)));
-  if (isTensor(input) && isString(ord)) return wrap(call(552, input.handle, ord, dim, keepdim, dtypeCode(dtype)));
-  throw refuse("linalg.norm", "norm(input: Tensor, ord?, dim?, keepdim = false, { dtype? })\nnorm(input: Tensor, ord: string, dim?, keepdim = false, { dtype? })", [input, ord, dim, keepdim, { dtype }]);
+  let dtype: any, out: any;
+  if (isOptions(ord)) ({ ord, dim, keepdim, dtype, out } = named("linalg.norm", ord, ["ord", "dim", "keepdim", "dtype", "out"], dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("linalg.norm", dim, ["dim", "keepdim", "dtype", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("linalg.norm", keepdim, ["keepdim", "dtype", "out"], options));
+  else if (options !== undefined) ({ dtype, out } = named("linalg.norm", options, ["dtype", "out"]));
+  if (isTensor(input) && (ord == null || isScalar(ord))) return out === undefined ? wrap(call(551, input.handle, ord, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1358, input.handle, ord, dim, keepdim, dtypeCode(dtype));
+  if (isTensor(input) && isString(ord)) return out === undefined ? wrap(call(552, input.handle, ord, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1359, input.handle, ord, dim, keepdim, dtypeCode(dtype));
+  throw refuse("linalg.norm", "norm(input: Tensor, ord?, dim?, keepdim = false, { dtype?, out? })\nnorm(input: Tensor, ord: string, dim?, keepdim = false, { dtype?, out? })", [input, ord, dim, keepdim, { dtype, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.pinv`.
  *
- * - `pinv(input: Tensor, rcond: Tensor, { hermitian = false })`
- * - `pinv(input: Tensor, rcond: number, { hermitian = false })`
- * - `pinv(input: Tensor, { atol?, rtol?, hermitian = false })`
- * - `pinv(input: Tensor, { atol?, rtol?, hermitian = false })`
+ * - `pinv(input: Tensor, rcond: Tensor, { hermitian = false, out? })`
+ * - `pinv(input: Tensor, rcond: number, { hermitian = false, out? })`
+ * - `pinv(input: Tensor, { atol?, rtol?, hermitian = false, out? })`
+ * - `pinv(input: Tensor, { atol?, rtol?, hermitian = false, out? })`
  *
  * Source: aten::linalg_pinv, aten::linalg_pinv.atol_rtol_float, aten::linalg_pinv.atol_rtol_tensor, aten::linalg_pinv.rcond_tensor
  */
-export function pinv(input: Tensor, rcond: Tensor, options?: { hermitian?: boolean | undefined }): Tensor;
-export function pinv(input: Tensor, options: { rcond: Tensor; hermitian?: boolean | undefined }): Tensor;
-export function pinv(input: Tensor, rcond: number, options?: { hermitian?: boolean | undefined }): Tensor;
-export function pinv(input: Tensor, options: { rcond: number; hermitian?: boolean | undefined }): Tensor;
-export function pinv(input: Tensor, options?: { atol?: Tensor | null | undefined; rtol?: Tensor | null | undefined; hermitian?: boolean | undefined }): Tensor;
-export function pinv(input: Tensor, options?: { atol?: number | null | undefined; rtol?: number | null | undefined; hermitian?: boolean | undefined }): Tensor;
+export function pinv(input: Tensor, rcond: Tensor, options?: { hermitian?: boolean | undefined } & Out): Tensor;
+export function pinv(input: Tensor, options: { rcond: Tensor; hermitian?: boolean | undefined } & Out): Tensor;
+export function pinv(input: Tensor, rcond: number, options?: { hermitian?: boolean | undefined } & Out): Tensor;
+export function pinv(input: Tensor, options: { rcond: number; hermitian?: boolean | undefined } & Out): Tensor;
+export function pinv(input: Tensor, options?: { atol?: Tensor | null | undefined; rtol?: Tensor | null | undefined; hermitian?: boolean | undefined } & Out): Tensor;
+export function pinv(input: Tensor, options?: { atol?: number | null | undefined; rtol?: number | null | undefined; hermitian?: boolean | undefined } & Out): Tensor;
 export function pinv(input: any, rcond?: any, options?: any): any {
-  let hermitian: any, atol: any, rtol: any;
-  if (isOptions(rcond)) ({ rcond, hermitian, atol, rtol } = named("linalg.pinv", rcond, ["rcond", "hermitian", "atol", "rtol"], options));
-  else if (options !== undefined) ({ hermitian, atol, rtol } = named("linalg.pinv", options, ["hermitian", "atol", "rtol"]));
-  if (isTensor(input) && isTensor(rcond) && atol === undefined && rtol === undefined) return wrap(call(556, input.handle, rcond.handle, hermitian));
-  if (isTensor(input) && isNumber(rcond) && atol === undefined && rtol === undefined) return wrap(call(553, input.handle, rcond, hermitian));
-  if (isTensor(input) && rcond === undefined && (atol == null || isTensor(atol)) && (rtol == null || isTensor(rtol))) return wrap(call(555, input.handle, atol?.handle, rtol?.handle, hermitian));
-  if (isTensor(input) && rcond === undefined && (atol == null || isNumber(atol)) && (rtol == null || isNumber(rtol))) return wrap(call(554, input.handle, atol, rtol, hermitian));
-  throw refuse("linalg.pinv", "pinv(input: Tensor, rcond: Tensor, { hermitian = false })\npinv(input: Tensor, rcond: number, { hermitian = false })\npinv(input: Tensor, { atol?, rtol?, hermitian = false })\npinv(input: Tensor, { atol?, rtol?, hermitian = false })", [input, rcond, { hermitian, atol, rtol }]);
+  let hermitian: any, atol: any, rtol: any, out: any;
+  if (isOptions(rcond)) ({ rcond, hermitian, atol, rtol, out } = named("linalg.pinv", rcond, ["rcond", "hermitian", "atol", "rtol", "out"], options));
+  else if (options !== undefined) ({ hermitian, atol, rtol, out } = named("linalg.pinv", options, ["hermitian", "atol", "rtol", "out"]));
+  if (isTensor(input) && isTensor(rcond) && atol === undefined && rtol === undefined) return out === undefined ? wrap(call(556, input.handle, rcond.handle, hermitian)) : callInto(out, 1363, input.handle, rcond.handle, hermitian);
+  if (isTensor(input) && isNumber(rcond) && atol === undefined && rtol === undefined) return out === undefined ? wrap(call(553, input.handle, rcond, hermitian)) : callInto(out, 1360, input.handle, rcond, hermitian);
+  if (isTensor(input) && rcond === undefined && (atol == null || isTensor(atol)) && (rtol == null || isTensor(rtol))) return out === undefined ? wrap(call(555, input.handle, atol?.handle, rtol?.handle, hermitian)) : callInto(out, 1362, input.handle, atol?.handle, rtol?.handle, hermitian);
+  if (isTensor(input) && rcond === undefined && (atol == null || isNumber(atol)) && (rtol == null || isNumber(rtol))) return out === undefined ? wrap(call(554, input.handle, atol, rtol, hermitian)) : callInto(out, 1361, input.handle, atol, rtol, hermitian);
+  throw refuse("linalg.pinv", "pinv(input: Tensor, rcond: Tensor, { hermitian = false, out? })\npinv(input: Tensor, rcond: number, { hermitian = false, out? })\npinv(input: Tensor, { atol?, rtol?, hermitian = false, out? })\npinv(input: Tensor, { atol?, rtol?, hermitian = false, out? })", [input, rcond, { hermitian, atol, rtol, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.qr`.
  *
- * - `qr(A: Tensor, mode = "reduced")`
+ * - `qr(A: Tensor, mode = "reduced", { out? })`
  *
  * Source: aten::linalg_qr
  */
-export function qr(A: Tensor, mode?: string): [Q: Tensor, R: Tensor];
-export function qr(A: Tensor, options?: { mode?: string | undefined }): [Q: Tensor, R: Tensor];
-export function qr(A: any, mode?: any): any {
-  if (isOptions(mode)) ({ mode } = named("linalg.qr", mode, ["mode"]));
+export function qr(A: Tensor, mode?: string, options?: Out<[Tensor, Tensor]>): [Q: Tensor, R: Tensor];
+export function qr(A: Tensor, options?: { mode?: string | undefined } & Out<[Tensor, Tensor]>): [Q: Tensor, R: Tensor];
+export function qr(A: any, mode?: any, options?: any): any {
+  let out: any;
+  if (isOptions(mode)) ({ mode, out } = named("linalg.qr", mode, ["mode", "out"], options));
+  else if (options !== undefined) ({ out } = named("linalg.qr", options, ["out"]));
   if (isTensor(A)) {
+    if (out !== undefined) return callInto(out, 1364, A.handle, mode);
     const results = call(557, A.handle, mode);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("linalg.qr", "qr(A: Tensor, mode = \"reduced\")", [A, mode]);
+  throw refuse("linalg.qr", "qr(A: Tensor, mode = \"reduced\", { out? })", [A, mode, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.slogdet`.
  *
- * - `slogdet(A: Tensor)`
+ * - `slogdet(A: Tensor, { out? })`
  *
  * Source: aten::linalg_slogdet
  */
-export function slogdet(A: Tensor): [sign: Tensor, logabsdet: Tensor] {
+export function slogdet(A: Tensor, options?: Out<[Tensor, Tensor]>): [sign: Tensor, logabsdet: Tensor];
+export function slogdet(A: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("linalg.slogdet", options, ["out"]));
   if (isTensor(A)) {
+    if (out !== undefined) return callInto(out, 1365, A.handle);
     const results = call(558, A.handle);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("linalg.slogdet", "slogdet(A: Tensor)", [A]);
+  throw refuse("linalg.slogdet", "slogdet(A: Tensor, { out? })", [A, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.solve`.
  *
- * - `solve(A: Tensor, B: Tensor, { left = true })`
+ * - `solve(A: Tensor, B: Tensor, { left = true, out? })`
  *
  * Source: aten::linalg_solve
  */
-export function solve(A: Tensor, B: Tensor, options?: { left?: boolean | undefined }): Tensor;
+export function solve(A: Tensor, B: Tensor, options?: { left?: boolean | undefined } & Out): Tensor;
 export function solve(A: any, B: any, options?: any): any {
-  let left: any;
-  if (options !== undefined) ({ left } = named("linalg.solve", options, ["left"]));
-  if (isTensor(A) && isTensor(B)) return wrap(call(559, A.handle, B.handle, left));
-  throw refuse("linalg.solve", "solve(A: Tensor, B: Tensor, { left = true })", [A, B, { left }]);
+  let left: any, out: any;
+  if (options !== undefined) ({ left, out } = named("linalg.solve", options, ["left", "out"]));
+  if (isTensor(A) && isTensor(B)) return out === undefined ? wrap(call(559, A.handle, B.handle, left)) : callInto(out, 1366, A.handle, B.handle, left);
+  throw refuse("linalg.solve", "solve(A: Tensor, B: Tensor, { left = true, out? })", [A, B, { left, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.solve_ex`.
  *
- * - `solveEx(A: Tensor, B: Tensor, { left = true, checkErrors = false })`
+ * - `solveEx(A: Tensor, B: Tensor, { left = true, checkErrors = false, out? })`
  *
  * Source: aten::linalg_solve_ex
  */
-export function solveEx(A: Tensor, B: Tensor, options?: { left?: boolean | undefined; checkErrors?: boolean | undefined }): [result: Tensor, info: Tensor];
+export function solveEx(A: Tensor, B: Tensor, options?: { left?: boolean | undefined; checkErrors?: boolean | undefined } & Out<[Tensor, Tensor]>): [result: Tensor, info: Tensor];
 export function solveEx(A: any, B: any, options?: any): any {
-  let left: any, checkErrors: any;
-  if (options !== undefined) ({ left, checkErrors } = named("linalg.solveEx", options, ["left", "checkErrors"]));
+  let left: any, checkErrors: any, out: any;
+  if (options !== undefined) ({ left, checkErrors, out } = named("linalg.solveEx", options, ["left", "checkErrors", "out"]));
   if (isTensor(A) && isTensor(B)) {
+    if (out !== undefined) return callInto(out, 1367, A.handle, B.handle, left, checkErrors);
     const results = call(560, A.handle, B.handle, left, checkErrors);
     return [wrap(results[0]), wrap(results[1])];
   }
-  throw refuse("linalg.solveEx", "solveEx(A: Tensor, B: Tensor, { left = true, checkErrors = false })", [A, B, { left, checkErrors }]);
+  throw refuse("linalg.solveEx", "solveEx(A: Tensor, B: Tensor, { left = true, checkErrors = false, out? })", [A, B, { left, checkErrors, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.solve_triangular`.
  *
- * - `solveTriangular(input: Tensor, B: Tensor, { upper: boolean, left = true, unitriangular = false })`
+ * - `solveTriangular(input: Tensor, B: Tensor, { upper: boolean, left = true, unitriangular = false, out? })`
  *
  * Source: aten::linalg_solve_triangular
  */
-export function solveTriangular(input: Tensor, B: Tensor, options: { upper: boolean; left?: boolean | undefined; unitriangular?: boolean | undefined }): Tensor;
+export function solveTriangular(input: Tensor, B: Tensor, options: { upper: boolean; left?: boolean | undefined; unitriangular?: boolean | undefined } & Out): Tensor;
 export function solveTriangular(input: any, B: any, options?: any): any {
-  let upper: any, left: any, unitriangular: any;
-  if (options !== undefined) ({ upper, left, unitriangular } = named("linalg.solveTriangular", options, ["upper", "left", "unitriangular"]));
-  if (isTensor(input) && isTensor(B)) return wrap(call(561, input.handle, B.handle, upper, left, unitriangular));
-  throw refuse("linalg.solveTriangular", "solveTriangular(input: Tensor, B: Tensor, { upper: boolean, left = true, unitriangular = false })", [input, B, { upper, left, unitriangular }]);
+  let upper: any, left: any, unitriangular: any, out: any;
+  if (options !== undefined) ({ upper, left, unitriangular, out } = named("linalg.solveTriangular", options, ["upper", "left", "unitriangular", "out"]));
+  if (isTensor(input) && isTensor(B)) return out === undefined ? wrap(call(561, input.handle, B.handle, upper, left, unitriangular)) : callInto(out, 1368, input.handle, B.handle, upper, left, unitriangular);
+  throw refuse("linalg.solveTriangular", "solveTriangular(input: Tensor, B: Tensor, { upper: boolean, left = true, unitriangular = false, out? })", [input, B, { upper, left, unitriangular, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.svd`.
  *
- * - `svd(A: Tensor, fullMatrices = true, { driver? })`
+ * - `svd(A: Tensor, fullMatrices = true, { driver?, out? })`
  *
  * Source: aten::linalg_svd
  */
-export function svd(A: Tensor, fullMatrices?: boolean, options?: { driver?: string | null | undefined }): [U: Tensor, S: Tensor, Vh: Tensor];
-export function svd(A: Tensor, options?: { fullMatrices?: boolean | undefined; driver?: string | null | undefined }): [U: Tensor, S: Tensor, Vh: Tensor];
+export function svd(A: Tensor, fullMatrices?: boolean, options?: { driver?: string | null | undefined } & Out<[Tensor, Tensor, Tensor]>): [U: Tensor, S: Tensor, Vh: Tensor];
+export function svd(A: Tensor, options?: { fullMatrices?: boolean | undefined; driver?: string | null | undefined } & Out<[Tensor, Tensor, Tensor]>): [U: Tensor, S: Tensor, Vh: Tensor];
 export function svd(A: any, fullMatrices?: any, options?: any): any {
-  let driver: any;
-  if (isOptions(fullMatrices)) ({ fullMatrices, driver } = named("linalg.svd", fullMatrices, ["fullMatrices", "driver"], options));
-  else if (options !== undefined) ({ driver } = named("linalg.svd", options, ["driver"]));
+  let driver: any, out: any;
+  if (isOptions(fullMatrices)) ({ fullMatrices, driver, out } = named("linalg.svd", fullMatrices, ["fullMatrices", "driver", "out"], options));
+  else if (options !== undefined) ({ driver, out } = named("linalg.svd", options, ["driver", "out"]));
   if (isTensor(A)) {
+    if (out !== undefined) return callInto(out, 1369, A.handle, fullMatrices, driver);
     const results = call(562, A.handle, fullMatrices, driver);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2])];
   }
-  throw refuse("linalg.svd", "svd(A: Tensor, fullMatrices = true, { driver? })", [A, fullMatrices, { driver }]);
+  throw refuse("linalg.svd", "svd(A: Tensor, fullMatrices = true, { driver?, out? })", [A, fullMatrices, { driver, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.svdvals`.
  *
- * - `svdvals(A: Tensor, { driver? })`
+ * - `svdvals(A: Tensor, { driver?, out? })`
  *
  * Source: aten::linalg_svdvals
  */
-export function svdvals(A: Tensor, options?: { driver?: string | null | undefined }): Tensor;
+export function svdvals(A: Tensor, options?: { driver?: string | null | undefined } & Out): Tensor;
 export function svdvals(A: any, options?: any): any {
-  let driver: any;
-  if (options !== undefined) ({ driver } = named("linalg.svdvals", options, ["driver"]));
-  if (isTensor(A)) return wrap(call(563, A.handle, driver));
-  throw refuse("linalg.svdvals", "svdvals(A: Tensor, { driver? })", [A, { driver }]);
+  let driver: any, out: any;
+  if (options !== undefined) ({ driver, out } = named("linalg.svdvals", options, ["driver", "out"]));
+  if (isTensor(A)) return out === undefined ? wrap(call(563, A.handle, driver)) : callInto(out, 1370, A.handle, driver);
+  throw refuse("linalg.svdvals", "svdvals(A: Tensor, { driver?, out? })", [A, { driver, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.tensorinv`.
  *
- * - `tensorinv(input: Tensor, ind = 2)`
+ * - `tensorinv(input: Tensor, ind = 2, { out? })`
  *
  * Source: aten::linalg_tensorinv
  */
-export function tensorinv(input: Tensor, ind?: number): Tensor;
-export function tensorinv(input: Tensor, options?: { ind?: number | undefined }): Tensor;
-export function tensorinv(input: any, ind?: any): any {
-  if (isOptions(ind)) ({ ind } = named("linalg.tensorinv", ind, ["ind"]));
-  if (isTensor(input)) return wrap(call(564, input.handle, ind));
-  throw refuse("linalg.tensorinv", "tensorinv(input: Tensor, ind = 2)", [input, ind]);
+export function tensorinv(input: Tensor, ind?: number, options?: Out): Tensor;
+export function tensorinv(input: Tensor, options?: { ind?: number | undefined } & Out): Tensor;
+export function tensorinv(input: any, ind?: any, options?: any): any {
+  let out: any;
+  if (isOptions(ind)) ({ ind, out } = named("linalg.tensorinv", ind, ["ind", "out"], options));
+  else if (options !== undefined) ({ out } = named("linalg.tensorinv", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(564, input.handle, ind)) : callInto(out, 1371, input.handle, ind);
+  throw refuse("linalg.tensorinv", "tensorinv(input: Tensor, ind = 2, { out? })", [input, ind, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.tensorsolve`.
  *
- * - `tensorsolve(input: Tensor, other: Tensor, dims?)`
+ * - `tensorsolve(input: Tensor, other: Tensor, dims?, { out? })`
  *
  * Source: aten::linalg_tensorsolve
  */
-export function tensorsolve(input: Tensor, other: Tensor, dims?: readonly number[] | null): Tensor;
-export function tensorsolve(input: Tensor, other: Tensor, options?: { dims?: readonly number[] | null | undefined }): Tensor;
-export function tensorsolve(input: any, other: any, dims?: any): any {
-  if (isOptions(dims)) ({ dims } = named("linalg.tensorsolve", dims, ["dims"]));
-  if (isTensor(input) && isTensor(other)) return wrap(call(565, input.handle, other.handle, dims));
-  throw refuse("linalg.tensorsolve", "tensorsolve(input: Tensor, other: Tensor, dims?)", [input, other, dims]);
+export function tensorsolve(input: Tensor, other: Tensor, dims?: readonly number[] | null, options?: Out): Tensor;
+export function tensorsolve(input: Tensor, other: Tensor, options?: { dims?: readonly number[] | null | undefined } & Out): Tensor;
+export function tensorsolve(input: any, other: any, dims?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dims)) ({ dims, out } = named("linalg.tensorsolve", dims, ["dims", "out"], options));
+  else if (options !== undefined) ({ out } = named("linalg.tensorsolve", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(565, input.handle, other.handle, dims)) : callInto(out, 1372, input.handle, other.handle, dims);
+  throw refuse("linalg.tensorsolve", "tensorsolve(input: Tensor, other: Tensor, dims?, { out? })", [input, other, dims, { out }]);
 }
 
 /**
@@ -677,33 +730,33 @@ export function vander(x: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.linalg.vecdot`.
  *
- * - `vecdot(x: Tensor, y: Tensor, { dim = -1 })`
+ * - `vecdot(x: Tensor, y: Tensor, { dim = -1, out? })`
  *
  * Source: aten::linalg_vecdot
  */
-export function vecdot(x: Tensor, y: Tensor, options?: { dim?: number | undefined }): Tensor;
+export function vecdot(x: Tensor, y: Tensor, options?: { dim?: number | undefined } & Out): Tensor;
 export function vecdot(x: any, y: any, options?: any): any {
-  let dim: any;
-  if (options !== undefined) ({ dim } = named("linalg.vecdot", options, ["dim"]));
-  if (isTensor(x) && isTensor(y)) return wrap(call(567, x.handle, y.handle, dim));
-  throw refuse("linalg.vecdot", "vecdot(x: Tensor, y: Tensor, { dim = -1 })", [x, y, { dim }]);
+  let dim: any, out: any;
+  if (options !== undefined) ({ dim, out } = named("linalg.vecdot", options, ["dim", "out"]));
+  if (isTensor(x) && isTensor(y)) return out === undefined ? wrap(call(567, x.handle, y.handle, dim)) : callInto(out, 1373, x.handle, y.handle, dim);
+  throw refuse("linalg.vecdot", "vecdot(x: Tensor, y: Tensor, { dim = -1, out? })", [x, y, { dim, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linalg.vector_norm`.
  *
- * - `vectorNorm(input: Tensor, ord = 2, dim?, keepdim = false, { dtype? })`
+ * - `vectorNorm(input: Tensor, ord = 2, dim?, keepdim = false, { dtype?, out? })`
  *
  * Source: aten::linalg_vector_norm
  */
-export function vectorNorm(input: Tensor, ord?: Scalar, dim?: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: Dtype | null | undefined }): Tensor;
-export function vectorNorm(input: Tensor, options?: { ord?: Scalar | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
+export function vectorNorm(input: Tensor, ord?: Scalar, dim?: number | readonly number[] | null, keepdim?: boolean, options?: { dtype?: Dtype | null | undefined } & Out): Tensor;
+export function vectorNorm(input: Tensor, options?: { ord?: Scalar | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function vectorNorm(input: any, ord?: any, dim?: any, keepdim?: any, options?: any): any {
-  let dtype: any;
-  if (isOptions(ord)) ({ ord, dim, keepdim, dtype } = named("linalg.vectorNorm", ord, ["ord", "dim", "keepdim", "dtype"], dim, keepdim, options));
-  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("linalg.vectorNorm", dim, ["dim", "keepdim", "dtype"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("linalg.vectorNorm", keepdim, ["keepdim", "dtype"], options));
-  else if (options !== undefined) ({ dtype } = named("linalg.vectorNorm", options, ["dtype"]));
-  if (isTensor(input)) return wrap(call(568, input.handle, ord, dim, keepdim, dtypeCode(dtype)));
-  throw refuse("linalg.vectorNorm", "vectorNorm(input: Tensor, ord = 2, dim?, keepdim = false, { dtype? })", [input, ord, dim, keepdim, { dtype }]);
+  let dtype: any, out: any;
+  if (isOptions(ord)) ({ ord, dim, keepdim, dtype, out } = named("linalg.vectorNorm", ord, ["ord", "dim", "keepdim", "dtype", "out"], dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("linalg.vectorNorm", dim, ["dim", "keepdim", "dtype", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("linalg.vectorNorm", keepdim, ["keepdim", "dtype", "out"], options));
+  else if (options !== undefined) ({ dtype, out } = named("linalg.vectorNorm", options, ["dtype", "out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(568, input.handle, ord, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1374, input.handle, ord, dim, keepdim, dtypeCode(dtype));
+  throw refuse("linalg.vectorNorm", "vectorNorm(input: Tensor, ord = 2, dim?, keepdim = false, { dtype?, out? })", [input, ord, dim, keepdim, { dtype, out }]);
 }

@@ -1,8 +1,9 @@
 // What the generated operators (`*.generated.ts`) share: telling arguments apart, and saying what was wrong.
 import { UsageError, suggestion } from "../base/index.ts";
+import { call } from "./binding.ts";
 import type { Device, Dtype, Layout } from "./dtype.ts";
 import { Generator } from "./random.ts";
-import type { Complex } from "./native.ts";
+import type { Complex, Scalar } from "./native.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** What a new tensor is made of, for factories such as `zeros`. */
@@ -16,6 +17,12 @@ export interface TensorOptions {
   pinMemory?: boolean | null | undefined;
   /** Records gradients for the new tensor. @default false */
   requiresGrad?: boolean | undefined;
+}
+
+/** Where a function writes, for those that PyTorch gives `out=`. */
+export interface Out<Written = Tensor> {
+  /** Is resized to the result and returned; must not take part in autograd. @default new tensors */
+  out?: Written | undefined;
 }
 
 /** Is the root of `Tensor`, so that the generated operators can tell a tensor without importing its class. */
@@ -159,6 +166,26 @@ function takesAll(
     if (positional.indexOf(name) < split && !keywords.includes(name)) return false;
   }
   return true;
+}
+
+/** Calls operator number `op`, which writes into `out`: a tensor, or a list where it has several results. */
+export function callInto(out: unknown, op: number, ...given: unknown[]): unknown {
+  if (!isTensor(out) && !isTensors(out)) {
+    throw new UsageError(
+      `The option out must be a tensor, or a list of tensors for several results, got ${describe(out)}.`,
+    );
+  }
+  call(op, ...given, ...handles(isTensor(out) ? [out] : (out as Tensor[])));
+  return out;
+}
+
+/** Returns the dtype of a number that stands where a tensor does: its own kind, as wide as it goes. */
+export function numberDtype(value: Scalar): Dtype {
+  if (typeof value === "boolean") return "bool";
+  if (isComplexScalar(value)) return "complex128";
+  // as native/src/env.cc reads numbers
+  const isWhole = Number.isInteger(value) && Math.abs(Number(value)) < 9.2e18 && !Object.is(value, -0);
+  return typeof value === "bigint" || isWhole ? "int64" : "float64";
 }
 
 /** Returns the handles of a list of tensors. */

@@ -74,7 +74,9 @@ function lookUp(name: string): AnyFunction | undefined {
 
 function prepare({ op, args, kwargs }: Case): { leaves: Tensor[]; call: () => unknown[] } {
   const given = args.map(decode);
-  const named = Object.entries(kwargs).map(([key, value]) => [camelCase(key), decode(value)] as const);
+  const named = Object.entries(kwargs)
+    .filter(([key]) => key !== "as_tuple") // nonzero has it in Python alone; the samples give its default
+    .map(([key, value]) => [camelCase(key), decode(value)] as const);
   const leaves = tensorsIn([...given, ...named.map(([, value]) => value)]).filter(carriesGradients);
   const options = named.length === 0 ? [] : [Object.fromEntries(named)];
   const call = () => {

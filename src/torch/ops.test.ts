@@ -266,26 +266,26 @@ describe("a call that fits no overload says so", () => {
   test("with the kinds that it got and the signatures that there are", () => {
     expect(() => loose["add"]!(x, "1")).toThrowErrorMatchingInlineSnapshot(`
       [UsageError: add: no signature takes (Tensor, "1"). Call it as:
-        add(input: Tensor, other: Tensor, { alpha = 1 })
-        add(input: Tensor, other: Scalar, { alpha = 1 })]
+        add(input: Tensor, other: Tensor, { alpha = 1, out? })
+        add(input: Tensor, other: Scalar, { alpha = 1, out? })]
     `);
     expect(() => loose["add"]!(1, x)).toThrowErrorMatchingInlineSnapshot(`
       [UsageError: add: no signature takes (number, Tensor). Call it as:
-        add(input: Tensor, other: Tensor, { alpha = 1 })
-        add(input: Tensor, other: Scalar, { alpha = 1 })]
+        add(input: Tensor, other: Tensor, { alpha = 1, out? })
+        add(input: Tensor, other: Scalar, { alpha = 1, out? })]
     `);
     expect(() => loose["cat"]!(x)).toThrowErrorMatchingInlineSnapshot(`
       [UsageError: cat: no signature takes (Tensor). Call it as:
-        cat(tensors: Tensor[], dim = 0)]
+        cat(tensors: Tensor[], dim = 0, { out? })]
     `);
     expect(() => loose["sum"]!(x, true)).toThrowErrorMatchingInlineSnapshot(`
       [UsageError: sum: no signature takes (Tensor, boolean). Call it as:
         sum(input: Tensor, { dtype? })
-        sum(input: Tensor, dim: number | number[] | null, keepdim = false, { dtype? })]
+        sum(input: Tensor, dim: number | number[] | null, keepdim = false, { dtype?, out? })]
     `);
     expect(() => loose["matmul"]!(x, [[1]])).toThrowErrorMatchingInlineSnapshot(`
       [UsageError: matmul: no signature takes (Tensor, number[][]). Call it as:
-        matmul(input: Tensor, other: Tensor)]
+        matmul(input: Tensor, other: Tensor, { out? })]
     `);
     expect(() => loose["relu"]!()).toThrowErrorMatchingInlineSnapshot(`
       [UsageError: relu: no signature takes (). Call it as:
@@ -293,10 +293,10 @@ describe("a call that fits no overload says so", () => {
     `);
     expect(() => loose["div"]!(x, 2, { roundingMode: 1 })).toThrowErrorMatchingInlineSnapshot(`
       [UsageError: div: no signature takes (Tensor, number, { roundingMode: number }). Call it as:
-        div(input: Tensor, other: Tensor)
-        div(input: Tensor, other: Scalar)
-        div(input: Tensor, other: Tensor, { roundingMode: string | null })
-        div(input: Tensor, other: Scalar, { roundingMode: string | null })]
+        div(input: Tensor, other: Tensor, { out? })
+        div(input: Tensor, other: Scalar, { out? })
+        div(input: Tensor, other: Tensor, { roundingMode: string | null, out? })
+        div(input: Tensor, other: Scalar, { roundingMode: string | null, out? })]
     `);
   });
 
@@ -312,13 +312,13 @@ describe("a call that fits no overload says so", () => {
 
   test("with the nearest name of an unknown option", () => {
     expect(() => loose["sum"]!(x, { dmi: 0 })).toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: sum: unknown option "dmi", or given twice. Did you mean "dim"? Valid: dim, dtype, keepdim.]`,
+      `[UsageError: sum: unknown option "dmi", or given twice. Did you mean "dim"? Valid: dim, dtype, keepdim, out.]`,
     );
     expect(() => loose["softmax"]!(x, { dimension: 0 })).toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: softmax: unknown option "dimension", or given twice. Valid: dim, dtype.]`,
+      `[UsageError: softmax: unknown option "dimension", or given twice. Valid: dim, dtype, out.]`,
     );
     expect(() => loose["add"]!(x, x, { aplha: 2 })).toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: add: unknown option "aplha", or given twice. Did you mean "alpha"? Valid: alpha.]`,
+      `[UsageError: add: unknown option "aplha", or given twice. Did you mean "alpha"? Valid: alpha, out.]`,
     );
     expect(() => loose["zeros"]!([2], { dytpe: "int64" })).toThrowErrorMatchingInlineSnapshot(
       `[UsageError: zeros: unknown option "dytpe", or given twice. Did you mean "dtype"? Valid: device, dtype, layout, pinMemory, requiresGrad.]`,
@@ -327,10 +327,10 @@ describe("a call that fits no overload says so", () => {
 
   test("and refuses an option that is given by place too, or beside one of another overload", () => {
     expect(() => loose["softmax"]!(x, 0, { dim: 1 })).toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: softmax: unknown option "dim", or given twice. Valid: dtype.]`,
+      `[UsageError: softmax: unknown option "dim", or given twice. Valid: dtype, out.]`,
     );
     expect(() => loose["std"]!(x, { unbiased: true, correction: 1 })).toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: std: no signature takes the options unbiased, correction together after 1 positional arguments. Signatures take: input, unbiased | input, dim, correction, keepdim | input, dim, unbiased, keepdim.]`,
+      `[UsageError: std: no signature takes the options unbiased, correction together after 1 positional arguments. Signatures take: input, unbiased | input, dim, correction, keepdim, out | input, dim, unbiased, keepdim, out.]`,
     );
     expect(() => loose["sum"]!(x, 0, false, 7)).toThrowErrorMatchingInlineSnapshot(
       `[UsageError: sum: the last argument must be an options object, got number.]`,

@@ -2,435 +2,521 @@
 import { call, dtypeCode, wrap } from "./binding.ts";
 import type { Dtype, Scalar } from "./binding.ts";
 import "./operator-table.generated.ts";
-import { isOptions, isScalar, isTensor, named, refuse } from "./operator-arguments.ts";
+import { callInto, isOptions, isScalar, isTensor, named, refuse } from "./operator-arguments.ts";
+import type { Out } from "./operator-arguments.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
  * Calls PyTorch's `torch.special.airy_ai`.
  *
- * - `airyAi(x: Tensor)`
+ * - `airyAi(x: Tensor, { out? })`
  *
  * Source: aten::special_airy_ai
  */
-export function airyAi(x: Tensor): Tensor {
-  if (isTensor(x)) return wrap(call(916, x.handle));
-  throw refuse("special.airyAi", "airyAi(x: Tensor)", [x]);
+export function airyAi(x: Tensor, options?: Out): Tensor;
+export function airyAi(x: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.airyAi", options, ["out"]));
+  if (isTensor(x)) return out === undefined ? wrap(call(916, x.handle)) : callInto(out, 1479, x.handle);
+  throw refuse("special.airyAi", "airyAi(x: Tensor, { out? })", [x, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.bessel_j0`.
  *
- * - `besselJ0(input: Tensor)`
+ * - `besselJ0(input: Tensor, { out? })`
  *
  * Source: aten::special_bessel_j0
  */
-export function besselJ0(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(917, input.handle));
-  throw refuse("special.besselJ0", "besselJ0(input: Tensor)", [input]);
+export function besselJ0(input: Tensor, options?: Out): Tensor;
+export function besselJ0(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.besselJ0", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(917, input.handle)) : callInto(out, 1480, input.handle);
+  throw refuse("special.besselJ0", "besselJ0(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.bessel_j1`.
  *
- * - `besselJ1(input: Tensor)`
+ * - `besselJ1(input: Tensor, { out? })`
  *
  * Source: aten::special_bessel_j1
  */
-export function besselJ1(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(918, input.handle));
-  throw refuse("special.besselJ1", "besselJ1(input: Tensor)", [input]);
+export function besselJ1(input: Tensor, options?: Out): Tensor;
+export function besselJ1(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.besselJ1", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(918, input.handle)) : callInto(out, 1481, input.handle);
+  throw refuse("special.besselJ1", "besselJ1(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.bessel_y0`.
  *
- * - `besselY0(input: Tensor)`
+ * - `besselY0(input: Tensor, { out? })`
  *
  * Source: aten::special_bessel_y0
  */
-export function besselY0(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(919, input.handle));
-  throw refuse("special.besselY0", "besselY0(input: Tensor)", [input]);
+export function besselY0(input: Tensor, options?: Out): Tensor;
+export function besselY0(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.besselY0", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(919, input.handle)) : callInto(out, 1482, input.handle);
+  throw refuse("special.besselY0", "besselY0(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.bessel_y1`.
  *
- * - `besselY1(input: Tensor)`
+ * - `besselY1(input: Tensor, { out? })`
  *
  * Source: aten::special_bessel_y1
  */
-export function besselY1(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(920, input.handle));
-  throw refuse("special.besselY1", "besselY1(input: Tensor)", [input]);
+export function besselY1(input: Tensor, options?: Out): Tensor;
+export function besselY1(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.besselY1", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(920, input.handle)) : callInto(out, 1483, input.handle);
+  throw refuse("special.besselY1", "besselY1(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.chebyshev_polynomial_t`.
  *
- * - `chebyshevPolynomialT(x: Tensor, n: Tensor)`
- * - `chebyshevPolynomialT(x: Tensor, n: Scalar)`
- * - `chebyshevPolynomialT(x: Scalar, n: Tensor)`
+ * - `chebyshevPolynomialT(x: Tensor, n: Tensor, { out? })`
+ * - `chebyshevPolynomialT(x: Tensor, n: Scalar, { out? })`
+ * - `chebyshevPolynomialT(x: Scalar, n: Tensor, { out? })`
  *
  * Source: aten::special_chebyshev_polynomial_t, aten::special_chebyshev_polynomial_t.n_scalar, aten::special_chebyshev_polynomial_t.x_scalar
  */
-export function chebyshevPolynomialT(x: Tensor, n: Tensor): Tensor;
-export function chebyshevPolynomialT(x: Tensor, n: Scalar): Tensor;
-export function chebyshevPolynomialT(x: Scalar, n: Tensor): Tensor;
-export function chebyshevPolynomialT(x: any, n: any): any {
-  if (isTensor(x) && isTensor(n)) return wrap(call(921, x.handle, n.handle));
-  if (isTensor(x) && isScalar(n)) return wrap(call(922, x.handle, n));
-  if (isScalar(x) && isTensor(n)) return wrap(call(923, x, n.handle));
-  throw refuse("special.chebyshevPolynomialT", "chebyshevPolynomialT(x: Tensor, n: Tensor)\nchebyshevPolynomialT(x: Tensor, n: Scalar)\nchebyshevPolynomialT(x: Scalar, n: Tensor)", [x, n]);
+export function chebyshevPolynomialT(x: Tensor, n: Tensor, options?: Out): Tensor;
+export function chebyshevPolynomialT(x: Tensor, n: Scalar, options?: Out): Tensor;
+export function chebyshevPolynomialT(x: Scalar, n: Tensor, options?: Out): Tensor;
+export function chebyshevPolynomialT(x: any, n: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.chebyshevPolynomialT", options, ["out"]));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(921, x.handle, n.handle)) : callInto(out, 1484, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(922, x.handle, n)) : callInto(out, 1485, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(923, x, n.handle)) : callInto(out, 1486, x, n.handle);
+  throw refuse("special.chebyshevPolynomialT", "chebyshevPolynomialT(x: Tensor, n: Tensor, { out? })\nchebyshevPolynomialT(x: Tensor, n: Scalar, { out? })\nchebyshevPolynomialT(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.chebyshev_polynomial_u`.
  *
- * - `chebyshevPolynomialU(x: Tensor, n: Tensor)`
- * - `chebyshevPolynomialU(x: Tensor, n: Scalar)`
- * - `chebyshevPolynomialU(x: Scalar, n: Tensor)`
+ * - `chebyshevPolynomialU(x: Tensor, n: Tensor, { out? })`
+ * - `chebyshevPolynomialU(x: Tensor, n: Scalar, { out? })`
+ * - `chebyshevPolynomialU(x: Scalar, n: Tensor, { out? })`
  *
  * Source: aten::special_chebyshev_polynomial_u, aten::special_chebyshev_polynomial_u.n_scalar, aten::special_chebyshev_polynomial_u.x_scalar
  */
-export function chebyshevPolynomialU(x: Tensor, n: Tensor): Tensor;
-export function chebyshevPolynomialU(x: Tensor, n: Scalar): Tensor;
-export function chebyshevPolynomialU(x: Scalar, n: Tensor): Tensor;
-export function chebyshevPolynomialU(x: any, n: any): any {
-  if (isTensor(x) && isTensor(n)) return wrap(call(924, x.handle, n.handle));
-  if (isTensor(x) && isScalar(n)) return wrap(call(925, x.handle, n));
-  if (isScalar(x) && isTensor(n)) return wrap(call(926, x, n.handle));
-  throw refuse("special.chebyshevPolynomialU", "chebyshevPolynomialU(x: Tensor, n: Tensor)\nchebyshevPolynomialU(x: Tensor, n: Scalar)\nchebyshevPolynomialU(x: Scalar, n: Tensor)", [x, n]);
+export function chebyshevPolynomialU(x: Tensor, n: Tensor, options?: Out): Tensor;
+export function chebyshevPolynomialU(x: Tensor, n: Scalar, options?: Out): Tensor;
+export function chebyshevPolynomialU(x: Scalar, n: Tensor, options?: Out): Tensor;
+export function chebyshevPolynomialU(x: any, n: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.chebyshevPolynomialU", options, ["out"]));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(924, x.handle, n.handle)) : callInto(out, 1487, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(925, x.handle, n)) : callInto(out, 1488, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(926, x, n.handle)) : callInto(out, 1489, x, n.handle);
+  throw refuse("special.chebyshevPolynomialU", "chebyshevPolynomialU(x: Tensor, n: Tensor, { out? })\nchebyshevPolynomialU(x: Tensor, n: Scalar, { out? })\nchebyshevPolynomialU(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.chebyshev_polynomial_v`.
  *
- * - `chebyshevPolynomialV(x: Tensor, n: Tensor)`
- * - `chebyshevPolynomialV(x: Tensor, n: Scalar)`
- * - `chebyshevPolynomialV(x: Scalar, n: Tensor)`
+ * - `chebyshevPolynomialV(x: Tensor, n: Tensor, { out? })`
+ * - `chebyshevPolynomialV(x: Tensor, n: Scalar, { out? })`
+ * - `chebyshevPolynomialV(x: Scalar, n: Tensor, { out? })`
  *
  * Source: aten::special_chebyshev_polynomial_v, aten::special_chebyshev_polynomial_v.n_scalar, aten::special_chebyshev_polynomial_v.x_scalar
  */
-export function chebyshevPolynomialV(x: Tensor, n: Tensor): Tensor;
-export function chebyshevPolynomialV(x: Tensor, n: Scalar): Tensor;
-export function chebyshevPolynomialV(x: Scalar, n: Tensor): Tensor;
-export function chebyshevPolynomialV(x: any, n: any): any {
-  if (isTensor(x) && isTensor(n)) return wrap(call(927, x.handle, n.handle));
-  if (isTensor(x) && isScalar(n)) return wrap(call(928, x.handle, n));
-  if (isScalar(x) && isTensor(n)) return wrap(call(929, x, n.handle));
-  throw refuse("special.chebyshevPolynomialV", "chebyshevPolynomialV(x: Tensor, n: Tensor)\nchebyshevPolynomialV(x: Tensor, n: Scalar)\nchebyshevPolynomialV(x: Scalar, n: Tensor)", [x, n]);
+export function chebyshevPolynomialV(x: Tensor, n: Tensor, options?: Out): Tensor;
+export function chebyshevPolynomialV(x: Tensor, n: Scalar, options?: Out): Tensor;
+export function chebyshevPolynomialV(x: Scalar, n: Tensor, options?: Out): Tensor;
+export function chebyshevPolynomialV(x: any, n: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.chebyshevPolynomialV", options, ["out"]));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(927, x.handle, n.handle)) : callInto(out, 1490, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(928, x.handle, n)) : callInto(out, 1491, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(929, x, n.handle)) : callInto(out, 1492, x, n.handle);
+  throw refuse("special.chebyshevPolynomialV", "chebyshevPolynomialV(x: Tensor, n: Tensor, { out? })\nchebyshevPolynomialV(x: Tensor, n: Scalar, { out? })\nchebyshevPolynomialV(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.chebyshev_polynomial_w`.
  *
- * - `chebyshevPolynomialW(x: Tensor, n: Tensor)`
- * - `chebyshevPolynomialW(x: Tensor, n: Scalar)`
- * - `chebyshevPolynomialW(x: Scalar, n: Tensor)`
+ * - `chebyshevPolynomialW(x: Tensor, n: Tensor, { out? })`
+ * - `chebyshevPolynomialW(x: Tensor, n: Scalar, { out? })`
+ * - `chebyshevPolynomialW(x: Scalar, n: Tensor, { out? })`
  *
  * Source: aten::special_chebyshev_polynomial_w, aten::special_chebyshev_polynomial_w.n_scalar, aten::special_chebyshev_polynomial_w.x_scalar
  */
-export function chebyshevPolynomialW(x: Tensor, n: Tensor): Tensor;
-export function chebyshevPolynomialW(x: Tensor, n: Scalar): Tensor;
-export function chebyshevPolynomialW(x: Scalar, n: Tensor): Tensor;
-export function chebyshevPolynomialW(x: any, n: any): any {
-  if (isTensor(x) && isTensor(n)) return wrap(call(930, x.handle, n.handle));
-  if (isTensor(x) && isScalar(n)) return wrap(call(931, x.handle, n));
-  if (isScalar(x) && isTensor(n)) return wrap(call(932, x, n.handle));
-  throw refuse("special.chebyshevPolynomialW", "chebyshevPolynomialW(x: Tensor, n: Tensor)\nchebyshevPolynomialW(x: Tensor, n: Scalar)\nchebyshevPolynomialW(x: Scalar, n: Tensor)", [x, n]);
+export function chebyshevPolynomialW(x: Tensor, n: Tensor, options?: Out): Tensor;
+export function chebyshevPolynomialW(x: Tensor, n: Scalar, options?: Out): Tensor;
+export function chebyshevPolynomialW(x: Scalar, n: Tensor, options?: Out): Tensor;
+export function chebyshevPolynomialW(x: any, n: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.chebyshevPolynomialW", options, ["out"]));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(930, x.handle, n.handle)) : callInto(out, 1493, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(931, x.handle, n)) : callInto(out, 1494, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(932, x, n.handle)) : callInto(out, 1495, x, n.handle);
+  throw refuse("special.chebyshevPolynomialW", "chebyshevPolynomialW(x: Tensor, n: Tensor, { out? })\nchebyshevPolynomialW(x: Tensor, n: Scalar, { out? })\nchebyshevPolynomialW(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.digamma`.
  *
- * - `digamma(input: Tensor)`
+ * - `digamma(input: Tensor, { out? })`
  *
  * Source: aten::special_digamma
  */
-export function digamma(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(933, input.handle));
-  throw refuse("special.digamma", "digamma(input: Tensor)", [input]);
+export function digamma(input: Tensor, options?: Out): Tensor;
+export function digamma(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.digamma", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(933, input.handle)) : callInto(out, 1496, input.handle);
+  throw refuse("special.digamma", "digamma(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.entr`.
  *
- * - `entr(input: Tensor)`
+ * - `entr(input: Tensor, { out? })`
  *
  * Source: aten::special_entr
  */
-export function entr(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(934, input.handle));
-  throw refuse("special.entr", "entr(input: Tensor)", [input]);
+export function entr(input: Tensor, options?: Out): Tensor;
+export function entr(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.entr", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(934, input.handle)) : callInto(out, 1497, input.handle);
+  throw refuse("special.entr", "entr(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.erf`.
  *
- * - `erf(input: Tensor)`
+ * - `erf(input: Tensor, { out? })`
  *
  * Source: aten::special_erf
  */
-export function erf(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(935, input.handle));
-  throw refuse("special.erf", "erf(input: Tensor)", [input]);
+export function erf(input: Tensor, options?: Out): Tensor;
+export function erf(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.erf", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(935, input.handle)) : callInto(out, 1498, input.handle);
+  throw refuse("special.erf", "erf(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.erfc`.
  *
- * - `erfc(input: Tensor)`
+ * - `erfc(input: Tensor, { out? })`
  *
  * Source: aten::special_erfc
  */
-export function erfc(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(936, input.handle));
-  throw refuse("special.erfc", "erfc(input: Tensor)", [input]);
+export function erfc(input: Tensor, options?: Out): Tensor;
+export function erfc(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.erfc", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(936, input.handle)) : callInto(out, 1499, input.handle);
+  throw refuse("special.erfc", "erfc(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.erfcx`.
  *
- * - `erfcx(input: Tensor)`
+ * - `erfcx(input: Tensor, { out? })`
  *
  * Source: aten::special_erfcx
  */
-export function erfcx(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(937, input.handle));
-  throw refuse("special.erfcx", "erfcx(input: Tensor)", [input]);
+export function erfcx(input: Tensor, options?: Out): Tensor;
+export function erfcx(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.erfcx", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(937, input.handle)) : callInto(out, 1500, input.handle);
+  throw refuse("special.erfcx", "erfcx(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.erfinv`.
  *
- * - `erfinv(input: Tensor)`
+ * - `erfinv(input: Tensor, { out? })`
  *
  * Source: aten::special_erfinv
  */
-export function erfinv(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(938, input.handle));
-  throw refuse("special.erfinv", "erfinv(input: Tensor)", [input]);
+export function erfinv(input: Tensor, options?: Out): Tensor;
+export function erfinv(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.erfinv", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(938, input.handle)) : callInto(out, 1501, input.handle);
+  throw refuse("special.erfinv", "erfinv(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.exp2`.
  *
- * - `exp2(input: Tensor)`
+ * - `exp2(input: Tensor, { out? })`
  *
  * Source: aten::special_exp2
  */
-export function exp2(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(939, input.handle));
-  throw refuse("special.exp2", "exp2(input: Tensor)", [input]);
+export function exp2(input: Tensor, options?: Out): Tensor;
+export function exp2(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.exp2", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(939, input.handle)) : callInto(out, 1502, input.handle);
+  throw refuse("special.exp2", "exp2(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.expit`.
  *
- * - `expit(input: Tensor)`
+ * - `expit(input: Tensor, { out? })`
  *
  * Source: aten::special_expit
  */
-export function expit(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(940, input.handle));
-  throw refuse("special.expit", "expit(input: Tensor)", [input]);
+export function expit(input: Tensor, options?: Out): Tensor;
+export function expit(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.expit", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(940, input.handle)) : callInto(out, 1503, input.handle);
+  throw refuse("special.expit", "expit(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.expm1`.
  *
- * - `expm1(input: Tensor)`
+ * - `expm1(input: Tensor, { out? })`
  *
  * Source: aten::special_expm1
  */
-export function expm1(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(941, input.handle));
-  throw refuse("special.expm1", "expm1(input: Tensor)", [input]);
+export function expm1(input: Tensor, options?: Out): Tensor;
+export function expm1(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.expm1", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(941, input.handle)) : callInto(out, 1504, input.handle);
+  throw refuse("special.expm1", "expm1(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.gammainc`.
  *
- * - `gammainc(input: Tensor, other: Tensor)`
+ * - `gammainc(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::special_gammainc
  */
-export function gammainc(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(942, input.handle, other.handle));
-  throw refuse("special.gammainc", "gammainc(input: Tensor, other: Tensor)", [input, other]);
+export function gammainc(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function gammainc(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.gammainc", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(942, input.handle, other.handle)) : callInto(out, 1505, input.handle, other.handle);
+  throw refuse("special.gammainc", "gammainc(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.gammaincc`.
  *
- * - `gammaincc(input: Tensor, other: Tensor)`
+ * - `gammaincc(input: Tensor, other: Tensor, { out? })`
  *
  * Source: aten::special_gammaincc
  */
-export function gammaincc(input: Tensor, other: Tensor): Tensor {
-  if (isTensor(input) && isTensor(other)) return wrap(call(943, input.handle, other.handle));
-  throw refuse("special.gammaincc", "gammaincc(input: Tensor, other: Tensor)", [input, other]);
+export function gammaincc(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function gammaincc(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.gammaincc", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(943, input.handle, other.handle)) : callInto(out, 1506, input.handle, other.handle);
+  throw refuse("special.gammaincc", "gammaincc(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.gammaln`.
  *
- * - `gammaln(input: Tensor)`
+ * - `gammaln(input: Tensor, { out? })`
  *
  * Source: aten::special_gammaln
  */
-export function gammaln(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(944, input.handle));
-  throw refuse("special.gammaln", "gammaln(input: Tensor)", [input]);
+export function gammaln(input: Tensor, options?: Out): Tensor;
+export function gammaln(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.gammaln", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(944, input.handle)) : callInto(out, 1507, input.handle);
+  throw refuse("special.gammaln", "gammaln(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.hermite_polynomial_h`.
  *
- * - `hermitePolynomialH(x: Tensor, n: Tensor)`
- * - `hermitePolynomialH(x: Tensor, n: Scalar)`
- * - `hermitePolynomialH(x: Scalar, n: Tensor)`
+ * - `hermitePolynomialH(x: Tensor, n: Tensor, { out? })`
+ * - `hermitePolynomialH(x: Tensor, n: Scalar, { out? })`
+ * - `hermitePolynomialH(x: Scalar, n: Tensor, { out? })`
  *
  * Source: aten::special_hermite_polynomial_h, aten::special_hermite_polynomial_h.n_scalar, aten::special_hermite_polynomial_h.x_scalar
  */
-export function hermitePolynomialH(x: Tensor, n: Tensor): Tensor;
-export function hermitePolynomialH(x: Tensor, n: Scalar): Tensor;
-export function hermitePolynomialH(x: Scalar, n: Tensor): Tensor;
-export function hermitePolynomialH(x: any, n: any): any {
-  if (isTensor(x) && isTensor(n)) return wrap(call(945, x.handle, n.handle));
-  if (isTensor(x) && isScalar(n)) return wrap(call(946, x.handle, n));
-  if (isScalar(x) && isTensor(n)) return wrap(call(947, x, n.handle));
-  throw refuse("special.hermitePolynomialH", "hermitePolynomialH(x: Tensor, n: Tensor)\nhermitePolynomialH(x: Tensor, n: Scalar)\nhermitePolynomialH(x: Scalar, n: Tensor)", [x, n]);
+export function hermitePolynomialH(x: Tensor, n: Tensor, options?: Out): Tensor;
+export function hermitePolynomialH(x: Tensor, n: Scalar, options?: Out): Tensor;
+export function hermitePolynomialH(x: Scalar, n: Tensor, options?: Out): Tensor;
+export function hermitePolynomialH(x: any, n: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.hermitePolynomialH", options, ["out"]));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(945, x.handle, n.handle)) : callInto(out, 1508, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(946, x.handle, n)) : callInto(out, 1509, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(947, x, n.handle)) : callInto(out, 1510, x, n.handle);
+  throw refuse("special.hermitePolynomialH", "hermitePolynomialH(x: Tensor, n: Tensor, { out? })\nhermitePolynomialH(x: Tensor, n: Scalar, { out? })\nhermitePolynomialH(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.hermite_polynomial_he`.
  *
- * - `hermitePolynomialHe(x: Tensor, n: Tensor)`
- * - `hermitePolynomialHe(x: Tensor, n: Scalar)`
- * - `hermitePolynomialHe(x: Scalar, n: Tensor)`
+ * - `hermitePolynomialHe(x: Tensor, n: Tensor, { out? })`
+ * - `hermitePolynomialHe(x: Tensor, n: Scalar, { out? })`
+ * - `hermitePolynomialHe(x: Scalar, n: Tensor, { out? })`
  *
  * Source: aten::special_hermite_polynomial_he, aten::special_hermite_polynomial_he.n_scalar, aten::special_hermite_polynomial_he.x_scalar
  */
-export function hermitePolynomialHe(x: Tensor, n: Tensor): Tensor;
-export function hermitePolynomialHe(x: Tensor, n: Scalar): Tensor;
-export function hermitePolynomialHe(x: Scalar, n: Tensor): Tensor;
-export function hermitePolynomialHe(x: any, n: any): any {
-  if (isTensor(x) && isTensor(n)) return wrap(call(948, x.handle, n.handle));
-  if (isTensor(x) && isScalar(n)) return wrap(call(949, x.handle, n));
-  if (isScalar(x) && isTensor(n)) return wrap(call(950, x, n.handle));
-  throw refuse("special.hermitePolynomialHe", "hermitePolynomialHe(x: Tensor, n: Tensor)\nhermitePolynomialHe(x: Tensor, n: Scalar)\nhermitePolynomialHe(x: Scalar, n: Tensor)", [x, n]);
+export function hermitePolynomialHe(x: Tensor, n: Tensor, options?: Out): Tensor;
+export function hermitePolynomialHe(x: Tensor, n: Scalar, options?: Out): Tensor;
+export function hermitePolynomialHe(x: Scalar, n: Tensor, options?: Out): Tensor;
+export function hermitePolynomialHe(x: any, n: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.hermitePolynomialHe", options, ["out"]));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(948, x.handle, n.handle)) : callInto(out, 1511, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(949, x.handle, n)) : callInto(out, 1512, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(950, x, n.handle)) : callInto(out, 1513, x, n.handle);
+  throw refuse("special.hermitePolynomialHe", "hermitePolynomialHe(x: Tensor, n: Tensor, { out? })\nhermitePolynomialHe(x: Tensor, n: Scalar, { out? })\nhermitePolynomialHe(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.i0`.
  *
- * - `i0(input: Tensor)`
+ * - `i0(input: Tensor, { out? })`
  *
  * Source: aten::special_i0
  */
-export function i0(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(951, input.handle));
-  throw refuse("special.i0", "i0(input: Tensor)", [input]);
+export function i0(input: Tensor, options?: Out): Tensor;
+export function i0(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.i0", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(951, input.handle)) : callInto(out, 1514, input.handle);
+  throw refuse("special.i0", "i0(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.i0e`.
  *
- * - `i0e(input: Tensor)`
+ * - `i0e(input: Tensor, { out? })`
  *
  * Source: aten::special_i0e
  */
-export function i0e(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(952, input.handle));
-  throw refuse("special.i0e", "i0e(input: Tensor)", [input]);
+export function i0e(input: Tensor, options?: Out): Tensor;
+export function i0e(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.i0e", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(952, input.handle)) : callInto(out, 1515, input.handle);
+  throw refuse("special.i0e", "i0e(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.i1`.
  *
- * - `i1(input: Tensor)`
+ * - `i1(input: Tensor, { out? })`
  *
  * Source: aten::special_i1
  */
-export function i1(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(953, input.handle));
-  throw refuse("special.i1", "i1(input: Tensor)", [input]);
+export function i1(input: Tensor, options?: Out): Tensor;
+export function i1(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.i1", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(953, input.handle)) : callInto(out, 1516, input.handle);
+  throw refuse("special.i1", "i1(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.i1e`.
  *
- * - `i1e(input: Tensor)`
+ * - `i1e(input: Tensor, { out? })`
  *
  * Source: aten::special_i1e
  */
-export function i1e(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(954, input.handle));
-  throw refuse("special.i1e", "i1e(input: Tensor)", [input]);
+export function i1e(input: Tensor, options?: Out): Tensor;
+export function i1e(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.i1e", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(954, input.handle)) : callInto(out, 1517, input.handle);
+  throw refuse("special.i1e", "i1e(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.laguerre_polynomial_l`.
  *
- * - `laguerrePolynomialL(x: Tensor, n: Tensor)`
- * - `laguerrePolynomialL(x: Tensor, n: Scalar)`
- * - `laguerrePolynomialL(x: Scalar, n: Tensor)`
+ * - `laguerrePolynomialL(x: Tensor, n: Tensor, { out? })`
+ * - `laguerrePolynomialL(x: Tensor, n: Scalar, { out? })`
+ * - `laguerrePolynomialL(x: Scalar, n: Tensor, { out? })`
  *
  * Source: aten::special_laguerre_polynomial_l, aten::special_laguerre_polynomial_l.n_scalar, aten::special_laguerre_polynomial_l.x_scalar
  */
-export function laguerrePolynomialL(x: Tensor, n: Tensor): Tensor;
-export function laguerrePolynomialL(x: Tensor, n: Scalar): Tensor;
-export function laguerrePolynomialL(x: Scalar, n: Tensor): Tensor;
-export function laguerrePolynomialL(x: any, n: any): any {
-  if (isTensor(x) && isTensor(n)) return wrap(call(955, x.handle, n.handle));
-  if (isTensor(x) && isScalar(n)) return wrap(call(956, x.handle, n));
-  if (isScalar(x) && isTensor(n)) return wrap(call(957, x, n.handle));
-  throw refuse("special.laguerrePolynomialL", "laguerrePolynomialL(x: Tensor, n: Tensor)\nlaguerrePolynomialL(x: Tensor, n: Scalar)\nlaguerrePolynomialL(x: Scalar, n: Tensor)", [x, n]);
+export function laguerrePolynomialL(x: Tensor, n: Tensor, options?: Out): Tensor;
+export function laguerrePolynomialL(x: Tensor, n: Scalar, options?: Out): Tensor;
+export function laguerrePolynomialL(x: Scalar, n: Tensor, options?: Out): Tensor;
+export function laguerrePolynomialL(x: any, n: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.laguerrePolynomialL", options, ["out"]));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(955, x.handle, n.handle)) : callInto(out, 1518, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(956, x.handle, n)) : callInto(out, 1519, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(957, x, n.handle)) : callInto(out, 1520, x, n.handle);
+  throw refuse("special.laguerrePolynomialL", "laguerrePolynomialL(x: Tensor, n: Tensor, { out? })\nlaguerrePolynomialL(x: Tensor, n: Scalar, { out? })\nlaguerrePolynomialL(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.legendre_polynomial_p`.
  *
- * - `legendrePolynomialP(x: Tensor, n: Tensor)`
- * - `legendrePolynomialP(x: Tensor, n: Scalar)`
- * - `legendrePolynomialP(x: Scalar, n: Tensor)`
+ * - `legendrePolynomialP(x: Tensor, n: Tensor, { out? })`
+ * - `legendrePolynomialP(x: Tensor, n: Scalar, { out? })`
+ * - `legendrePolynomialP(x: Scalar, n: Tensor, { out? })`
  *
  * Source: aten::special_legendre_polynomial_p, aten::special_legendre_polynomial_p.n_scalar, aten::special_legendre_polynomial_p.x_scalar
  */
-export function legendrePolynomialP(x: Tensor, n: Tensor): Tensor;
-export function legendrePolynomialP(x: Tensor, n: Scalar): Tensor;
-export function legendrePolynomialP(x: Scalar, n: Tensor): Tensor;
-export function legendrePolynomialP(x: any, n: any): any {
-  if (isTensor(x) && isTensor(n)) return wrap(call(958, x.handle, n.handle));
-  if (isTensor(x) && isScalar(n)) return wrap(call(959, x.handle, n));
-  if (isScalar(x) && isTensor(n)) return wrap(call(960, x, n.handle));
-  throw refuse("special.legendrePolynomialP", "legendrePolynomialP(x: Tensor, n: Tensor)\nlegendrePolynomialP(x: Tensor, n: Scalar)\nlegendrePolynomialP(x: Scalar, n: Tensor)", [x, n]);
+export function legendrePolynomialP(x: Tensor, n: Tensor, options?: Out): Tensor;
+export function legendrePolynomialP(x: Tensor, n: Scalar, options?: Out): Tensor;
+export function legendrePolynomialP(x: Scalar, n: Tensor, options?: Out): Tensor;
+export function legendrePolynomialP(x: any, n: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.legendrePolynomialP", options, ["out"]));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(958, x.handle, n.handle)) : callInto(out, 1521, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(959, x.handle, n)) : callInto(out, 1522, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(960, x, n.handle)) : callInto(out, 1523, x, n.handle);
+  throw refuse("special.legendrePolynomialP", "legendrePolynomialP(x: Tensor, n: Tensor, { out? })\nlegendrePolynomialP(x: Tensor, n: Scalar, { out? })\nlegendrePolynomialP(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.log1p`.
  *
- * - `log1p(input: Tensor)`
+ * - `log1p(input: Tensor, { out? })`
  *
  * Source: aten::special_log1p
  */
-export function log1p(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(961, input.handle));
-  throw refuse("special.log1p", "log1p(input: Tensor)", [input]);
+export function log1p(input: Tensor, options?: Out): Tensor;
+export function log1p(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.log1p", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(961, input.handle)) : callInto(out, 1524, input.handle);
+  throw refuse("special.log1p", "log1p(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.log_ndtr`.
  *
- * - `logNdtr(input: Tensor)`
+ * - `logNdtr(input: Tensor, { out? })`
  *
  * Source: aten::special_log_ndtr
  */
-export function logNdtr(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(962, input.handle));
-  throw refuse("special.logNdtr", "logNdtr(input: Tensor)", [input]);
+export function logNdtr(input: Tensor, options?: Out): Tensor;
+export function logNdtr(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.logNdtr", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(962, input.handle)) : callInto(out, 1525, input.handle);
+  throw refuse("special.logNdtr", "logNdtr(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -453,271 +539,318 @@ export function logSoftmax(input: any, dim?: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.special.logit`.
  *
- * - `logit(input: Tensor, eps?)`
+ * - `logit(input: Tensor, eps?, { out? })`
  *
  * Source: aten::special_logit
  */
-export function logit(input: Tensor, eps?: number | null): Tensor;
-export function logit(input: Tensor, options?: { eps?: number | null | undefined }): Tensor;
-export function logit(input: any, eps?: any): any {
-  if (isOptions(eps)) ({ eps } = named("special.logit", eps, ["eps"]));
-  if (isTensor(input)) return wrap(call(964, input.handle, eps));
-  throw refuse("special.logit", "logit(input: Tensor, eps?)", [input, eps]);
+export function logit(input: Tensor, eps?: number | null, options?: Out): Tensor;
+export function logit(input: Tensor, options?: { eps?: number | null | undefined } & Out): Tensor;
+export function logit(input: any, eps?: any, options?: any): any {
+  let out: any;
+  if (isOptions(eps)) ({ eps, out } = named("special.logit", eps, ["eps", "out"], options));
+  else if (options !== undefined) ({ out } = named("special.logit", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(964, input.handle, eps)) : callInto(out, 1526, input.handle, eps);
+  throw refuse("special.logit", "logit(input: Tensor, eps?, { out? })", [input, eps, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.logsumexp`.
  *
- * - `logsumexp(input: Tensor, dim: number | number[], keepdim = false)`
+ * - `logsumexp(input: Tensor, dim: number | number[], keepdim = false, { out? })`
  *
  * Source: aten::special_logsumexp
  */
-export function logsumexp(input: Tensor, dim: number | readonly number[], keepdim?: boolean): Tensor;
-export function logsumexp(input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor;
-export function logsumexp(input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor;
-export function logsumexp(input: any, dim?: any, keepdim?: any): any {
-  if (isOptions(dim)) ({ dim, keepdim } = named("special.logsumexp", dim, ["dim", "keepdim"], keepdim));
-  else if (isOptions(keepdim)) ({ keepdim } = named("special.logsumexp", keepdim, ["keepdim"]));
-  if (isTensor(input)) return wrap(call(965, input.handle, dim, keepdim));
-  throw refuse("special.logsumexp", "logsumexp(input: Tensor, dim: number | number[], keepdim = false)", [input, dim, keepdim]);
+export function logsumexp(input: Tensor, dim: number | readonly number[], keepdim?: boolean, options?: Out): Tensor;
+export function logsumexp(input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined } & Out): Tensor;
+export function logsumexp(input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined } & Out): Tensor;
+export function logsumexp(input: any, dim?: any, keepdim?: any, options?: any): any {
+  let out: any;
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("special.logsumexp", dim, ["dim", "keepdim", "out"], keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("special.logsumexp", keepdim, ["keepdim", "out"], options));
+  else if (options !== undefined) ({ out } = named("special.logsumexp", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(965, input.handle, dim, keepdim)) : callInto(out, 1527, input.handle, dim, keepdim);
+  throw refuse("special.logsumexp", "logsumexp(input: Tensor, dim: number | number[], keepdim = false, { out? })", [input, dim, keepdim, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.modified_bessel_i0`.
  *
- * - `modifiedBesselI0(input: Tensor)`
+ * - `modifiedBesselI0(input: Tensor, { out? })`
  *
  * Source: aten::special_modified_bessel_i0
  */
-export function modifiedBesselI0(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(966, input.handle));
-  throw refuse("special.modifiedBesselI0", "modifiedBesselI0(input: Tensor)", [input]);
+export function modifiedBesselI0(input: Tensor, options?: Out): Tensor;
+export function modifiedBesselI0(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.modifiedBesselI0", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(966, input.handle)) : callInto(out, 1528, input.handle);
+  throw refuse("special.modifiedBesselI0", "modifiedBesselI0(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.modified_bessel_i1`.
  *
- * - `modifiedBesselI1(input: Tensor)`
+ * - `modifiedBesselI1(input: Tensor, { out? })`
  *
  * Source: aten::special_modified_bessel_i1
  */
-export function modifiedBesselI1(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(967, input.handle));
-  throw refuse("special.modifiedBesselI1", "modifiedBesselI1(input: Tensor)", [input]);
+export function modifiedBesselI1(input: Tensor, options?: Out): Tensor;
+export function modifiedBesselI1(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.modifiedBesselI1", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(967, input.handle)) : callInto(out, 1529, input.handle);
+  throw refuse("special.modifiedBesselI1", "modifiedBesselI1(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.modified_bessel_k0`.
  *
- * - `modifiedBesselK0(input: Tensor)`
+ * - `modifiedBesselK0(input: Tensor, { out? })`
  *
  * Source: aten::special_modified_bessel_k0
  */
-export function modifiedBesselK0(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(968, input.handle));
-  throw refuse("special.modifiedBesselK0", "modifiedBesselK0(input: Tensor)", [input]);
+export function modifiedBesselK0(input: Tensor, options?: Out): Tensor;
+export function modifiedBesselK0(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.modifiedBesselK0", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(968, input.handle)) : callInto(out, 1530, input.handle);
+  throw refuse("special.modifiedBesselK0", "modifiedBesselK0(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.modified_bessel_k1`.
  *
- * - `modifiedBesselK1(input: Tensor)`
+ * - `modifiedBesselK1(input: Tensor, { out? })`
  *
  * Source: aten::special_modified_bessel_k1
  */
-export function modifiedBesselK1(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(969, input.handle));
-  throw refuse("special.modifiedBesselK1", "modifiedBesselK1(input: Tensor)", [input]);
+export function modifiedBesselK1(input: Tensor, options?: Out): Tensor;
+export function modifiedBesselK1(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.modifiedBesselK1", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(969, input.handle)) : callInto(out, 1531, input.handle);
+  throw refuse("special.modifiedBesselK1", "modifiedBesselK1(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.multigammaln`.
  *
- * - `multigammaln(input: Tensor, p: number)`
+ * - `multigammaln(input: Tensor, p: number, { out? })`
  *
  * Source: aten::special_multigammaln
  */
-export function multigammaln(input: Tensor, p: number): Tensor;
-export function multigammaln(input: Tensor, options: { p: number }): Tensor;
-export function multigammaln(input: any, p?: any): any {
-  if (isOptions(p)) ({ p } = named("special.multigammaln", p, ["p"]));
-  if (isTensor(input)) return wrap(call(970, input.handle, p));
-  throw refuse("special.multigammaln", "multigammaln(input: Tensor, p: number)", [input, p]);
+export function multigammaln(input: Tensor, p: number, options?: Out): Tensor;
+export function multigammaln(input: Tensor, options: { p: number } & Out): Tensor;
+export function multigammaln(input: any, p?: any, options?: any): any {
+  let out: any;
+  if (isOptions(p)) ({ p, out } = named("special.multigammaln", p, ["p", "out"], options));
+  else if (options !== undefined) ({ out } = named("special.multigammaln", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(970, input.handle, p)) : callInto(out, 1532, input.handle, p);
+  throw refuse("special.multigammaln", "multigammaln(input: Tensor, p: number, { out? })", [input, p, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.ndtr`.
  *
- * - `ndtr(input: Tensor)`
+ * - `ndtr(input: Tensor, { out? })`
  *
  * Source: aten::special_ndtr
  */
-export function ndtr(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(971, input.handle));
-  throw refuse("special.ndtr", "ndtr(input: Tensor)", [input]);
+export function ndtr(input: Tensor, options?: Out): Tensor;
+export function ndtr(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.ndtr", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(971, input.handle)) : callInto(out, 1533, input.handle);
+  throw refuse("special.ndtr", "ndtr(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.ndtri`.
  *
- * - `ndtri(input: Tensor)`
+ * - `ndtri(input: Tensor, { out? })`
  *
  * Source: aten::special_ndtri
  */
-export function ndtri(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(972, input.handle));
-  throw refuse("special.ndtri", "ndtri(input: Tensor)", [input]);
+export function ndtri(input: Tensor, options?: Out): Tensor;
+export function ndtri(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.ndtri", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(972, input.handle)) : callInto(out, 1534, input.handle);
+  throw refuse("special.ndtri", "ndtri(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.polygamma`.
  *
- * - `polygamma(n: number, input: Tensor)`
+ * - `polygamma(n: number, input: Tensor, { out? })`
  *
  * Source: aten::special_polygamma
  */
-export function polygamma(n: number, input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(973, n, input.handle));
-  throw refuse("special.polygamma", "polygamma(n: number, input: Tensor)", [n, input]);
+export function polygamma(n: number, input: Tensor, options?: Out): Tensor;
+export function polygamma(n: any, input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.polygamma", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(973, n, input.handle)) : callInto(out, 1535, n, input.handle);
+  throw refuse("special.polygamma", "polygamma(n: number, input: Tensor, { out? })", [n, input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.psi`.
  *
- * - `psi(input: Tensor)`
+ * - `psi(input: Tensor, { out? })`
  *
  * Source: aten::special_psi
  */
-export function psi(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(974, input.handle));
-  throw refuse("special.psi", "psi(input: Tensor)", [input]);
+export function psi(input: Tensor, options?: Out): Tensor;
+export function psi(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.psi", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(974, input.handle)) : callInto(out, 1536, input.handle);
+  throw refuse("special.psi", "psi(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.round`.
  *
- * - `round(input: Tensor, { decimals = 0 })`
+ * - `round(input: Tensor, { decimals = 0, out? })`
  *
  * Source: aten::special_round
  */
-export function round(input: Tensor, options?: { decimals?: number | undefined }): Tensor;
+export function round(input: Tensor, options?: { decimals?: number | undefined } & Out): Tensor;
 export function round(input: any, options?: any): any {
-  let decimals: any;
-  if (options !== undefined) ({ decimals } = named("special.round", options, ["decimals"]));
-  if (isTensor(input)) return wrap(call(975, input.handle, decimals));
-  throw refuse("special.round", "round(input: Tensor, { decimals = 0 })", [input, { decimals }]);
+  let decimals: any, out: any;
+  if (options !== undefined) ({ decimals, out } = named("special.round", options, ["decimals", "out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(975, input.handle, decimals)) : callInto(out, 1537, input.handle, decimals);
+  throw refuse("special.round", "round(input: Tensor, { decimals = 0, out? })", [input, { decimals, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.scaled_modified_bessel_k0`.
  *
- * - `scaledModifiedBesselK0(x: Tensor)`
+ * - `scaledModifiedBesselK0(x: Tensor, { out? })`
  *
  * Source: aten::special_scaled_modified_bessel_k0
  */
-export function scaledModifiedBesselK0(x: Tensor): Tensor {
-  if (isTensor(x)) return wrap(call(976, x.handle));
-  throw refuse("special.scaledModifiedBesselK0", "scaledModifiedBesselK0(x: Tensor)", [x]);
+export function scaledModifiedBesselK0(x: Tensor, options?: Out): Tensor;
+export function scaledModifiedBesselK0(x: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.scaledModifiedBesselK0", options, ["out"]));
+  if (isTensor(x)) return out === undefined ? wrap(call(976, x.handle)) : callInto(out, 1538, x.handle);
+  throw refuse("special.scaledModifiedBesselK0", "scaledModifiedBesselK0(x: Tensor, { out? })", [x, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.scaled_modified_bessel_k1`.
  *
- * - `scaledModifiedBesselK1(x: Tensor)`
+ * - `scaledModifiedBesselK1(x: Tensor, { out? })`
  *
  * Source: aten::special_scaled_modified_bessel_k1
  */
-export function scaledModifiedBesselK1(x: Tensor): Tensor {
-  if (isTensor(x)) return wrap(call(977, x.handle));
-  throw refuse("special.scaledModifiedBesselK1", "scaledModifiedBesselK1(x: Tensor)", [x]);
+export function scaledModifiedBesselK1(x: Tensor, options?: Out): Tensor;
+export function scaledModifiedBesselK1(x: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.scaledModifiedBesselK1", options, ["out"]));
+  if (isTensor(x)) return out === undefined ? wrap(call(977, x.handle)) : callInto(out, 1539, x.handle);
+  throw refuse("special.scaledModifiedBesselK1", "scaledModifiedBesselK1(x: Tensor, { out? })", [x, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.shifted_chebyshev_polynomial_t`.
  *
- * - `shiftedChebyshevPolynomialT(x: Tensor, n: Tensor)`
- * - `shiftedChebyshevPolynomialT(x: Tensor, n: Scalar)`
- * - `shiftedChebyshevPolynomialT(x: Scalar, n: Tensor)`
+ * - `shiftedChebyshevPolynomialT(x: Tensor, n: Tensor, { out? })`
+ * - `shiftedChebyshevPolynomialT(x: Tensor, n: Scalar, { out? })`
+ * - `shiftedChebyshevPolynomialT(x: Scalar, n: Tensor, { out? })`
  *
  * Source: aten::special_shifted_chebyshev_polynomial_t, aten::special_shifted_chebyshev_polynomial_t.n_scalar, aten::special_shifted_chebyshev_polynomial_t.x_scalar
  */
-export function shiftedChebyshevPolynomialT(x: Tensor, n: Tensor): Tensor;
-export function shiftedChebyshevPolynomialT(x: Tensor, n: Scalar): Tensor;
-export function shiftedChebyshevPolynomialT(x: Scalar, n: Tensor): Tensor;
-export function shiftedChebyshevPolynomialT(x: any, n: any): any {
-  if (isTensor(x) && isTensor(n)) return wrap(call(978, x.handle, n.handle));
-  if (isTensor(x) && isScalar(n)) return wrap(call(979, x.handle, n));
-  if (isScalar(x) && isTensor(n)) return wrap(call(980, x, n.handle));
-  throw refuse("special.shiftedChebyshevPolynomialT", "shiftedChebyshevPolynomialT(x: Tensor, n: Tensor)\nshiftedChebyshevPolynomialT(x: Tensor, n: Scalar)\nshiftedChebyshevPolynomialT(x: Scalar, n: Tensor)", [x, n]);
+export function shiftedChebyshevPolynomialT(x: Tensor, n: Tensor, options?: Out): Tensor;
+export function shiftedChebyshevPolynomialT(x: Tensor, n: Scalar, options?: Out): Tensor;
+export function shiftedChebyshevPolynomialT(x: Scalar, n: Tensor, options?: Out): Tensor;
+export function shiftedChebyshevPolynomialT(x: any, n: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.shiftedChebyshevPolynomialT", options, ["out"]));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(978, x.handle, n.handle)) : callInto(out, 1540, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(979, x.handle, n)) : callInto(out, 1541, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(980, x, n.handle)) : callInto(out, 1542, x, n.handle);
+  throw refuse("special.shiftedChebyshevPolynomialT", "shiftedChebyshevPolynomialT(x: Tensor, n: Tensor, { out? })\nshiftedChebyshevPolynomialT(x: Tensor, n: Scalar, { out? })\nshiftedChebyshevPolynomialT(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.shifted_chebyshev_polynomial_u`.
  *
- * - `shiftedChebyshevPolynomialU(x: Tensor, n: Tensor)`
- * - `shiftedChebyshevPolynomialU(x: Tensor, n: Scalar)`
- * - `shiftedChebyshevPolynomialU(x: Scalar, n: Tensor)`
+ * - `shiftedChebyshevPolynomialU(x: Tensor, n: Tensor, { out? })`
+ * - `shiftedChebyshevPolynomialU(x: Tensor, n: Scalar, { out? })`
+ * - `shiftedChebyshevPolynomialU(x: Scalar, n: Tensor, { out? })`
  *
  * Source: aten::special_shifted_chebyshev_polynomial_u, aten::special_shifted_chebyshev_polynomial_u.n_scalar, aten::special_shifted_chebyshev_polynomial_u.x_scalar
  */
-export function shiftedChebyshevPolynomialU(x: Tensor, n: Tensor): Tensor;
-export function shiftedChebyshevPolynomialU(x: Tensor, n: Scalar): Tensor;
-export function shiftedChebyshevPolynomialU(x: Scalar, n: Tensor): Tensor;
-export function shiftedChebyshevPolynomialU(x: any, n: any): any {
-  if (isTensor(x) && isTensor(n)) return wrap(call(981, x.handle, n.handle));
-  if (isTensor(x) && isScalar(n)) return wrap(call(982, x.handle, n));
-  if (isScalar(x) && isTensor(n)) return wrap(call(983, x, n.handle));
-  throw refuse("special.shiftedChebyshevPolynomialU", "shiftedChebyshevPolynomialU(x: Tensor, n: Tensor)\nshiftedChebyshevPolynomialU(x: Tensor, n: Scalar)\nshiftedChebyshevPolynomialU(x: Scalar, n: Tensor)", [x, n]);
+export function shiftedChebyshevPolynomialU(x: Tensor, n: Tensor, options?: Out): Tensor;
+export function shiftedChebyshevPolynomialU(x: Tensor, n: Scalar, options?: Out): Tensor;
+export function shiftedChebyshevPolynomialU(x: Scalar, n: Tensor, options?: Out): Tensor;
+export function shiftedChebyshevPolynomialU(x: any, n: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.shiftedChebyshevPolynomialU", options, ["out"]));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(981, x.handle, n.handle)) : callInto(out, 1543, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(982, x.handle, n)) : callInto(out, 1544, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(983, x, n.handle)) : callInto(out, 1545, x, n.handle);
+  throw refuse("special.shiftedChebyshevPolynomialU", "shiftedChebyshevPolynomialU(x: Tensor, n: Tensor, { out? })\nshiftedChebyshevPolynomialU(x: Tensor, n: Scalar, { out? })\nshiftedChebyshevPolynomialU(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.shifted_chebyshev_polynomial_v`.
  *
- * - `shiftedChebyshevPolynomialV(x: Tensor, n: Tensor)`
- * - `shiftedChebyshevPolynomialV(x: Tensor, n: Scalar)`
- * - `shiftedChebyshevPolynomialV(x: Scalar, n: Tensor)`
+ * - `shiftedChebyshevPolynomialV(x: Tensor, n: Tensor, { out? })`
+ * - `shiftedChebyshevPolynomialV(x: Tensor, n: Scalar, { out? })`
+ * - `shiftedChebyshevPolynomialV(x: Scalar, n: Tensor, { out? })`
  *
  * Source: aten::special_shifted_chebyshev_polynomial_v, aten::special_shifted_chebyshev_polynomial_v.n_scalar, aten::special_shifted_chebyshev_polynomial_v.x_scalar
  */
-export function shiftedChebyshevPolynomialV(x: Tensor, n: Tensor): Tensor;
-export function shiftedChebyshevPolynomialV(x: Tensor, n: Scalar): Tensor;
-export function shiftedChebyshevPolynomialV(x: Scalar, n: Tensor): Tensor;
-export function shiftedChebyshevPolynomialV(x: any, n: any): any {
-  if (isTensor(x) && isTensor(n)) return wrap(call(984, x.handle, n.handle));
-  if (isTensor(x) && isScalar(n)) return wrap(call(985, x.handle, n));
-  if (isScalar(x) && isTensor(n)) return wrap(call(986, x, n.handle));
-  throw refuse("special.shiftedChebyshevPolynomialV", "shiftedChebyshevPolynomialV(x: Tensor, n: Tensor)\nshiftedChebyshevPolynomialV(x: Tensor, n: Scalar)\nshiftedChebyshevPolynomialV(x: Scalar, n: Tensor)", [x, n]);
+export function shiftedChebyshevPolynomialV(x: Tensor, n: Tensor, options?: Out): Tensor;
+export function shiftedChebyshevPolynomialV(x: Tensor, n: Scalar, options?: Out): Tensor;
+export function shiftedChebyshevPolynomialV(x: Scalar, n: Tensor, options?: Out): Tensor;
+export function shiftedChebyshevPolynomialV(x: any, n: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.shiftedChebyshevPolynomialV", options, ["out"]));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(984, x.handle, n.handle)) : callInto(out, 1546, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(985, x.handle, n)) : callInto(out, 1547, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(986, x, n.handle)) : callInto(out, 1548, x, n.handle);
+  throw refuse("special.shiftedChebyshevPolynomialV", "shiftedChebyshevPolynomialV(x: Tensor, n: Tensor, { out? })\nshiftedChebyshevPolynomialV(x: Tensor, n: Scalar, { out? })\nshiftedChebyshevPolynomialV(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.shifted_chebyshev_polynomial_w`.
  *
- * - `shiftedChebyshevPolynomialW(x: Tensor, n: Tensor)`
- * - `shiftedChebyshevPolynomialW(x: Tensor, n: Scalar)`
- * - `shiftedChebyshevPolynomialW(x: Scalar, n: Tensor)`
+ * - `shiftedChebyshevPolynomialW(x: Tensor, n: Tensor, { out? })`
+ * - `shiftedChebyshevPolynomialW(x: Tensor, n: Scalar, { out? })`
+ * - `shiftedChebyshevPolynomialW(x: Scalar, n: Tensor, { out? })`
  *
  * Source: aten::special_shifted_chebyshev_polynomial_w, aten::special_shifted_chebyshev_polynomial_w.n_scalar, aten::special_shifted_chebyshev_polynomial_w.x_scalar
  */
-export function shiftedChebyshevPolynomialW(x: Tensor, n: Tensor): Tensor;
-export function shiftedChebyshevPolynomialW(x: Tensor, n: Scalar): Tensor;
-export function shiftedChebyshevPolynomialW(x: Scalar, n: Tensor): Tensor;
-export function shiftedChebyshevPolynomialW(x: any, n: any): any {
-  if (isTensor(x) && isTensor(n)) return wrap(call(987, x.handle, n.handle));
-  if (isTensor(x) && isScalar(n)) return wrap(call(988, x.handle, n));
-  if (isScalar(x) && isTensor(n)) return wrap(call(989, x, n.handle));
-  throw refuse("special.shiftedChebyshevPolynomialW", "shiftedChebyshevPolynomialW(x: Tensor, n: Tensor)\nshiftedChebyshevPolynomialW(x: Tensor, n: Scalar)\nshiftedChebyshevPolynomialW(x: Scalar, n: Tensor)", [x, n]);
+export function shiftedChebyshevPolynomialW(x: Tensor, n: Tensor, options?: Out): Tensor;
+export function shiftedChebyshevPolynomialW(x: Tensor, n: Scalar, options?: Out): Tensor;
+export function shiftedChebyshevPolynomialW(x: Scalar, n: Tensor, options?: Out): Tensor;
+export function shiftedChebyshevPolynomialW(x: any, n: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.shiftedChebyshevPolynomialW", options, ["out"]));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(987, x.handle, n.handle)) : callInto(out, 1549, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(988, x.handle, n)) : callInto(out, 1550, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(989, x, n.handle)) : callInto(out, 1551, x, n.handle);
+  throw refuse("special.shiftedChebyshevPolynomialW", "shiftedChebyshevPolynomialW(x: Tensor, n: Tensor, { out? })\nshiftedChebyshevPolynomialW(x: Tensor, n: Scalar, { out? })\nshiftedChebyshevPolynomialW(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.sinc`.
  *
- * - `sinc(input: Tensor)`
+ * - `sinc(input: Tensor, { out? })`
  *
  * Source: aten::special_sinc
  */
-export function sinc(input: Tensor): Tensor {
-  if (isTensor(input)) return wrap(call(990, input.handle));
-  throw refuse("special.sinc", "sinc(input: Tensor)", [input]);
+export function sinc(input: Tensor, options?: Out): Tensor;
+export function sinc(input: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.sinc", options, ["out"]));
+  if (isTensor(input)) return out === undefined ? wrap(call(990, input.handle)) : callInto(out, 1552, input.handle);
+  throw refuse("special.sinc", "sinc(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
@@ -740,68 +873,77 @@ export function softmax(input: any, dim?: any, dtype?: any): any {
 /**
  * Calls PyTorch's `torch.special.spherical_bessel_j0`.
  *
- * - `sphericalBesselJ0(x: Tensor)`
+ * - `sphericalBesselJ0(x: Tensor, { out? })`
  *
  * Source: aten::special_spherical_bessel_j0
  */
-export function sphericalBesselJ0(x: Tensor): Tensor {
-  if (isTensor(x)) return wrap(call(992, x.handle));
-  throw refuse("special.sphericalBesselJ0", "sphericalBesselJ0(x: Tensor)", [x]);
+export function sphericalBesselJ0(x: Tensor, options?: Out): Tensor;
+export function sphericalBesselJ0(x: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.sphericalBesselJ0", options, ["out"]));
+  if (isTensor(x)) return out === undefined ? wrap(call(992, x.handle)) : callInto(out, 1553, x.handle);
+  throw refuse("special.sphericalBesselJ0", "sphericalBesselJ0(x: Tensor, { out? })", [x, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.xlog1py`.
  *
- * - `xlog1py(input: Tensor, other: Tensor)`
- * - `xlog1py(input: Tensor, other: Scalar)`
- * - `xlog1py(input: Scalar, other: Tensor)`
+ * - `xlog1py(input: Tensor, other: Tensor, { out? })`
+ * - `xlog1py(input: Tensor, other: Scalar, { out? })`
+ * - `xlog1py(input: Scalar, other: Tensor, { out? })`
  *
  * Source: aten::special_xlog1py, aten::special_xlog1py.other_scalar, aten::special_xlog1py.self_scalar
  */
-export function xlog1py(input: Tensor, other: Tensor): Tensor;
-export function xlog1py(input: Tensor, other: Scalar): Tensor;
-export function xlog1py(input: Scalar, other: Tensor): Tensor;
-export function xlog1py(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(993, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(994, input.handle, other));
-  if (isScalar(input) && isTensor(other)) return wrap(call(995, input, other.handle));
-  throw refuse("special.xlog1py", "xlog1py(input: Tensor, other: Tensor)\nxlog1py(input: Tensor, other: Scalar)\nxlog1py(input: Scalar, other: Tensor)", [input, other]);
+export function xlog1py(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function xlog1py(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function xlog1py(input: Scalar, other: Tensor, options?: Out): Tensor;
+export function xlog1py(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.xlog1py", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(993, input.handle, other.handle)) : callInto(out, 1554, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(994, input.handle, other)) : callInto(out, 1555, input.handle, other);
+  if (isScalar(input) && isTensor(other)) return out === undefined ? wrap(call(995, input, other.handle)) : callInto(out, 1556, input, other.handle);
+  throw refuse("special.xlog1py", "xlog1py(input: Tensor, other: Tensor, { out? })\nxlog1py(input: Tensor, other: Scalar, { out? })\nxlog1py(input: Scalar, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.xlogy`.
  *
- * - `xlogy(input: Tensor, other: Tensor)`
- * - `xlogy(input: Tensor, other: Scalar)`
- * - `xlogy(input: Scalar, other: Tensor)`
+ * - `xlogy(input: Tensor, other: Tensor, { out? })`
+ * - `xlogy(input: Tensor, other: Scalar, { out? })`
+ * - `xlogy(input: Scalar, other: Tensor, { out? })`
  *
  * Source: aten::special_xlogy, aten::special_xlogy.other_scalar, aten::special_xlogy.self_scalar
  */
-export function xlogy(input: Tensor, other: Tensor): Tensor;
-export function xlogy(input: Tensor, other: Scalar): Tensor;
-export function xlogy(input: Scalar, other: Tensor): Tensor;
-export function xlogy(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(996, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(997, input.handle, other));
-  if (isScalar(input) && isTensor(other)) return wrap(call(998, input, other.handle));
-  throw refuse("special.xlogy", "xlogy(input: Tensor, other: Tensor)\nxlogy(input: Tensor, other: Scalar)\nxlogy(input: Scalar, other: Tensor)", [input, other]);
+export function xlogy(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function xlogy(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function xlogy(input: Scalar, other: Tensor, options?: Out): Tensor;
+export function xlogy(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.xlogy", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(996, input.handle, other.handle)) : callInto(out, 1557, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(997, input.handle, other)) : callInto(out, 1558, input.handle, other);
+  if (isScalar(input) && isTensor(other)) return out === undefined ? wrap(call(998, input, other.handle)) : callInto(out, 1559, input, other.handle);
+  throw refuse("special.xlogy", "xlogy(input: Tensor, other: Tensor, { out? })\nxlogy(input: Tensor, other: Scalar, { out? })\nxlogy(input: Scalar, other: Tensor, { out? })", [input, other, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.special.zeta`.
  *
- * - `zeta(input: Tensor, other: Tensor)`
- * - `zeta(input: Tensor, other: Scalar)`
- * - `zeta(input: Scalar, other: Tensor)`
+ * - `zeta(input: Tensor, other: Tensor, { out? })`
+ * - `zeta(input: Tensor, other: Scalar, { out? })`
+ * - `zeta(input: Scalar, other: Tensor, { out? })`
  *
  * Source: aten::special_zeta, aten::special_zeta.other_scalar, aten::special_zeta.self_scalar
  */
-export function zeta(input: Tensor, other: Tensor): Tensor;
-export function zeta(input: Tensor, other: Scalar): Tensor;
-export function zeta(input: Scalar, other: Tensor): Tensor;
-export function zeta(input: any, other: any): any {
-  if (isTensor(input) && isTensor(other)) return wrap(call(999, input.handle, other.handle));
-  if (isTensor(input) && isScalar(other)) return wrap(call(1000, input.handle, other));
-  if (isScalar(input) && isTensor(other)) return wrap(call(1001, input, other.handle));
-  throw refuse("special.zeta", "zeta(input: Tensor, other: Tensor)\nzeta(input: Tensor, other: Scalar)\nzeta(input: Scalar, other: Tensor)", [input, other]);
+export function zeta(input: Tensor, other: Tensor, options?: Out): Tensor;
+export function zeta(input: Tensor, other: Scalar, options?: Out): Tensor;
+export function zeta(input: Scalar, other: Tensor, options?: Out): Tensor;
+export function zeta(input: any, other: any, options?: any): any {
+  let out: any;
+  if (options !== undefined) ({ out } = named("special.zeta", options, ["out"]));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(999, input.handle, other.handle)) : callInto(out, 1560, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(1000, input.handle, other)) : callInto(out, 1561, input.handle, other);
+  if (isScalar(input) && isTensor(other)) return out === undefined ? wrap(call(1001, input, other.handle)) : callInto(out, 1562, input, other.handle);
+  throw refuse("special.zeta", "zeta(input: Tensor, other: Tensor, { out? })\nzeta(input: Tensor, other: Scalar, { out? })\nzeta(input: Scalar, other: Tensor, { out? })", [input, other, { out }]);
 }

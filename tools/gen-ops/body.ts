@@ -1,7 +1,7 @@
 // Writes the code of one operator: named options to places, the choice among overloads, the call.
 import { argumentName } from "./names.ts";
 import type { Plan, Signature } from "./plan.ts";
-import type { SchemaArgument } from "./schema.ts";
+import type { Schema, SchemaArgument } from "./schema.ts";
 import { returnsSelf, signatureLines } from "./signature.ts";
 import { acceptance, arrival, crossing, kindOf, needsCheck } from "./types.ts";
 
@@ -72,8 +72,12 @@ function rebindLines(
   names: readonly string[],
   label: string,
 ): string[] {
-  const layouts = signatures.map(({ positional, keywords: own, isFactory }) => {
-    const byName = [...own.map(({ name }) => argumentName(name)), ...(isFactory ? ["requiresGrad"] : [])];
+  const layouts = signatures.map(({ positional, keywords: own, isFactory, out }) => {
+    const byName = [
+      ...own.map(({ name }) => argumentName(name)),
+      ...(isFactory ? ["requiresGrad"] : []),
+      ...(out === undefined ? [] : ["out"]),
+    ];
     return `[${JSON.stringify(positional.map(({ name }) => argumentName(name)))}, ${JSON.stringify(byName)}]`;
   });
   const tests = names
@@ -109,6 +113,7 @@ function placeKind(argument: SchemaArgument | undefined): string {
 
 function keywordKind(signature: Signature, keyword: string): string {
   if (keyword === "requiresGrad") return String(signature.isFactory);
+  if (keyword === "out") return String(signature.out !== undefined);
   return placeKind(findKeyword(signature, keyword));
 }
 
@@ -136,8 +141,10 @@ function conditionsOf(
     const isTelling = discriminating.has(keyword);
     const argument = findKeyword(signature, keyword);
     if (argument === undefined) {
-      if (isTelling && !(keyword === "requiresGrad" && signature.isFactory))
-        conditions.push(`${keyword} === undefined`);
+      const isOwn =
+        (keyword === "requiresGrad" && signature.isFactory) ||
+        (keyword === "out" && signature.out !== undefined);
+      if (isTelling && !isOwn) conditions.push(`${keyword} === undefined`);
     } else if (isTelling || needsCheck(argument)) {
       conditions.push(acceptance(argument, keyword));
     }
@@ -155,6 +162,7 @@ function callLines(plan: Plan, signature: Signature, names: readonly string[]): 
     return crossing(argument, value);
   });
   const called = `call(${[overload.index, ...values].join(", ")})`;
+  const written = signature.out === undefined ? undefined : calledInto(schema, signature.out, values);
   const { returns } = schema;
   if (returnsSelf(schema.arguments, returns.length, returns[0]?.type.alias?.set)) {
     const self = plan.isMethod ? "this" : names[signature.selfAt]!;
@@ -163,12 +171,22 @@ function callLines(plan: Plan, signature: Signature, names: readonly string[]): 
   if (returns.length === 0) return [`return void ${called};`];
   if (returns.length === 1) {
     const made = arrival(returns[0]!, called);
-    return [signature.isFactory ? `return withGrad(${made}, requiresGrad);` : `return ${made};`];
+    if (signature.isFactory) return [`return withGrad(${made}, requiresGrad);`];
+    return [written === undefined ? `return ${made};` : `return out === undefined ? ${made} : ${written};`];
   }
   return [
+    ...(written === undefined ? [] : [`if (out !== undefined) return ${written};`]),
     `const results = ${called};`,
     `return [${returns.map((result, i) => arrival(result, `results[${i}]`)).join(", ")}];`,
   ];
+}
+
+function calledInto(schema: Schema, out: NonNullable<Signature["out"]>, values: readonly string[]): string {
+  const given = values.map((value, i) => {
+    const isNumber = schema.arguments[i]!.type.base !== out.schema.arguments[i]!.type.base;
+    return isNumber ? `scalarTensor(${value}, { dtype: numberDtype(${value}) }).handle` : value;
+  });
+  return `callInto(${["out", out.index, ...given].join(", ")})`;
 }
 
 // JavaScript has no 1.0: a number without a dtype fills with the default dtype, not with int64

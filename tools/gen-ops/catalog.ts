@@ -15,6 +15,8 @@ export interface Overload {
   index: number;
   isFunction: boolean;
   isMethod: boolean;
+  /** Its twin that writes into tensors given by the caller, `add.out`; only functions have one. */
+  out: { schema: Schema; index: number } | undefined;
 }
 
 /** One public name with all its overloads. */
@@ -46,12 +48,18 @@ export function readCatalog(schemas: readonly string[], yamlText: string): Catal
     entries.set(entry.func.slice(0, entry.func.indexOf("(")), entry);
 
   const byName = new Map<string, { schema: Schema; entry: YamlEntry }[]>();
+  const outsByName = new Map<string, Schema[]>();
   for (const text of [...schemas].sort()) {
     if (!text.startsWith("aten::")) continue;
     const schema = parseSchema(text);
+    if (denialReason(schema.name) !== undefined || isForeign(schema)) continue;
     const entry = entries.get(qualifiedName(schema));
-    if (entry === undefined || denialReason(schema.name) !== undefined || isOut(schema) || isForeign(schema))
+    if (isOut(schema)) {
+      // Python takes those that the yaml lists; the others are made for functionalization
+      if (entry !== undefined) outsByName.set(schema.name, [...(outsByName.get(schema.name) ?? []), schema]);
       continue;
+    }
+    if (entry === undefined) continue;
     const list = byName.get(schema.name) ?? [];
     list.push({ schema, entry });
     byName.set(schema.name, list);
@@ -72,10 +80,22 @@ export function readCatalog(schemas: readonly string[], yamlText: string): Catal
         index: table.push(qualifiedName(schema)) - 1,
         isFunction: variants.includes("function") && !METHODS_ONLY.has(name),
         isMethod: variants.includes("method"),
+        out: undefined,
       };
     });
     if (name === "to") operators.push(...splitOperators(overloads));
     else operators.push({ space, name, publicName: publicName(name, space), overloads });
+  }
+  // behind all others, and those of nn not at all: torch.nn.functional has no `out`
+  const functions = table.length;
+  for (const { space, name, overloads } of operators) {
+    if (space === "nn") continue;
+    for (const overload of overloads) {
+      const schema = overload.isFunction ? findOut(overload.schema, outsByName.get(name) ?? []) : undefined;
+      if (schema === undefined) continue;
+      const known = table.indexOf(qualifiedName(schema), functions);
+      overload.out = { schema, index: known < 0 ? table.push(qualifiedName(schema)) - 1 : known };
+    }
   }
   return { operators, table };
 }
@@ -93,6 +113,21 @@ function splitOperators(overloads: readonly Overload[]): Operator[] {
 /** Tells an overload that writes into a tensor given by the caller, `add.out`. */
 export function isOut(schema: Schema): boolean {
   return schema.arguments.some((argument) => argument.keywordOnly && argument.type.alias?.write === true);
+}
+
+/** Finds the overload that takes what `schema` does, then one tensor for each result. */
+function findOut(schema: Schema, outs: readonly Schema[]): Schema | undefined {
+  const count = schema.arguments.length;
+  const takes = (other: string) => (out: Schema) =>
+    out.arguments.length === count + schema.returns.length &&
+    out.arguments.slice(count).every(({ type }) => type.alias?.write === true && type.list === undefined) &&
+    schema.arguments.every(({ name, type }, i) => {
+      const twin = out.arguments[i]!;
+      const base = name === "other" && type.base === "Scalar" ? other : type.base;
+      return twin.name === name && JSON.stringify(twin.type) === JSON.stringify({ ...type, base });
+    });
+  // a number goes where a tensor does, if it has no overload of its own: `add(x, 2, { out })`
+  return outs.find(takes("Scalar")) ?? outs.find(takes("Tensor"));
 }
 
 function isForeign(schema: Schema): boolean {

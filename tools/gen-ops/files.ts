@@ -27,8 +27,10 @@ const BINDING = [
   "wrap",
   "wrapList",
 ];
+const ARGUMENT_TYPES = ["Out", "TensorOptions"];
 const BINDING_TYPES = ["Device", "Dtype", "Generator", "Layout", "MemoryFormat", "Scalar"];
 const ARGUMENTS = [
+  "callInto",
   "handles",
   "handlesOrNull",
   "isBoolean",
@@ -44,6 +46,7 @@ const ARGUMENTS = [
   "isTensor",
   "isTensors",
   "named",
+  "numberDtype",
   "rebind",
   "refuse",
 ];
@@ -175,13 +178,14 @@ function assemble(imports: readonly string[], body: string, alwaysUsed: readonly
   const words = new Set(body.match(/\b\w+\b/g));
   const used = (names: readonly string[]) => names.filter((name) => words.has(name)).join(", ");
   const types = used(BINDING_TYPES);
+  const argumentTypes = used(ARGUMENT_TYPES);
   const lines = [
     HEADER,
     `import { ${used(BINDING)} } from "./binding.ts";`,
     ...(types === "" ? [] : [`import type { ${types} } from "./binding.ts";`]),
     ...imports,
     `import { ${[...alwaysUsed, used(ARGUMENTS)].join(", ")} } from "./operator-arguments.ts";`,
-    ...(words.has("TensorOptions") ? ['import type { TensorOptions } from "./operator-arguments.ts";'] : []),
+    ...(argumentTypes === "" ? [] : [`import type { ${argumentTypes} } from "./operator-arguments.ts";`]),
     'import type { Tensor } from "./tensor.ts";',
   ];
   return `${lines.join("\n")}\n\n${body}\n`;

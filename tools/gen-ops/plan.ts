@@ -14,6 +14,8 @@ export interface Signature {
   isFactory: boolean;
   /** Place of `self` in the schema, or -1. */
   selfAt: number;
+  /** The overload that writes into the option `out`, where there is one. */
+  out: Overload["out"];
 }
 
 export interface Plan {
@@ -28,7 +30,7 @@ export interface Plan {
   firstNameable: number;
   /** Name of each place, or undefined when overloads disagree and options must be rebound. */
   places: string[] | undefined;
-  /** Keyword-only names of all overloads, `requiresGrad` last. */
+  /** Keyword-only names of all overloads, `requiresGrad` and `out` last. */
   keywords: string[];
 }
 
@@ -59,6 +61,7 @@ function plan(
     signatures.flatMap((signature) => signature.keywords.map(({ name }) => argumentName(name))),
   );
   if (signatures.some(({ isFactory }) => isFactory)) keywords.add("requiresGrad");
+  if (signatures.some(({ out }) => out !== undefined)) keywords.add("out");
   return {
     operator,
     isMethod,
@@ -82,6 +85,7 @@ function signatureOf(overload: Overload, isMethod: boolean, demoted: ReadonlySet
     keywords: schema.arguments.filter(isKeyword),
     isFactory: TENSOR_OPTIONS.every((name) => names.includes(name)),
     selfAt: places.findIndex(({ name }) => name === "self"),
+    out: isMethod ? undefined : overload.out,
   };
 }
 

@@ -45,15 +45,23 @@ function parameters(
   return list.join(", ");
 }
 
-function optionsType({ isFactory }: Signature, byName: readonly SchemaArgument[]): string | undefined {
+function optionsType(
+  { isFactory, out, schema }: Signature,
+  byName: readonly SchemaArgument[],
+): string | undefined {
   const own = isFactory ? byName.filter(({ name }) => !TENSOR_OPTIONS.has(name)) : byName;
   const members = own.map((argument) => {
     const type = inputType(argument.type);
     return `${argumentName(argument.name)}${isRequired(argument) ? "" : "?"}: ${type}${isRequired(argument) ? "" : " | undefined"}`;
   });
   const literal = members.length === 0 ? undefined : `{ ${members.join("; ")} }`;
-  if (!isFactory) return literal;
-  return literal === undefined ? "TensorOptions" : `${literal} & TensorOptions`;
+  const parts = literal === undefined ? [] : [literal];
+  if (isFactory) parts.push("TensorOptions");
+  if (out !== undefined) {
+    const { length } = schema.returns;
+    parts.push(length === 1 ? "Out" : `Out<[${Array<string>(length).fill("Tensor").join(", ")}]>`);
+  }
+  return parts.length === 0 ? undefined : parts.join(" & ");
 }
 
 function isRequired({ default: fallback }: SchemaArgument): boolean {
@@ -92,6 +100,7 @@ export function signatureLines(plan: Plan): string[] {
     const places = signature.positional.map(describe);
     const keywords = signature.keywords.map(describe);
     if (signature.isFactory) keywords.push("requiresGrad = false");
+    if (signature.out !== undefined) keywords.push("out?");
     if (keywords.length > 0) places.push(`{ ${keywords.join(", ")} }`);
     return `${plan.operator.publicName}(${places.join(", ")})`;
   });
