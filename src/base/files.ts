@@ -21,13 +21,13 @@ import { threadId } from "node:worker_threads";
 export function writeFileAtomic(path: string, content: string | Uint8Array | Iterable<Uint8Array>): void {
   const chunks =
     typeof content === "string" ? [Buffer.from(content)] : ArrayBuffer.isView(content) ? [content] : content;
+  mkdirSync(dirname(path), { recursive: true });
   const old = statSync(path, { throwIfNoEntry: false });
   if (old !== undefined && !old.isFile() && !old.isDirectory()) {
     // a rename would put a file in the place of /dev/null
     writeChunks(path, chunks);
     return;
   }
-  mkdirSync(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}.${threadId}.tmp`;
   try {
     writeChunks(temporary, chunks, fsyncSync);
