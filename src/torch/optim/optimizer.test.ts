@@ -1,3 +1,6 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { liveTensors } from "../../../tests/live-tensors.ts";
 import { messagesOf } from "../../../tests/mistakes.ts";
@@ -6,10 +9,12 @@ import {
   dispose,
   isGradEnabled,
   keep,
+  load,
   memoryStats,
   ones,
   optim,
   randn,
+  save,
   scope,
   tensor,
   zeros,
@@ -351,4 +356,18 @@ test("what is no state dict is refused", () => {
   ]) {
     expect(() => optimizer.loadStateDict(wrong as never)).toThrow("AdamW.loadStateDict: the state must be {");
   }
+});
+
+test("a state goes through a file of torch.save", () => {
+  const path = join(mkdtempSync(join(tmpdir(), "sconce-")), "optimizer.pt");
+  const weight = ones([2], { requiresGrad: true });
+  const optimizer = new optim.AdamW([weight], { lr: 0.5 });
+  weight.sum().backward();
+  optimizer.step();
+  save(optimizer.stateDict(), path);
+  const restored = new optim.AdamW([weight]);
+  restored.loadStateDict(load(path) as optim.OptimizerStateDict);
+  expect(restored.paramGroups[0]!.lr).toBe(0.5);
+  for (const [name, value] of Object.entries(optimizer.state.get(weight)!))
+    expect(restored.state.get(weight)![name]!.equal(value)).toBe(true);
 });

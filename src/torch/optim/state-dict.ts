@@ -50,9 +50,10 @@ export interface UnpackedStateDict {
 }
 
 /** Reads a state dict for an optimizer, or throws with the first thing that does not fit. */
-export function unpackStateDict(saved: OptimizerStateDict, target: StateDictTarget): UnpackedStateDict {
+export function unpackStateDict(given: OptimizerStateDict, target: StateDictTarget): UnpackedStateDict {
   const { groups } = target;
   const where = `${target.name}.loadStateDict`;
+  const saved = withoutMaps(given) as OptimizerStateDict;
   const fits =
     isObject(saved) &&
     isObject(saved.state) &&
@@ -198,4 +199,11 @@ function copyArrays(options: Record<string, unknown>): Record<string, unknown> {
 
 function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null;
+}
+
+/** Turns the maps that `torch.load` makes of dicts into objects. */
+function withoutMaps(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutMaps);
+  if (!(value instanceof Map)) return value;
+  return Object.fromEntries(Array.from(value, ([key, member]) => [String(key), withoutMaps(member)]));
 }
