@@ -29,7 +29,8 @@ const hostile = [
   "src/torch/nn/functional/attention.test.ts",
 ];
 
-if (await setUp(["node", "packages", "libtorch"])) process.exitCode = await sanitize(process.argv.slice(2));
+if (await setUp(["node", "packages", "libtorch", "build"]))
+  process.exitCode = await sanitize(process.argv.slice(2));
 else process.exitCode = 1;
 
 /** Returns 0 where the tests pass and no fault lies in our code. */
