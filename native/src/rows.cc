@@ -56,6 +56,7 @@ struct AdamStep {
 };
 
 // The rule of libtorch's FusedAdamKernel.cpp, AdamW mode, on n weights.
+// Builtin functions alone: the compiler inlines no others into clones for another processor.
 __attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3", "no-math-errno", "no-trapping-math"))) void
 adam(float* param, const float* gradient, float* exp_avg, float* exp_avg_sq, int64_t n, float sign, AdamStep step) {
   for (int64_t i = 0; i < n; i++) {
@@ -65,7 +66,7 @@ adam(float* param, const float* gradient, float* exp_avg, float* exp_avg_sq, int
     float v = exp_avg_sq[i] * step.beta2 + (1 - step.beta2) * g * g;
     exp_avg[i] = m;
     exp_avg_sq[i] = v;
-    param[i] = p - step.rate * m / (std::sqrt(v) / step.root + step.eps);
+    param[i] = p - step.rate * m / (__builtin_sqrtf(v) / step.root + step.eps);
   }
 }
 
