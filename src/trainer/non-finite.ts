@@ -29,23 +29,13 @@ export function findNonFinite(model: nn.Module, forward: () => unknown): string 
 
 /** Calls `visit` with every tensor that a module of `model` returns, until the returned function is called. */
 function watchOutputs(model: nn.Module, visit: (name: string, output: Tensor) => void): () => void {
-  const watched: nn.Module[] = [];
-  for (const [name, module] of model.namedModules()) {
-    const forward = module.forward.bind(module);
-    // an own property hides the class's method until it is deleted
-    Object.defineProperty(module, "forward", {
-      configurable: true,
-      enumerable: false,
-      value: (...inputs: never[]) => {
-        const output = forward(...inputs);
-        for (const tensor of tensors(output)) visit(name === "" ? module.constructor.name : name, tensor);
-        return output;
-      },
-    });
-    watched.push(module);
-  }
+  const handles = Array.from(model.namedModules(), ([name, module]) =>
+    module.registerForwardHook((_, __, output) => {
+      for (const tensor of tensors(output)) visit(name === "" ? module.constructor.name : name, tensor);
+    }),
+  );
   return () => {
-    for (const module of watched) delete (module as { forward?: unknown }).forward;
+    for (const handle of handles) handle.remove();
   };
 }
 

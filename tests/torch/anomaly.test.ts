@@ -113,3 +113,13 @@ test("moduleScope names a part that is no module, and nests", () => {
   });
   expect(() => y.backward()).toThrow(/Forward: head \(at /);
 });
+
+test("hooks of a model's modules stay when anomaly mode ends", () => {
+  const layer = new nn.Linear(2, 2);
+  const seen: string[] = [];
+  layer.registerForwardHook((module) => void seen.push(module.constructor.name));
+  const x = ones([1, 2]);
+  autograd.detectAnomaly(() => layer.forward(x), { model: layer });
+  layer.forward(x);
+  expect(seen).toEqual(["Linear", "Linear"]);
+});

@@ -83,19 +83,22 @@ export function moduleScope<T>(path: string, run: () => T): T {
 
 /** Makes each module of `model` tell its path while its forward runs, until the returned function is called. */
 export function nameModules(model: Model): () => void {
-  const named = Array.from(model.namedModules());
-  for (const [path, owner] of named) {
+  const restores = Array.from(model.namedModules(), ([path, owner]) => {
+    const own = Object.getOwnPropertyDescriptor(owner, "forward"); // hooks of the module, or an arrow function
     const forward = owner.forward.bind(owner);
-    // an own property hides the class's method until it is deleted
     Object.defineProperty(owner, "forward", {
       configurable: true,
       enumerable: false,
       value: (...inputs: never[]) =>
         moduleScope(path === "" ? owner.constructor.name : path, () => forward(...inputs)),
     });
-  }
+    return () => {
+      if (own === undefined) delete (owner as { forward?: unknown }).forward;
+      else Object.defineProperty(owner, "forward", own);
+    };
+  });
   return () => {
-    for (const [, owner] of named) delete (owner as { forward?: unknown }).forward;
+    for (const restore of restores) restore();
   };
 }
 
