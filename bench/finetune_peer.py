@@ -1,6 +1,6 @@
 """Fine-tunes the same model on the same rows with Hugging Face's Trainer, for finetune.bench.ts.
 
-    finetune_peer.py default|best MODEL TRAIN.csv BATCH MAX_LENGTH OUTPUT_DIR [EPOCHS TEST.csv]
+    finetune_peer.py default|best MODEL TRAIN.csv BATCH MAX_LENGTH OUTPUT_DIR [EPOCHS TEST.csv SEED]
 
 Prints one JSON line: with a test file the accuracy on it; else seconds from the start of this process to the end of the first optimizer step, samples per
 second from the end of step WARM on (the same window as ours), and the peak resident memory.
@@ -24,6 +24,7 @@ from transformers import (
     Trainer,
     TrainerCallback,
     TrainingArguments,
+    set_seed,
 )
 
 
@@ -56,7 +57,7 @@ class Rows(torch.utils.data.Dataset):
 
 
 mode, model_path, train_path, batch, max_length, output_dir = sys.argv[1:7]
-epochs, test_path = sys.argv[7:9] if len(sys.argv) > 7 else ("1", None)
+epochs, test_path, seed = sys.argv[7:10] if len(sys.argv) > 7 else ("1", None, "42")
 
 
 def read(path):
@@ -75,6 +76,7 @@ def rows_of(table):
 
 
 rows = rows_of(table)
+set_seed(int(seed))  # the head's first weights are drawn here
 model = AutoModelForSequenceClassification.from_pretrained(model_path, num_labels=len(names))
 best = {"bf16": True, "train_sampling_strategy": "group_by_length"} if mode == "best" else {}
 clock = Clock()
@@ -90,7 +92,7 @@ trainer = Trainer(
         report_to="none",
         disable_tqdm=True,
         use_cpu=True,
-        seed=42,
+        seed=int(seed),
         **best,
     ),
     train_dataset=rows,
