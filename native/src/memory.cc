@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "allocator.h"
 #include "modules.h"
 
 namespace sconce {
@@ -143,6 +144,7 @@ napi_value from_shared(Env& env, const Args& args) {
 
 // trimMemory(): gives free memory back to the system
 napi_value trim_memory(Env& env, const Args&) {
+  trim_arena();
 #if defined(__GLIBC__)
   malloc_trim(0);
 #endif
@@ -150,16 +152,6 @@ napi_value trim_memory(Env& env, const Args&) {
 }
 
 }  // namespace
-
-void tune_allocator() {
-#if defined(__GLIBC__)
-  // glibc gives blocks of some MB back to the system after each step and page-faults them in anew: keep
-  // blocks up to 1 GB on the heap and never trim it (a loop that churns 50 MB: 16.7 -> 5.2 ms)
-  // what the user has set stands
-  if (std::getenv("MALLOC_MMAP_THRESHOLD_") == nullptr) mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  if (std::getenv("MALLOC_TRIM_THRESHOLD_") == nullptr) mallopt(M_TRIM_THRESHOLD, 2147483647);
-#endif
-}
 
 void define_memory(Env& env, napi_value exports) {
   define<track>(env, exports, "track");

@@ -19,18 +19,21 @@ export class MetricHistory {
     return history;
   }
 
-  /** Adds a point of each metric. A run that goes back to a checkpoint logs its later steps anew: they replace. */
-  add(metrics: Readonly<Record<string, number>>, step: number): void {
+  /**
+   * Adds a point of each metric, and returns those that are new. A run that goes back to a checkpoint computes its
+   * later steps anew, to the same values: they stand already.
+   */
+  add(metrics: Readonly<Record<string, number>>, step: number): Record<string, number> {
+    const added: Record<string, number> = {};
     for (const [name, value] of Object.entries(metrics)) {
       let series = this.points.get(name);
       if (series === undefined) this.points.set(name, (series = { steps: [], values: [] }));
-      while (series.steps.length > 0 && series.steps.at(-1)! >= step) {
-        series.steps.pop();
-        series.values.pop();
-      }
+      if (series.steps.length > 0 && series.steps.at(-1)! >= step) continue;
       series.steps.push(step);
       series.values.push(value);
+      added[name] = value;
     }
+    return added;
   }
 
   /** Last value of each metric. */

@@ -86,8 +86,9 @@ export function memoryStats(): MemoryStats {
 /**
  * Gives memory that is free back to the system, as a server does when it idles.
  *
- * The allocator otherwise keeps blocks up to 1 GB for the next step, which saves a training loop from having
- * its pages zeroed anew; `MALLOC_MMAP_THRESHOLD_` and `MALLOC_TRIM_THRESHOLD_` in the environment set other limits.
+ * Memory of tensors of 64 KB and more is otherwise kept for the next step, which saves a training loop from having
+ * its pages zeroed anew. `MALLOC_MMAP_THRESHOLD_` or `MALLOC_TRIM_THRESHOLD_` in the environment leave all memory to
+ * glibc, with these limits.
  */
 export function trimMemory(): void {
   native.trimMemory();

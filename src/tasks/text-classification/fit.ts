@@ -53,10 +53,7 @@ export async function fitClassifier(job: TextJob, callbacks: readonly Callback[]
       ...(trainer.enable_progress_bar ? [progressCallback(progress, source.batchesPerEpoch)] : []),
       ...callbacks,
     ],
-    onMetrics: (metrics, step) => {
-      tracked.run.logMetrics(metrics, step);
-      tracked.history.add(metrics, step);
-    },
+    onMetrics: (metrics, step) => tracked.run.logMetrics(tracked.history.add(metrics, step), step),
     // a store that fails does not end the training; it is told again when the run ends
     flushMetrics: () => tracked.run.flush().catch((error: Error) => logger.warn(error.message)),
   });
