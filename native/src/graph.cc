@@ -189,8 +189,6 @@ napi_value register_accumulated_hook(Env& env, const Args& args) {
   return add_hook(env, hooks->set, args[1]);
 }
 
-// ---- nodes
-
 napi_value from_node(Env& env, const NodePtr& node) {
   if (node == nullptr) return undefined(env);
   return to_external(env, node);

@@ -119,7 +119,7 @@ napi_value leave_record(Env& env, const Args&) {
   return undefined(env);
 }
 
-// ---- floating-point operations, by the formulas of torch/utils/flop_counter.py
+// Floating-point operations, by the formulas of torch/utils/flop_counter.py
 
 int64_t product(at::IntArrayRef sizes) { return c10::multiply_integers(sizes); }
 

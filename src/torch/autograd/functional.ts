@@ -215,8 +215,6 @@ export function hvp<I extends Tensors>(
   });
 }
 
-// ---- helpers
-
 function tensorsOf(value: Tensors): readonly Tensor[] {
   return value instanceof Tensor ? [value] : value;
 }

@@ -141,8 +141,6 @@ function detectFormat(file: OpenFile): "zip" | "legacy" {
   return "legacy";
 }
 
-// ---- the zip form
-
 function loadZip(file: OpenFile, storages: Storages, meanings: TorchMeanings): unknown {
   const entries = readZip(file);
   const root = findRoot(file, entries);
@@ -193,7 +191,7 @@ function tooLong(file: OpenFile, size: number): FileError {
   );
 }
 
-// ---- the form before PyTorch 1.6: five pickles, then each storage after its number of elements
+// The form before PyTorch 1.6: five pickles, then each storage after its number of elements.
 
 const magicNumber = 0x1950a86a20f9469cfc6cn;
 const legacyVersion = 1001;

@@ -147,7 +147,7 @@ export class TorchMeanings implements PickleMeanings {
     throw this.#wrong("only dicts and tensors can have attributes");
   }
 
-  // ---- plain data
+  // plain data
 
   #dict([source]: readonly unknown[], spend: Spend): Map<unknown, unknown> {
     if (source === undefined) return new Map();
@@ -202,7 +202,7 @@ export class TorchMeanings implements PickleMeanings {
     return name.startsWith(layoutPrefix) ? name.slice(layoutPrefix.length) : name;
   }
 
-  // ---- tensors
+  // tensors
 
   #tensor(parts: {
     storage: unknown;

@@ -80,8 +80,6 @@ export function checkpointSequential(
   return chain(functions.slice((segments - 1) * length))(x);
 }
 
-// ---- by saved-tensor hooks
-
 /** One checkpointed call: what its graph saved, and what of it is computed again and waits to be used. */
 interface Frame {
   saved: string[];
@@ -201,8 +199,6 @@ function describe(tensor: Tensor): string {
   return `${tensor.dtype} [${tensor.shape.join(", ")}] on ${tensor.device}`;
 }
 
-// ---- by a backward inside backward
-
 type ReentrantContext = FunctionContext<{
   run: (...inputs: unknown[]) => unknown;
   inputs: readonly unknown[];
@@ -270,8 +266,6 @@ function reentrant(
   }
   return Reentrant.apply(run, preserveRngState, ...inputs);
 }
-
-// ---- the state that a recomputation finds again
 
 interface AutocastState {
   device: string;
