@@ -121,8 +121,12 @@ test("a forked process and its parent both compute", async () => {
        });`,
     ),
   );
-  const answer = new Promise((resolve) => child.once("message", resolve));
   const code = new Promise((resolve) => child.once("exit", resolve));
+  // a child that cannot load the addon never answers
+  const answer = Promise.race([
+    new Promise((resolve) => child.once("message", resolve)),
+    code.then((status) => `no answer, exit code ${String(status)}`),
+  ]);
   child.send(
     tensor([[1, 2]])
       .mul(2)
