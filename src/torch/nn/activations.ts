@@ -1,8 +1,9 @@
 // Activation functions as modules, for nn.Sequential. In a forward, call the function itself.
 import { UsageError } from "../../base/index.ts";
+import { named } from "../operator-arguments.ts";
 import * as torch from "../ops.generated.ts";
 import type { Tensor } from "../tensor.ts";
-import { newWeight } from "./factory.ts";
+import { factoryNames, newWeight } from "./factory.ts";
 import type { FactoryOptions } from "./factory.ts";
 import * as F from "./functional/activations.ts";
 import type { InplaceOptions } from "./functional/activations.ts";
@@ -17,8 +18,9 @@ const { nnFunctional } = torch;
 abstract class InplaceActivation extends Module {
   readonly inplace: boolean;
 
-  constructor({ inplace = false }: InplaceOptions = {}) {
+  constructor(options: InplaceOptions = {}) {
     super();
+    const { inplace = false } = named(new.target.name, options, ["inplace"]) as InplaceOptions;
     this.inplace = inplace;
   }
 
@@ -247,8 +249,9 @@ export class Softsign extends Module {
 export class GELU extends Module {
   readonly approximate: "none" | "tanh";
 
-  constructor({ approximate = "none" }: { approximate?: "none" | "tanh" } = {}) {
+  constructor(options: { approximate?: "none" | "tanh" } = {}) {
     super();
+    const { approximate = "none" } = named(new.target.name, options, ["approximate"]) as typeof options;
     this.approximate = approximate;
   }
 
@@ -319,8 +322,12 @@ export class PReLU extends Module {
   readonly init: number;
   readonly weight: Parameter;
 
-  constructor(numParameters = 1, { init = 0.25, ...factory }: FactoryOptions & { init?: number } = {}) {
+  constructor(numParameters = 1, options: FactoryOptions & { init?: number } = {}) {
     super();
+    const { init = 0.25, ...factory } = named(new.target.name, options, [
+      "init",
+      ...factoryNames,
+    ]) as typeof options;
     this.numParameters = numParameters;
     this.init = init;
     this.weight = newWeight([numParameters], factory);

@@ -1,8 +1,10 @@
 // Softmax over very many classes, the rare ones in clusters with smaller layers.
 import { ShapeError, UsageError } from "../../base/index.ts";
+import { named } from "../operator-arguments.ts";
 import { cat, logSoftmax, zeros } from "../ops.generated.ts";
 import type { Tensor } from "../tensor.ts";
 import { ModuleList, Sequential } from "./containers.ts";
+import { factoryNames } from "./factory.ts";
 import type { FactoryOptions } from "./factory.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
@@ -37,9 +39,18 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
     inFeatures: number,
     nClasses: number,
     cutoffs: readonly number[],
-    { divValue = 4, headBias = false, ...factory }: AdaptiveLogSoftmaxOptions = {},
+    options: AdaptiveLogSoftmaxOptions = {},
   ) {
     super();
+    const {
+      divValue = 4,
+      headBias = false,
+      ...factory
+    } = named(new.target.name, options, [
+      "divValue",
+      "headBias",
+      ...factoryNames,
+    ]) as AdaptiveLogSoftmaxOptions;
     const all = [...cutoffs, nClasses];
     if (
       cutoffs.length === 0 ||

@@ -2,9 +2,10 @@
 import { ShapeError, UsageError } from "../../base/index.ts";
 import { isFloatingPoint } from "../dtype.ts";
 import type { Dtype } from "../dtype.ts";
+import { named } from "../operator-arguments.ts";
 import { baddbmm, bmm, cat, dropout, nnFunctional, softmax, zeros, zerosLike } from "../ops.generated.ts";
 import type { Tensor } from "../tensor.ts";
-import { newWeight } from "./factory.ts";
+import { factoryNames, newWeight } from "./factory.ts";
 import type { FactoryOptions } from "./factory.ts";
 import { scaledDotProductAttention } from "./functional/attention.ts";
 import { xavierNormal_, xavierUniform_, zeros_ } from "./init.ts";
@@ -44,6 +45,17 @@ export interface MultiheadAttentionInputs {
   isCausal?: boolean;
 }
 
+const optionNames = [
+  "dropout",
+  "bias",
+  "addBiasKv",
+  "addZeroAttn",
+  "kdim",
+  "vdim",
+  "batchFirst",
+  ...factoryNames,
+];
+
 /**
  * Lets queries attend to keys and values in several projections (Vaswani et al., 2017).
  *
@@ -75,10 +87,9 @@ export class MultiheadAttention extends Module {
   readonly bias_v: Parameter | null;
   readonly out_proj: Linear;
 
-  constructor(
-    embedDim: number,
-    numHeads: number,
-    {
+  constructor(embedDim: number, numHeads: number, options: MultiheadAttentionOptions = {}) {
+    super();
+    const {
       dropout = 0,
       bias = true,
       addBiasKv = false,
@@ -87,9 +98,7 @@ export class MultiheadAttention extends Module {
       vdim = embedDim,
       batchFirst = false,
       ...factory
-    }: MultiheadAttentionOptions = {},
-  ) {
-    super();
+    } = named(new.target.name, options, optionNames) as MultiheadAttentionOptions;
     if (!(embedDim > 0 && numHeads > 0 && Number.isInteger(embedDim / numHeads))) {
       throw new UsageError(
         `MultiheadAttention: embedDim must be a positive multiple of numHeads, got embedDim=${embedDim} and numHeads=${numHeads}.`,

@@ -3,7 +3,7 @@ import { ShapeError } from "../../base/index.ts";
 import { named } from "../operator-arguments.ts";
 import { ones, zeros } from "../ops.generated.ts";
 import type { Tensor } from "../tensor.ts";
-import { newWeight } from "./factory.ts";
+import { factoryNames, newWeight } from "./factory.ts";
 import type { FactoryOptions } from "./factory.ts";
 import { batchNorm, instanceNorm } from "./functional/normalization.ts";
 import { Module } from "./module.ts";
@@ -25,7 +25,7 @@ export interface BatchNormOptions extends FactoryOptions {
   trackRunningStats?: boolean;
 }
 
-const optionNames = ["eps", "momentum", "affine", "bias", "trackRunningStats", "dtype", "device"];
+const optionNames = ["eps", "momentum", "affine", "bias", "trackRunningStats", ...factoryNames];
 
 /** Holds the weights and running statistics of each channel. */
 abstract class NormNd extends Module {

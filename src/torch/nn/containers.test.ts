@@ -100,3 +100,24 @@ test("ParameterList and ParameterDict make parameters of tensors and find them",
     )"
   `);
 });
+
+test("lists refuse what is not a list of members", () => {
+  const messages = [
+    () => new nn.ModuleList(5 as unknown as nn.Module[]),
+    () => new nn.ModuleList(new nn.ReLU() as unknown as nn.Module[]),
+    () => new nn.ModuleList<nn.Module>([]).extend(null as unknown as nn.Module[]),
+    () => new nn.ParameterList(3 as unknown as []),
+  ].map((make) => {
+    try {
+      return String(make());
+    } catch (error) {
+      return String(error);
+    }
+  });
+  expect(messages.join("\n")).toMatchInlineSnapshot(`
+    "UsageError: ModuleList: the members must be in an array or another iterable, got 5. Write [member].
+    UsageError: ModuleList: the members must be in an array or another iterable, got ReLU. Write [member].
+    UsageError: ModuleList: the members must be in an array or another iterable, got null. Write [member].
+    UsageError: ParameterList: the members must be in an array or another iterable, got 3. Write [member]."
+  `);
+});

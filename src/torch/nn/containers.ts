@@ -50,6 +50,13 @@ abstract class Members<T> extends NamedMembers<T> implements Iterable<T> {
   }
 
   extend(members: Iterable<T>): this {
+    if (typeof (members as Iterable<T> | undefined)?.[Symbol.iterator] !== "function") {
+      const got =
+        members === null || typeof members !== "object" ? String(members) : members.constructor.name;
+      throw new UsageError(
+        `${this.constructor.name}: the members must be in an array or another iterable, got ${got}. Write [member].`,
+      );
+    }
     for (const member of Array.from(members)) this.append(member);
     return this;
   }
@@ -257,7 +264,7 @@ export class ParameterDict extends NamedCollection<Parameter> {
 export class ParameterList extends Members<Parameter> {
   constructor(parameters: Iterable<Tensor> = []) {
     super();
-    for (const tensor of parameters) this.append(tensor);
+    this.extend(parameters);
   }
 
   override append(tensor: Tensor): this {

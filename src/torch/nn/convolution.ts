@@ -11,7 +11,7 @@ import {
   nnFunctional,
 } from "../ops.generated.ts";
 import type { Tensor } from "../tensor.ts";
-import { newWeight } from "./factory.ts";
+import { factoryNames, newWeight } from "./factory.ts";
 import type { FactoryOptions } from "./factory.ts";
 import { perDimension } from "./functional/pooling.ts";
 import type { Size } from "./functional/pooling.ts";
@@ -49,7 +49,7 @@ export interface ConvTransposeOptions extends SharedOptions {
   outputPadding?: Size;
 }
 
-const sharedNames = ["stride", "padding", "dilation", "groups", "bias", "dtype", "device"];
+const sharedNames = ["stride", "padding", "dilation", "groups", "bias", ...factoryNames];
 
 /** Holds what all convolutions share: their sizes, weight and bias. */
 abstract class ConvNd extends Module {

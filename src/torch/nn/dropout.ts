@@ -1,4 +1,5 @@
 // Layers that drop parts of their input while training.
+import { named } from "../operator-arguments.ts";
 import type { Tensor } from "../tensor.ts";
 import * as F from "./functional/dropout.ts";
 import { Module } from "./module.ts";
@@ -9,8 +10,9 @@ abstract class DropoutNd extends Module {
   readonly p: number;
   readonly inplace: boolean;
 
-  constructor(p = 0.5, { inplace = false }: { inplace?: boolean } = {}) {
+  constructor(p = 0.5, options: { inplace?: boolean } = {}) {
     super();
+    const { inplace = false } = named(new.target.name, options, ["inplace"]) as typeof options;
     F.checkProbability(new.target.name, p);
     this.p = p;
     this.inplace = inplace;

@@ -1,6 +1,7 @@
 // Sums, means or maxima of rows of a table. Single rows: ./embedding.ts.
+import { named } from "../operator-arguments.ts";
 import type { Tensor } from "../tensor.ts";
-import { EmbeddingTable, pretrainedArguments } from "./embedding.ts";
+import { EmbeddingTable, embeddingNames, pretrainedArguments } from "./embedding.ts";
 import type { EmbeddingOptions, PretrainedOptions } from "./embedding.ts";
 import { checkMode, embeddingBag } from "./functional/embedding-bag.ts";
 import type { EmbeddingBagInputs, EmbeddingBagMode } from "./functional/embedding-bag.ts";
@@ -14,6 +15,8 @@ export interface EmbeddingBagOptions extends EmbeddingOptions {
   /** Whether `offsets` ends with the number of indices. @default false */
   includeLastOffset?: boolean;
 }
+
+const optionNames = [...embeddingNames, "mode", "includeLastOffset"];
 
 /**
  * Computes the sum, mean or maximum of the rows of each bag of indices without keeping the rows. The padding row
@@ -32,9 +35,14 @@ export class EmbeddingBag extends EmbeddingTable {
   constructor(
     numEmbeddings: number,
     embeddingDim: number,
-    { mode = "mean", includeLastOffset = false, ...options }: EmbeddingBagOptions = {},
+    given: EmbeddingBagOptions = {},
     pretrained?: Parameter,
   ) {
+    const {
+      mode = "mean",
+      includeLastOffset = false,
+      ...options
+    } = named(new.target.name, given, optionNames) as EmbeddingBagOptions;
     checkMode("EmbeddingBag", mode, options);
     super(numEmbeddings, embeddingDim, options, pretrained);
     this.mode = mode;
@@ -42,10 +50,9 @@ export class EmbeddingBag extends EmbeddingTable {
   }
 
   /** Makes a layer of a table `[numEmbeddings, embeddingDim]`, whose memory it shares. */
-  static fromPretrained(
-    table: Tensor,
-    { freeze = true, ...options }: EmbeddingBagOptions & PretrainedOptions = {},
-  ): EmbeddingBag {
+  static fromPretrained(table: Tensor, given: EmbeddingBagOptions & PretrainedOptions = {}): EmbeddingBag {
+    const names = [...optionNames, "freeze"];
+    const { freeze = true, ...options } = named("EmbeddingBag.fromPretrained", given, names) as typeof given;
     return new EmbeddingBag(...pretrainedArguments("EmbeddingBag", table, freeze, options));
   }
 

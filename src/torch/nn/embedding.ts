@@ -1,8 +1,9 @@
 // Table of vectors, looked up by index. Sums of them: ./embedding-bag.ts.
 import { ShapeError } from "../../base/index.ts";
+import { named } from "../operator-arguments.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
-import { newWeight } from "./factory.ts";
+import { factoryNames, newWeight } from "./factory.ts";
 import type { FactoryOptions } from "./factory.ts";
 import { embedding } from "./functional/embedding.ts";
 import { normal_, zeros_ } from "./init.ts";
@@ -23,6 +24,16 @@ export interface EmbeddingOptions extends FactoryOptions {
   /** Gives the table a sparse gradient, which holds the rows that were looked up. @default false */
   sparse?: boolean;
 }
+
+/** The names of `EmbeddingOptions`. */
+export const embeddingNames = [
+  "paddingIdx",
+  "maxNorm",
+  "normType",
+  "scaleGradByFreq",
+  "sparse",
+  ...factoryNames,
+] as const;
 
 /** Options of `Embedding.fromPretrained`. */
 export interface PretrainedOptions {
@@ -112,14 +123,13 @@ export class Embedding extends EmbeddingTable {
     options: EmbeddingOptions = {},
     pretrained?: Parameter,
   ) {
-    super(numEmbeddings, embeddingDim, options, pretrained);
+    super(numEmbeddings, embeddingDim, named(new.target.name, options, embeddingNames), pretrained);
   }
 
   /** Makes a layer of a table `[numEmbeddings, embeddingDim]`, whose memory it shares. */
-  static fromPretrained(
-    table: Tensor,
-    { freeze = true, ...options }: EmbeddingOptions & PretrainedOptions = {},
-  ): Embedding {
+  static fromPretrained(table: Tensor, given: EmbeddingOptions & PretrainedOptions = {}): Embedding {
+    const names = [...embeddingNames, "freeze"];
+    const { freeze = true, ...options } = named("Embedding.fromPretrained", given, names) as typeof given;
     return new Embedding(...pretrainedArguments("Embedding", table, freeze, options));
   }
 

@@ -169,6 +169,79 @@ test("poolings, windows and sides are read by position", () => {
   expect(layer.forward(ones([1, 1, 5, 5])).shape).toEqual([1, 1, 2, 2]);
 });
 
+test("every layer and loss refuses an option that it does not have", () => {
+  const layer = () => new nn.TransformerEncoderLayer(4, 2);
+  const given: Record<string, unknown[]> = {
+    AdaptiveLogSoftmaxWithLoss: [4, 10, [3]],
+    Bilinear: [2, 3, 4],
+    Embedding: [4, 2],
+    EmbeddingBag: [4, 2],
+    Fold: [4, 2],
+    GELU: [],
+    GroupNorm: [2, 4],
+    LayerNorm: [4],
+    Linear: [2, 3],
+    LocalResponseNorm: [2],
+    MultiheadAttention: [4, 2],
+    PReLU: [1],
+    RMSNorm: [4],
+    Threshold: [0, 1],
+    Transformer: [4, 2],
+    TransformerDecoder: [new nn.TransformerDecoderLayer(4, 2), 1],
+    TransformerDecoderLayer: [4, 2],
+    TransformerEncoder: [layer(), 1],
+    TransformerEncoderLayer: [4, 2],
+    Unfold: [2],
+    Upsample: [],
+    UpsamplingBilinear2d: [],
+    UpsamplingNearest2d: [],
+    CosineSimilarity: [],
+    PairwiseDistance: [],
+    ReLU: [],
+    ReLU6: [],
+    SELU: [],
+    SiLU: [],
+    Mish: [],
+    Hardswish: [],
+    Hardsigmoid: [],
+    ELU: [1],
+    CELU: [1],
+    LeakyReLU: [0.1],
+    Hardtanh: [-1, 1],
+    RReLU: [0.1, 0.2],
+    Dropout: [0.1],
+    AlphaDropout: [0.1],
+    AdaptiveMaxPool2d: [2],
+    AvgPool2d: [2],
+    MaxPool1d: [2],
+    MaxUnpool3d: [2],
+    LPPool2d: [2, 2],
+    FractionalMaxPool2d: [2],
+    BatchNorm1d: [4],
+    InstanceNorm2d: [4],
+    Conv2d: [2, 2, 3],
+    ConvTranspose3d: [2, 2, 3],
+    RNN: [2, 3],
+    LSTM: [2, 3],
+    GRU: [2, 3],
+    RNNCell: [2, 3],
+    LSTMCell: [2, 3],
+    GRUCell: [2, 3],
+  };
+  const losses = Object.keys(nn).filter((name) => name.endsWith("Loss"));
+  expect(losses.length).toBeGreaterThan(15);
+  for (const name of losses) given[name] ??= [];
+  for (const [name, positional] of Object.entries(given)) {
+    const Layer = (nn as unknown as Record<string, new (...args: unknown[]) => nn.Module>)[name]!;
+    expect(() => new Layer(...positional, { device_: "cpu" }), name).toThrow(
+      `${name}: unknown option "device_"`,
+    );
+  }
+  expect(() => nn.Embedding.fromPretrained(ones([2, 2]), { freez: false } as object)).toThrow(
+    'Embedding.fromPretrained: unknown option "freez", or given twice. Did you mean "freeze"?',
+  );
+});
+
 test("mistakes are named with what must hold, what was found and what to do", () => {
   const mistakes = [
     () => new nn.Conv2d(4, 6, 3, { groups: 4 }),
@@ -255,7 +328,7 @@ test("mistakes are named with what must hold, what was found and what to do", ()
     UsageError: AdaptiveLogSoftmaxWithLoss: cutoffs must be whole numbers that rise from 1 to below nClasses=10, got [6, 3].
     ShapeError: AdaptiveLogSoftmaxWithLoss: the target must be within 10 classes, got 10 to 10.
     UsageError: nn.functional.relu: unknown option "inplac", or given twice. Valid: .
-    UsageError: nn: the layer has no option "batch_first". Write it as "batchFirst".
-    UsageError: nn: the layer has no option "biass". See the options of the layer."
+    UsageError: LSTM: unknown option "batch_first", or given twice. Did you mean "batchFirst"? Valid: batchFirst, bias, bidirectional, device, dropout, dtype, numLayers, projSize.
+    UsageError: Linear: unknown option "biass", or given twice. Did you mean "bias"? Valid: bias, device, dtype."
   `);
 });

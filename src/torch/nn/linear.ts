@@ -1,7 +1,8 @@
 // Fully connected layers.
+import { named } from "../operator-arguments.ts";
 import type { Tensor } from "../tensor.ts";
 import { bilinear, nnFunctional } from "../ops.generated.ts";
-import { newWeight } from "./factory.ts";
+import { factoryNames, newWeight } from "./factory.ts";
 import type { FactoryOptions } from "./factory.ts";
 import { fans, kaimingUniform_, uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
@@ -14,6 +15,8 @@ export interface LinearOptions extends FactoryOptions {
   bias?: boolean;
 }
 
+const optionNames = ["bias", ...factoryNames];
+
 /**
  * Computes `x W^T + b`.
  *
@@ -25,8 +28,9 @@ export class Linear extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
 
-  constructor(inFeatures: number, outFeatures: number, { bias = true, ...factory }: LinearOptions = {}) {
+  constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
     super();
+    const { bias = true, ...factory } = named(new.target.name, options, optionNames) as LinearOptions;
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
     this.weight = newWeight([outFeatures, inFeatures], factory);
@@ -64,13 +68,9 @@ export class Bilinear extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
 
-  constructor(
-    in1Features: number,
-    in2Features: number,
-    outFeatures: number,
-    { bias = true, ...factory }: LinearOptions = {},
-  ) {
+  constructor(in1Features: number, in2Features: number, outFeatures: number, options: LinearOptions = {}) {
     super();
+    const { bias = true, ...factory } = named(new.target.name, options, optionNames) as LinearOptions;
     this.in1Features = in1Features;
     this.in2Features = in2Features;
     this.outFeatures = outFeatures;

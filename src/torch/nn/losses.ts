@@ -1,4 +1,5 @@
 // Losses as modules. As functions: ./functional/losses.ts.
+import { named } from "../operator-arguments.ts";
 import type { Tensor } from "../tensor.ts";
 import * as F from "./functional/losses.ts";
 import type {
@@ -24,8 +25,14 @@ import { PairwiseDistance } from "./shaping.ts";
 abstract class Loss<Options extends { reduction?: string }> extends Module {
   readonly options: Readonly<Options>;
 
+  /** Names of the options that the loss takes beside `reduction`. */
+  protected get optionNames(): readonly string[] {
+    return [];
+  }
+
   constructor(options: Options = {} as Options) {
     super();
+    named(new.target.name, options, ["reduction", ...this.optionNames]);
     const { reduction = "mean" } = options;
     if (reduction !== "batchmean") reductionCode(reduction as "mean"); // an unknown name throws here, not in forward
     this.options = options;
@@ -35,6 +42,10 @@ abstract class Loss<Options extends { reduction?: string }> extends Module {
 /** Keeps the weight of the classes as a buffer, which moves with the module and stands in its state dict. */
 abstract class WeightedLoss<Options extends WeightedLossOptions> extends Loss<Options> {
   declare readonly weight: Tensor | null;
+
+  protected override get optionNames(): readonly string[] {
+    return ["weight"];
+  }
 
   constructor({ weight = null, ...options }: Options = {} as Options) {
     super(options as Options);
@@ -48,6 +59,10 @@ abstract class WeightedLoss<Options extends WeightedLossOptions> extends Loss<Op
  * Shapes: `logits [items, classes, ...]`, `target [items, ...]` of int64 -> `[]`.
  */
 export class CrossEntropyLoss extends WeightedLoss<CrossEntropyOptions> {
+  protected override get optionNames(): readonly string[] {
+    return ["weight", "ignoreIndex", "labelSmoothing"];
+  }
+
   override forward(logits: Tensor, target: Tensor): Tensor {
     return F.crossEntropy(logits, target, { ...this.options, weight: this.weight });
   }
@@ -59,6 +74,10 @@ export class CrossEntropyLoss extends WeightedLoss<CrossEntropyOptions> {
  * Shapes: `logProbs [items, classes, ...]`, `target [items, ...]` of int64 -> `[]`.
  */
 export class NLLLoss extends WeightedLoss<NLLLossOptions> {
+  protected override get optionNames(): readonly string[] {
+    return ["weight", "ignoreIndex"];
+  }
+
   override forward(logProbs: Tensor, target: Tensor): Tensor {
     return F.nllLoss(logProbs, target, { ...this.options, weight: this.weight });
   }
@@ -73,6 +92,10 @@ export class BCELoss extends WeightedLoss<WeightedLossOptions> {
 
 /** Computes the hinge loss over classes, `sum(max(0, margin - x[target] + x[i])^p) / classes`. */
 export class MultiMarginLoss extends WeightedLoss<MultiMarginOptions> {
+  protected override get optionNames(): readonly string[] {
+    return ["weight", "p", "margin"];
+  }
+
   override forward(x: Tensor, target: Tensor): Tensor {
     return F.multiMarginLoss(x, target, { ...this.options, weight: this.weight });
   }
@@ -88,6 +111,10 @@ export class MultiLabelSoftMarginLoss extends WeightedLoss<WeightedLossOptions> 
 /** Computes the binary cross entropy of `sigmoid(logits)`; `posWeight` weighs the positive targets. */
 export class BCEWithLogitsLoss extends WeightedLoss<BCEWithLogitsOptions> {
   declare readonly pos_weight: Tensor | null;
+
+  protected override get optionNames(): readonly string[] {
+    return ["weight", "posWeight"];
+  }
 
   constructor({ posWeight = null, ...options }: BCEWithLogitsOptions = {}) {
     super(options);
@@ -116,6 +143,10 @@ export class MSELoss extends Loss<LossOptions> {
 
 /** Computes the squared error up to `beta` (1 unless given) and the absolute one beyond (Girshick, 2015). */
 export class SmoothL1Loss extends Loss<LossOptions & { beta?: number }> {
+  protected override get optionNames(): readonly string[] {
+    return ["beta"];
+  }
+
   override forward(x: Tensor, target: Tensor): Tensor {
     return F.smoothL1Loss(x, target, this.options);
   }
@@ -123,6 +154,10 @@ export class SmoothL1Loss extends Loss<LossOptions & { beta?: number }> {
 
 /** Computes the squared error up to `delta` (1 unless given) and the absolute one beyond (Huber, 1964). */
 export class HuberLoss extends Loss<LossOptions & { delta?: number }> {
+  protected override get optionNames(): readonly string[] {
+    return ["delta"];
+  }
+
   override forward(x: Tensor, target: Tensor): Tensor {
     return F.huberLoss(x, target, this.options);
   }
@@ -130,6 +165,10 @@ export class HuberLoss extends Loss<LossOptions & { delta?: number }> {
 
 /** Computes the Kullback-Leibler divergence of the target from the log probabilities `x`. */
 export class KLDivLoss extends Loss<KLDivOptions> {
+  protected override get optionNames(): readonly string[] {
+    return ["logTarget"];
+  }
+
   override forward(x: Tensor, target: Tensor): Tensor {
     return F.klDiv(x, target, this.options);
   }
@@ -137,6 +176,10 @@ export class KLDivLoss extends Loss<KLDivOptions> {
 
 /** Computes the negative log likelihood of counts under a Poisson distribution. */
 export class PoissonNLLLoss extends Loss<PoissonNLLOptions> {
+  protected override get optionNames(): readonly string[] {
+    return ["logInput", "full", "eps"];
+  }
+
   override forward(x: Tensor, target: Tensor): Tensor {
     return F.poissonNllLoss(x, target, this.options);
   }
@@ -144,6 +187,10 @@ export class PoissonNLLLoss extends Loss<PoissonNLLOptions> {
 
 /** Computes the negative log likelihood of targets under Gaussians of mean `x`. */
 export class GaussianNLLLoss extends Loss<GaussianNLLOptions> {
+  protected override get optionNames(): readonly string[] {
+    return ["full", "eps"];
+  }
+
   override forward(x: Tensor, target: Tensor, variance: Tensor | number): Tensor {
     return F.gaussianNllLoss(x, target, variance, this.options);
   }
@@ -155,6 +202,10 @@ export class GaussianNLLLoss extends Loss<GaussianNLLOptions> {
  * Shapes: `logProbs [time, items, classes]`, `targets [items, length]` or all in one row; lengths `[items]`.
  */
 export class CTCLoss extends Loss<CTCLossOptions> {
+  protected override get optionNames(): readonly string[] {
+    return ["blank", "zeroInfinity"];
+  }
+
   override forward(
     logProbs: Tensor,
     targets: Tensor,
@@ -181,6 +232,10 @@ export class MultiLabelMarginLoss extends Loss<LossOptions> {
 
 /** Computes `max(0, -target * (x1 - x2) + margin)`: target 1 wants the first larger, -1 the second. */
 export class MarginRankingLoss extends Loss<MarginOptions> {
+  protected override get optionNames(): readonly string[] {
+    return ["margin"];
+  }
+
   override forward(x1: Tensor, x2: Tensor, target: Tensor): Tensor {
     return F.marginRankingLoss(x1, x2, target, this.options);
   }
@@ -188,6 +243,10 @@ export class MarginRankingLoss extends Loss<MarginOptions> {
 
 /** Computes `x` where the target is 1 and `max(0, margin - x)` where it is -1; `margin` is 1 unless given. */
 export class HingeEmbeddingLoss extends Loss<MarginOptions> {
+  protected override get optionNames(): readonly string[] {
+    return ["margin"];
+  }
+
   override forward(x: Tensor, target: Tensor): Tensor {
     return F.hingeEmbeddingLoss(x, target, this.options);
   }
@@ -195,6 +254,10 @@ export class HingeEmbeddingLoss extends Loss<MarginOptions> {
 
 /** Computes `1 - cos(x1, x2)` where the target is 1 and `max(0, cos(x1, x2) - margin)` where it is -1. */
 export class CosineEmbeddingLoss extends Loss<MarginOptions> {
+  protected override get optionNames(): readonly string[] {
+    return ["margin"];
+  }
+
   override forward(x1: Tensor, x2: Tensor, target: Tensor): Tensor {
     return F.cosineEmbeddingLoss(x1, x2, target, this.options);
   }
@@ -202,6 +265,10 @@ export class CosineEmbeddingLoss extends Loss<MarginOptions> {
 
 /** Computes `max(0, |anchor - positive| - |anchor - negative| + margin)`. */
 export class TripletMarginLoss extends Loss<TripletMarginOptions> {
+  protected override get optionNames(): readonly string[] {
+    return ["margin", "p", "eps", "swap"];
+  }
+
   override forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
     return F.tripletMarginLoss(anchor, positive, negative, this.options);
   }
@@ -210,6 +277,10 @@ export class TripletMarginLoss extends Loss<TripletMarginOptions> {
 /** Computes the triplet loss with a distance of your own, a module or a function; `PairwiseDistance` unless given. */
 export class TripletMarginWithDistanceLoss extends Loss<Omit<TripletDistanceOptions, "distanceFunction">> {
   readonly distance_function: DistanceModule | ((a: Tensor, b: Tensor) => Tensor);
+
+  protected override get optionNames(): readonly string[] {
+    return ["distanceFunction", "margin", "swap"];
+  }
 
   constructor({
     distanceFunction,

@@ -1,8 +1,9 @@
 // Layers that normalise within each item. Over the batch: ./batch-norm.ts.
 import { UsageError } from "../../base/index.ts";
+import { named } from "../operator-arguments.ts";
 import { groupNorm, layerNorm, rmsNorm } from "../ops.generated.ts";
 import type { Tensor } from "../tensor.ts";
-import { newWeight } from "./factory.ts";
+import { factoryNames, newWeight } from "./factory.ts";
 import type { FactoryOptions } from "./factory.ts";
 import { localResponseNorm } from "./functional/normalization.ts";
 import type { LocalResponseNormOptions } from "./functional/normalization.ts";
@@ -32,11 +33,19 @@ export class LayerNorm extends Module {
   readonly weight: Parameter | null;
   readonly bias: Parameter | null;
 
-  constructor(
-    normalizedShape: number | readonly number[],
-    { eps = 1e-5, elementwiseAffine = true, bias = true, ...factory }: LayerNormOptions = {},
-  ) {
+  constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
     super();
+    const {
+      eps = 1e-5,
+      elementwiseAffine = true,
+      bias = true,
+      ...factory
+    } = named(new.target.name, options, [
+      "eps",
+      "elementwiseAffine",
+      "bias",
+      ...factoryNames,
+    ]) as LayerNormOptions;
     this.normalizedShape = typeof normalizedShape === "number" ? [normalizedShape] : normalizedShape;
     this.eps = eps;
     this.weight = elementwiseAffine ? newWeight(this.normalizedShape, factory) : null;
@@ -72,11 +81,7 @@ export class RMSNorm extends Module {
 
   constructor(
     normalizedShape: number | readonly number[],
-    {
-      eps = null,
-      elementwiseAffine = true,
-      ...factory
-    }: FactoryOptions & {
+    options: FactoryOptions & {
       /** Added to the mean square. @default the dtype's machine epsilon */
       eps?: number | null;
       /** @default true */
@@ -84,6 +89,11 @@ export class RMSNorm extends Module {
     } = {},
   ) {
     super();
+    const {
+      eps = null,
+      elementwiseAffine = true,
+      ...factory
+    } = named(new.target.name, options, ["eps", "elementwiseAffine", ...factoryNames]) as typeof options;
     this.normalizedShape = typeof normalizedShape === "number" ? [normalizedShape] : normalizedShape;
     this.eps = eps;
     this.weight = elementwiseAffine ? newWeight(this.normalizedShape, factory) : null;
@@ -120,12 +130,7 @@ export class GroupNorm extends Module {
   constructor(
     numGroups: number,
     numChannels: number,
-    {
-      eps = 1e-5,
-      affine = true,
-      bias = true,
-      ...factory
-    }: FactoryOptions & {
+    options: FactoryOptions & {
       /** Added to the variance. @default 1e-5 */
       eps?: number;
       /** Has a weight and a bias for each channel. @default true */
@@ -135,6 +140,12 @@ export class GroupNorm extends Module {
     } = {},
   ) {
     super();
+    const {
+      eps = 1e-5,
+      affine = true,
+      bias = true,
+      ...factory
+    } = named(new.target.name, options, ["eps", "affine", "bias", ...factoryNames]) as typeof options;
     if (numChannels % numGroups !== 0) {
       throw new UsageError(
         `GroupNorm: numGroups must divide numChannels, got numGroups=${numGroups} and numChannels=${numChannels}. ` +
@@ -174,8 +185,14 @@ export class LocalResponseNorm extends Module {
   readonly size: number;
   readonly options: Required<LocalResponseNormOptions>;
 
-  constructor(size: number, { alpha = 1e-4, beta = 0.75, k = 1 }: LocalResponseNormOptions = {}) {
+  constructor(size: number, options: LocalResponseNormOptions = {}) {
     super();
+    const names = ["alpha", "beta", "k"];
+    const {
+      alpha = 1e-4,
+      beta = 0.75,
+      k = 1,
+    } = named(new.target.name, options, names) as LocalResponseNormOptions;
     this.size = size;
     this.options = { alpha, beta, k };
   }

@@ -319,8 +319,9 @@ export class AdaptiveAvgPool3d extends AdaptivePoolNd {
 abstract class AdaptiveMaxPoolNd extends AdaptivePoolNd {
   readonly returnIndices: boolean;
 
-  constructor(outputSize: AdaptiveSize, { returnIndices = false }: { returnIndices?: boolean } = {}) {
+  constructor(outputSize: AdaptiveSize, options: { returnIndices?: boolean } = {}) {
     super(outputSize);
+    const { returnIndices = false } = named(new.target.name, options, ["returnIndices"]) as typeof options;
     this.returnIndices = returnIndices;
   }
 }

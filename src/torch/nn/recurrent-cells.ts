@@ -1,8 +1,9 @@
 // One step of a recurrent layer. Whole sequences: ./recurrent.ts.
 import { ShapeError } from "../../base/index.ts";
+import { named } from "../operator-arguments.ts";
 import { gruCell, lstmCell, rnnReluCell, rnnTanhCell, zeros } from "../ops.generated.ts";
 import type { Tensor } from "../tensor.ts";
-import { newWeight } from "./factory.ts";
+import { factoryNames, newWeight } from "./factory.ts";
 import type { FactoryOptions } from "./factory.ts";
 import { uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
@@ -22,6 +23,8 @@ export interface RNNCellOptions extends RecurrentCellOptions {
   nonlinearity?: "tanh" | "relu";
 }
 
+const sharedNames = ["bias", ...factoryNames];
+
 /** Holds what the three cells share: weights, checks, and input without a batch. */
 abstract class RecurrentCell extends Module {
   readonly inputSize: number;
@@ -31,14 +34,10 @@ abstract class RecurrentCell extends Module {
   readonly bias_ih: Parameter | null;
   readonly bias_hh: Parameter | null;
 
-  protected constructor(
-    inputSize: number,
-    hiddenSize: number,
-    gates: number,
-    { bias = true, ...factory }: RecurrentCellOptions,
-  ) {
+  protected constructor(inputSize: number, hiddenSize: number, gates: number, options: RecurrentCellOptions) {
     super();
     checkSizes(new.target.name, { inputSize, hiddenSize });
+    const { bias = true, ...factory } = options;
     this.inputSize = inputSize;
     this.hiddenSize = hiddenSize;
     this.weight_ih = newWeight([gates * hiddenSize, inputSize], factory);
@@ -97,11 +96,9 @@ abstract class RecurrentCell extends Module {
 export class RNNCell extends RecurrentCell {
   readonly nonlinearity: "tanh" | "relu";
 
-  constructor(
-    inputSize: number,
-    hiddenSize: number,
-    { nonlinearity = "tanh", ...options }: RNNCellOptions = {},
-  ) {
+  constructor(inputSize: number, hiddenSize: number, given: RNNCellOptions = {}) {
+    const names = [...sharedNames, "nonlinearity"];
+    const { nonlinearity = "tanh", ...options } = named(new.target.name, given, names) as RNNCellOptions;
     super(inputSize, hiddenSize, 1, options);
     this.nonlinearity = checkNonlinearity("RNNCell", nonlinearity);
   }
@@ -130,7 +127,7 @@ export class RNNCell extends RecurrentCell {
  */
 export class LSTMCell extends RecurrentCell {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
-    super(inputSize, hiddenSize, 4, options);
+    super(inputSize, hiddenSize, 4, named(new.target.name, options, sharedNames));
   }
 
   override forward(
@@ -151,7 +148,7 @@ export class LSTMCell extends RecurrentCell {
  */
 export class GRUCell extends RecurrentCell {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
-    super(inputSize, hiddenSize, 3, options);
+    super(inputSize, hiddenSize, 3, named(new.target.name, options, sharedNames));
   }
 
   override forward(input: Tensor, hx?: Tensor): Tensor {

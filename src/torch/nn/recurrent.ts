@@ -1,9 +1,9 @@
 // Recurrent layers over whole sequences: RNN, LSTM, GRU. One step at a time: ./recurrent-cells.ts.
 import { ShapeError, UsageError, logger } from "../../base/index.ts";
 import { gru, lstm, rnnRelu, rnnTanh, zeros } from "../ops.generated.ts";
-import { isTensor } from "../operator-arguments.ts";
+import { isTensor, named } from "../operator-arguments.ts";
 import type { Tensor } from "../tensor.ts";
-import { newWeight } from "./factory.ts";
+import { factoryNames, newWeight } from "./factory.ts";
 import type { FactoryOptions } from "./factory.ts";
 import { uniform_ } from "./init.ts";
 import { Module } from "./module.ts";
@@ -36,6 +36,8 @@ export interface LSTMOptions extends RecurrentOptions {
   /** Projects the output to this size, below `hiddenSize` (Sak et al., 2014); 0 does not. @default 0 */
   projSize?: number;
 }
+
+const sharedNames = ["numLayers", "bias", "batchFirst", "dropout", "bidirectional", ...factoryNames];
 
 /** An operator over padded `(input, states, ...)` or packed `(data, batchSizes, states, ...)` sequences. */
 type Kernel = (...args: unknown[]) => Tensor[];
@@ -225,8 +227,10 @@ abstract class RecurrentLayer extends Module {
 export class RNN extends RecurrentLayer {
   readonly nonlinearity: "tanh" | "relu";
 
-  constructor(inputSize: number, hiddenSize: number, { nonlinearity = "tanh", ...options }: RNNOptions = {}) {
-    super(inputSize, hiddenSize, 1, withoutProjection("RNN", options));
+  constructor(inputSize: number, hiddenSize: number, given: RNNOptions = {}) {
+    const names = [...sharedNames, "nonlinearity"];
+    const { nonlinearity = "tanh", ...options } = checkedOptions(new.target.name, given, names) as RNNOptions;
+    super(inputSize, hiddenSize, 1, options);
     this.nonlinearity = checkNonlinearity("RNN", nonlinearity);
   }
 
@@ -251,7 +255,7 @@ export class RNN extends RecurrentLayer {
  */
 export class LSTM extends RecurrentLayer {
   constructor(inputSize: number, hiddenSize: number, options: LSTMOptions = {}) {
-    super(inputSize, hiddenSize, 4, options);
+    super(inputSize, hiddenSize, 4, named(new.target.name, options, [...sharedNames, "projSize"]));
   }
 
   override forward<S extends Tensor | PackedSequence>(
@@ -276,7 +280,7 @@ export class LSTM extends RecurrentLayer {
  */
 export class GRU extends RecurrentLayer {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
-    super(inputSize, hiddenSize, 3, withoutProjection("GRU", options));
+    super(inputSize, hiddenSize, 3, checkedOptions(new.target.name, options, sharedNames));
   }
 
   override forward<S extends Tensor | PackedSequence>(input: S, hx?: Tensor): [output: S, hidden: Tensor] {
@@ -300,8 +304,8 @@ export function checkNonlinearity(where: string, name: "tanh" | "relu"): "tanh" 
   throw new UsageError(`${where}: nonlinearity must be "tanh" or "relu", got ${JSON.stringify(name)}.`);
 }
 
-function withoutProjection(where: string, options: LSTMOptions): RecurrentOptions {
-  if (options.projSize === undefined) return options;
+function checkedOptions(where: string, options: LSTMOptions, names: readonly string[]): RecurrentOptions {
+  if (options.projSize === undefined) return named(where, options, names) as RecurrentOptions;
   throw new UsageError(`${where}: projSize is for LSTM alone. Leave it out, or use nn.LSTM.`);
 }
 

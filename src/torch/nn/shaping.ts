@@ -1,5 +1,6 @@
 // Layers without weights that change shapes, sizes and places: flattening, folding, shuffling, resizing.
 import { ShapeError } from "../../base/index.ts";
+import { named } from "../operator-arguments.ts";
 import * as torch from "../ops.generated.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Size } from "./functional/pooling.ts";
@@ -7,6 +8,9 @@ import { fold, interpolate, unfold } from "./functional/vision.ts";
 import type { InterpolateOptions, UnfoldOptions } from "./functional/vision.ts";
 import { Module } from "./module.ts";
 import { pythonFloat, pythonValue, repr } from "./repr.ts";
+
+const unfoldNames = ["dilation", "padding", "stride"];
+const upsampleNames = ["size", "scaleFactor", "mode", "alignCorners", "recomputeScaleFactor"];
 
 /** Returns its input; takes and ignores constructor arguments, so that it can stand in for another layer. */
 export class Identity extends Module {
@@ -64,8 +68,13 @@ export class Unfold extends Module {
   readonly kernelSize: Size;
   readonly options: Required<UnfoldOptions>;
 
-  constructor(kernelSize: Size, { dilation = 1, padding = 0, stride = 1 }: UnfoldOptions = {}) {
+  constructor(kernelSize: Size, options: UnfoldOptions = {}) {
     super();
+    const {
+      dilation = 1,
+      padding = 0,
+      stride = 1,
+    } = named(new.target.name, options, unfoldNames) as UnfoldOptions;
     this.kernelSize = kernelSize;
     this.options = { dilation, padding, stride };
   }
@@ -85,12 +94,13 @@ export class Fold extends Module {
   readonly kernelSize: Size;
   readonly options: Required<UnfoldOptions>;
 
-  constructor(
-    outputSize: Size,
-    kernelSize: Size,
-    { dilation = 1, padding = 0, stride = 1 }: UnfoldOptions = {},
-  ) {
+  constructor(outputSize: Size, kernelSize: Size, options: UnfoldOptions = {}) {
     super();
+    const {
+      dilation = 1,
+      padding = 0,
+      stride = 1,
+    } = named(new.target.name, options, unfoldNames) as UnfoldOptions;
     this.outputSize = outputSize;
     this.kernelSize = kernelSize;
     this.options = { dilation, padding, stride };
@@ -177,7 +187,7 @@ export class Upsample extends Module {
 
   constructor(options: UpsampleOptions) {
     super();
-    this.options = options;
+    this.options = named(new.target.name, options, upsampleNames) as UpsampleOptions;
   }
 
   override forward(x: Tensor): Tensor {
@@ -199,14 +209,15 @@ export class Upsample extends Module {
 /** Resizes images by repeating elements. Shapes: `[items, channels, height, width]`. */
 export class UpsamplingNearest2d extends Upsample {
   constructor(options: Pick<UpsampleOptions, "size" | "scaleFactor">) {
-    super({ ...options, mode: "nearest" });
+    super({ ...named(new.target.name, options, ["size", "scaleFactor"]), mode: "nearest" });
   }
 }
 
 /** Resizes images linearly, corners on corners. Shapes: `[items, channels, height, width]`. */
 export class UpsamplingBilinear2d extends Upsample {
   constructor(options: Pick<UpsampleOptions, "size" | "scaleFactor">) {
-    super({ ...options, mode: "bilinear", alignCorners: true });
+    const sizes = named(new.target.name, options, ["size", "scaleFactor"]) as typeof options;
+    super({ ...sizes, mode: "bilinear", alignCorners: true });
   }
 }
 
@@ -214,8 +225,9 @@ export class UpsamplingBilinear2d extends Upsample {
 export class CosineSimilarity extends Module {
   readonly options: { dim: number; eps: number };
 
-  constructor({ dim = 1, eps = 1e-8 }: { dim?: number; eps?: number } = {}) {
+  constructor(options: { dim?: number; eps?: number } = {}) {
     super();
+    const { dim = 1, eps = 1e-8 } = named(new.target.name, options, ["dim", "eps"]) as typeof options;
     this.options = { dim, eps };
   }
 
@@ -238,8 +250,13 @@ export interface PairwiseDistanceOptions {
 export class PairwiseDistance extends Module {
   readonly options: Required<PairwiseDistanceOptions>;
 
-  constructor({ p = 2, eps = 1e-6, keepdim = false }: PairwiseDistanceOptions = {}) {
+  constructor(options: PairwiseDistanceOptions = {}) {
     super();
+    const {
+      p = 2,
+      eps = 1e-6,
+      keepdim = false,
+    } = named(new.target.name, options, ["p", "eps", "keepdim"]) as PairwiseDistanceOptions;
     this.options = { p, eps, keepdim };
   }
 

@@ -1,10 +1,12 @@
 // The blocks of an encoder and of a decoder. Stacks of them: ./transformer.ts.
 import { UsageError } from "../../base/index.ts";
+import { named } from "../operator-arguments.ts";
 import { nnFunctional, relu } from "../ops.generated.ts";
 import type { Tensor } from "../tensor.ts";
 import { MultiheadAttention } from "./attention.ts";
 import type { MultiheadAttentionInputs } from "./attention.ts";
 import { Dropout } from "./dropout.ts";
+import { factoryNames } from "./factory.ts";
 import type { FactoryOptions } from "./factory.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
@@ -27,6 +29,18 @@ export interface TransformerLayerOptions extends FactoryOptions {
   /** @default true */
   bias?: boolean;
 }
+
+/** The names of `TransformerLayerOptions`. */
+export const transformerLayerNames = [
+  "dimFeedforward",
+  "dropout",
+  "activation",
+  "layerNormEps",
+  "batchFirst",
+  "normFirst",
+  "bias",
+  ...factoryNames,
+] as const;
 
 /** Masks: boolean (true = does not attend) or added to the scores. */
 export interface EncoderLayerInputs {
@@ -75,10 +89,9 @@ export class TransformerEncoderLayer extends Module {
   readonly dropout2: Dropout;
   readonly activation: (x: Tensor) => Tensor;
 
-  constructor(
-    dModel: number,
-    nhead: number,
-    {
+  constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
+    super();
+    const {
       dimFeedforward = 2048,
       dropout = 0.1,
       activation = "relu",
@@ -87,9 +100,7 @@ export class TransformerEncoderLayer extends Module {
       normFirst = false,
       bias = true,
       ...factory
-    }: TransformerLayerOptions = {},
-  ) {
-    super();
+    } = named(new.target.name, options, transformerLayerNames) as TransformerLayerOptions;
     this.self_attn = new MultiheadAttention(dModel, nhead, { dropout, bias, batchFirst, ...factory });
     this.linear1 = new Linear(dModel, dimFeedforward, { bias, ...factory });
     this.dropout = new Dropout(dropout);
@@ -147,10 +158,9 @@ export class TransformerDecoderLayer extends Module {
   readonly dropout3: Dropout;
   readonly activation: (x: Tensor) => Tensor;
 
-  constructor(
-    dModel: number,
-    nhead: number,
-    {
+  constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
+    super();
+    const {
       dimFeedforward = 2048,
       dropout = 0.1,
       activation = "relu",
@@ -159,9 +169,7 @@ export class TransformerDecoderLayer extends Module {
       normFirst = false,
       bias = true,
       ...factory
-    }: TransformerLayerOptions = {},
-  ) {
-    super();
+    } = named(new.target.name, options, transformerLayerNames) as TransformerLayerOptions;
     this.self_attn = new MultiheadAttention(dModel, nhead, { dropout, bias, batchFirst, ...factory });
     this.multihead_attn = new MultiheadAttention(dModel, nhead, { dropout, bias, batchFirst, ...factory });
     this.linear1 = new Linear(dModel, dimFeedforward, { bias, ...factory });

@@ -1,6 +1,7 @@
 // Stacks of encoder and decoder layers, and the whole model of both. The layers: ./transformer-layers.ts.
 import { ShapeError } from "../../base/index.ts";
 import type { Device, Dtype } from "../dtype.ts";
+import { named } from "../operator-arguments.ts";
 import { full } from "../ops.generated.ts";
 import { scope } from "../scope.ts";
 import type { Tensor } from "../tensor.ts";
@@ -11,7 +12,11 @@ import { deepCopy } from "./deep-copy.ts";
 import { xavierUniform_ } from "./init.ts";
 import { Module } from "./module.ts";
 import { LayerNorm } from "./normalization.ts";
-import { TransformerDecoderLayer, TransformerEncoderLayer } from "./transformer-layers.ts";
+import {
+  TransformerDecoderLayer,
+  TransformerEncoderLayer,
+  transformerLayerNames,
+} from "./transformer-layers.ts";
 import type {
   DecoderLayerInputs,
   EncoderLayerInputs,
@@ -56,8 +61,9 @@ export class TransformerEncoder extends Module {
   readonly numLayers: number;
   readonly norm: TensorModule | null;
 
-  constructor(layer: EncoderLayer, numLayers: number, { norm = null }: { norm?: TensorModule | null } = {}) {
+  constructor(layer: EncoderLayer, numLayers: number, options: { norm?: TensorModule | null } = {}) {
     super();
+    const { norm = null } = named(new.target.name, options, ["norm"]) as typeof options;
     this.layers = copies(layer, numLayers);
     this.numLayers = numLayers;
     this.norm = norm;
@@ -86,8 +92,9 @@ export class TransformerDecoder extends Module {
   readonly numLayers: number;
   readonly norm: TensorModule | null;
 
-  constructor(layer: DecoderLayer, numLayers: number, { norm = null }: { norm?: TensorModule | null } = {}) {
+  constructor(layer: DecoderLayer, numLayers: number, options: { norm?: TensorModule | null } = {}) {
     super();
+    const { norm = null } = named(new.target.name, options, ["norm"]) as typeof options;
     this.layers = copies(layer, numLayers);
     this.numLayers = numLayers;
     this.norm = norm;
@@ -141,18 +148,21 @@ export class Transformer extends Module {
   readonly encoder: NonNullable<TransformerOptions["customEncoder"]>;
   readonly decoder: NonNullable<TransformerOptions["customDecoder"]>;
 
-  constructor(
-    dModel = 512,
-    nhead = 8,
-    {
+  constructor(dModel = 512, nhead = 8, given: TransformerOptions = {}) {
+    super();
+    const {
       numEncoderLayers = 6,
       numDecoderLayers = 6,
       customEncoder,
       customDecoder,
       ...options
-    }: TransformerOptions = {},
-  ) {
-    super();
+    } = named(new.target.name, given, [
+      "numEncoderLayers",
+      "numDecoderLayers",
+      "customEncoder",
+      "customDecoder",
+      ...transformerLayerNames,
+    ]) as TransformerOptions;
     const { layerNormEps: eps = 1e-5, bias = true, batchFirst = false, dtype, device } = options;
     const norm = () => new LayerNorm(dModel, { eps, bias, dtype, device });
     this.encoder =
