@@ -54,6 +54,6 @@ export function main(options: Partial<typeof defaults> = {}): { losses: number[]
     torch.noGrad(() => model.forward(test.images).argmax(1).eq(test.labels).float().mean().item()),
   );
   console.log(`accuracy ${accuracy.toFixed(4)}`);
-  if (weights !== "") torch.saveSafetensors(weights, model.stateDict());
+  if (weights !== "") torch.saveSafetensors(model.stateDict(), weights);
   return { losses, accuracy };
 }

@@ -9,7 +9,7 @@ function makeRun(metrics: Record<string, number | null>, weights: Record<string,
   const folder = mkdtempSync(join(tmpdir(), "sconce-compare-"));
   writeFileSync(join(folder, "metrics.json"), JSON.stringify({ metrics }));
   const tensors = new Map(Object.entries(weights).map(([name, values]) => [name, tensor(values)]));
-  saveSafetensors(join(folder, "model.safetensors"), tensors);
+  saveSafetensors(tensors, join(folder, "model.safetensors"));
   return folder;
 }
 

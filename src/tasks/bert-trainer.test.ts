@@ -250,7 +250,7 @@ describe("numbers that are not finite", () => {
     const copies = new Map([...weights].map(([name, weight]) => [name, weight.clone()]));
     noGrad(() => void copies.get("encoder.layer.0.intermediate.dense.bias")!.fill_(3e38));
     dispose(weights);
-    saveSafetensors(path, copies, { format: "pt" });
+    saveSafetensors(copies, path, { format: "pt" });
     const { message } = await failure(["trainer.num_sanity_val_steps=0"]);
     expect(message).toContain(
       '"bert.encoder.layer.0.intermediate" was the first module to put out infinity.',

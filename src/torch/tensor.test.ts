@@ -242,7 +242,7 @@ describe("a disposed tensor", () => {
       () => torch.stack([x]),
       () => x.toString(),
       () => torch.keep(x),
-      () => torch.saveSafetensors("unused", new Map([["x", x]])),
+      () => torch.saveSafetensors(new Map([["x", x]]), "unused"),
       () => (ones([2]).grad = x),
       () => new torch.nn.Parameter(x),
       () => torch.grad([x], [x]),

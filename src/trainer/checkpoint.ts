@@ -40,10 +40,10 @@ export async function saveCheckpoint(run: Run, folder: string, fingerprint: stri
     mkdirSync(temporary, { recursive: true });
     const optimizer = run.optimizer.stateDict();
     scope(() => {
-      saveSafetensors(join(temporary, "model.safetensors"), run.task.model.stateDict(), { format: "pt" });
+      saveSafetensors(run.task.model.stateDict(), join(temporary, "model.safetensors"), { format: "pt" });
       saveSafetensors(
-        join(temporary, "optimizer.safetensors"),
         flattenOptimizer(optimizer).set("rng.cpu", getRngState()),
+        join(temporary, "optimizer.safetensors"),
       );
     });
     const trainer: TrainerFile = {

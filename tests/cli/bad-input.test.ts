@@ -260,7 +260,7 @@ describe("weights that cannot be used", () => {
     const [name] = [...tensors.keys()].filter((key) => key.endsWith("word_embeddings.weight"));
     const smaller = new Map(tensors).set(name!, tensors.get(name!)!.narrow(1, 0, 8).contiguous());
     const copy = `${weights()}.new`;
-    saveSafetensors(copy, smaller);
+    saveSafetensors(smaller, copy);
     dispose(tensors);
     rmSync(weights());
     cpSync(copy, weights());

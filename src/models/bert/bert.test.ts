@@ -84,7 +84,7 @@ describe("against transformers", () => {
         writeFileSync(join(folder, "pytorch_model.bin.index.json"), index);
       },
       "model.safetensors.index.json": (folder) =>
-        void saveShardedSafetensors(folder, weights, { maxShardSize: "10KB" }),
+        void saveShardedSafetensors(weights, folder, { maxShardSize: "10KB" }),
     };
     for (const [file, write] of Object.entries(written)) {
       const folder = mkdtempSync(join(tmpdir(), "sconce-"));

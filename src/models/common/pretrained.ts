@@ -90,7 +90,7 @@ export function loadWeights(model: nn.Module, folder: string, options: LoadWeigh
 
 /** Writes `config.json` and `model.safetensors`, each whole or not at all. */
 export function saveModel(model: nn.Module, folder: string, config: Readonly<Record<string, unknown>>): void {
-  saveSafetensors(join(folder, "model.safetensors"), model.stateDict(), { format: "pt" });
+  saveSafetensors(model.stateDict(), join(folder, "model.safetensors"), { format: "pt" });
   writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
 }
 

@@ -16,7 +16,7 @@ import type { SelectOptions } from "./select-names.ts";
  * file by renaming another over it, never in place: a file that is cut off under its tensors kills the process.
  *
  * @example
- * torch.saveSafetensors("/tmp/pair.safetensors", new Map([["a", torch.ones([2])], ["b", torch.zeros([3])]]));
+ * torch.saveSafetensors(new Map([["a", torch.ones([2])], ["b", torch.zeros([3])]]), "/tmp/pair.safetensors");
  * torch.loadSafetensors("/tmp/pair.safetensors", { filter: (name) => name.startsWith("a") }).size; // => 1
  */
 export function loadSafetensors(path: string, selection: SelectOptions = {}): Map<string, Tensor> {

@@ -14,7 +14,7 @@ export type SliceRange = readonly [start: number, end?: number];
  * Opens a safetensors file and takes tensors out one by one. Nothing is read but the header and what is used.
  *
  * @example
- * torch.saveSafetensors("/tmp/rows.safetensors", new Map([["x", torch.arange(6).view([3, 2])]]));
+ * torch.saveSafetensors(new Map([["x", torch.arange(6).view([3, 2])]]), "/tmp/rows.safetensors");
  * const file = torch.safeOpen("/tmp/rows.safetensors");
  * file.keys(); // => ["x"]
  * file.getSlice("x", [[1, 3]]).tolist(); // => [[2, 3], [4, 5]]

@@ -57,13 +57,13 @@ describe("files of Python's safetensors", () => {
     const { metadata } = readSafetensorsHeader(golden);
     expect(metadata).toEqual({ format: "pt" });
     for (const tensors of [loaded, new Map([...loaded].reverse())]) {
-      saveSafetensors(path, tensors, metadata);
+      saveSafetensors(tensors, path, metadata);
       expect(readFileSync(path).equals(readFileSync(golden))).toBe(true);
     }
   });
 
   test("list tensors as they lie in the file, also those whose names are numbers", () => {
-    saveSafetensors(path, new Map([["b", ones([1])], ["1", ones([1], { dtype: "float64" })], ["0", ones([1])]])); // prettier-ignore
+    saveSafetensors(new Map([["b", ones([1])], ["1", ones([1], { dtype: "float64" })], ["0", ones([1])]]), path); // prettier-ignore
     expect([...loadSafetensors(path).keys()]).toEqual(["1", "0", "b"]);
   });
 
@@ -90,7 +90,7 @@ describe("safeOpen", () => {
   const rows = () => tensor([[0, 1, 2], [3, 4, 5], [6, 7, 8]]); // prettier-ignore
 
   test("gives names, metadata, tensors and slices, which outlive it", () => {
-    saveSafetensors(path, new Map([["x", rows()]]), { step: "3" });
+    saveSafetensors(new Map([["x", rows()]]), path, { step: "3" });
     const file = safeOpen(path);
     expect([file.keys(), file.metadata]).toEqual([["x"], { step: "3" }]);
     const slices = [
@@ -114,7 +114,7 @@ describe("safeOpen", () => {
   });
 
   test("a slice reads nothing but itself", () => {
-    saveSafetensors(path, new Map([["x", ones([64, 1024, 1024], { dtype: "uint8" })]]));
+    saveSafetensors(new Map([["x", ones([64, 1024, 1024], { dtype: "uint8" })]]), path);
     const before = liveTensors();
     const rss = process.memoryUsage.rss();
     scope(() => {
@@ -126,7 +126,7 @@ describe("safeOpen", () => {
   });
 
   test("says what cannot be taken", () => {
-    saveSafetensors(path, new Map([["x", rows()]]));
+    saveSafetensors(new Map([["x", rows()]]), path);
     const file = safeOpen(path);
     const closed = safeOpen(path);
     closed.close();
@@ -160,7 +160,7 @@ describe("shards", () => {
     new Map(sizes.map(([name, size]) => [name, full([size], size, { dtype: "float32" })]));
 
   test("are split and written as huggingface_hub does, and load again", () => {
-    const files = saveShardedSafetensors(folder, tensors(), { maxShardSize: 40 });
+    const files = saveShardedSafetensors(tensors(), folder, { maxShardSize: 40 });
     expect(readdirSync(folder).sort()).toEqual([...files].sort());
     const hub = join(goldens, "safetensors-hub");
     expect(readdirSync(hub).sort()).toEqual([...files].sort());
@@ -178,24 +178,24 @@ describe("shards", () => {
   });
 
   test("what fits one file is one file, and the files of an earlier save go", () => {
-    saveShardedSafetensors(folder, tensors(), { maxShardSize: "0.04 KB" });
+    saveShardedSafetensors(tensors(), folder, { maxShardSize: "0.04 KB" });
     writeFileSync(join(folder, "model.safetensors.backup"), "");
-    expect(saveShardedSafetensors(folder, tensors())).toEqual(["model.safetensors"]);
+    expect(saveShardedSafetensors(tensors(), folder)).toEqual(["model.safetensors"]);
     expect(readdirSync(folder).sort()).toEqual(["model.safetensors", "model.safetensors.backup"]);
     expect(readSafetensorsHeader(path).metadata).toEqual({ format: "pt" });
-    saveShardedSafetensors(folder, tensors(), { maxShardSize: 140 });
-    saveShardedSafetensors(folder, tensors(), { maxShardSize: 139 });
+    saveShardedSafetensors(tensors(), folder, { maxShardSize: 140 });
+    saveShardedSafetensors(tensors(), folder, { maxShardSize: 139 });
     expect(readdirSync(folder)).not.toContain("model.safetensors");
-    expect(saveShardedSafetensors(folder, new Map())).toEqual(["model.safetensors"]);
+    expect(saveShardedSafetensors(new Map(), folder)).toEqual(["model.safetensors"]);
   });
 
   test("tied weights and sizes without sense are refused", () => {
     const x = ones([2]);
     const tied = new Map([["a", x], ["b", x]]); // prettier-ignore
     const save = (maxShardSize: string | number) => () =>
-      saveShardedSafetensors(folder, new Map(), { maxShardSize });
+      saveShardedSafetensors(new Map(), folder, { maxShardSize });
     const mistakes = [
-      () => saveShardedSafetensors(folder, tied, { maxShardSize: 8 }),
+      () => saveShardedSafetensors(tied, folder, { maxShardSize: 8 }),
       ...[0, -1, NaN, "5", "GB", "5 GiB", "-1GB"].map(save),
     ];
     expect(messagesOf(mistakes, folder)).toMatchInlineSnapshot(`
@@ -223,15 +223,15 @@ describe("memory", () => {
   });
 
   test("tensors keep their values when another file is renamed over theirs", () => {
-    saveSafetensors(path, new Map([["x", ones([1000])]]));
+    saveSafetensors(new Map([["x", ones([1000])]]), path);
     const x = loadSafetensors(path).get("x")!;
-    saveSafetensors(path, new Map([["x", zeros([1000])]]));
+    saveSafetensors(new Map([["x", zeros([1000])]]), path);
     expect(x.sum().item()).toBe(1000);
     expect(loadSafetensors(path).get("x")!.sum().item()).toBe(0);
   });
 
   test("loading reads no weights, and scopes free what was loaded", () => {
-    saveSafetensors(path, new Map([["x", ones([64, 1024, 1024], { dtype: "uint8" })]]));
+    saveSafetensors(new Map([["x", ones([64, 1024, 1024], { dtype: "uint8" })]]), path);
     const before = liveTensors();
     const rss = process.memoryUsage.rss();
     scope(() => {
@@ -244,7 +244,7 @@ describe("memory", () => {
   test("saving makes no tensor that stays", () => {
     const x = randn([20, 30]);
     const before = liveTensors();
-    saveSafetensors(path, new Map([["x", x]]));
+    saveSafetensors(new Map([["x", x]]), path);
     expect(liveTensors()).toBe(before);
   });
 });
@@ -259,16 +259,16 @@ describe("saving", () => {
       ["expanded", tensor([7]).expand([3])],
       ["parameter", ones([2], { requiresGrad: true }).mul(2)],
     ]);
-    saveSafetensors(path, tensors);
+    saveSafetensors(tensors, path);
     const loaded = loadSafetensors(path);
     for (const [name, expected] of tensors) expect(loaded.get(name)!.tolist()).toEqual(expected.tolist());
   });
 
   test("sorts metadata, so that equal input gives equal bytes", () => {
     const tensors = new Map([["x", ones([1])]]);
-    saveSafetensors(path, tensors, { b: "2", a: 'ü "1"\n' });
+    saveSafetensors(tensors, path, { b: "2", a: 'ü "1"\n' });
     const first = readFileSync(path);
-    saveSafetensors(path, tensors, { a: 'ü "1"\n', b: "2" });
+    saveSafetensors(tensors, path, { a: 'ü "1"\n', b: "2" });
     expect(readFileSync(path).equals(first)).toBe(true);
     expect(readSafetensorsHeader(path).metadata).toEqual({ a: 'ü "1"\n', b: "2" });
   });
@@ -280,7 +280,7 @@ describe("saving", () => {
       ["c", ones([3], { dtype: "bfloat16" })],
       ["d", ones([3])],
     ]);
-    saveSafetensors(path, tensors, { padding: "1" });
+    saveSafetensors(tensors, path, { padding: "1" });
     const { tensors: entries, dataStart } = readSafetensorsHeader(path);
     for (const [name, { start }] of entries) {
       const width = tensors.get(name)!.nbytes / 3;
@@ -290,7 +290,7 @@ describe("saving", () => {
 
   test("makes folders that are missing, and an empty map is a file of no tensors", () => {
     const deep = join(folder, "a", "b", "empty.safetensors");
-    saveSafetensors(deep, new Map());
+    saveSafetensors(new Map(), deep);
     expect(loadSafetensors(deep).size).toBe(0);
     expect(readFileSync(deep, "latin1")).toBe("\b\0\0\0\0\0\0\0{}      ");
   });
@@ -306,13 +306,13 @@ describe("saving", () => {
       ["none", zeros([0])],
       ["none too", zeros([0])],
     ]);
-    expect(() => saveSafetensors(path, tied)).toThrowErrorMatchingInlineSnapshot(
+    expect(() => saveSafetensors(tied, path)).toThrowErrorMatchingInlineSnapshot(
       `[UsageError: saveSafetensors: tensors must not share their memory, got "embedding" and "decoder". Save dropShared(tensors).tensors and tie the weights again after loading, or clone() one.]`,
     );
     const { tensors, dropped } = dropShared(tied);
     expect([...dropped]).toEqual([["decoder", "embedding"]]);
     expect([...tensors.keys()]).toEqual(["embedding", "slice", "transposed", "copy", "none", "none too"]);
-    saveSafetensors(path, tensors);
+    saveSafetensors(tensors, path);
     expect(loadSafetensors(path).get("slice")!.tolist()).toEqual(embedding.narrow(0, 1, 2).tolist());
   });
 
@@ -327,12 +327,13 @@ describe("saving", () => {
     const disposed = ones([1]);
     disposed.dispose();
     const mistakes: (() => unknown)[] = [
-      () => saveSafetensors(path, new Map([["__metadata__", x]])),
-      () => saveSafetensors(path, new Map([["\ud800", x]])),
-      () => saveSafetensors(path, new Map([["x", zeros([1], { dtype: "complex128" })]])),
-      () => saveSafetensors(path, new Map([["x", x]]), { step: 3 as unknown as string }),
-      () => saveSafetensors(path, new Map([["x", disposed]])),
-      () => saveSafetensors(join(path, "below-a-file"), new Map([["x", x]])),
+      () => saveSafetensors(new Map([["__metadata__", x]]), path),
+      () => saveSafetensors(new Map([["\ud800", x]]), path),
+      () => saveSafetensors(new Map([["x", zeros([1], { dtype: "complex128" })]]), path),
+      () => saveSafetensors(new Map([["x", x]]), path, { step: 3 as unknown as string }),
+      () => saveSafetensors(new Map([["x", disposed]]), path),
+      () => saveSafetensors(new Map([["x", x]]), join(path, "below-a-file")),
+      () => saveSafetensors(path as never, new Map([["x", x]]) as never),
     ];
     expect(messagesOf(mistakes, folder)).toMatchInlineSnapshot(`
       "UsageError: saveSafetensors: "__metadata__" must not be a tensor's name: the format uses it. Rename it.
@@ -340,7 +341,8 @@ describe("saving", () => {
       UsageError: saveSafetensors: "x" must have a dtype of the format, got complex128. Convert it to one of uint64, int64, float64, complex64, float32, uint32, int32, bfloat16, float16, uint16, int16, float8_e5m2fnuz, float8_e4m3fnuz, float8_e8m0fnu, float8_e4m3fn, float8_e5m2, int8, uint8, bool.
       UsageError: saveSafetensors: metadata.step must be a string, got number. Use JSON.stringify.
       UsageError: saveSafetensors: "x" must hold its memory, got a tensor that was disposed. Save it before its scope ends.
-      FileError: saveSafetensors: cannot write DIR/model.safetensors/below-a-file (68 bytes): EEXIST: file already exists, mkdir 'DIR/model.safetensors'. What was there before is untouched. Free space, or choose another place."
+      FileError: saveSafetensors: cannot write DIR/model.safetensors/below-a-file (68 bytes): EEXIST: file already exists, mkdir 'DIR/model.safetensors'. What was there before is untouched. Free space, or choose another place.
+      UsageError: saveSafetensors: the path must be a string, got object. Write saveSafetensors(tensors, path)."
     `);
     expect(readFileSync(path, "utf8")).toBe("old");
     expect(readdirSync(folder)).toEqual(["model.safetensors"]);
@@ -355,11 +357,11 @@ describe.skipIf(!prlimit)("a disk that fills up while a file is written", () => 
   afterEach(() => void limit("unlimited"));
 
   test("leaves the old file and no other", () => {
-    saveSafetensors(path, new Map([["x", ones([4])]]));
+    saveSafetensors(new Map([["x", ones([4])]]), path);
     const before = readFileSync(path);
     const large = new Map([["x", ones([4])], ["y", ones([1000, 1000])]]); // prettier-ignore
     limit("65536");
-    const mistake = () => saveSafetensors(path, large);
+    const mistake = () => saveSafetensors(large, path);
     expect(messagesOf([mistake], folder)).toMatchInlineSnapshot(
       `"FileError: saveSafetensors: cannot write DIR/model.safetensors (4000152 bytes): EFBIG: file too large, write. What was there before is untouched. Free space, or choose another place."`,
     );
@@ -491,7 +493,7 @@ describe("damaged files", () => {
       writeFileSync(index, text);
       return () => loadShardedSafetensors(index, keys === undefined ? {} : { keys });
     };
-    saveSafetensors(join(folder, "one.safetensors"), new Map([["a", ones([1])]]));
+    saveSafetensors(new Map([["a", ones([1])]]), join(folder, "one.safetensors"));
     const mistakes = [
       () => load("{")(),
       () => load("{}")(),

@@ -16,10 +16,15 @@ const isSetTo = rawOp("is_set_to");
  * all their memory (tied weights) throw, since the file could not say so: see `dropShared`.
  */
 export function saveSafetensors(
-  path: string,
   tensors: ReadonlyMap<string, Tensor>,
+  path: string,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
+  if (typeof path !== "string") {
+    throw new UsageError(
+      `saveSafetensors: the path must be a string, got ${typeof path}. Write saveSafetensors(tensors, path).`,
+    );
+  }
   const entries = layOut(tensors);
   refuseShared("saveSafetensors", tensors);
   const header = encodeHeader(entries, metadata);

@@ -30,12 +30,12 @@ export interface SaveShardedOptions {
  *
  * @example
  * const weights = new Map([["a", torch.ones([2])], ["b", torch.ones([3])]]);
- * torch.saveShardedSafetensors("/tmp/sharded", weights, { maxShardSize: 12 });
+ * torch.saveShardedSafetensors(weights, "/tmp/sharded", { maxShardSize: 12 });
  * // => ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json"]
  */
 export function saveShardedSafetensors(
-  folder: string,
   tensors: ReadonlyMap<string, Tensor>,
+  folder: string,
   { maxShardSize = "5GB", metadata = { format: "pt" } }: SaveShardedOptions = {},
 ): string[] {
   refuseShared("saveShardedSafetensors", tensors);
@@ -46,7 +46,7 @@ export function saveShardedSafetensors(
   );
   // an old index beside new shards would mix two models, should we be interrupted
   if (isSharded) rmSync(join(folder, index), { force: true });
-  for (const [file, shard] of files) saveSafetensors(join(folder, file), shard, metadata);
+  for (const [file, shard] of files) saveSafetensors(shard, join(folder, file), metadata);
   const written = files.map(([file]) => file);
   if (isSharded) {
     const weightMap = files.flatMap(([file, shard]) =>

@@ -86,8 +86,8 @@ print("null")`;
       runPython(made, theirs, JSON.stringify(config));
       const ours = join(folder, "ours");
       const files = torch.saveShardedSafetensors(
-        ours,
         torch.loadSafetensors(join(theirs, "model.safetensors")),
+        ours,
         {
           maxShardSize: "1KB",
         },
@@ -105,7 +105,7 @@ print(json.dumps([list(a) == list(b), all(a[n].equal(b[n]) for n in a)]))`;
     test("safetensors.torch.load_file reads every dtype that saveSafetensors wrote", () => {
       const theirs = join(goldens, "safetensors-narrow.safetensors");
       const ours = join(folder, "narrow.safetensors");
-      torch.saveSafetensors(ours, torch.loadSafetensors(theirs), { format: "pt" });
+      torch.saveSafetensors(torch.loadSafetensors(theirs), ours, { format: "pt" });
       const source = `
 import json, sys, torch
 from safetensors import safe_open
