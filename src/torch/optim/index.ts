@@ -102,6 +102,8 @@ export type {
 } from "./schedule-free.ts";
 export { SGD } from "./sgd.ts";
 export type { SGDOptions } from "./sgd.ts";
+export { SparseAdam } from "./sparse-adam.ts";
+export type { SparseAdamOptions } from "./sparse-adam.ts";
 export type { OptimizerStateDict } from "./state-dict.ts";
 export * as swaUtils from "./swa-utils.ts";
 export { TransformersAdafactor } from "./transformers-adafactor.ts";
