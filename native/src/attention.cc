@@ -359,7 +359,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> differentiable_backward(
 
 // whether the numbers lie in memory as they are
 bool is_plain(const at::Tensor& x) {
-  return x.device().is_cpu() && x.layout() == at::kStrided && !x.is_neg() && !x._is_zerotensor();
+  // tensors of a transform, as in vmap, hold no memory of their own
+  return x.has_storage() && x.device().is_cpu() && x.layout() == at::kStrided && !x.is_neg() && !x._is_zerotensor();
 }
 
 bool takes(const at::Tensor& x) {

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "dispatch.h"
+#include "functorch.h"
 #include "modules.h"
 
 namespace {
@@ -47,5 +48,6 @@ NAPI_MODULE_INIT() {
   define_profiler(*state, exports);
   define_attention(*state, exports);
   define_rows(*state, exports);
+  define_functorch(*state, exports);
   return exports;
 }

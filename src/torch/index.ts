@@ -28,6 +28,8 @@ export {
 } from "./context.ts";
 export type { DeterministicOptions } from "./context.ts";
 export * as cuda from "./cuda.ts";
+export * as func from "./func/index.ts";
+export { vmap } from "./func/index.ts";
 export {
   blockDiag,
   broadcastShapes,

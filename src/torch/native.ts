@@ -99,6 +99,19 @@ export interface Native {
   ): void;
   popSavedHooks(): void;
 
+  pushVmap(batchSize: number, randomness: string): number;
+  pushGrad(): number;
+  pushJvp(): number;
+  popTransform(): void;
+  addBatchDim(handle: number, dim: number, level: number): number;
+  removeBatchDim(handle: number, level: number, batchSize: number, dim: number): number;
+  isBatched(handle: number): boolean;
+  wrapForLevel(handle: number, level: number): number;
+  unwrapEnded(handle: number): number;
+  enterDualLevel(): number;
+  leaveDualLevel(level: number): void;
+  setForwardGradEnabled(enabled: boolean): boolean;
+
   setAnomalyDetection(
     enabled: boolean,
     checkNan: boolean,

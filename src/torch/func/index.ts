@@ -1,0 +1,10 @@
+// torch.func: transforms of functions, which nest and combine.
+export { functionalCall, stackModuleState } from "./functional-call.ts";
+export type { FunctionalCallOptions } from "./functional-call.ts";
+export { grad, gradAndValue, vjp } from "./grad.ts";
+export type { Chosen, GradOptions, WithAux } from "./grad.ts";
+export { hessian, jacfwd, jacrev } from "./jacobian.ts";
+export type { JacobianOf } from "./jacobian.ts";
+export { jvp } from "./jvp.ts";
+export { vmap } from "./vmap.ts";
+export type { Dims, VmapOptions } from "./vmap.ts";

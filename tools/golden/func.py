@@ -1,0 +1,74 @@
+"""Writes tests/goldens/autograd/func.json: transforms of functions from torch.func.
+
+Run: python tools/golden/func.py   (torch 2.13.0)
+"""
+
+import json
+import pathlib
+
+import torch
+from torch.func import functional_call, grad, grad_and_value, hessian, jacfwd, jacrev, jvp, stack_module_state, vjp, vmap
+
+OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "goldens" / "autograd"
+torch.set_num_threads(1)
+torch.set_default_dtype(torch.float64)
+
+
+def plain(value):
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    return value.tolist()
+
+
+def cubes(a, b):
+    return a.pow(3).mul(b.cos()).sum()
+
+
+def two(a, b):
+    return a.mul(2).add(b.pow(3)), a.sin().mul(b).sum()
+
+
+torch.manual_seed(0)
+matrix, x, y, v, w = torch.randn(4, 3), torch.randn(3), torch.randn(3), torch.randn(3), torch.randn(3)
+labels = torch.tensor([0, 1, 1, 0])
+model = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.LayerNorm(5), torch.nn.Linear(5, 2))
+other = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.LayerNorm(5), torch.nn.Linear(5, 2))
+weights = {name: value.detach() for name, value in model.named_parameters()}
+
+
+def loss(weights, example, label):
+    logits = functional_call(model, weights, (example.unsqueeze(0),))
+    return torch.nn.functional.cross_entropy(logits, label.unsqueeze(0))
+
+
+def randomly(randomness):
+    torch.manual_seed(5)
+    return vmap(lambda row: row + torch.randn(3), randomness=randomness)(matrix)
+
+
+stacked, _ = stack_module_state([model, other])
+golden = {
+    "inputs": {name: value.tolist() for name, value in {"matrix": matrix, "x": x, "y": y, "v": v, "w": w, "labels": labels}.items()},
+    "weights": plain(weights),
+    "other": plain(dict(other.named_parameters())),
+    "grad": plain(grad(cubes)(x, y)),
+    "grad both": plain(grad(cubes, argnums=(0, 1))(x, y)),
+    "grad of grad": plain(grad(lambda a: grad(cubes)(a, y).mul(v).sum())(x)),
+    "grad and value": plain(grad_and_value(cubes)(x, y)),
+    "vjp": plain(vjp(two, x, y)[1]((v, torch.tensor(2.0)))),
+    "jvp": plain(jvp(two, (x, y), (v, w))),
+    "jacrev": plain(jacrev(two, argnums=(0, 1))(x, y)),
+    "jacfwd": plain(jacfwd(two, argnums=(0, 1))(x, y)),
+    "hessian": plain(hessian(cubes, argnums=(0, 1))(x, y)),
+    "vmap dims": plain(vmap(lambda a, b: a.mul(b).cumsum(0), in_dims=(1, None), out_dims=1)(matrix, v[:1])),
+    "vmap nested": plain(vmap(vmap(torch.mul, in_dims=(None, 0)), in_dims=(0, None))(x, y)),
+    "vmap same": plain(randomly("same")),
+    "vmap different": plain(randomly("different")),
+    "per-sample gradients": plain(vmap(grad(loss), in_dims=(None, 0, 0))(weights, matrix, labels)),
+    "per-sample hessians": plain(vmap(hessian(cubes), in_dims=(0, None))(matrix, y)),
+    "ensemble": plain(vmap(lambda some, rows: functional_call(model, some, (rows,)), in_dims=(0, None))(stacked, matrix)),
+}
+OUT.mkdir(exist_ok=True)
+(OUT / "func.json").write_text(json.dumps(golden, indent=1) + "\n")
