@@ -42,7 +42,7 @@ export function save(object: unknown, path: string): void {
   scope(() => {
     const storages = new StorageWriter();
     const pickle = new Pickler((value, pickler) => {
-      if (!(value instanceof Tensor)) return false;
+      if (!(value instanceof Tensor)) return writeOptimizerState(value, pickler);
       writeTensor(value, pickler, storages);
       return true;
     }).dump(object);
@@ -62,6 +62,16 @@ export function save(object: unknown, path: string): void {
     const id = entry(".data/serialization_id", fingerprint(summed));
     writeChunks("torch.save", path, zipChunks([...summed, id], { alignment }));
   });
+}
+
+/** Writes the state dict of an optimizer with numbers as the keys of its state: Python finds no parameter under "0". */
+function writeOptimizerState(value: object, pickler: Pickler): boolean {
+  const { state, param_groups: groups } = value as { state?: unknown; param_groups?: unknown };
+  if (value instanceof Map || state instanceof Map || !Array.isArray(groups)) return false;
+  if (typeof state !== "object" || state === null) return false;
+  const byIndex = new Map(Object.entries(state).map(([index, tensors]) => [Number(index), tensors]));
+  pickler.write(new Map<string, unknown>(Object.entries({ ...value, state: byIndex })));
+  return true;
 }
 
 interface SavedStorage {
