@@ -40,7 +40,7 @@ constexpr size_t line = 64;
 class Arena {
  public:
   Arena() {
-    void* range = mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* range = mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (range == MAP_FAILED) return;  // under a limit of address space
     begin_ = top_ = static_cast<char*>(range);
 #if defined(MADV_HUGEPAGE)
@@ -111,6 +111,7 @@ class Arena {
     }
     size_t more = (size - tail + growth - 1) / growth * growth;
     if (more > reserved - static_cast<size_t>(top_ - begin_)) return false;
+    // counts as memory from here on: the system refuses what it cannot have
     if (mprotect(top_, more, PROT_READ | PROT_WRITE) != 0) return false;
     if (tail > 0) remove(top_ - tail, tail);
     add(top_ - tail, tail + more);

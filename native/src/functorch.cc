@@ -6,6 +6,7 @@
 #include <c10/core/AutogradState.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/forward_grad.h>
+#include <torch/version.h>
 
 #include "modules.h"
 
@@ -22,8 +23,16 @@ functorch::RandomnessType to_randomness(const std::string& name) {
   return functorch::RandomnessType::Different;
 }
 
+/** Refuses a libtorch in which the layers of functorch.h may lie otherwise in memory. */
+void check_version() {
+  if (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR == 13) return;
+  throw std::runtime_error("torch.func is made for libtorch 2.13, this is " TORCH_VERSION
+                           ". Run sconce setup without LIBTORCH, which fetches 2.13");
+}
+
 // pushVmap(batchSize, randomness) -> level
 napi_value push_vmap(Env& env, const Args& args) {
+  check_version();
   c10::SymInt batch_size(to_int64(env, args[0]));
   auto randomness = to_randomness(to_string(env, args[1]));
   return from_int64(env, functorch::initAndPushDynamicLayer(functorch::TransformType::Vmap, batch_size, randomness, {}, {}, {}, {}));
@@ -31,12 +40,14 @@ napi_value push_vmap(Env& env, const Args& args) {
 
 // pushGrad() -> level
 napi_value push_grad(Env& env, const Args&) {
+  check_version();
   bool records = c10::GradMode::is_enabled();
   return from_int64(env, functorch::initAndPushDynamicLayer(functorch::TransformType::Grad, {}, {}, records, {}, {}, {}));
 }
 
 // pushJvp() -> level
 napi_value push_jvp(Env& env, const Args&) {
+  check_version();
   bool records = c10::AutogradState::get_tls_state().get_fw_grad_mode();
   return from_int64(env, functorch::initAndPushDynamicLayer(functorch::TransformType::Jvp, {}, {}, {}, records, {}, {}));
 }
