@@ -57,6 +57,7 @@ const resolutions: Readonly<Record<string, number>> = {
  * torch.finfo("float32").eps; // => 1.1920928955078125e-7
  */
 export function finfo(dtype: Dtype = getDefaultDtype()): FloatInfo {
+  dtypeCode(dtype); // refuses what is none
   const part =
     { complex32: "float16", complex64: "float32", complex128: "float64" }[dtype as string] ?? dtype;
   const format = formats[part];
@@ -85,6 +86,7 @@ export function finfo(dtype: Dtype = getDefaultDtype()): FloatInfo {
  * torch.iinfo("int8").max; // => 127
  */
 export function iinfo(dtype: Dtype): IntegerInfo {
+  dtypeCode(dtype); // refuses what is none
   const format = integerBits(dtype);
   if (format === undefined) {
     throw new UsageError(

@@ -261,3 +261,13 @@ test("elements can be changed one by one", () => {
   expect(x.map2_(x, x, (a, b, c) => Number(a) + Number(b) + Number(c)).tolist()).toEqual([33, 63]);
   expect(x.newTensor([1], { requiresGrad: true }).requiresGrad).toBe(true);
 });
+
+test("what is no string is refused as a dtype at once, a list with 2^32 holes too", () => {
+  const list = Object.assign([1], { length: 2 ** 32 - 1 }) as never;
+  for (const run of [
+    () => torch.promoteTypes(list, "int8"),
+    () => torch.finfo(list),
+    () => torch.iinfo(list),
+  ])
+    expect(run).toThrow("dtype: unknown name of type object.");
+});

@@ -122,7 +122,9 @@ export function integerBits(dtype: Dtype): { bits: number; signed: boolean } | u
 
 function lookUp(kind: string, codes: Readonly<Record<string, number>>, name: string | null | undefined) {
   if (name === undefined || name === null) return undefined;
-  if (Object.hasOwn(codes, name)) return codes[name];
+  // only a string is looked up: making a name of a list with 2^32 holes takes minutes
+  if (typeof name === "string" && Object.hasOwn(codes, name)) return codes[name];
   const given = typeof name === "string" ? `"${name}"` : `of type ${typeof name}`;
-  throw new UsageError(`${kind}: unknown name ${given}. ${suggestion(String(name), Object.keys(codes))}`);
+  const alternatives = suggestion(typeof name === "string" ? name : "", Object.keys(codes));
+  throw new UsageError(`${kind}: unknown name ${given}. ${alternatives}`);
 }
