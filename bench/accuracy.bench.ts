@@ -66,10 +66,8 @@ function describe(): string {
   });
   const mean = (values: number[]): string =>
     (values.reduce((sum, value) => sum + value, 0) / values.length).toFixed(4);
-  const means = [
-    mean(pairs.map(({ ours }) => ours.metrics.accuracy)),
-    mean(pairs.map(({ theirs }) => theirs)),
-  ];
+  const meanOfOurs = mean(pairs.map(({ ours }) => ours.metrics.accuracy));
+  const meanOfTheirs = mean(pairs.map(({ theirs }) => theirs));
   return `# Accuracy: Sconce beside Hugging Face's Trainer
 
 ${describeMachine()}, libtorch 2.13.0 on both sides.
@@ -80,6 +78,6 @@ MiniLM on all rows of ${sourceName()}, ${flags.epochs} epochs, batch ${batchSize
 | seed | sconce, test accuracy | its 95 % interval | hf Trainer |
 |---|---|---|---|
 ${rows.join("\n")}
-| mean | ${means[0]} | | ${means[1]} |
+| mean | ${meanOfOurs} | | ${meanOfTheirs} |
 `;
 }

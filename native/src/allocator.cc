@@ -4,8 +4,6 @@
 // its heap, it mixes them with what oneDNN keeps for each shape that it meets (250 KB, hundreds of times in a
 // fine-tuning), and the heap falls apart: 860 MB for 460 MB of tensors. The arena keeps what it once had, holds
 // tensors alone, and joins neighbours that are free, so that it grows little beyond what is in use at once.
-#include "allocator.h"
-
 #include <c10/core/CPUAllocator.h>
 
 #if defined(__linux__)

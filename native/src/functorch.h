@@ -8,7 +8,6 @@
 #include <optional>
 #include <variant>
 
-#include "env.h"
 
 namespace at::functorch {
 
@@ -59,9 +58,3 @@ TORCH_API Tensor unwrapIfDead(const Tensor& tensor);
 TORCH_API Tensor makeTensorWrapper(const Tensor& tensor, int64_t level, bool is_immutable);
 
 }  // namespace at::functorch
-
-namespace sconce {
-
-void define_functorch(Env& env, napi_value exports);
-
-}  // namespace sconce

@@ -8,7 +8,6 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "allocator.h"
 #include "modules.h"
 
 namespace sconce {

@@ -4,7 +4,6 @@
 #include <cstdio>
 
 #include "dispatch.h"
-#include "functorch.h"
 #include "modules.h"
 
 namespace {

@@ -17,6 +17,7 @@ void define_cuda(Env& env, napi_value exports);
 void define_profiler(Env& env, napi_value exports);
 void define_attention(Env& env, napi_value exports);
 void define_rows(Env& env, napi_value exports);
+void define_functorch(Env& env, napi_value exports);
 
 // the generator of this environment by index, or a device's default one by the device's name
 at::Generator generator_of(Env& env, napi_value value);
@@ -25,6 +26,10 @@ at::Generator generator_of(Env& env, napi_value value);
 void end_profile();
 
 void tune_allocator();
+
+// gives the memory of free blocks for tensors back to the system
+void trim_arena();
+
 void replace_bernoulli();
 void install_engine();
 

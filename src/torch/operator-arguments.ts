@@ -104,8 +104,7 @@ export function isOptions(x: unknown): x is Record<string, unknown> {
 }
 
 /** Returns the options of a call after checking that `allowed` knows each of their names and that they come last. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-export function named(operator: string, options: any, allowed: readonly string[], ...after: unknown[]): any {
+export function named<T>(operator: string, options: T, allowed: readonly string[], ...after: unknown[]): T {
   if (!isOptions(options)) throw notOptions(operator, options);
   for (const value of after) if (value !== undefined) throw notOptions(operator, value);
   for (const name in options) {

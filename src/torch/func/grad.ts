@@ -140,19 +140,16 @@ function differentiate(
 }
 
 /** Picks the arguments to differentiate by. */
-export function choose(
-  where: string,
-  args: readonly unknown[],
-  argnums: number | readonly number[],
-): unknown {
-  const pick = (place: number): unknown => {
-    const at = place < 0 ? place + args.length : place;
-    if (!Number.isInteger(place) || at < 0 || at >= args.length) {
-      throw new UsageError(`${where}: argnums must be places among ${args.length} arguments, got ${place}.`);
-    }
-    return args[at];
-  };
+function choose(where: string, args: readonly unknown[], argnums: number | readonly number[]): unknown {
+  const pick = (place: number): unknown => args[placeOf(where, args, place)];
   return typeof argnums === "number" ? pick(argnums) : argnums.map(pick);
+}
+
+/** Returns the index of an argument to differentiate by; a negative place counts from the end. */
+export function placeOf(where: string, args: readonly unknown[], place: number): number {
+  const at = place < 0 ? place + args.length : place;
+  if (Number.isInteger(place) && at >= 0 && at < args.length) return at;
+  throw new UsageError(`${where}: argnums must be places among ${args.length} arguments, got ${place}.`);
 }
 
 function differentiable(where: string, value: unknown): ReturnType<typeof flatten> {

@@ -1,7 +1,7 @@
 // Jacobians and Hessians as one batched product per direction; after torch/_functorch/eager_transforms.py.
-import { eye } from "../ops.generated.ts";
+import { zeros } from "../ops.generated.ts";
 import type { Tensor } from "../tensor.ts";
-import { choose, tensorLeaves, vjp } from "./grad.ts";
+import { placeOf, tensorLeaves, vjp } from "./grad.ts";
 import type { GradOptions } from "./grad.ts";
 import { jvp } from "./jvp.ts";
 import { flatten } from "./tree.ts";
@@ -98,14 +98,16 @@ function only<Output>(
   args: readonly unknown[],
   argnums: number | readonly number[],
 ): { chosen: unknown; ofChosen: (chosen: unknown) => Output } {
+  const isOne = typeof argnums === "number";
+  const places = (isOne ? [argnums] : argnums).map((place) => placeOf(where, args, place));
+  const chosen = places.map((place) => args[place]);
   const ofChosen = (value: unknown): Output => {
     const all = [...args];
-    const places = typeof argnums === "number" ? [argnums] : argnums;
-    const values = typeof argnums === "number" ? [value] : (value as unknown[]);
-    for (const [i, place] of places.entries()) all[place < 0 ? place + args.length : place] = values[i];
+    const values = isOne ? [value] : (value as unknown[]);
+    for (const [i, place] of places.entries()) all[place] = values[i];
     return run(...all);
   };
-  return { chosen: choose(where, args, argnums), ofChosen };
+  return { chosen: isOne ? chosen[0] : chosen, ofChosen };
 }
 
 /** For tensors of n elements together, n directions: each has a one in one place. */
@@ -114,7 +116,8 @@ function standardBasis(tensors: readonly Tensor[]): Tensor[] {
   let start = 0;
   return tensors.map((tensor) => {
     const { dtype, device, numel, shape } = tensor;
-    const part = eye(total, { dtype, device }).narrow(1, start, numel);
+    const part = zeros([total, numel], { dtype, device });
+    part.diagonal({ offset: -start }).fill_(1);
     start += numel;
     return part.reshape([total, ...shape]);
   });

@@ -11,6 +11,7 @@ import { flatten } from "./tree.ts";
 
 const makeDual = rawOp("_make_dual");
 const unpackDual = rawOp("_unpack_dual");
+const dualLevel = 0; // libtorch has one level of dual numbers, which nested calls share
 let depth = 0;
 
 /**
@@ -35,7 +36,7 @@ export function jvp<Args extends unknown[], Output>(
   }
   return leave(
     atLevel(native.pushJvp, (level) =>
-      forwardMode((dualLevel) => {
+      forwardMode(() => {
         const { leaves, rebuild } = flatten(enter([...primals], level));
         const duals = leaves.map((leaf, i) =>
           wrap(makeDual((leaf as Tensor).handle, vectors[i]!.handle, dualLevel) as number),
@@ -55,14 +56,14 @@ export function jvp<Args extends unknown[], Output>(
   );
 }
 
-/** Runs `run` in libtorch's one level of dual numbers, which nested calls share. */
-function forwardMode<T>(run: (level: number) => T): T {
+/** Runs `run` where tensors may be dual numbers. */
+function forwardMode<T>(run: () => T): T {
   const before = native.setForwardGradEnabled(true);
   try {
     if (depth++ === 0) native.enterDualLevel();
-    return run(0);
+    return run();
   } finally {
-    if (--depth === 0) native.leaveDualLevel(0);
+    if (--depth === 0) native.leaveDualLevel(dualLevel);
     native.setForwardGradEnabled(before);
   }
 }

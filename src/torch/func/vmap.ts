@@ -7,6 +7,7 @@ import { getRngState, setRngState } from "../random.ts";
 import { Tensor } from "../tensor.ts";
 import { atLevel, synchronous } from "./level.ts";
 import { flatten, spread } from "./tree.ts";
+import type { Flat } from "./tree.ts";
 
 /** A dimension for every tensor, null for tensors without one, or either for each part of nested values. */
 export type Dims = number | null | readonly Dims[] | { readonly [name: string]: Dims };
@@ -157,15 +158,12 @@ function takeOut<Result>(returned: Result, outDims: Dims, level: number, size: n
 }
 
 function join<Result>(chunks: readonly Result[], outDims: Dims): Result {
-  const parts = chunks.map((chunk) => flatten(chunk).leaves);
-  const dims = outDimsOf(outDims, chunks[0]);
-  const joined = dims.map((dim, i) =>
-    dim === null
-      ? parts[0]![i]
-      : cat(
-          parts.map((part) => part[i] as Tensor),
-          dim as number,
-        ),
-  );
-  return flatten(chunks[0]).rebuild(joined) as Result;
+  const parts = chunks.map(flatten);
+  const [first] = parts as [Flat, ...Flat[]];
+  const joined = outDimsOf(outDims, chunks[0]).map((dim, i) => {
+    if (dim === null) return first.leaves[i];
+    const tensors = parts.map(({ leaves }) => leaves[i] as Tensor);
+    return cat(tensors, dim as number);
+  });
+  return first.rebuild(joined) as Result;
 }

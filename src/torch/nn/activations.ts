@@ -20,7 +20,7 @@ abstract class InplaceActivation extends Module {
 
   constructor(options: InplaceOptions = {}) {
     super();
-    const { inplace = false } = named(new.target.name, options, ["inplace"]) as InplaceOptions;
+    const { inplace = false } = named(new.target.name, options, ["inplace"]);
     this.inplace = inplace;
   }
 
@@ -251,7 +251,7 @@ export class GELU extends Module {
 
   constructor(options: { approximate?: "none" | "tanh" } = {}) {
     super();
-    const { approximate = "none" } = named(new.target.name, options, ["approximate"]) as typeof options;
+    const { approximate = "none" } = named(new.target.name, options, ["approximate"]);
     this.approximate = approximate;
   }
 
@@ -324,10 +324,7 @@ export class PReLU extends Module {
 
   constructor(numParameters = 1, options: FactoryOptions & { init?: number } = {}) {
     super();
-    const { init = 0.25, ...factory } = named(new.target.name, options, [
-      "init",
-      ...factoryNames,
-    ]) as typeof options;
+    const { init = 0.25, ...factory } = named(new.target.name, options, ["init", ...factoryNames]);
     this.numParameters = numParameters;
     this.init = init;
     this.weight = newWeight([numParameters], factory);

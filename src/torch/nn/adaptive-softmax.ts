@@ -46,11 +46,7 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
       divValue = 4,
       headBias = false,
       ...factory
-    } = named(new.target.name, options, [
-      "divValue",
-      "headBias",
-      ...factoryNames,
-    ]) as AdaptiveLogSoftmaxOptions;
+    } = named(new.target.name, options, ["divValue", "headBias", ...factoryNames]);
     const all = [...cutoffs, nClasses];
     if (
       cutoffs.length === 0 ||

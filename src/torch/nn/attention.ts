@@ -98,7 +98,7 @@ export class MultiheadAttention extends Module {
       vdim = embedDim,
       batchFirst = false,
       ...factory
-    } = named(new.target.name, options, optionNames) as MultiheadAttentionOptions;
+    } = named(new.target.name, options, optionNames);
     if (!(embedDim > 0 && numHeads > 0 && Number.isInteger(embedDim / numHeads))) {
       throw new UsageError(
         `MultiheadAttention: embedDim must be a positive multiple of numHeads, got embedDim=${embedDim} and numHeads=${numHeads}.`,

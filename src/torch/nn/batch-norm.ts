@@ -47,7 +47,7 @@ abstract class NormNd extends Module {
       bias = true,
       trackRunningStats = true,
       ...factory
-    } = named(new.target.name, options, optionNames) as BatchNormOptions;
+    } = named(new.target.name, options, optionNames);
     this.numFeatures = numFeatures;
     this.eps = eps;
     this.momentum = momentum;

@@ -150,7 +150,7 @@ abstract class Conv extends ConvNd {
       padding = 0,
       paddingMode = "zeros",
       ...shared
-    } = named(where, options, [...sharedNames, "paddingMode"]) as ConvOptions;
+    } = named(where, options, [...sharedNames, "paddingMode"]);
     super({ in: inChannels, out: outChannels, isTransposed: false }, dims, kernelSize, shared);
     if (!paddingModes.includes(paddingMode)) {
       throw new UsageError(
@@ -263,7 +263,7 @@ abstract class ConvTranspose extends ConvNd {
       padding = 0,
       outputPadding = 0,
       ...shared
-    } = named(where, options, [...sharedNames, "outputPadding"]) as ConvTransposeOptions;
+    } = named(where, options, [...sharedNames, "outputPadding"]);
     super({ in: inChannels, out: outChannels, isTransposed: true }, dims, kernelSize, shared);
     this.padding = perDimension(`${where}: padding`, dims, padding);
     this.outputPadding = perDimension(`${where}: outputPadding`, dims, outputPadding);

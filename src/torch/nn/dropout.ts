@@ -12,7 +12,7 @@ abstract class DropoutNd extends Module {
 
   constructor(p = 0.5, options: { inplace?: boolean } = {}) {
     super();
-    const { inplace = false } = named(new.target.name, options, ["inplace"]) as typeof options;
+    const { inplace = false } = named(new.target.name, options, ["inplace"]);
     F.checkProbability(new.target.name, p);
     this.p = p;
     this.inplace = inplace;

@@ -42,7 +42,7 @@ export class EmbeddingBag extends EmbeddingTable {
       mode = "mean",
       includeLastOffset = false,
       ...options
-    } = named(new.target.name, given, optionNames) as EmbeddingBagOptions;
+    } = named(new.target.name, given, optionNames);
     checkMode("EmbeddingBag", mode, options);
     super(numEmbeddings, embeddingDim, options, pretrained);
     this.mode = mode;
@@ -52,7 +52,7 @@ export class EmbeddingBag extends EmbeddingTable {
   /** Makes a layer of a table `[numEmbeddings, embeddingDim]`, whose memory it shares. */
   static fromPretrained(table: Tensor, given: EmbeddingBagOptions & PretrainedOptions = {}): EmbeddingBag {
     const names = [...optionNames, "freeze"];
-    const { freeze = true, ...options } = named("EmbeddingBag.fromPretrained", given, names) as typeof given;
+    const { freeze = true, ...options } = named("EmbeddingBag.fromPretrained", given, names);
     return new EmbeddingBag(...pretrainedArguments("EmbeddingBag", table, freeze, options));
   }
 

@@ -129,7 +129,7 @@ export class Embedding extends EmbeddingTable {
   /** Makes a layer of a table `[numEmbeddings, embeddingDim]`, whose memory it shares. */
   static fromPretrained(table: Tensor, given: EmbeddingOptions & PretrainedOptions = {}): Embedding {
     const names = [...embeddingNames, "freeze"];
-    const { freeze = true, ...options } = named("Embedding.fromPretrained", given, names) as typeof given;
+    const { freeze = true, ...options } = named("Embedding.fromPretrained", given, names);
     return new Embedding(...pretrainedArguments("Embedding", table, freeze, options));
   }
 

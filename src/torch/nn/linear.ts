@@ -30,7 +30,7 @@ export class Linear extends Module {
 
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
     super();
-    const { bias = true, ...factory } = named(new.target.name, options, optionNames) as LinearOptions;
+    const { bias = true, ...factory } = named(new.target.name, options, optionNames);
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
     this.weight = newWeight([outFeatures, inFeatures], factory);
@@ -70,7 +70,7 @@ export class Bilinear extends Module {
 
   constructor(in1Features: number, in2Features: number, outFeatures: number, options: LinearOptions = {}) {
     super();
-    const { bias = true, ...factory } = named(new.target.name, options, optionNames) as LinearOptions;
+    const { bias = true, ...factory } = named(new.target.name, options, optionNames);
     this.in1Features = in1Features;
     this.in2Features = in2Features;
     this.outFeatures = outFeatures;

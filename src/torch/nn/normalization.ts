@@ -40,12 +40,7 @@ export class LayerNorm extends Module {
       elementwiseAffine = true,
       bias = true,
       ...factory
-    } = named(new.target.name, options, [
-      "eps",
-      "elementwiseAffine",
-      "bias",
-      ...factoryNames,
-    ]) as LayerNormOptions;
+    } = named(new.target.name, options, ["eps", "elementwiseAffine", "bias", ...factoryNames]);
     this.normalizedShape = typeof normalizedShape === "number" ? [normalizedShape] : normalizedShape;
     this.eps = eps;
     this.weight = elementwiseAffine ? newWeight(this.normalizedShape, factory) : null;
@@ -93,7 +88,7 @@ export class RMSNorm extends Module {
       eps = null,
       elementwiseAffine = true,
       ...factory
-    } = named(new.target.name, options, ["eps", "elementwiseAffine", ...factoryNames]) as typeof options;
+    } = named(new.target.name, options, ["eps", "elementwiseAffine", ...factoryNames]);
     this.normalizedShape = typeof normalizedShape === "number" ? [normalizedShape] : normalizedShape;
     this.eps = eps;
     this.weight = elementwiseAffine ? newWeight(this.normalizedShape, factory) : null;
@@ -145,7 +140,7 @@ export class GroupNorm extends Module {
       affine = true,
       bias = true,
       ...factory
-    } = named(new.target.name, options, ["eps", "affine", "bias", ...factoryNames]) as typeof options;
+    } = named(new.target.name, options, ["eps", "affine", "bias", ...factoryNames]);
     if (numChannels % numGroups !== 0) {
       throw new UsageError(
         `GroupNorm: numGroups must divide numChannels, got numGroups=${numGroups} and numChannels=${numChannels}. ` +
@@ -188,11 +183,7 @@ export class LocalResponseNorm extends Module {
   constructor(size: number, options: LocalResponseNormOptions = {}) {
     super();
     const names = ["alpha", "beta", "k"];
-    const {
-      alpha = 1e-4,
-      beta = 0.75,
-      k = 1,
-    } = named(new.target.name, options, names) as LocalResponseNormOptions;
+    const { alpha = 1e-4, beta = 0.75, k = 1 } = named(new.target.name, options, names);
     this.size = size;
     this.options = { alpha, beta, k };
   }

@@ -23,7 +23,7 @@ abstract class PoolNd<Options extends object> extends Module {
   constructor(kernelSize: Size, options: Options, names: readonly string[]) {
     super();
     this.kernelSize = kernelSize;
-    this.options = named(new.target.name, options, names) as Options;
+    this.options = named(new.target.name, options, names);
   }
 
   protected get stride(): Size {
@@ -321,7 +321,7 @@ abstract class AdaptiveMaxPoolNd extends AdaptivePoolNd {
 
   constructor(outputSize: AdaptiveSize, options: { returnIndices?: boolean } = {}) {
     super(outputSize);
-    const { returnIndices = false } = named(new.target.name, options, ["returnIndices"]) as typeof options;
+    const { returnIndices = false } = named(new.target.name, options, ["returnIndices"]);
     this.returnIndices = returnIndices;
   }
 }

@@ -98,7 +98,7 @@ export class RNNCell extends RecurrentCell {
 
   constructor(inputSize: number, hiddenSize: number, given: RNNCellOptions = {}) {
     const names = [...sharedNames, "nonlinearity"];
-    const { nonlinearity = "tanh", ...options } = named(new.target.name, given, names) as RNNCellOptions;
+    const { nonlinearity = "tanh", ...options } = named(new.target.name, given, names);
     super(inputSize, hiddenSize, 1, options);
     this.nonlinearity = checkNonlinearity("RNNCell", nonlinearity);
   }

@@ -229,7 +229,7 @@ export class RNN extends RecurrentLayer {
 
   constructor(inputSize: number, hiddenSize: number, given: RNNOptions = {}) {
     const names = [...sharedNames, "nonlinearity"];
-    const { nonlinearity = "tanh", ...options } = checkedOptions(new.target.name, given, names) as RNNOptions;
+    const { nonlinearity = "tanh", ...options } = checkedOptions(new.target.name, given, names);
     super(inputSize, hiddenSize, 1, options);
     this.nonlinearity = checkNonlinearity("RNN", nonlinearity);
   }
@@ -304,8 +304,8 @@ export function checkNonlinearity(where: string, name: "tanh" | "relu"): "tanh" 
   throw new UsageError(`${where}: nonlinearity must be "tanh" or "relu", got ${JSON.stringify(name)}.`);
 }
 
-function checkedOptions(where: string, options: LSTMOptions, names: readonly string[]): RecurrentOptions {
-  if (options.projSize === undefined) return named(where, options, names) as RecurrentOptions;
+function checkedOptions<T extends LSTMOptions>(where: string, options: T, names: readonly string[]): T {
+  if (options.projSize === undefined) return named(where, options, names);
   throw new UsageError(`${where}: projSize is for LSTM alone. Leave it out, or use nn.LSTM.`);
 }
 

@@ -70,11 +70,7 @@ export class Unfold extends Module {
 
   constructor(kernelSize: Size, options: UnfoldOptions = {}) {
     super();
-    const {
-      dilation = 1,
-      padding = 0,
-      stride = 1,
-    } = named(new.target.name, options, unfoldNames) as UnfoldOptions;
+    const { dilation = 1, padding = 0, stride = 1 } = named(new.target.name, options, unfoldNames);
     this.kernelSize = kernelSize;
     this.options = { dilation, padding, stride };
   }
@@ -96,11 +92,7 @@ export class Fold extends Module {
 
   constructor(outputSize: Size, kernelSize: Size, options: UnfoldOptions = {}) {
     super();
-    const {
-      dilation = 1,
-      padding = 0,
-      stride = 1,
-    } = named(new.target.name, options, unfoldNames) as UnfoldOptions;
+    const { dilation = 1, padding = 0, stride = 1 } = named(new.target.name, options, unfoldNames);
     this.outputSize = outputSize;
     this.kernelSize = kernelSize;
     this.options = { dilation, padding, stride };
@@ -187,7 +179,7 @@ export class Upsample extends Module {
 
   constructor(options: UpsampleOptions) {
     super();
-    this.options = named(new.target.name, options, upsampleNames) as UpsampleOptions;
+    this.options = named(new.target.name, options, upsampleNames);
   }
 
   override forward(x: Tensor): Tensor {
@@ -216,7 +208,7 @@ export class UpsamplingNearest2d extends Upsample {
 /** Resizes images linearly, corners on corners. Shapes: `[items, channels, height, width]`. */
 export class UpsamplingBilinear2d extends Upsample {
   constructor(options: Pick<UpsampleOptions, "size" | "scaleFactor">) {
-    const sizes = named(new.target.name, options, ["size", "scaleFactor"]) as typeof options;
+    const sizes = named(new.target.name, options, ["size", "scaleFactor"]);
     super({ ...sizes, mode: "bilinear", alignCorners: true });
   }
 }
@@ -227,7 +219,7 @@ export class CosineSimilarity extends Module {
 
   constructor(options: { dim?: number; eps?: number } = {}) {
     super();
-    const { dim = 1, eps = 1e-8 } = named(new.target.name, options, ["dim", "eps"]) as typeof options;
+    const { dim = 1, eps = 1e-8 } = named(new.target.name, options, ["dim", "eps"]);
     this.options = { dim, eps };
   }
 
@@ -252,11 +244,7 @@ export class PairwiseDistance extends Module {
 
   constructor(options: PairwiseDistanceOptions = {}) {
     super();
-    const {
-      p = 2,
-      eps = 1e-6,
-      keepdim = false,
-    } = named(new.target.name, options, ["p", "eps", "keepdim"]) as PairwiseDistanceOptions;
+    const { p = 2, eps = 1e-6, keepdim = false } = named(new.target.name, options, ["p", "eps", "keepdim"]);
     this.options = { p, eps, keepdim };
   }
 

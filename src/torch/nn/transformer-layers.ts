@@ -100,7 +100,7 @@ export class TransformerEncoderLayer extends Module {
       normFirst = false,
       bias = true,
       ...factory
-    } = named(new.target.name, options, transformerLayerNames) as TransformerLayerOptions;
+    } = named(new.target.name, options, transformerLayerNames);
     this.self_attn = new MultiheadAttention(dModel, nhead, { dropout, bias, batchFirst, ...factory });
     this.linear1 = new Linear(dModel, dimFeedforward, { bias, ...factory });
     this.dropout = new Dropout(dropout);
@@ -169,7 +169,7 @@ export class TransformerDecoderLayer extends Module {
       normFirst = false,
       bias = true,
       ...factory
-    } = named(new.target.name, options, transformerLayerNames) as TransformerLayerOptions;
+    } = named(new.target.name, options, transformerLayerNames);
     this.self_attn = new MultiheadAttention(dModel, nhead, { dropout, bias, batchFirst, ...factory });
     this.multihead_attn = new MultiheadAttention(dModel, nhead, { dropout, bias, batchFirst, ...factory });
     this.linear1 = new Linear(dModel, dimFeedforward, { bias, ...factory });

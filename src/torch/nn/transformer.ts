@@ -63,7 +63,7 @@ export class TransformerEncoder extends Module {
 
   constructor(layer: EncoderLayer, numLayers: number, options: { norm?: TensorModule | null } = {}) {
     super();
-    const { norm = null } = named(new.target.name, options, ["norm"]) as typeof options;
+    const { norm = null } = named(new.target.name, options, ["norm"]);
     this.layers = copies(layer, numLayers);
     this.numLayers = numLayers;
     this.norm = norm;
@@ -94,7 +94,7 @@ export class TransformerDecoder extends Module {
 
   constructor(layer: DecoderLayer, numLayers: number, options: { norm?: TensorModule | null } = {}) {
     super();
-    const { norm = null } = named(new.target.name, options, ["norm"]) as typeof options;
+    const { norm = null } = named(new.target.name, options, ["norm"]);
     this.layers = copies(layer, numLayers);
     this.numLayers = numLayers;
     this.norm = norm;
@@ -162,7 +162,7 @@ export class Transformer extends Module {
       "customEncoder",
       "customDecoder",
       ...transformerLayerNames,
-    ]) as TransformerOptions;
+    ]);
     const { layerNormEps: eps = 1e-5, bias = true, batchFirst = false, dtype, device } = options;
     const norm = () => new LayerNorm(dModel, { eps, bias, dtype, device });
     this.encoder =
