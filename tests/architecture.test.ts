@@ -12,7 +12,7 @@ const mayImport: Record<string, readonly string[]> = {
   base: [],
   ...Object.fromEntries(independent.map((layer) => [layer, ["base"]])),
   models: ["base", "torch", "hub"],
-  testing: ["base", "torch"],
+  testing: ["base", "torch", "tracking"],
   trainer: ["base", "torch", "models", "data", "metrics", "config"],
   tasks: ["base", ...independent, "models", "trainer"],
   cli: ["base", ...independent, "models", "trainer", "tasks"],

@@ -237,7 +237,7 @@ describe("a replacement that a crash interrupted", () => {
     await train(untaught);
     await expectChampion(first);
     expect(readChampion(project.champion)?.registered).toEqual(registered);
-    expect(await store.listModelVersions("demo")).toHaveLength(1);
+    expect(await store.searchModelVersions({ filter: "name = 'demo'" })).toHaveLength(1);
     await store.close();
   });
 

@@ -4,7 +4,7 @@ export { childUri, localPath, localUri } from "./artifacts/uri.ts";
 export { contextTags, gitCommit } from "./client/context.ts";
 export type { ContextOptions } from "./client/context.ts";
 export { flattenParams } from "./client/flatten.ts";
-export { getOrCreateRegisteredModel, registerModelVersion } from "./client/register.ts";
+export { getOrCreateRegisteredModel, modelVersionsOf, registerModelVersion } from "./client/register.ts";
 export type { RegisterModelOptions } from "./client/register.ts";
 export { findDeadRuns, repairRuns } from "./client/repair.ts";
 export { ActiveRun, endReasonTag, getOrCreateExperiment, startRun } from "./client/run.ts";
@@ -18,6 +18,9 @@ export { modelFolders } from "./models/read-model.ts";
 export type { ModelFolders } from "./models/read-model.ts";
 export { isModelUri, resolveModelUri } from "./models/resolve-model-uri.ts";
 export type { ModelStore } from "./models/resolve-model-uri.ts";
+export { eachPage, pagedList } from "./paged-list.ts";
+export type { PagedList } from "./paged-list.ts";
+export { canonicalStage, mlflowStages } from "./stages.ts";
 export type {
   CreateExperimentInput,
   CreateLoggedModelInput,
@@ -25,9 +28,16 @@ export type {
   CreateRegisteredModelInput,
   CreateRunInput,
   LogBatchInput,
+  LoggedModelOrder,
+  MetricHistoriesInput,
+  RegistryChange,
   RegistryStore,
+  SearchExperimentsInput,
+  SearchInput,
+  SearchLoggedModelsInput,
   SearchRunsInput,
   TrackingStore,
+  TransitionStageInput,
   UpdateRunInput,
 } from "./store.ts";
 export { SqliteStore } from "./stores/sql/sqlite-store.ts";
@@ -42,9 +52,12 @@ export type {
   LoggedModel,
   LoggedModelStatus,
   Metric,
+  ModelInput,
+  ModelOutput,
   ModelVersion,
   Param,
   RegisteredModel,
+  RegistryEvent,
   Run,
   RunData,
   RunInfo,
@@ -52,4 +65,5 @@ export type {
   RunOutputs,
   RunStatus,
   RunTag,
+  ViewType,
 } from "./types.ts";

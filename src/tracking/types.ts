@@ -6,6 +6,9 @@ export type RunStatus = "RUNNING" | "SCHEDULED" | "FINISHED" | "FAILED" | "KILLE
 /** Says whether an entity is in use or in the trash. */
 export type LifecycleStage = "active" | "deleted";
 
+/** Chooses by lifecycle stage, as MLflow names the choice. */
+export type ViewType = "ACTIVE_ONLY" | "DELETED_ONLY" | "ALL";
+
 /** Holds the runs of one undertaking. */
 export interface Experiment {
   experimentId: string;
@@ -26,6 +29,11 @@ export interface Metric {
   /** Milliseconds since 1970. */
   timestamp: number;
   step: number;
+  /** The logged model that was measured. */
+  modelId?: string;
+  /** The data set that it was measured on. */
+  datasetName?: string;
+  datasetDigest?: string;
 }
 
 /** Is an input of a run that never changes once it is written. */
@@ -85,14 +93,26 @@ export interface DatasetInput {
   tags: Record<string, string>;
 }
 
+/** Is a logged model that a run began with. */
+export interface ModelInput {
+  modelId: string;
+}
+
+/** Is a logged model that a run made, at a step. */
+export interface ModelOutput {
+  modelId: string;
+  step: number;
+}
+
 /** Holds what went into a run. */
 export interface RunInputs {
   datasetInputs: DatasetInput[];
+  modelInputs: ModelInput[];
 }
 
 /** Holds the models that came out of a run. */
 export interface RunOutputs {
-  modelOutputs: { modelId: string; step: number }[];
+  modelOutputs: ModelOutput[];
 }
 
 /** Is one execution: its identity, what it logged, its inputs and outputs. */
@@ -120,6 +140,8 @@ export interface LoggedModel {
   sourceRunId?: string;
   tags: Record<string, string>;
   params: Record<string, string>;
+  /** Of each metric and data set the latest point, with the run that logged it. */
+  metrics: (Metric & { runId: string })[];
 }
 
 /** Is a name in the registry, under which versions of a model are kept. */
@@ -142,6 +164,10 @@ export interface ModelVersion {
   /** Absolute path or URI of the folder that holds `MLmodel`. */
   storageLocation: string;
   runId?: string;
+  /** The logged model that the version is. */
+  modelId?: string;
+  /** Who registered it. */
+  userId?: string;
   description?: string;
   status: "PENDING_REGISTRATION" | "FAILED_REGISTRATION" | "READY";
   currentStage: string;
@@ -149,4 +175,19 @@ export interface ModelVersion {
   lastUpdatedTimestamp: number;
   tags: Record<string, string>;
   aliases: string[];
+}
+
+/** Is one change in the registry, kept for ever: who did what to which version, when, and what it rests on. */
+export interface RegistryEvent {
+  /** Milliseconds since 1970; entries of one model are in the order in which they happened. */
+  timestamp: number;
+  kind: "stage" | "alias";
+  /** The stage that the version came to, or the alias. */
+  name: string;
+  /** The version that came to the stage or got the alias; absent for an alias that was removed. */
+  version?: number;
+  /** The stage that the version left, or the version that had the alias before. */
+  previous?: string;
+  userId: string;
+  evidence: Record<string, string | number>;
 }

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { acquireLock, logger } from "../../base/index.ts";
 import type { ClassificationEvaluation } from "../../metrics/index.ts";
-import { getOrCreateRegisteredModel } from "../../tracking/index.ts";
+import { getOrCreateRegisteredModel, modelVersionsOf } from "../../tracking/index.ts";
 import {
   championRule,
   decideChampion,
@@ -55,7 +55,7 @@ async function register(
   const { runId, value } = decision.candidate;
   await getOrCreateRegisteredModel(store, { name });
   const version =
-    (await store.listModelVersions(name)).find((existing) => existing.runId === runId) ??
+    (await modelVersionsOf(store, name)).find((existing) => existing.runId === runId) ??
     (await store.createModelVersion({
       name,
       source: `runs:/${runId}/model`,

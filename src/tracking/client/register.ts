@@ -1,5 +1,6 @@
 // What a training job does in the registry: a version for its model, and the alias of the best.
 import { SconceError } from "../../base/index.ts";
+import { eachPage } from "../paged-list.ts";
 import type { CreateRegisteredModelInput, RegistryStore } from "../store.ts";
 import type { ModelVersion, RegisteredModel } from "../types.ts";
 
@@ -38,4 +39,20 @@ export async function getOrCreateRegisteredModel(
     if (!SconceError.is(error) || error.code !== "RESOURCE_ALREADY_EXISTS") throw error;
     return registry.getRegisteredModel(input.name);
   }
+}
+
+/** Returns all versions of a registered model, the newest first. */
+export async function modelVersionsOf(
+  registry: Pick<RegistryStore, "searchModelVersions">,
+  name: string,
+): Promise<ModelVersion[]> {
+  const quote = name.includes("'") ? '"' : "'";
+  const search = { filter: `name = ${quote}${name}${quote}`, orderBy: ["version_number DESC"] };
+  const versions: ModelVersion[] = [];
+  for await (const version of eachPage((pageToken) =>
+    registry.searchModelVersions({ ...search, ...(pageToken !== undefined && { pageToken }) }),
+  )) {
+    versions.push(version);
+  }
+  return versions;
 }

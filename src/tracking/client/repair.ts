@@ -1,5 +1,6 @@
 // Finds runs whose process is gone, and says so in the store.
 import { isProcessGone, logger } from "../../base/index.ts";
+import { eachPage } from "../paged-list.ts";
 import type { TrackingStore } from "../store.ts";
 import type { Run } from "../types.ts";
 import { processTags } from "./context.ts";
@@ -7,8 +8,14 @@ import { endReasonTag } from "./run.ts";
 
 /** Returns the runs of this host that are RUNNING without a process; runs that other programs log are left out. */
 export async function findDeadRuns(store: TrackingStore): Promise<Run[]> {
-  const running = await store.searchRuns({ statuses: ["RUNNING"], maxResults: 10_000 });
-  return running.filter(isDead);
+  const search = { filter: "attributes.status = 'RUNNING'" };
+  const dead: Run[] = [];
+  for await (const run of eachPage((pageToken) =>
+    store.searchRuns({ ...search, ...(pageToken !== undefined && { pageToken }) }),
+  )) {
+    if (isDead(run)) dead.push(run);
+  }
+  return dead;
 }
 
 /**

@@ -201,10 +201,7 @@ test("artifacts lie under use case, experiment and run", async () => {
 test("an experiment in the trash is refused with the way out, and one that two ask for is made once", async () => {
   const ids = await Promise.all(["x", "x", "x"].map((name) => getOrCreateExperiment(store, name)));
   expect(new Set(ids.map(({ experimentId }) => experimentId)).size).toBe(1);
-  const { Database } = await import("../stores/sql/database.ts");
-  const database = await Database.open(path);
-  database.run("UPDATE experiments SET lifecycle_stage = 'deleted' WHERE name = 'x'");
-  database.close();
+  await store.deleteExperiment(ids[0]!.experimentId);
   await expect(start({ experimentName: "x" })).rejects.toThrowErrorMatchingInlineSnapshot(
     `[TrackingError: experiment "x": it must be active, but it is deleted. Restore it (mlflow experiments restore -x 1), or choose another name.]`,
   );

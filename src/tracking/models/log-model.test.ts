@@ -111,10 +111,8 @@ test("a model whose files cannot be stored is recorded as FAILED", async () => {
   await expect(logTransformersModel(blocked, { folder, task: "fill-mask" })).rejects.toThrow(
     /cannot be stored/,
   );
-  const { Database } = await import("../stores/sql/database.ts");
-  const database = await Database.open(store.path);
-  expect(database.all("SELECT status FROM logged_models")).toEqual([{ status: 3 }]);
-  database.close();
+  const [model] = await store.searchLoggedModels({ experimentIds: [blocked.info.experimentId] });
+  expect(model?.status).toBe("FAILED");
   await blocked.end("FAILED");
 });
 

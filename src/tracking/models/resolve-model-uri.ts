@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { FileError, SconceError, UsageError, suggestion } from "../../base/index.ts";
 import { LocalArtifactRepository } from "../artifacts/local.ts";
 import { localPath } from "../artifacts/uri.ts";
+import { modelVersionsOf } from "../client/register.ts";
 import type { RegistryStore, TrackingStore } from "../store.ts";
 import type { ModelVersion, Run } from "../types.ts";
 
 /** What a store must answer for models to be found in it. */
 export type ModelStore = Pick<TrackingStore, "getRun" | "searchRuns" | "getLoggedModel"> &
-  Pick<RegistryStore, "getRegisteredModel" | "listRegisteredModels" | "listModelVersions">;
+  Pick<RegistryStore, "getRegisteredModel" | "searchRegisteredModels" | "searchModelVersions">;
 
 /** Tells whether a word names a model of a store, and not a folder. */
 export function isModelUri(word: string): boolean {
@@ -165,8 +166,8 @@ function placeOf({ storageLocation }: ModelVersion, store: ModelStore): Promise<
 
 /** Returns the versions of a name, the newest first. */
 async function versionsOf(uri: string, name: string, store: ModelStore): Promise<ModelVersion[]> {
-  const names = (await store.listRegisteredModels()).map((model) => model.name);
-  if (names.includes(name)) return store.listModelVersions(name);
+  if ((await found(store.getRegisteredModel(name))) !== undefined) return modelVersionsOf(store, name);
+  const names = (await store.searchRegisteredModels()).map((model) => model.name);
   const hint = names.length === 0 ? "The registry is empty." : suggestion(name, names);
   throw new UsageError(`${uri}: the model must be registered, but there is no "${name}". ${hint}`);
 }

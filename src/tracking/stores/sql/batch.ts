@@ -1,61 +1,107 @@
-// Metrics and params in SQL. Each function expects to run inside a transaction.
+// Metrics, params and tags of runs in SQL. Each function expects to run inside a transaction.
 import type { Metric, Param } from "../../types.ts";
-import { invalid } from "../../validation.ts";
-import type { Database } from "./database.ts";
-import { toSqlMetricValue } from "./rows.ts";
+import { checkKey, invalid, limits, truncate } from "../../validation.ts";
+import { keyValues, toSqlMetricValue } from "./rows.ts";
+import { type Sql, insertMissing, insertRows } from "./sql.ts";
+
+/** Is the tag that holds the name of a run. */
+export const runNameTag = "mlflow.runName";
 
 /** Adds points to the history, skips those that are there, and moves the latest values on. */
-export function insertMetrics(db: Database, runId: string, metrics: readonly Metric[]): void {
+export async function insertMetrics(
+  sql: Sql,
+  { runId, experimentId }: { runId: string; experimentId: string },
+  metrics: readonly Metric[],
+): Promise<void> {
   const latest = new Map<string, Metric>();
   for (const metric of metrics) {
-    const { value, isNan } = toSqlMetricValue(metric.value);
-    db.run(
-      'INSERT OR IGNORE INTO metrics ("key", value, timestamp, run_uuid, step, is_nan) VALUES (?, ?, ?, ?, ?, ?)',
-      metric.key,
-      value,
-      metric.timestamp,
-      runId,
-      metric.step,
-      isNan,
-    );
     const best = latest.get(metric.key);
     if (best === undefined || isLater(metric, best)) latest.set(metric.key, metric);
   }
-  for (const metric of latest.values()) {
-    const { value, isNan } = toSqlMetricValue(metric.value);
-    db.run(
-      'INSERT INTO latest_metrics ("key", value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?) ' +
-        'ON CONFLICT ("key", run_uuid) DO UPDATE SET value = excluded.value, timestamp = excluded.timestamp, ' +
-        "step = excluded.step, is_nan = excluded.is_nan WHERE (excluded.step, excluded.timestamp, excluded.value) > " +
-        "(latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)",
-      metric.key,
-      value,
-      metric.timestamp,
-      metric.step,
-      isNan,
-      runId,
+  await insertMissing(
+    sql,
+    "metrics",
+    ['"key"', "value", "timestamp", "run_uuid", "step", "is_nan"],
+    metrics.map((metric) => {
+      const { value, isNan } = toSqlMetricValue(metric.value);
+      return [metric.key, value, metric.timestamp, runId, metric.step, isNan];
+    }),
+  );
+  await insertRows(
+    sql,
+    "latest_metrics",
+    ['"key"', "value", "timestamp", "step", "is_nan", "run_uuid"],
+    [...latest.values()].map((metric) => {
+      const { value, isNan } = toSqlMetricValue(metric.value);
+      return [metric.key, value, metric.timestamp, metric.step, isNan, runId];
+    }),
+    'ON CONFLICT ("key", run_uuid) DO UPDATE SET value = excluded.value, timestamp = excluded.timestamp, ' +
+      "step = excluded.step, is_nan = excluded.is_nan WHERE (excluded.step, excluded.timestamp, excluded.value) > " +
+      "(latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)",
+  );
+  await insertMissing(
+    sql,
+    "logged_model_metrics",
+    [
+      "model_id",
+      "metric_name",
+      "metric_timestamp_ms",
+      "metric_step",
+      "metric_value",
+      "experiment_id",
+      "run_id",
+      "dataset_name",
+      "dataset_digest",
+    ],
+    metrics
+      .filter(({ modelId }) => modelId !== undefined)
+      .map(({ modelId, key, timestamp, step, value, datasetName, datasetDigest }) => [
+        modelId!,
+        key,
+        timestamp,
+        step,
+        toSqlMetricValue(value).value,
+        Number(experimentId),
+        runId,
+        datasetName ?? null,
+        datasetDigest ?? null,
+      ]),
+  );
+}
+
+/** Adds params; one that is there with another value throws, one with the same value is skipped. */
+export async function insertParams(sql: Sql, runId: string, params: readonly Param[]): Promise<void> {
+  const added = await insertMissing(
+    sql,
+    "params",
+    ['"key"', "value", "run_uuid"],
+    params.map(({ key, value }) => [key, value, runId]),
+  );
+  if (added === params.length) return;
+  const rows = await sql.all('SELECT "key", value FROM params WHERE run_uuid = ?', runId);
+  const there = keyValues(rows);
+  for (const { key, value } of params) {
+    if (there[key] === value) continue;
+    throw invalid(
+      `param "${key}": a value cannot change once it is logged, got "${preview(value)}" after ` +
+        `"${preview(String(there[key]))}". Start another run, or log it under another name.`,
     );
   }
 }
 
-/** Adds params; one that is there with another value throws, one with the same value is skipped. */
-export function insertParams(db: Database, runId: string, params: readonly Param[]): void {
-  for (const { key, value } of params) {
-    const { changes } = db.run(
-      'INSERT OR IGNORE INTO params ("key", value, run_uuid) VALUES (?, ?, ?)',
-      key,
-      value,
-      runId,
-    );
-    if (changes === 1) continue;
-    const old = db.first('SELECT value FROM params WHERE "key" = ? AND run_uuid = ?', key, runId)?.["value"];
-    if (old !== value) {
-      throw invalid(
-        `param "${key}": a value cannot change once it is logged, got "${preview(value)}" after ` +
-          `"${preview(String(old))}". Start another run, or log it under another name.`,
-      );
-    }
-  }
+/** Writes tags over what is there; the tag of the name renames the run. */
+export async function upsertTags(sql: Sql, runId: string, tags: Record<string, string>): Promise<void> {
+  const entries = Object.entries(tags);
+  for (const [key] of entries) checkKey("tag", key);
+  const name = tags[runNameTag];
+  if (name !== undefined) await sql.run("UPDATE runs SET name = ? WHERE run_uuid = ?", name, runId);
+  await insertRows(
+    sql,
+    "tags",
+    ['"key"', "value", "run_uuid"],
+    entries.map(([key, value]) => [key, truncate(value, limits.tagValue), runId]),
+    'ON CONFLICT ("key", run_uuid) DO UPDATE SET value = excluded.value',
+  );
 }
 
 // MLflow's order: by step, then time, then value, where NaN counts as 0

@@ -4,57 +4,52 @@ import { TrackingError } from "../../../base/index.ts";
 import { childUri, localUri } from "../../artifacts/uri.ts";
 import type { CreateExperimentInput } from "../../store.ts";
 import type { Experiment, LifecycleStage } from "../../types.ts";
-import { checkExperimentName, checkExperimentTags, invalid, limits } from "../../validation.ts";
-import { type Database, type SqlRow, isUniqueViolation } from "./database.ts";
-import { keyValues } from "./rows.ts";
+import {
+  checkExperimentIsActive,
+  checkExperimentName,
+  checkExperimentTags,
+  invalid,
+  limits,
+} from "../../validation.ts";
+import { groupKeyValues } from "./rows.ts";
+import { type Sql, type SqlRow, allIn, insertRows, isUniqueViolation } from "./sql.ts";
 
 /** Inserts an experiment and returns its id. */
-export function insertExperiment(
-  db: Database,
+export async function insertExperiment(
+  sql: Sql,
   { name, artifactLocation, tags = {} }: CreateExperimentInput,
   artifactRoot: string,
-): string {
+): Promise<string> {
   checkExperimentName(name);
   checkExperimentTags(tags);
   if (artifactLocation !== undefined) checkArtifactLocation(artifactLocation);
   const now = Date.now();
-  let id: number;
-  try {
-    id = db.run(
+  const row = await nameIsFree("createExperiment", name, () =>
+    sql.first(
       "INSERT INTO experiments (name, artifact_location, lifecycle_stage, creation_time, last_update_time) " +
-        "VALUES (?, ?, 'active', ?, ?)",
+        "VALUES (?, ?, 'active', ?, ?) RETURNING experiment_id",
       name,
       artifactLocation === undefined ? null : localUri(artifactLocation),
       now,
       now,
-    ).lastInsertRowid;
-  } catch (error) {
-    if (!isUniqueViolation(error)) throw error;
-    throw new TrackingError(
-      `createExperiment: an experiment "${name}" exists already. Choose another name.`,
-      {
-        code: "RESOURCE_ALREADY_EXISTS",
-        cause: error,
-      },
-    );
-  }
+    ),
+  );
+  const id = Number(row?.["experiment_id"]);
   if (artifactLocation === undefined) {
     const location = childUri(artifactRoot, String(id));
-    db.run("UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", location, id);
+    await sql.run("UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", location, id);
   }
-  for (const [key, value] of Object.entries(tags)) {
-    db.run('INSERT INTO experiment_tags ("key", value, experiment_id) VALUES (?, ?, ?)', key, value, id);
-  }
+  await upsertTags(sql, id, tags);
   return String(id);
 }
 
 /** Makes experiment 0, which MLflow's clients expect, in a database without experiments. */
-export function insertDefaultExperiment(db: Database, artifactRoot: string): void {
-  if (db.first("SELECT 1 FROM experiments LIMIT 1") !== undefined) return;
+export async function insertDefaultExperiment(sql: Sql, artifactRoot: string): Promise<void> {
+  if ((await sql.first("SELECT 1 AS found FROM experiments LIMIT 1")) !== undefined) return;
   const now = Date.now();
-  db.run(
+  await sql.run(
     "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage, creation_time, " +
-      "last_update_time) VALUES (0, 'Default', ?, 'active', ?, ?)",
+      "last_update_time) VALUES (0, 'Default', ?, 'active', ?, ?) ON CONFLICT DO NOTHING",
     childUri(artifactRoot, "0"),
     now,
     now,
@@ -62,20 +57,116 @@ export function insertDefaultExperiment(db: Database, artifactRoot: string): voi
 }
 
 /** Reads an experiment; one that does not exist throws. */
-export function selectExperiment(db: Database, experimentId: string): Experiment {
-  const row = db.first(`${experimentQuery} WHERE experiment_id = ?`, experimentKey(experimentId));
-  if (row === undefined) {
-    throw new TrackingError(`experiment ${experimentId}: it must exist, and no such id is in the store.`, {
-      code: "RESOURCE_DOES_NOT_EXIST",
-    });
-  }
-  return toExperiment(db, row);
+export async function selectExperiment(sql: Sql, experimentId: string, end = ""): Promise<Experiment> {
+  const row = await sql.first(
+    `${experimentQuery} WHERE experiment_id = ?${end}`,
+    experimentKey(experimentId),
+  );
+  if (row === undefined) throw missing(experimentId, "no such id is in the store");
+  return (await toExperiments(sql, [row]))[0]!;
 }
 
 /** Reads an experiment by its name, deleted or not. */
-export function selectExperimentByName(db: Database, name: string): Experiment | undefined {
-  const row = db.first(`${experimentQuery} WHERE workspace = 'default' AND name = ?`, name);
-  return row === undefined ? undefined : toExperiment(db, row);
+export async function selectExperimentByName(sql: Sql, name: string): Promise<Experiment | undefined> {
+  const row = await sql.first(`${experimentQuery} WHERE workspace = 'default' AND name = ?`, name);
+  return row === undefined ? undefined : (await toExperiments(sql, [row]))[0];
+}
+
+/** Gives an active experiment another name. */
+export async function renameExperiment(sql: Sql, experimentId: string, name: string): Promise<void> {
+  checkExperimentName(name);
+  const { lifecycleStage } = await lockExperiment(sql, experimentId);
+  if (lifecycleStage !== "active") {
+    throw new TrackingError(
+      `renameExperiment: experiment ${experimentId} must be active, but it is deleted. Restore it first.`,
+      { code: "INVALID_STATE" },
+    );
+  }
+  await nameIsFree("renameExperiment", name, () =>
+    sql.run(
+      "UPDATE experiments SET name = ?, last_update_time = ? WHERE experiment_id = ?",
+      name,
+      Date.now(),
+      experimentKey(experimentId),
+    ),
+  );
+}
+
+/** Puts an experiment and its active runs into the trash, at one moment, which tells later what went together. */
+export async function trashExperiment(sql: Sql, experimentId: string): Promise<void> {
+  const { lifecycleStage } = await lockExperiment(sql, experimentId);
+  if (lifecycleStage !== "active") throw missing(experimentId, "it is in the trash already");
+  const now = Date.now();
+  const key = experimentKey(experimentId);
+  await setLifecycleStage(sql, key, "deleted", now);
+  await sql.run(
+    "UPDATE runs SET lifecycle_stage = 'deleted', deleted_time = ? WHERE experiment_id = ? AND lifecycle_stage = 'active'",
+    now,
+    key,
+  );
+}
+
+/** Takes an experiment, and the runs that went with it, out of the trash. */
+export async function untrashExperiment(sql: Sql, experimentId: string): Promise<void> {
+  const { lifecycleStage, lastUpdateTime } = await lockExperiment(sql, experimentId);
+  if (lifecycleStage !== "deleted") throw missing(experimentId, "it is not in the trash");
+  const key = experimentKey(experimentId);
+  await setLifecycleStage(sql, key, "active", Date.now());
+  // mlflow marks the experiment first and then its runs, one by one
+  await sql.run(
+    "UPDATE runs SET lifecycle_stage = 'active', deleted_time = NULL WHERE experiment_id = ? AND " +
+      "lifecycle_stage = 'deleted' AND (deleted_time IS NULL OR deleted_time >= ?)",
+    key,
+    lastUpdateTime,
+  );
+}
+
+/** Writes tags of an active experiment over what is there. */
+export async function setExperimentTags(
+  sql: Sql,
+  experimentId: string,
+  tags: Record<string, string>,
+): Promise<void> {
+  checkExperimentTags(tags);
+  checkExperimentIsActive(await lockExperiment(sql, experimentId));
+  await upsertTags(sql, experimentKey(experimentId), tags);
+}
+
+/** Removes a tag of an active experiment; one that is not there throws. */
+export async function removeExperimentTag(sql: Sql, experimentId: string, key: string): Promise<void> {
+  checkExperimentIsActive(await lockExperiment(sql, experimentId));
+  const changes = await sql.run(
+    'DELETE FROM experiment_tags WHERE experiment_id = ? AND "key" = ?',
+    experimentKey(experimentId),
+    key,
+  );
+  if (changes === 0) throw missing(experimentId, `it has no tag "${key}"`, "the tag must be there");
+}
+
+/** Turns rows of `experimentColumns` into experiments, with the tags of all. */
+export async function toExperiments(sql: Sql, rows: readonly SqlRow[]): Promise<Experiment[]> {
+  const tags = groupKeyValues(
+    await allIn(
+      sql,
+      (keys) =>
+        `SELECT experiment_id AS owner, "key", value FROM experiment_tags WHERE experiment_id IN (${keys})`,
+      rows.map((row) => row["experiment_id"] ?? null),
+    ),
+  );
+  return rows.map((row) => ({
+    experimentId: String(row["experiment_id"]),
+    name: String(row["name"]),
+    artifactLocation: String(row["artifact_location"] ?? ""),
+    lifecycleStage: row["lifecycle_stage"] as LifecycleStage,
+    creationTime: Number(row["creation_time"]),
+    lastUpdateTime: Number(row["last_update_time"]),
+    tags: tags(row["experiment_id"]),
+  }));
+}
+
+/** Reads an experiment that stays as it is until the transaction ends. */
+export function lockExperiment(sql: Sql, experimentId: string): Promise<Experiment> {
+  return selectExperiment(sql, experimentId, sql.dialect.forUpdate);
 }
 
 /** Turns the id that the interface uses into the table's key. */
@@ -88,29 +179,53 @@ export function experimentKey(experimentId: string): number {
   return Number(experimentId);
 }
 
-/** Draws a name like `gentle-otter-217` for a run that has none. */
-export function randomRunName(): string {
+/** Draws a name like `gentle-otter-217` for a run or model that has none. */
+export function randomName(): string {
   const pick = (words: readonly string[]) => words[randomInt(words.length)];
   return `${pick(adjectives)}-${pick(animals)}-${randomInt(1000)}`;
 }
 
-const experimentQuery =
-  "SELECT experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time FROM experiments";
+/** Are the columns that `toExperiments` reads. */
+export const experimentColumns =
+  "experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time";
 
-function toExperiment(db: Database, row: SqlRow): Experiment {
-  const tags = db.all(
-    'SELECT "key", value FROM experiment_tags WHERE experiment_id = ?',
-    row["experiment_id"] ?? null,
+const experimentQuery = `SELECT ${experimentColumns} FROM experiments`;
+
+async function upsertTags(sql: Sql, experimentId: number, tags: Record<string, string>): Promise<void> {
+  await insertRows(
+    sql,
+    "experiment_tags",
+    ['"key"', "value", "experiment_id"],
+    Object.entries(tags).map(([key, value]) => [key, value, experimentId]),
+    'ON CONFLICT ("key", experiment_id) DO UPDATE SET value = excluded.value',
   );
-  return {
-    experimentId: String(row["experiment_id"]),
-    name: String(row["name"]),
-    artifactLocation: String(row["artifact_location"] ?? ""),
-    lifecycleStage: row["lifecycle_stage"] as LifecycleStage,
-    creationTime: Number(row["creation_time"]),
-    lastUpdateTime: Number(row["last_update_time"]),
-    tags: keyValues(tags),
-  };
+}
+
+async function setLifecycleStage(sql: Sql, key: number, stage: LifecycleStage, now: number): Promise<void> {
+  await sql.run(
+    "UPDATE experiments SET lifecycle_stage = ?, last_update_time = ? WHERE experiment_id = ?",
+    stage,
+    now,
+    key,
+  );
+}
+
+async function nameIsFree<T>(where: string, name: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    throw new TrackingError(`${where}: an experiment "${name}" exists already. Choose another name.`, {
+      code: "RESOURCE_ALREADY_EXISTS",
+      cause: error,
+    });
+  }
+}
+
+function missing(experimentId: string, fact: string, wanted = "it must exist"): TrackingError {
+  return new TrackingError(`experiment ${experimentId}: ${wanted}, and ${fact}.`, {
+    code: "RESOURCE_DOES_NOT_EXIST",
+  });
 }
 
 function checkArtifactLocation(location: string): void {

@@ -1,50 +1,157 @@
-// Data sets that went into runs, in SQL. Each function expects to run inside a transaction.
+// Data sets and models that went into runs, and models that came out, in SQL. MLflow keeps all of them as edges in the
+// table `inputs`. Each function expects to run inside a transaction.
 import { randomUUID } from "node:crypto";
-import type { DatasetInput } from "../../types.ts";
+import type { Dataset, DatasetInput, ModelInput, ModelOutput, RunInputs, RunOutputs } from "../../types.ts";
 import { checkDatasetInput } from "../../validation.ts";
-import type { Database, SqlRow } from "./database.ts";
-import { keyValues, optionalText } from "./rows.ts";
+import { experimentKey } from "./experiments.ts";
+import { selectLoggedModel } from "./logged-models.ts";
+import { groupKeyValues, groupRows, optionalText } from "./rows.ts";
+import { type Sql, type SqlRow, type SqlValue, allIn, insertRows } from "./sql.ts";
+
+const datasetContextTag = "mlflow.data.context";
 
 /** Records data sets as inputs of a run; one that is recorded already is skipped. */
-export function insertDatasetInputs(
-  db: Database,
+export async function insertDatasetInputs(
+  sql: Sql,
   runId: string,
   experimentId: string,
   inputs: readonly DatasetInput[],
-): void {
+): Promise<void> {
   for (const input of inputs) {
     checkDatasetInput(input);
-    const datasetId = datasetKey(db, Number(experimentId), input);
+    const datasetId = await datasetKey(sql, Number(experimentId), input);
     const inputId = newId();
-    const { changes } = db.run(
-      "INSERT OR IGNORE INTO inputs (input_uuid, source_type, source_id, destination_type, destination_id) " +
-        "VALUES (?, 'DATASET', ?, 'RUN', ?)",
+    const changes = await sql.run(
+      "INSERT INTO inputs (input_uuid, source_type, source_id, destination_type, destination_id) " +
+        "VALUES (?, 'DATASET', ?, 'RUN', ?) ON CONFLICT DO NOTHING",
       inputId,
       datasetId,
       runId,
     );
     if (changes === 0) continue;
-    for (const [name, value] of Object.entries(input.tags)) {
-      db.run("INSERT INTO input_tags (input_uuid, name, value) VALUES (?, ?, ?)", inputId, name, value);
-    }
+    const tags = Object.entries(input.tags).map(([name, value]) => [inputId, name, value]);
+    await insertRows(sql, "input_tags", ["input_uuid", "name", "value"], tags);
   }
 }
 
-/** Reads the data sets that went into a run. */
-export function selectDatasetInputs(db: Database, runId: string): DatasetInput[] {
-  const rows = db.all(
-    "SELECT d.*, i.input_uuid FROM inputs i JOIN datasets d ON d.dataset_uuid = i.source_id WHERE " +
-      "i.destination_type = 'RUN' AND i.destination_id = ? AND i.source_type = 'DATASET' ORDER BY i.rowid",
-    runId,
-  );
-  return rows.map((row) => toDatasetInput(db, row));
+/** Records logged models as inputs of a run; one that is recorded already is skipped. */
+export async function insertModelInputs(
+  sql: Sql,
+  runId: string,
+  models: readonly ModelInput[],
+): Promise<void> {
+  for (const { modelId } of models) {
+    await selectLoggedModel(sql, modelId);
+    await insertModelEdge(sql, ["RUN_INPUT", runId, "MODEL_INPUT", modelId, 0]);
+  }
 }
 
-function datasetKey(db: Database, experimentId: number, { dataset }: DatasetInput): string {
+/** Records models as what came out of a run. */
+export async function insertModelOutputs(
+  sql: Sql,
+  runId: string,
+  models: readonly ModelOutput[],
+): Promise<void> {
+  for (const { modelId, step } of models) {
+    await selectLoggedModel(sql, modelId);
+    await insertModelEdge(sql, ["RUN_OUTPUT", runId, "MODEL_OUTPUT", modelId, step]);
+  }
+}
+
+/** Reads what went into each of some runs. */
+export async function selectRunInputs(
+  sql: Sql,
+  runIds: readonly SqlValue[],
+): Promise<(runId: string) => RunInputs> {
+  const datasets = await allIn(
+    sql,
+    (keys) =>
+      "SELECT i.destination_id, i.input_uuid, d.name, d.digest, d.dataset_source_type, d.dataset_source, " +
+      "d.dataset_schema, d.dataset_profile FROM inputs i JOIN datasets d ON d.dataset_uuid = i.source_id " +
+      `WHERE i.destination_type = 'RUN' AND i.destination_id IN (${keys}) AND i.source_type = 'DATASET'`,
+    runIds,
+  );
+  const tags = groupKeyValues(
+    await allIn(
+      sql,
+      (keys) =>
+        `SELECT input_uuid AS owner, name AS "key", value FROM input_tags WHERE input_uuid IN (${keys})`,
+      datasets.map((row) => row["input_uuid"] ?? null),
+    ),
+  );
+  const models = await modelEdges(sql, "RUN_INPUT", runIds);
+  const datasetsOf = groupRows(datasets, "destination_id");
+  return (runId) => ({
+    datasetInputs: datasetsOf(runId)
+      .map((row) => ({ dataset: toDataset(row), tags: tags(row["input_uuid"]) }))
+      .sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1)),
+    modelInputs: models(runId).map((row) => ({ modelId: String(row["destination_id"]) })),
+  });
+}
+
+/** Reads the models that came out of each of some runs, in the order in which they were made. */
+export async function selectRunOutputs(
+  sql: Sql,
+  runIds: readonly SqlValue[],
+): Promise<(runId: string) => RunOutputs> {
+  const models = await modelEdges(sql, "RUN_OUTPUT", runIds);
+  return (runId) => ({
+    modelOutputs: models(runId).map((row) => ({
+      modelId: String(row["destination_id"]),
+      step: Number(row["step"]),
+    })),
+  });
+}
+
+/** Reads the data sets that runs of some experiments used, at most 1000, with the context of each use. */
+export async function selectDatasets(
+  sql: Sql,
+  experimentIds: readonly string[],
+): Promise<(Pick<Dataset, "name" | "digest"> & { experimentId: string; context?: string })[]> {
+  const rows = await allIn(
+    sql,
+    (keys) =>
+      "SELECT DISTINCT d.experiment_id, d.name, d.digest, t.value AS context FROM datasets d " +
+      "JOIN inputs i ON i.source_type = 'DATASET' AND i.source_id = d.dataset_uuid " +
+      `LEFT JOIN input_tags t ON t.input_uuid = i.input_uuid AND t.name = '${datasetContextTag}' ` +
+      `WHERE d.experiment_id IN (${keys}) ORDER BY d.experiment_id, d.name, d.digest, t.value LIMIT 1000`,
+    experimentIds.map(experimentKey),
+  );
+  return rows.slice(0, 1000).map((row) => ({
+    experimentId: String(row["experiment_id"]),
+    name: String(row["name"]),
+    digest: String(row["digest"]),
+    ...optionalText("context", row["context"]),
+  }));
+}
+
+async function insertModelEdge(sql: Sql, edge: SqlValue[]): Promise<void> {
+  await sql.run(
+    "INSERT INTO inputs (input_uuid, source_type, source_id, destination_type, destination_id, step) " +
+      "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    newId(),
+    ...edge,
+  );
+}
+
+async function modelEdges(sql: Sql, kind: "RUN_INPUT" | "RUN_OUTPUT", runIds: readonly SqlValue[]) {
+  const rows = await allIn(
+    sql,
+    (keys) =>
+      "SELECT i.source_id, i.destination_id, i.step FROM inputs i " +
+      "LEFT JOIN logged_models m ON m.model_id = i.destination_id " +
+      `WHERE i.source_type = '${kind}' AND i.source_id IN (${keys}) ` +
+      "ORDER BY i.step, m.creation_timestamp_ms, i.destination_id",
+    runIds,
+  );
+  return groupRows(rows, "source_id");
+}
+
+async function datasetKey(sql: Sql, experimentId: number, { dataset }: DatasetInput): Promise<string> {
   const { name, digest, sourceType, source, schema, profile } = dataset;
-  db.run(
-    "INSERT OR IGNORE INTO datasets (dataset_uuid, experiment_id, name, digest, dataset_source_type, " +
-      "dataset_source, dataset_schema, dataset_profile) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+  await sql.run(
+    "INSERT INTO datasets (dataset_uuid, experiment_id, name, digest, dataset_source_type, " +
+      "dataset_source, dataset_schema, dataset_profile) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     newId(),
     experimentId,
     name,
@@ -54,7 +161,7 @@ function datasetKey(db: Database, experimentId: number, { dataset }: DatasetInpu
     schema ?? null,
     profile ?? null,
   );
-  const row = db.first(
+  const row = await sql.first(
     "SELECT dataset_uuid FROM datasets WHERE experiment_id = ? AND name = ? AND digest = ?",
     experimentId,
     name,
@@ -63,22 +170,19 @@ function datasetKey(db: Database, experimentId: number, { dataset }: DatasetInpu
   return String(row?.["dataset_uuid"]);
 }
 
-function toDatasetInput(db: Database, row: SqlRow): DatasetInput {
-  const tags = db.all(
-    'SELECT name AS "key", value FROM input_tags WHERE input_uuid = ?',
-    row["input_uuid"] ?? null,
-  );
+function toDataset(row: SqlRow): Dataset {
   return {
-    dataset: {
-      name: String(row["name"]),
-      digest: String(row["digest"]),
-      sourceType: String(row["dataset_source_type"]),
-      source: String(row["dataset_source"]),
-      ...optionalText("schema", row["dataset_schema"]),
-      ...optionalText("profile", row["dataset_profile"]),
-    },
-    tags: keyValues(tags),
+    name: String(row["name"]),
+    digest: String(row["digest"]),
+    sourceType: String(row["dataset_source_type"]),
+    source: String(row["dataset_source"]),
+    ...optionalText("schema", row["dataset_schema"]),
+    ...optionalText("profile", row["dataset_profile"]),
   };
+}
+
+function sortKey({ dataset, tags }: DatasetInput): string {
+  return [dataset.name, dataset.digest, tags[datasetContextTag]].join("\0");
 }
 
 function newId(): string {

@@ -1,9 +1,34 @@
 // Turns rows into the values of entities.
-import type { SqlRow } from "./database.ts";
+import type { Metric } from "../../types.ts";
+import type { SqlRow } from "./sql.ts";
 
-/** Makes an object of rows with the columns `key` and `value`. */
+/** Makes an object of rows with the columns `key` and `value`, keys in order. */
 export function keyValues(rows: readonly SqlRow[]): Record<string, string> {
-  return Object.fromEntries(rows.map((row) => [String(row["key"]), String(row["value"] ?? "")]));
+  const entries = rows.map((row): [string, string] => [String(row["key"]), String(row["value"] ?? "")]);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Sorts rows with the columns `owner`, `key` and `value` into one object for each owner, keys in order. */
+export function groupKeyValues(
+  rows: readonly SqlRow[],
+): (owner: SqlRow[string] | undefined) => Record<string, string> {
+  const groups = groupRows(rows, "owner");
+  return (owner) => keyValues(groups(owner));
+}
+
+/** Sorts rows into groups by the value of a column. */
+export function groupRows(
+  rows: readonly SqlRow[],
+  column: string,
+): (value: SqlRow[string] | undefined) => SqlRow[] {
+  const groups = new Map<string, SqlRow[]>();
+  for (const row of rows) {
+    const value = String(row[column]);
+    const group = groups.get(value);
+    if (group === undefined) groups.set(value, [row]);
+    else group.push(row);
+  }
+  return (value) => groups.get(String(value)) ?? [];
 }
 
 /** Makes `{ [property]: text }`, or `{}` for NULL: entities leave out what is not there. */
@@ -28,4 +53,14 @@ export function fromSqlMetricValue(row: SqlRow): number {
   if (Number(row["is_nan"]) === 1) return NaN;
   const value = Number(row["value"]);
   return Math.abs(value) === infinity ? Math.sign(value) * Infinity : value;
+}
+
+/** Makes a point of a row. */
+export function toMetric(row: SqlRow): Metric {
+  return {
+    key: String(row["key"]),
+    value: fromSqlMetricValue(row),
+    timestamp: Number(row["timestamp"]),
+    step: Number(row["step"]),
+  };
 }

@@ -2,23 +2,21 @@
 import { randomUUID } from "node:crypto";
 import { TrackingError } from "../../../base/index.ts";
 import { childUri } from "../../artifacts/uri.ts";
-import type { CreateRunInput, SearchRunsInput, UpdateRunInput } from "../../store.ts";
-import type { LifecycleStage, Metric, Run, RunInfo, RunStatus } from "../../types.ts";
-import { checkExperimentIsActive, checkKey, invalid, limits, truncate } from "../../validation.ts";
-import type { Database, SqlRow, SqlValue } from "./database.ts";
-import { experimentKey, randomRunName, selectExperiment } from "./experiments.ts";
-import { selectDatasetInputs } from "./inputs.ts";
-import { selectModelOutputs } from "./logged-models.ts";
-import { fromSqlMetricValue, keyValues } from "./rows.ts";
-
-const runNameTag = "mlflow.runName";
+import type { CreateRunInput, UpdateRunInput } from "../../store.ts";
+import type { LifecycleStage, Run, RunInfo, RunStatus } from "../../types.ts";
+import { checkExperimentIsActive, invalid } from "../../validation.ts";
+import { runNameTag, upsertTags } from "./batch.ts";
+import { experimentKey, lockExperiment, randomName } from "./experiments.ts";
+import { selectRunInputs, selectRunOutputs } from "./inputs.ts";
+import { groupKeyValues, groupRows, toMetric } from "./rows.ts";
+import { type Sql, type SqlRow, type SqlValue, allIn } from "./sql.ts";
 
 /** Inserts a run that is RUNNING, and returns its id. */
-export function insertRun(
-  db: Database,
+export async function insertRun(
+  sql: Sql,
   { experimentId, runName, userId = "", startTime = Date.now(), tags = {} }: CreateRunInput,
-): string {
-  const experiment = selectExperiment(db, experimentId);
+): Promise<string> {
+  const experiment = await lockExperiment(sql, experimentId);
   checkExperimentIsActive(experiment);
   const tagged = tags[runNameTag];
   if (runName !== undefined && tagged !== undefined && runName !== tagged) {
@@ -26,9 +24,9 @@ export function insertRun(
       `createRun: runName and the tag ${runNameTag} must agree, got "${runName}" and "${tagged}". Give one.`,
     );
   }
-  const name = runName ?? tagged ?? randomRunName();
+  const name = runName ?? tagged ?? randomName();
   const runId = randomUUID().replaceAll("-", "");
-  db.run(
+  await sql.run(
     "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time, " +
       "source_version, lifecycle_stage, artifact_uri, experiment_id) " +
       "VALUES (?, ?, 'UNKNOWN', '', '', ?, 'RUNNING', ?, '', 'active', ?, ?)",
@@ -39,118 +37,117 @@ export function insertRun(
     childUri(experiment.artifactLocation, runId, "artifacts"),
     experimentKey(experimentId),
   );
-  upsertTags(db, runId, { ...tags, [runNameTag]: name });
+  await upsertTags(sql, runId, { ...tags, [runNameTag]: name });
   return runId;
 }
 
 /** Changes what `input` names, and returns the run's info. */
-export function changeRun(db: Database, { runId, status, endTime, runName }: UpdateRunInput): RunInfo {
-  const info = checkRunIsActive(db, runId);
-  db.run(
+export async function changeRun(
+  sql: Sql,
+  { runId, status, endTime, runName }: UpdateRunInput,
+): Promise<RunInfo> {
+  const info = await lockActiveRun(sql, runId);
+  await sql.run(
     "UPDATE runs SET status = ?, end_time = ?, name = ? WHERE run_uuid = ?",
     status ?? info.status,
     endTime ?? info.endTime ?? null,
     runName ?? info.runName,
     runId,
   );
-  if (runName !== undefined) upsertTags(db, runId, { [runNameTag]: runName });
-  return selectRunInfo(db, runId);
+  if (runName !== undefined) await upsertTags(sql, runId, { [runNameTag]: runName });
+  return selectRunInfo(sql, runId);
 }
 
-/** Writes tags over what is there; the tag of the name renames the run. */
-export function upsertTags(db: Database, runId: string, tags: Record<string, string>): void {
-  for (const [key, value] of Object.entries(tags)) {
-    checkKey("tag", key);
-    if (key === runNameTag) db.run("UPDATE runs SET name = ? WHERE run_uuid = ?", value, runId);
-    db.run(
-      'INSERT INTO tags ("key", value, run_uuid) VALUES (?, ?, ?) ' +
-        'ON CONFLICT ("key", run_uuid) DO UPDATE SET value = excluded.value',
-      key,
-      truncate(value, limits.tagValue),
-      runId,
-    );
-  }
+/** Removes a tag of a run; one that is not there throws. */
+export async function removeTag(sql: Sql, runId: string, key: string): Promise<void> {
+  await lockActiveRun(sql, runId);
+  const changes = await sql.run('DELETE FROM tags WHERE run_uuid = ? AND "key" = ?', runId, key);
+  if (changes === 0)
+    throw missing(`run ${runId}: the tag "${key}" must be there to be removed, but it is not.`);
+}
+
+/** Puts a run into the trash, where it may be already. */
+export async function trashRun(sql: Sql, runId: string): Promise<void> {
+  const { lifecycleStage } = await selectRunInfo(sql, runId, sql.dialect.forUpdate);
+  if (lifecycleStage === "deleted") return;
+  await sql.run(
+    "UPDATE runs SET lifecycle_stage = 'deleted', deleted_time = ? WHERE run_uuid = ?",
+    Date.now(),
+    runId,
+  );
+}
+
+/** Takes a run out of the trash, where it need not be. */
+export async function untrashRun(sql: Sql, runId: string): Promise<void> {
+  await selectRunInfo(sql, runId, sql.dialect.forUpdate);
+  await sql.run("UPDATE runs SET lifecycle_stage = 'active', deleted_time = NULL WHERE run_uuid = ?", runId);
 }
 
 /** Reads a run with all that it holds. */
-export function selectRun(db: Database, runId: string): Run {
-  const info = selectRunInfo(db, runId);
-  const latestMetrics = db
-    .all(
-      'SELECT "key", value, timestamp, step, is_nan FROM latest_metrics WHERE run_uuid = ? ORDER BY "key"',
-      runId,
-    )
-    .map(toMetric);
-  return {
-    info,
-    data: {
-      metrics: Object.fromEntries(latestMetrics.map(({ key, value }) => [key, value])),
-      latestMetrics,
-      params: keyValues(db.all('SELECT "key", value FROM params WHERE run_uuid = ? ORDER BY "key"', runId)),
-      tags: keyValues(db.all('SELECT "key", value FROM tags WHERE run_uuid = ? ORDER BY "key"', runId)),
-    },
-    inputs: { datasetInputs: selectDatasetInputs(db, runId) },
-    outputs: { modelOutputs: selectModelOutputs(db, runId) },
-  };
+export async function selectRun(sql: Sql, runId: string): Promise<Run> {
+  const rows = await sql.all(`SELECT ${runColumns} FROM runs WHERE run_uuid = ?`, runId);
+  const [run] = await toRuns(sql, rows);
+  if (run === undefined) throw noSuchRun(runId);
+  return run;
 }
 
-/** Reads the runs that a search asks for, the newest first. */
-export function selectRuns(
-  db: Database,
-  { experimentIds, statuses, maxResults = 1000 }: SearchRunsInput,
-): Run[] {
-  if (!Number.isInteger(maxResults) || maxResults < 1) {
-    throw invalid(`searchRuns: maxResults must be a whole number above 0, got ${maxResults}.`);
-  }
-  const clauses = ["lifecycle_stage = 'active'"];
-  const values: SqlValue[] = [];
-  const oneOf = (column: string, list: readonly SqlValue[]) => {
-    clauses.push(`${column} IN (${list.map(() => "?").join(", ")})`);
-    values.push(...list);
-  };
-  if (experimentIds !== undefined) oneOf("experiment_id", experimentIds.map(experimentKey));
-  if (statuses !== undefined) oneOf("status", statuses);
-  const rows = db.all(
-    `SELECT run_uuid FROM runs WHERE ${clauses.join(" AND ")} ORDER BY start_time DESC, run_uuid LIMIT ?`,
-    ...values,
-    maxResults,
+/** Turns rows of `runColumns` into runs: a few queries for some hundred runs. */
+export async function toRuns(sql: Sql, rows: readonly SqlRow[]): Promise<Run[]> {
+  const ids = rows.map((row) => row["run_uuid"] ?? null);
+  const entries = async (table: string) =>
+    groupKeyValues(await selectOf(sql, `run_uuid AS owner, "key", value FROM ${table}`, ids));
+  const params = await entries("params");
+  const tags = await entries("tags");
+  const metrics = groupRows(
+    await selectOf(sql, 'run_uuid, "key", value, timestamp, step, is_nan FROM latest_metrics', ids),
+    "run_uuid",
   );
-  return rows.map((row) => selectRun(db, String(row["run_uuid"])));
+  const inputs = await selectRunInputs(sql, ids);
+  const outputs = await selectRunOutputs(sql, ids);
+  return rows.map((row) => {
+    const info = toRunInfo(row);
+    const latestMetrics = metrics(info.runId)
+      .map(toMetric)
+      .sort((a, b) => (a.key < b.key ? -1 : 1));
+    return {
+      info,
+      data: {
+        metrics: Object.fromEntries(latestMetrics.map(({ key, value }) => [key, value])),
+        latestMetrics,
+        params: params(info.runId),
+        tags: tags(info.runId),
+      },
+      inputs: inputs(info.runId),
+      outputs: outputs(info.runId),
+    };
+  });
 }
 
-/** Reads all points of one metric by step, then time, then value. */
-export function selectMetricHistory(db: Database, runId: string, key: string): Metric[] {
-  selectRunInfo(db, runId);
-  return db
-    .all(
-      'SELECT "key", value, timestamp, step, is_nan FROM metrics WHERE run_uuid = ? AND "key" = ? ' +
-        "ORDER BY step, timestamp, value",
-      runId,
-      key,
-    )
-    .map(toMetric);
-}
+/** Are the columns that `toRuns` reads. */
+export const runColumns =
+  "run_uuid, name, experiment_id, user_id, status, start_time, end_time, lifecycle_stage, artifact_uri";
 
-/** Returns the info of a run that may be written; one that is missing or deleted throws. */
-export function checkRunIsActive(db: Database, runId: string): RunInfo {
-  const info = selectRunInfo(db, runId);
+/** Returns the info of a run that may be written, and keeps it so; one that is missing or deleted throws. */
+export async function lockActiveRun(sql: Sql, runId: string): Promise<RunInfo> {
+  const info = await selectRunInfo(sql, runId, sql.dialect.forUpdate);
   if (info.lifecycleStage !== "active") throw invalid(`run ${runId}: it must be active, but it is deleted.`);
   return info;
 }
 
-function selectRunInfo(db: Database, runId: string): RunInfo {
-  const row = db.first(
-    "SELECT run_uuid, name, experiment_id, user_id, status, start_time, end_time, lifecycle_stage, artifact_uri " +
-      "FROM runs WHERE run_uuid = ?",
-    runId,
-  );
-  if (row === undefined) {
-    throw new TrackingError(`run ${runId}: it must exist, and no such id is in the store.`, {
-      code: "RESOURCE_DOES_NOT_EXIST",
-    });
-  }
+/** Reads the info of a run; one that does not exist throws. */
+export async function selectRunInfo(sql: Sql, runId: string, end = ""): Promise<RunInfo> {
+  const row = await sql.first(`SELECT ${runColumns} FROM runs WHERE run_uuid = ?${end}`, runId);
+  if (row === undefined) throw noSuchRun(runId);
+  return toRunInfo(row);
+}
+
+function selectOf(sql: Sql, columns: string, ids: readonly SqlValue[]): Promise<SqlRow[]> {
+  return allIn(sql, (keys) => `SELECT ${columns} WHERE run_uuid IN (${keys})`, ids);
+}
+
+function toRunInfo(row: SqlRow): RunInfo {
   return {
-    runId,
+    runId: String(row["run_uuid"]),
     runName: String(row["name"] ?? ""),
     experimentId: String(row["experiment_id"]),
     userId: String(row["user_id"] ?? ""),
@@ -162,11 +159,10 @@ function selectRunInfo(db: Database, runId: string): RunInfo {
   };
 }
 
-function toMetric(row: SqlRow): Metric {
-  return {
-    key: String(row["key"]),
-    value: fromSqlMetricValue(row),
-    timestamp: Number(row["timestamp"]),
-    step: Number(row["step"]),
-  };
+function noSuchRun(runId: string): TrackingError {
+  return missing(`run ${runId}: it must exist, and no such id is in the store.`);
+}
+
+function missing(message: string): TrackingError {
+  return new TrackingError(message, { code: "RESOURCE_DOES_NOT_EXIST" });
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Metric } from "../../types.ts";
+import { SqliteDatabase } from "./sqlite-database.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 
 let folder: string;
@@ -97,7 +98,7 @@ describe("runs", () => {
         artifactUri: join(folder, "Artifacts", "1", run.info.runId, "artifacts"),
       },
       data: { metrics: {}, latestMetrics: [], params: {}, tags: { k: "v", "mlflow.runName": "a" } },
-      inputs: { datasetInputs: [] },
+      inputs: { datasetInputs: [], modelInputs: [] },
       outputs: { modelOutputs: [] },
     });
     expect(run.info.runId).toMatch(/^[0-9a-f]{32}$/);
@@ -154,7 +155,7 @@ describe("runs", () => {
     expect(await found({})).toEqual([0, 2, 1]);
     expect(await found({ experimentIds: [experimentId] })).toEqual([0, 1]);
     expect(await found({ experimentIds: [] })).toEqual([]);
-    expect(await found({ statuses: ["RUNNING"] })).toEqual([0, 2]);
+    expect(await found({ filter: "status = 'RUNNING'" })).toEqual([0, 2]);
     expect(await found({ maxResults: 1 })).toEqual([0]);
     await expect(store.searchRuns({ maxResults: 0 })).rejects.toMatchObject({
       code: "INVALID_PARAMETER_VALUE",
@@ -333,7 +334,11 @@ describe("registry", () => {
       tags: { f1: "0.9" },
     });
     expect((await store.getModelVersion("spam", 1)).aliases).toEqual([]);
-    expect((await store.listModelVersions("spam")).map(({ version }) => version)).toEqual([2, 1]);
+    expect(
+      (await store.searchModelVersions({ filter: "name = 'spam'", orderBy: ["version_number DESC"] })).map(
+        ({ version }) => version,
+      ),
+    ).toEqual([2, 1]);
     expect((await store.getModelVersionByAlias("spam", "latest")).version).toBe(2);
     expect(await store.getRegisteredModel("spam")).toMatchObject({
       description: "mails",
@@ -375,25 +380,25 @@ describe("faults", () => {
     const runId = await newRun();
     await store.setTags(runId, { before: "kept" });
     await store.close();
-    const { Database } = await import("./database.ts");
-    const database = await Database.open(path);
-    const pages = Number(database.first("PRAGMA page_count")?.["page_count"]);
-    database.run(`PRAGMA max_page_count = ${pages}`);
+    const database = await SqliteDatabase.open(path);
+    const query = (statement: string) => database.read((sql) => sql.all(statement));
+    const pages = Number((await query("PRAGMA page_count"))[0]?.["page_count"]);
+    await query(`PRAGMA max_page_count = ${pages}`);
     const fill = () =>
-      database.transaction(() => {
+      database.write(async (sql) => {
         for (let i = 0; i < 100; i++) {
-          database.run("INSERT INTO tags VALUES (?, ?, ?)", `k${i}`, "x".repeat(8000), runId);
+          await sql.run("INSERT INTO tags VALUES (?, ?, ?)", `k${i}`, "x".repeat(8000), runId);
         }
       });
     await expect(fill()).rejects.toMatchObject({
       code: "TEMPORARILY_UNAVAILABLE",
       message: `${path}: the disk is full. Free some space (database or disk is full).`,
     });
-    expect(database.all("SELECT \"key\" FROM tags WHERE value = 'kept'")).toHaveLength(1);
-    expect(database.first("SELECT COUNT(*) AS n FROM tags WHERE \"key\" LIKE 'k%'")).toEqual({ n: 0 });
-    database.run("PRAGMA max_page_count = 100000");
+    expect(await query("SELECT \"key\" FROM tags WHERE value = 'kept'")).toHaveLength(1);
+    expect(await query("SELECT COUNT(*) AS n FROM tags WHERE \"key\" LIKE 'k%'")).toEqual([{ n: 0 }]);
+    await query("PRAGMA max_page_count = 100000");
     await fill();
-    database.close();
+    await database.close();
     store = await SqliteStore.open({ path });
     expect(Object.keys((await store.getRun(runId)).data.tags)).toHaveLength(102);
   });

@@ -1,4 +1,5 @@
 // One SQLite file: opening it with MLflow's schema in place, and transactions. The only file that loads libsql.
+// Statements are synchronous beneath the promises, and transactions of one connection run one after the other.
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,12 +11,8 @@ import {
   schemaRevision,
   schemaStatements,
 } from "./schema.generated.ts";
-
-/** Is a value that a statement binds or returns. */
-export type SqlValue = string | number | null;
-
-/** Is a row by column name. */
-export type SqlRow = Record<string, SqlValue>;
+import { sconceStatements } from "./sconce-tables.ts";
+import type { Sql, SqlDatabase, SqlDialect, SqlRow, SqlValue } from "./sql.ts";
 
 /** Says how long a write waits for its turn while another process writes. */
 export interface DatabaseOptions {
@@ -23,38 +20,54 @@ export interface DatabaseOptions {
   lockTimeoutMs?: number;
 }
 
-/**
- * Holds one connection. Statements are synchronous; a wait for another writer is not, so training goes on meanwhile.
- */
-export class Database {
+const statementsKept = 256;
+
+const sqlite: SqlDialect = {
+  name: "sqlite",
+  forUpdate: "",
+  byCodePoint: "",
+  // LIKE minds the case by a pragma of the connection; lower() knows the letters of ASCII
+  like: (column, { ignoreCase }) => (ignoreCase ? `lower(${column}) LIKE lower(?)` : `${column} LIKE ?`),
+};
+
+/** Holds one connection. A wait for another process that writes does not block, so training goes on meanwhile. */
+export class SqliteDatabase implements SqlDatabase {
   readonly path: string;
   readonly #connection: Libsql.Database;
   readonly #lockTimeoutMs: number;
   readonly #statements = new Map<string, Libsql.Statement>();
+  readonly #sql: Sql;
+  #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(path: string, connection: Libsql.Database, lockTimeoutMs: number) {
     this.path = path;
     this.#connection = connection;
     this.#lockTimeoutMs = lockTimeoutMs;
+    this.#sql = {
+      dialect: sqlite,
+      all: async (statement, ...values) => this.#all(statement, values),
+      first: async (statement, ...values) => this.#all(statement, values)[0],
+      run: async (statement, ...values) => this.#prepare(statement).run(...values).changes,
+    };
   }
 
   /**
    * Opens a database, and creates it with MLflow's schema when the file is missing or empty.
    * A file with another schema is refused and left as it is.
    */
-  static async open(file: string, { lockTimeoutMs = 30_000 }: DatabaseOptions = {}): Promise<Database> {
+  static async open(file: string, { lockTimeoutMs = 30_000 }: DatabaseOptions = {}): Promise<SqliteDatabase> {
     const path = resolve(file);
     const Constructor = await loadLibsql();
     try {
       mkdirSync(dirname(path), { recursive: true });
       const isNew = !existsSync(path);
-      const database = new Database(path, new Constructor(path), lockTimeoutMs);
+      const database = new SqliteDatabase(path, new Constructor(path), lockTimeoutMs);
       try {
         if (!isNew) await database.#retryWhileLocked(() => database.#checkRevision());
         await database.#retryWhileLocked(() => database.#configure());
-        await database.transaction(() => database.#createSchema());
+        await database.write((sql) => database.#createSchema(sql));
       } catch (error) {
-        database.close();
+        await database.close();
         throw error;
       }
       return database;
@@ -63,61 +76,56 @@ export class Database {
     }
   }
 
-  /** Returns all rows of a query. */
-  all(sql: string, ...values: SqlValue[]): SqlRow[] {
-    return this.#prepare(sql).all(...values) as SqlRow[];
-  }
-
-  /** Returns the first row of a query, or undefined. */
-  first(sql: string, ...values: SqlValue[]): SqlRow | undefined {
-    return this.all(sql, ...values)[0];
-  }
-
-  /** Runs a statement and returns how many rows it changed, and the id of the row it inserted. */
-  run(sql: string, ...values: SqlValue[]): { changes: number; lastInsertRowid: number } {
-    const { changes, lastInsertRowid } = this.#prepare(sql).run(...values);
-    return { changes, lastInsertRowid: Number(lastInsertRowid) };
-  }
-
   /** Runs `read`, which sees one state of the database, whoever writes meanwhile. */
-  async read<T>(read: () => T): Promise<T> {
+  async read<T>(read: (sql: Sql) => Promise<T>): Promise<T> {
     return this.#inTransaction("BEGIN", read);
   }
 
   /** Runs `write`, whose changes are all kept or, when it throws, all undone. */
-  async transaction<T>(write: () => T): Promise<T> {
+  async write<T>(write: (sql: Sql) => Promise<T>): Promise<T> {
     return this.#inTransaction("BEGIN IMMEDIATE", write);
   }
 
-  close(): void {
-    this.#statements.clear();
-    this.#connection.close();
+  async close(): Promise<void> {
+    await this.#inTurn(async () => {
+      this.#statements.clear();
+      this.#connection.close();
+    });
   }
 
-  async #inTransaction<T>(begin: string, work: () => T): Promise<T> {
+  async #inTransaction<T>(begin: string, work: (sql: Sql) => Promise<T>): Promise<T> {
     try {
-      return await this.#retryWhileLocked(() => {
-        this.#connection.exec(begin);
-        try {
-          const result = work();
-          this.#connection.exec("COMMIT");
-          return result;
-        } catch (error) {
-          // sqlite has rolled back by itself after errors such as a full disk
-          if (this.#connection.inTransaction) this.#connection.exec("ROLLBACK");
-          throw error;
-        }
-      });
+      // the turn ends with each attempt, so that reads go on while a write waits for another process
+      return await this.#retryWhileLocked(() => this.#inTurn(() => this.#attempt(begin, work)));
     } catch (error) {
       throw explain(error, this.path);
     }
   }
 
-  async #retryWhileLocked<T>(work: () => T): Promise<T> {
+  async #attempt<T>(begin: string, work: (sql: Sql) => Promise<T>): Promise<T> {
+    this.#connection.exec(begin);
+    try {
+      const result = await work(this.#sql);
+      this.#connection.exec("COMMIT");
+      return result;
+    } catch (error) {
+      // sqlite has rolled back by itself after errors such as a full disk
+      if (this.#connection.inTransaction) this.#connection.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  async #retryWhileLocked<T>(work: () => T | Promise<T>): Promise<T> {
     const deadline = Date.now() + this.#lockTimeoutMs;
     for (let waitMs = 5; ; waitMs = Math.min(2 * waitMs, 250)) {
       try {
-        return work();
+        return await work();
       } catch (error) {
         if (!isLocked(error) || Date.now() >= deadline) throw error;
       }
@@ -125,9 +133,14 @@ export class Database {
     }
   }
 
+  #all(statement: string, values: readonly SqlValue[]): SqlRow[] {
+    return this.#prepare(statement).all(...values) as SqlRow[];
+  }
+
   #prepare(sql: string): Libsql.Statement {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
+      if (this.#statements.size >= statementsKept) this.#statements.clear(); // searches have texts without end
       statement = this.#connection.prepare(sql);
       this.#statements.set(sql, statement);
     }
@@ -140,6 +153,7 @@ export class Database {
     this.#connection.pragma("journal_mode = WAL");
     this.#connection.pragma("synchronous = FULL"); // a commit that returned survives a power cut
     this.#connection.pragma("foreign_keys = ON");
+    this.#connection.pragma("case_sensitive_like = ON");
   }
 
   #tables(): Set<string> {
@@ -172,21 +186,16 @@ export class Database {
     );
   }
 
-  #createSchema(): void {
-    if (this.#tables().size > 0) return this.#checkRevision();
-    for (const sql of schemaStatements) this.#connection.exec(sql);
-    this.run("INSERT INTO alembic_version (version_num) VALUES (?)", schemaRevision);
-    this.run(
-      "INSERT INTO workspaces (name, description) VALUES (?, ?)",
-      defaultWorkspace.name,
-      defaultWorkspace.description,
-    );
+  async #createSchema(sql: Sql): Promise<void> {
+    if (this.#tables().size > 0) this.#checkRevision();
+    else {
+      for (const statement of schemaStatements) this.#connection.exec(statement);
+      await sql.run("INSERT INTO alembic_version (version_num) VALUES (?)", schemaRevision);
+      const { name, description } = defaultWorkspace;
+      await sql.run("INSERT INTO workspaces (name, description) VALUES (?, ?)", name, description);
+    }
+    for (const statement of sconceStatements(sqlite)) this.#connection.exec(statement);
   }
-}
-
-/** Tells whether an error is SQLite's for a row that would break a unique constraint. */
-export function isUniqueViolation(error: unknown): boolean {
-  return /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)/.test(sqliteCode(error));
 }
 
 async function loadLibsql(): Promise<typeof Libsql> {

@@ -1,0 +1,14 @@
+export type { Comparator, Comparison, Kind, Order } from "./ast.ts";
+export { compareBy, like, matches } from "./evaluate.ts";
+export type { Searchable } from "./evaluate.ts";
+export { readPage, toPagedList } from "./page.ts";
+export type { Page } from "./page.ts";
+export { parseFilter, parseOrderBy, readModelOrders } from "./parse.ts";
+export {
+  experimentSchema,
+  loggedModelSchema,
+  modelVersionSchema,
+  registeredModelSchema,
+  runSchema,
+} from "./schemas.ts";
+export type { SearchSchema } from "./schemas.ts";

@@ -1,0 +1,107 @@
+// How the SQL of this folder meets a database: the statements of one transaction, whichever database it is.
+
+/** Is a value that a statement binds or returns; truth is 1 or 0. */
+export type SqlValue = string | number | null;
+
+/** Is a row by column name. */
+export type SqlRow = Record<string, SqlValue>;
+
+/**
+ * Runs the statements of one transaction. Values are written as `?` and bound, never put into the text. Statements
+ * keep to the SQL that SQLite and PostgreSQL share; what they write differently is in `dialect`.
+ */
+export interface Sql {
+  readonly dialect: SqlDialect;
+  /** Returns all rows of a query. */
+  all(statement: string, ...values: SqlValue[]): Promise<SqlRow[]>;
+  /** Returns the first row of a query, or undefined. */
+  first(statement: string, ...values: SqlValue[]): Promise<SqlRow | undefined>;
+  /** Runs a statement and returns how many rows it changed. */
+  run(statement: string, ...values: SqlValue[]): Promise<number>;
+}
+
+/** Spells what the databases write differently. */
+export interface SqlDialect {
+  readonly name: "sqlite" | "postgresql";
+  /** Ends a query whose rows stay as they are until the transaction ends; SQLite has one writer and needs none. */
+  readonly forUpdate: string;
+  /** Follows a text column that is ordered by code points. */
+  readonly byCodePoint: string;
+  /** Compares a column with a bound pattern, in which only `%` and `_` are special. */
+  like(column: string, options: { ignoreCase: boolean }): string;
+}
+
+/** Is a database with MLflow's schema in place. */
+export interface SqlDatabase {
+  /** Runs `read`, which sees one state of the database, whoever writes meanwhile. It may be run more than once. */
+  read<T>(read: (sql: Sql) => Promise<T>): Promise<T>;
+  /** Runs `write`, whose changes are all kept or, when it throws, all undone. It may be run more than once. */
+  write<T>(write: (sql: Sql) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Tells whether an error is a database's for a row that would break a unique constraint. */
+export function isUniqueViolation(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return /^(SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)|23505)/.test(code);
+}
+
+const keysAtOnce = 512;
+
+/**
+ * Runs a query whose text is given the list of marks for its keys, some hundred keys at a time, and returns all rows.
+ * A list is filled up to a power of two with its last key, so that few texts differ and stay prepared.
+ */
+export async function allIn(
+  sql: Sql,
+  statement: (marks: string) => string,
+  keys: readonly SqlValue[],
+): Promise<SqlRow[]> {
+  const rows: SqlRow[] = [];
+  for (let start = 0; start < keys.length; start += keysAtOnce) {
+    const part = keys.slice(start, start + keysAtOnce);
+    const last = part[part.length - 1]!;
+    while (!isPowerOfTwo(part.length)) part.push(last);
+    for (const row of await sql.all(statement(marks(part.length)), ...part)) rows.push(row);
+  }
+  return rows;
+}
+
+/** Inserts rows of values with few statements, and returns how many were new: a row whose key is there is skipped. */
+export async function insertMissing(
+  sql: Sql,
+  table: string,
+  columns: readonly string[],
+  rows: readonly (readonly SqlValue[])[],
+): Promise<number> {
+  return insertRows(sql, table, columns, rows, "ON CONFLICT DO NOTHING");
+}
+
+/** Inserts rows of values with few statements, and returns how many rows were changed. */
+export async function insertRows(
+  sql: Sql,
+  table: string,
+  columns: readonly string[],
+  rows: readonly (readonly SqlValue[])[],
+  onConflict = "",
+): Promise<number> {
+  const row = `(${marks(columns.length)})`;
+  let changes = 0;
+  for (let start = 0, size = 0; start < rows.length; start += size) {
+    size = 2 ** Math.floor(Math.log2(Math.min(rows.length - start, keysAtOnce)));
+    changes += await sql.run(
+      `INSERT INTO ${table} (${columns.join(", ")}) VALUES ${Array(size).fill(row).join(", ")} ${onConflict}`,
+      ...rows.slice(start, start + size).flat(),
+    );
+  }
+  return changes;
+}
+
+/** Writes `?, ?, ?`. */
+export function marks(count: number): string {
+  return Array(count).fill("?").join(", ");
+}
+
+function isPowerOfTwo(count: number): boolean {
+  return (count & (count - 1)) === 0;
+}
