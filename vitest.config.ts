@@ -1,3 +1,5 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -16,7 +18,12 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    env: { OMP_NUM_THREADS: "1", MKL_NUM_THREADS: "1", SCONCE_NUM_THREADS: "1" },
+    env: {
+      OMP_NUM_THREADS: "1",
+      MKL_NUM_THREADS: "1",
+      SCONCE_NUM_THREADS: "1",
+      SCONCE_JOURNAL_DIR: join(tmpdir(), `sconce-journal-${process.pid}`), // not the user's own
+    },
     coverage: { include: ["src/**/*.ts"], exclude: ["src/**/*.test.ts", "src/**/*.generated.ts"] },
   },
 });

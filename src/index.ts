@@ -47,7 +47,7 @@ export {
 } from "./tasks/index.ts";
 export type { BertTrainerOptions, Prediction, RunRecord, TrainOptions, TrainResult } from "./tasks/index.ts";
 export * as torch from "./torch/index.ts";
-export { SqliteStore, startRun } from "./tracking/index.ts";
+export { ActiveRun, SqliteStore, startRun } from "./tracking/index.ts";
 export type { RegistryStore, StartRunOptions, TrackingStore } from "./tracking/index.ts";
 export { EarlyStopping, LearningRateMonitor, ModelCheckpoint, Throughput, fit } from "./trainer/index.ts";
 export type { Callback, FitOptions, FitResult, StepInfo, TrainingConfig } from "./trainer/index.ts";

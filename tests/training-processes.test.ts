@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
@@ -168,7 +169,10 @@ describe("when the process that trains", () => {
     const { code, stderr } = await ended;
     expect(code).toBe(1);
     expect(stderr).toContain("the training process was ended by SIGKILL");
-    expect(await stored()).toEqual({ status: "FAILED", reason: `process ${pid} is gone` });
+    expect(await stored()).toEqual({
+      status: "KILLED",
+      reason: `process ${pid} on ${hostname()} was ended by SIGKILL`,
+    });
     const again = await start(sconce, "train", project.config, "trainer.max_epochs=1", "--resume", "last")
       .ended;
     expect(again.code, again.stderr).toBe(0);

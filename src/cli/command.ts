@@ -76,6 +76,13 @@ export function amountOf(flag: string, text: string): number {
   throw new UsageError(`${flag}: must be a number of 0 or more, got "${text}".`);
 }
 
+/** Reads the number of a port. */
+export function portOf(flag: string, text: string): number {
+  const value = Number(text);
+  if (/^\d{1,5}$/.test(text) && value <= 65_535) return value;
+  throw new UsageError(`${flag}: must be a number from 0 to 65535, got "${text}".`);
+}
+
 /** Reads a whole number above zero. */
 export function countOf(flag: string, text: string): number {
   const value = Number(text);

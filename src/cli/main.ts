@@ -35,6 +35,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "trains a recorded run again and compares the results",
     load: () => import("./reproduce.ts"),
   },
+  server: {
+    summary: "serves runs and models over MLflow's REST API",
+    load: () => import("./server.ts"),
+  },
   clean: {
     summary: "shows what takes up disk space, and frees it",
     load: () => import("./clean.ts"),

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { ProcessEnd } from "../tracking/index.ts";
 import { exitCodes } from "./report.ts";
 
 /** Says what to start, and where what it may leave behind is recorded. */
@@ -44,7 +45,7 @@ export function supervise({ command, worker, words, trackingDatabase }: WorkerOp
       const how = asked === undefined ? `was ended by ${signal}${adviceOn(signal)}` : "had not begun yet.";
       process.stderr.write(`sconce ${command}: the training process ${how}\n`);
       trackingDatabase()
-        .then(markDeadRuns)
+        .then((database) => markDeadRuns(database, { pid: child.pid ?? 0, exitCode: code, signal }))
         .then(() => resolve(asked === undefined ? exitCodes.failed : exitCodes[asked]), reject);
     });
   });
@@ -58,11 +59,11 @@ function adviceOn(signal: NodeJS.Signals | null): string {
   );
 }
 
-/** Writes into the store that the run has failed: the dead process could not. */
-async function markDeadRuns(trackingDatabase: string): Promise<void> {
+/** Writes into the store how the run ended: the dead process could not. */
+async function markDeadRuns(trackingDatabase: string, end: ProcessEnd): Promise<void> {
   if (!existsSync(trackingDatabase)) return;
   const { SqliteStore, repairRuns } = await import("../tracking/index.ts");
   const store = await SqliteStore.open({ path: trackingDatabase });
-  await repairRuns(store);
+  await repairRuns(store, { end });
   await store.close();
 }

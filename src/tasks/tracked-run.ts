@@ -10,7 +10,6 @@ import {
   contextTags,
   endReasonTag,
   repairRuns,
-  startRun,
   startSystemMetrics,
 } from "../tracking/index.ts";
 import type { ContextOptions, DatasetInput, RunStatus } from "../tracking/index.ts";
@@ -75,7 +74,7 @@ function beginRun(
   { config, resolved, folder }: TrainingJob,
   context: ContextOptions,
 ): Promise<ActiveRun> {
-  return startRun({
+  return ActiveRun.start({
     store,
     experimentName: `${config.use_case}/${config.experiment}`,
     runName: folder.name,

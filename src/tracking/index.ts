@@ -3,12 +3,42 @@ export type { ArtifactInfo, CopyOptions } from "./artifacts/local.ts";
 export { childUri, localPath, localUri } from "./artifacts/uri.ts";
 export { contextTags, gitCommit } from "./client/context.ts";
 export type { ContextOptions } from "./client/context.ts";
+export {
+  activeRun,
+  endRun,
+  getParentRun,
+  getRun,
+  getTrackingUri,
+  logArtifact,
+  logArtifacts,
+  logDict,
+  logFigure,
+  logImage,
+  logInput,
+  logMetric,
+  logMetrics,
+  logParam,
+  logParams,
+  logTable,
+  logText,
+  searchExperiments,
+  searchRuns,
+  setExperiment,
+  setTag,
+  setTags,
+  setTrackingUri,
+  startRun,
+  trackingStore,
+} from "./client/fluent.ts";
+export type { RunOptions } from "./client/fluent.ts";
 export { flattenParams } from "./client/flatten.ts";
 export { getOrCreateRegisteredModel, modelVersionsOf, registerModelVersion } from "./client/register.ts";
 export type { RegisterModelOptions } from "./client/register.ts";
 export { findDeadRuns, repairRuns } from "./client/repair.ts";
-export { ActiveRun, endReasonTag, getOrCreateExperiment, startRun } from "./client/run.ts";
-export type { EndReport, StartRunOptions } from "./client/run.ts";
+export type { ProcessEnd, RepairOptions } from "./client/repair.ts";
+export { shipJournals } from "./client/ship-journals.ts";
+export { ActiveRun, endReasonTag, getOrCreateExperiment } from "./client/run.ts";
+export type { ActiveRunOptions, EndReport, StartRunOptions } from "./client/run.ts";
 export type { WriterOptions } from "./client/writer.ts";
 export { logTransformersModel } from "./models/log-model.ts";
 export type { LogTransformersModelOptions } from "./models/log-model.ts";
@@ -18,9 +48,19 @@ export { modelFolders } from "./models/read-model.ts";
 export type { ModelFolders } from "./models/read-model.ts";
 export { isModelUri, resolveModelUri } from "./models/resolve-model-uri.ts";
 export type { ModelStore } from "./models/resolve-model-uri.ts";
+export { openStore } from "./open-store.ts";
+export type { OpenStoreOptions, Store } from "./open-store.ts";
 export { eachPage, pagedList } from "./paged-list.ts";
 export type { PagedList } from "./paged-list.ts";
 export { canonicalStage, mlflowStages } from "./stages.ts";
+export { holdersAt, previousHolder } from "./registry/history.ts";
+export type { Holders } from "./registry/history.ts";
+export { ModelSelector, runTypeTag } from "./registry/model-selector.ts";
+export type { MetricMode, ModelSelectorOptions } from "./registry/model-selector.ts";
+export { ModelTransition } from "./registry/model-transition.ts";
+export type { ModelTransitionOptions, TransitionModelOptions } from "./registry/model-transition.ts";
+export { TrackingServer } from "./server/server.ts";
+export type { TrackingServerOptions } from "./server/server.ts";
 export type {
   CreateExperimentInput,
   CreateLoggedModelInput,
@@ -40,6 +80,7 @@ export type {
   TransitionStageInput,
   UpdateRunInput,
 } from "./store.ts";
+export { RestStore } from "./stores/rest/rest-store.ts";
 export { SqliteStore } from "./stores/sql/sqlite-store.ts";
 export type { SqliteStoreOptions } from "./stores/sql/sqlite-store.ts";
 export { SystemMetricsSampler, startSystemMetrics } from "./system-metrics.ts";

@@ -6,7 +6,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { SqliteStore, repairRuns, startRun } from "./index.ts";
+import { ActiveRun, SqliteStore, repairRuns } from "./index.ts";
 
 /** Starts a process that has `tracking` (this layer) and `path` (the database) in scope, and prints lines. */
 function start(path: string, body: string): ChildProcess {
@@ -46,7 +46,7 @@ test("processes that make and fill one database at once lose nothing, and agree 
   const path = newPath();
   const work = `
     const store = await tracking.SqliteStore.open({ path });
-    const run = await tracking.startRun({ store, experimentName: "shared", flushIntervalMs: 5 });
+    const run = await tracking.ActiveRun.start({ store, experimentName: "shared", flushIntervalMs: 5 });
     const versions = [];
     for (let step = 0; step < 500; step++) {
       run.logMetrics({ loss: step, accuracy: -step }, step);
@@ -84,23 +84,24 @@ test("processes that make and fill one database at once lose nothing, and agree 
   await store.close();
 });
 
-test("a run whose process was killed is marked FAILED with what it had flushed, other runs are left alone", async () => {
+test("a run whose process was killed is marked KILLED with all that it had logged, other runs are left alone", async () => {
   const path = newPath();
   const child = start(
     path,
     `
     const store = await tracking.SqliteStore.open({ path });
-    const run = await tracking.startRun({ store, experimentName: "killed" });
+    const run = await tracking.ActiveRun.start({ store, experimentName: "killed", flushIntervalMs: 60_000 });
     run.logMetrics({ loss: 0.5 }, 7);
     await run.flush();
+    run.logMetrics({ loss: NaN }, 8); // never flushed
     process.stdout.write(run.runId);
-    setInterval(() => run.logMetrics({ loss: 1 }, 8), 1000);
+    setInterval(() => {}, 1000);
   `,
   );
   const [chunk] = (await once(child.stdout as NodeJS.ReadableStream, "data")) as [Buffer];
   const runId = chunk.toString();
   const store = await SqliteStore.open({ path });
-  const mine = await startRun({ store, experimentName: "killed" });
+  const mine = await ActiveRun.start({ store, experimentName: "killed" });
   const { experimentId } = mine.info;
   const foreign = await store.createRun({ experimentId, runName: "by another program" });
   const elsewhere = await store.createRun({
@@ -115,22 +116,40 @@ test("a run whose process was killed is marked FAILED with what it had flushed, 
       "sconce.process_start": "before:1",
     },
   });
+  const silent = await store.createRun({
+    experimentId,
+    tags: {
+      "sconce.host": "elsewhere",
+      "sconce.pid": "1",
+      "sconce.lease_ms": "1000",
+      "sconce.lease_until": String(Date.now() - 1500),
+    },
+  });
   const nonsense = await store.createRun({
     experimentId,
     tags: { "sconce.host": hostname(), "sconce.pid": "-1" },
   });
   const onLinux = process.platform === "linux" ? [reused.info.runId] : [];
 
-  expect((await repairRuns(store)).sort()).toEqual(onLinux);
+  expect((await repairRuns(store)).sort()).toEqual([...onLinux, silent.info.runId].sort());
+  expect((await store.getRun(silent.info.runId)).data.tags["sconce.end_reason"]).toBe(
+    "process 1 on elsewhere gave no sign of life",
+  );
   child.kill("SIGKILL");
   await once(child, "close");
-  expect(await repairRuns(store)).toEqual([runId]);
-  expect(await repairRuns(store)).toEqual([]);
+  const end = { pid: child.pid!, exitCode: null, signal: "SIGKILL" } as const;
+  expect(await repairRuns(store, { end })).toEqual([runId]);
+  expect(await repairRuns(store, { end })).toEqual([]);
 
   const dead = await store.getRun(runId);
-  expect(dead.info).toMatchObject({ status: "FAILED", endTime: dead.data.latestMetrics[0]?.timestamp });
-  expect(dead.data.metrics).toEqual({ loss: 0.5 });
-  expect(dead.data.tags["sconce.end_reason"]).toBe(`process ${child.pid} is gone`);
+  expect(dead.info).toMatchObject({ status: "KILLED", endTime: dead.data.latestMetrics[0]?.timestamp });
+  expect(dead.data.metrics).toEqual({ loss: NaN });
+  expect((await store.metricHistory(runId, "loss")).map(({ step }) => step)).toEqual([7, 8]);
+  expect(dead.data.tags).toMatchObject({
+    "sconce.end_reason": `process ${child.pid} on ${hostname()} was ended by SIGKILL`,
+    "sconce.signal": "SIGKILL",
+    "sconce.last_step": "8",
+  });
   for (const id of [mine.runId, foreign.info.runId, elsewhere.info.runId, nonsense.info.runId]) {
     expect((await store.getRun(id)).info.status).toBe("RUNNING");
   }

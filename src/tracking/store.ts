@@ -135,6 +135,8 @@ export interface CreateLoggedModelInput {
  * work later. A call that returned is kept, whatever happens to the process afterwards.
  */
 export interface TrackingStore {
+  /** Names the store so that `openStore` finds it again; passwords are left out. */
+  readonly uri: string;
   /** Creates an experiment and returns its id; a name that is taken, by a deleted experiment too, throws. */
   createExperiment(input: CreateExperimentInput): Promise<string>;
   /** Returns the experiment, deleted or not. */

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { checkNode } from "../../src/cli/doctor/installation.ts";
-import { SqliteStore, startRun } from "../../src/tracking/index.ts";
+import { ActiveRun, SqliteStore } from "../../src/tracking/index.ts";
 import { librariesAfter, sconce } from "./run.ts";
 
 interface Report {
@@ -67,7 +67,7 @@ test("base models, runs, and runs without a process are counted", async () => {
   writeFileSync(join(root, "pretrained_models", "owner", "tiny", "model.safetensors"), "");
   const store = await SqliteStore.open({ path: join(root, "outputs", "mlflow", "mlflow.db") });
   const [finished, running, dead] = await Promise.all(
-    [1, 2, 3].map(() => startRun({ store, experimentName: "a" })),
+    [1, 2, 3].map(() => ActiveRun.start({ store, experimentName: "a" })),
   );
   await finished!.end();
   await dead!.flush();

@@ -1,6 +1,7 @@
 // The Python that compatibility tests run the real peers in.
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 
 const finder = fileURLToPath(new URL("../../tools/compat-python.mjs", import.meta.url));
 
@@ -20,18 +21,34 @@ export function compatPython(): string {
   }).trim());
 }
 
+const environment = {
+  ...process.env,
+  HF_HUB_OFFLINE: "1",
+  MLFLOW_DISABLE_TELEMETRY: "true",
+  GIT_PYTHON_REFRESH: "quiet",
+};
+
 /** Runs Python source and returns the JSON that it prints on its last line. `args` arrive in `sys.argv`. */
 export function runPython(source: string, ...args: string[]): unknown {
   const output = execFileSync(compatPython(), ["-c", source, ...args], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
-    env: {
-      ...process.env,
-      HF_HUB_OFFLINE: "1",
-      MLFLOW_DISABLE_TELEMETRY: "true",
-      GIT_PYTHON_REFRESH: "quiet",
-    },
+    env: environment,
     timeout: 100_000,
   });
+  return lastLine(output);
+}
+
+/** Runs Python source as `runPython` does, while this process goes on: it may be the server that Python talks to. */
+export async function runPythonBeside(source: string, ...args: string[]): Promise<unknown> {
+  const { stdout } = await promisify(execFile)(compatPython(), ["-c", source, ...args], {
+    env: environment,
+    timeout: 300_000,
+    maxBuffer: 1 << 26,
+  });
+  return lastLine(stdout);
+}
+
+function lastLine(output: string): unknown {
   return JSON.parse(output.trimEnd().split("\n").at(-1) ?? "");
 }

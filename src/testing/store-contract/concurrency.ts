@@ -78,7 +78,7 @@ export function registryConcurrencyContract(test: StoreTest): void {
     await store.createRegisteredModel({ name });
     const made = await Promise.all(
       stores.flatMap((each) =>
-        Array.from({ length: 4 }, (_, i) => each.createModelVersion({ name, source: `/${i}` })),
+        Array.from({ length: 4 }, (_, i) => each.createModelVersion({ name, source: `s3://models/${i}` })),
       ),
     );
     assert.deepEqual(
@@ -128,6 +128,6 @@ async function oneWins(calls: Promise<unknown>[]): Promise<void> {
 async function modelWithVersions(store: Store, count: number): Promise<string> {
   const name = uniqueName("race");
   await store.createRegisteredModel({ name });
-  for (let i = 0; i < count; i++) await store.createModelVersion({ name, source: `/${i}` });
+  for (let i = 0; i < count; i++) await store.createModelVersion({ name, source: `s3://models/${i}` });
   return name;
 }

@@ -46,7 +46,7 @@ export function registryContract(test: StoreTest): void {
     await refused(store.renameRegisteredModel(missing, uniqueName("x")), notThere);
     await refused(store.deleteRegisteredModel(missing), notThere);
     await refused(store.setRegisteredModelTags(missing, { a: "b" }), notThere);
-    await refused(store.createModelVersion({ name: missing, source: "/a" }), notThere);
+    await refused(store.createModelVersion({ name: missing, source: "s3://models/a" }), notThere);
     await refused(store.latestModelVersions(missing), notThere);
   });
 
@@ -55,7 +55,7 @@ export function registryContract(test: StoreTest): void {
     const runId = await newRun(store);
     const first = await store.createModelVersion({
       name,
-      source: "/models/a",
+      source: "s3://models/a",
       runId,
       description: "first",
       tags: { f1: "0.9" },
@@ -64,8 +64,8 @@ export function registryContract(test: StoreTest): void {
     assert.deepEqual(rest, {
       name,
       version: 1,
-      source: "/models/a",
-      storageLocation: "/models/a",
+      source: "s3://models/a",
+      storageLocation: "s3://models/a",
       runId,
       description: "first",
       status: "READY",
@@ -75,11 +75,11 @@ export function registryContract(test: StoreTest): void {
     });
     assert.equal(creationTimestamp, lastUpdatedTimestamp);
     assert.deepEqual(await store.getModelVersion(name, 1), first);
-    assert.equal((await store.createModelVersion({ name, source: "/b" })).version, 2);
+    assert.equal((await store.createModelVersion({ name, source: "s3://models/b" })).version, 2);
     await store.deleteModelVersion(name, 2);
     await refused(store.getModelVersion(name, 2), notThere);
     await refused(store.deleteModelVersion(name, 2), notThere);
-    assert.equal((await store.createModelVersion({ name, source: "/c" })).version, 3);
+    assert.equal((await store.createModelVersion({ name, source: "s3://models/c" })).version, 3);
     const left = await store.searchModelVersions({ filter: `name = '${name}'`, orderBy: ["version_number"] });
     assert.deepEqual(
       left.map(({ version }) => version),
@@ -150,7 +150,7 @@ export function registryContract(test: StoreTest): void {
     await refused(store.getModelVersion(name, 1), notThere);
     assert.deepEqual(await store.searchModelVersions({ filter: `name = '${name}'` }), []);
     await store.createRegisteredModel({ name });
-    assert.equal((await store.createModelVersion({ name, source: "/a" })).version, 1);
+    assert.equal((await store.createModelVersion({ name, source: "s3://models/a" })).version, 1);
     assert.deepEqual((await store.getRegisteredModel(name)).aliases, {});
   });
 
@@ -257,11 +257,16 @@ export function registryContract(test: StoreTest): void {
     const name = await newModel(store);
     const runId = await newRun(store);
     for (const [source, tag] of [
-      ["/a", "x"],
-      ["/b", "y"],
-      ["/c", "x"],
+      ["s3://models/a", "x"],
+      ["s3://models/b", "y"],
+      ["s3://models/c", "x"],
     ] as const) {
-      await store.createModelVersion({ name, source, tags: { tag }, ...(source === "/b" && { runId }) });
+      await store.createModelVersion({
+        name,
+        source,
+        tags: { tag },
+        ...(source === "s3://models/b" && { runId }),
+      });
       await nextMillisecond();
     }
     await store.updateModelVersion(name, 1, "touched");
@@ -277,7 +282,7 @@ export function registryContract(test: StoreTest): void {
     assert.equal(await find({ filter: "tags.tag = 'x'" }), "13");
     assert.equal(await find({ filter: `run_id = '${runId}'` }), "2");
     assert.equal(await find({ filter: `run_id IN ('${runId}', 'other')` }), "2");
-    assert.equal(await find({ filter: "source_path LIKE '/_'" }), "132");
+    assert.equal(await find({ filter: "source_path LIKE 's3://models/_'" }), "132");
     const pages: number[] = [];
     const search = { filter: `name = '${name}'`, maxResults: 2 };
     const next = (pageToken: string | undefined) =>
@@ -408,6 +413,6 @@ export function customStageContract(test: StoreTest): void {
 async function newModel(store: Store, versions = 0): Promise<string> {
   const name = uniqueName("model");
   await store.createRegisteredModel({ name });
-  for (let i = 0; i < versions; i++) await store.createModelVersion({ name, source: `/models/${i}` });
+  for (let i = 0; i < versions; i++) await store.createModelVersion({ name, source: `s3://models/${i}` });
   return name;
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -6,7 +6,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { logger } from "../../base/index.ts";
 import { SqliteStore } from "../stores/sql/sqlite-store.ts";
 import { createRequire } from "node:module";
-import { type StartRunOptions, getOrCreateExperiment, startRun } from "./run.ts";
+import { ActiveRun, type StartRunOptions, getOrCreateExperiment } from "./run.ts";
+import { shipJournals } from "./ship-journals.ts";
 
 let folder: string;
 let path: string;
@@ -28,7 +29,7 @@ afterEach(async () => {
 });
 
 function start(options: Partial<StartRunOptions> = {}) {
-  return startRun({ store, experimentName: "spam/first", ...options });
+  return ActiveRun.start({ store, experimentName: "spam/first", ...options });
 }
 
 test("what is logged is in the store after a flush, and the run ends with its status and reason", async () => {
@@ -124,14 +125,45 @@ test("a locked store is said once, keeps every point, and is caught up with when
   await run.end();
 });
 
-test("a store that fails to the very end is reported, not thrown", async () => {
-  const run = await start();
+test("a store that fails to the very end is reported, not thrown; the journal ends the run later", async () => {
+  const run = await start({ journalFolder: join(folder, "journal") });
+  run.logMetrics({ loss: NaN }, 3);
+  await store.close();
+  const report = await run.end("KILLED", "SIGTERM");
+  expect(report).toEqual({ unwritten: 3, journal: join(folder, "journal", `${run.runId}.ended.jsonl`) });
+  expect(lines.filter((line) => line.startsWith("error: tracking: "))).toEqual([
+    expect.stringMatching(
+      /the end of run \w+ and 2 logged values are not in the store yet.*They are kept in /,
+    ),
+  ]);
+  store = await SqliteStore.open({ path });
+  expect(await shipJournals(store, join(folder, "journal"))).toBe(3);
+  expect(readdirSync(join(folder, "journal"))).toEqual([]);
+  const { info, data } = await store.getRun(run.runId);
+  expect(info.status).toBe("KILLED");
+  expect(data.metrics).toEqual({ loss: NaN });
+  expect(data.tags["sconce.end_reason"]).toBe("SIGTERM");
+});
+
+test("without a journal what could not be written is lost, and said", async () => {
+  const run = await start({ journalFolder: false });
   run.logMetrics({ loss: 1 }, 0);
   await store.close();
-  const report = await run.end();
-  expect(report).toEqual({ unwritten: 1 });
-  expect(lines.filter((line) => line.startsWith("error: tracking: "))).toHaveLength(2);
+  expect(await run.end()).toEqual({ unwritten: 2 });
+  expect(lines.at(-1)).toMatch(/could not be marked FINISHED, and 1 logged values are lost/);
   store = await SqliteStore.open({ path });
+});
+
+test("a lease is renewed while the run goes on, and no longer", async () => {
+  const run = await start({ leaseMs: 60 });
+  const lease = async () => Number((await store.getRun(run.runId)).data.tags["sconce.lease_until"]);
+  const first = await lease();
+  expect(first).toBeGreaterThan(Date.now() - 1000);
+  await expect.poll(lease).toBeGreaterThan(first);
+  await run.end();
+  const last = await lease();
+  await sleep(100);
+  expect(await lease()).toBe(last);
 });
 
 test("a value that the store must refuse is left out with a warning, and all others are written", async () => {

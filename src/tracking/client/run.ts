@@ -1,5 +1,5 @@
 // A run as training code sees it: log and go on. Writing happens in ./writer.ts.
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { stringify as toYaml } from "yaml";
 import { SconceError, TrackingError, logger } from "../../base/index.ts";
@@ -9,10 +9,23 @@ import type { DatasetInput, Experiment, RunInfo, RunStatus } from "../types.ts";
 import { checkExperimentIsActive } from "../validation.ts";
 import { type ContextOptions, contextTags, userName } from "./context.ts";
 import { flattenParams } from "./flatten.ts";
+import { Journal, defaultJournalFolder } from "./journal.ts";
+import { Lease, leaseTags } from "./lease.ts";
 import { RunWriter, type WriterOptions } from "./writer.ts";
 
+/** Says how a run is written. */
+export interface ActiveRunOptions extends WriterOptions {
+  /**
+   * Folder of the journal, which keeps what is logged until the store has it; false keeps it in memory alone.
+   * @default `SCONCE_JOURNAL_DIR`, else `sconce/journal` in the user's state folder
+   */
+  journalFolder?: string | false;
+  /** How long the run counts as alive without a sign of life, in milliseconds. @default 60000 */
+  leaseMs?: number;
+}
+
 /** Says where and as what a run is recorded. */
-export interface StartRunOptions extends ContextOptions, WriterOptions {
+export interface StartRunOptions extends ContextOptions, ActiveRunOptions {
   store: TrackingStore;
   /** Is made when it is missing. */
   experimentName: string;
@@ -25,30 +38,10 @@ export interface StartRunOptions extends ContextOptions, WriterOptions {
 
 /** Says how a run ended. */
 export interface EndReport {
-  /** Values that the store would not take; 0 unless it failed to the very end. */
+  /** Entries that the store would not take, the end itself among them; 0 unless it failed to the very end. */
   unwritten: number;
-}
-
-/**
- * Starts a run in an experiment, which is made when it is missing.
- *
- * @example
- * const store = await SqliteStore.open({ path: "outputs/mlflow/mlflow.db" });
- * const run = await startRun({ store, experimentName: "spam/first" });
- * run.logParams({ optimizer: { lr: 0.1 } });
- * run.logMetrics({ train_loss: 0.5 }, 1);
- * await run.end(); // => { unwritten: 0 }
- */
-export async function startRun(options: StartRunOptions): Promise<ActiveRun> {
-  const { store, experimentName, runName, artifactLocation, tags = {} } = options;
-  const experiment = await getOrCreateExperiment(store, experimentName, artifactLocation);
-  const run = await store.createRun({
-    experimentId: experiment.experimentId,
-    userId: userName(),
-    ...(runName === undefined ? {} : { runName }),
-    tags: { ...contextTags(options), ...tags },
-  });
-  return new ActiveRun(store, run.info, options);
+  /** The file that keeps them for `shipJournals`. */
+  journal?: string;
 }
 
 /** Returns the experiment of a name, made when it is missing; two processes may ask at once. */
@@ -85,13 +78,38 @@ export class ActiveRun {
   readonly info: RunInfo;
   readonly artifacts: LocalArtifactRepository;
   readonly #writer: RunWriter;
+  readonly #lease: Lease;
+  readonly #tables = new Set<string>();
   #ended: Promise<EndReport> | undefined;
 
-  constructor(store: TrackingStore, info: RunInfo, options: WriterOptions = {}) {
+  constructor(store: TrackingStore, info: RunInfo, options: ActiveRunOptions = {}) {
     this.store = store;
     this.info = info;
     this.artifacts = new LocalArtifactRepository(info.artifactUri);
-    this.#writer = new RunWriter(store, info.runId, options);
+    this.#writer = new RunWriter(store, info.runId, openJournal(store, info.runId, options), options);
+    this.#lease = new Lease(store, info.runId, options.leaseMs);
+  }
+
+  /**
+   * Starts a run in an experiment, which is made when it is missing.
+   *
+   * @example
+   * const store = await SqliteStore.open({ path: "outputs/mlflow/mlflow.db" });
+   * const run = await ActiveRun.start({ store, experimentName: "spam/first" });
+   * run.logParams({ optimizer: { lr: 0.1 } });
+   * run.logMetrics({ train_loss: 0.5 }, 1);
+   * await run.end(); // => { unwritten: 0 }
+   */
+  static async start(options: StartRunOptions): Promise<ActiveRun> {
+    const { store, experimentName, runName, artifactLocation, tags = {} } = options;
+    const experiment = await getOrCreateExperiment(store, experimentName, artifactLocation);
+    const run = await store.createRun({
+      experimentId: experiment.experimentId,
+      userId: userName(),
+      ...(runName === undefined ? {} : { runName }),
+      tags: { ...contextTags(options), ...leaseTags(options.leaseMs), ...tags },
+    });
+    return new ActiveRun(store, run.info, options);
   }
 
   get runId(): string {
@@ -169,6 +187,23 @@ export class ActiveRun {
     this.logText(text, artifactPath);
   }
 
+  /**
+   * Writes rows to a table in MLflow's form (`mlflow.load_table` reads it), after those that the file holds. A column
+   * that a row lacks is null in it.
+   */
+  logTable(rows: readonly Record<string, unknown>[], artifactPath: string): void {
+    const old = existsSync(this.artifacts.resolve(artifactPath))
+      ? readTable(this.artifacts.readFile(artifactPath))
+      : [];
+    const all = [...old, ...rows];
+    const columns = [...new Set(all.flatMap((row) => Object.keys(row)))];
+    const data = all.map((row) => columns.map((column) => row[column] ?? null));
+    this.logText(JSON.stringify({ columns, data }), artifactPath);
+    this.#tables.add(artifactPath);
+    const tables = [...this.#tables].map((path) => ({ path, type: "table" }));
+    this.setTags({ "mlflow.loggedArtifacts": JSON.stringify(tables) });
+  }
+
   /** Waits until all that was logged is in the store; throws when the store does not take it. */
   async flush(): Promise<void> {
     await this.#writer.flush();
@@ -184,19 +219,21 @@ export class ActiveRun {
   }
 
   async #end(status: RunStatus, reason: string | undefined): Promise<EndReport> {
+    this.#lease.stop();
     if (reason !== undefined) {
       this.#writer.add([{ kind: "tag", item: { key: endReasonTag, value: reason } }]);
     }
-    const unwritten = await this.#writer.close();
-    if (unwritten > 0)
-      logger.error(`tracking: ${unwritten} logged values of run ${this.runId} could not be written.`);
-    try {
-      await this.store.updateRun({ runId: this.runId, status, endTime: Date.now() });
-    } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
-      logger.error(`tracking: run ${this.runId} could not be marked ${status}. ${detail}`);
-    }
-    return { unwritten };
+    this.#writer.add([{ kind: "end", item: { status, endTime: Date.now() } }]);
+    const { unwritten, error, journal } = await this.#writer.close();
+    if (unwritten === 0) return { unwritten };
+    const detail = error instanceof Error ? error.message : String(error);
+    logger.error(
+      journal === undefined
+        ? `tracking: run ${this.runId} could not be marked ${status}, and ${unwritten - 1} logged values are lost. ${detail}`
+        : `tracking: the end of run ${this.runId} and ${unwritten - 1} logged values are not in the store yet. ${detail} ` +
+            `They are kept in ${journal}, and written when the next run begins.`,
+    );
+    return { unwritten, ...(journal === undefined ? {} : { journal }) };
   }
 
   #checkOpen(what: string): void {
@@ -204,6 +241,26 @@ export class ActiveRun {
     throw new TrackingError(`${what}: run ${this.runId} must be open, but it has ended. Start another run.`, {
       code: "INVALID_STATE",
     });
+  }
+}
+
+function readTable(content: Buffer): Record<string, unknown>[] {
+  const { columns, data } = JSON.parse(content.toString("utf8")) as { columns: string[]; data: unknown[][] };
+  return data.map((values) => Object.fromEntries(columns.map((column, index) => [column, values[index]])));
+}
+
+function openJournal(
+  store: TrackingStore,
+  runId: string,
+  { journalFolder = defaultJournalFolder() }: ActiveRunOptions,
+): Journal | undefined {
+  if (journalFolder === false) return undefined;
+  try {
+    return Journal.create(journalFolder, { storeUri: store.uri, runId });
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    logger.warn(`tracking: no journal can be kept in ${journalFolder}: ${detail}`);
+    return undefined;
   }
 }
 

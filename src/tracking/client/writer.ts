@@ -3,7 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { SconceError, TrackingError, logger } from "../../base/index.ts";
 import type { TrackingStore } from "../store.ts";
 import type { Metric, Param, RunTag } from "../types.ts";
+import { present } from "../wire.ts";
 import { limits } from "../validation.ts";
+import type { Journal, JournalEntry } from "./journal.ts";
 
 /** Says how long points wait for company. */
 export interface WriterOptions {
@@ -11,38 +13,53 @@ export interface WriterOptions {
   flushIntervalMs?: number;
 }
 
+/** Says what could not be written, why, and which file keeps it. */
+export interface CloseReport {
+  unwritten: number;
+  error: unknown;
+  journal?: string;
+}
+
 const maxRetryMs = 30_000;
 
-type Item = { kind: "metric"; item: Metric } | { kind: "param"; item: Param } | { kind: "tag"; item: RunTag };
-
-/** Keeps items in order until the store has taken them: each is written once, none is dropped but what is invalid. */
+/** Keeps entries in order until the store has taken them: each is written once, none is dropped but what is invalid. */
 export class RunWriter {
   readonly #store: TrackingStore;
   readonly #runId: string;
+  readonly #journal: Journal | undefined;
   readonly #flushIntervalMs: number;
-  readonly #pending: Item[] = [];
+  readonly #pending: JournalEntry[] = [];
   #timer: NodeJS.Timeout | undefined;
   #shipping: Promise<void> | undefined;
   #failures = 0;
   #lastError: unknown;
   #nextAttempt = 0;
+  #journalFails = false;
 
-  constructor(store: TrackingStore, runId: string, { flushIntervalMs = 1000 }: WriterOptions = {}) {
+  constructor(
+    store: TrackingStore,
+    runId: string,
+    journal: Journal | undefined,
+    { flushIntervalMs = 1000 }: WriterOptions = {},
+  ) {
     this.#store = store;
     this.#runId = runId;
+    this.#journal = journal;
     this.#flushIntervalMs = flushIntervalMs;
   }
 
-  /** Returns how many items the store has not taken yet. */
+  /** Returns how many entries the store has not taken yet. */
   get pending(): number {
     return this.#pending.length;
   }
 
-  add(items: readonly Item[]): void {
-    if (items.length === 0) return;
+  /** Takes entries: into the journal at once, into the store soon. */
+  add(entries: readonly JournalEntry[]): void {
+    if (entries.length === 0) return;
+    this.#record(entries);
     const now = Date.now();
     if (this.#pending.length === 0) this.#nextAttempt = now + this.#flushIntervalMs;
-    for (const item of items) this.#pending.push(item);
+    for (const entry of entries) this.#pending.push(entry);
     const isFull = this.#failures === 0 && this.#pending.length >= limits.entitiesPerBatch;
     // a loop that never leaves its promises starves timers, so the clock is read here as well
     if (isFull || now >= this.#nextAttempt) void this.#ship();
@@ -52,7 +69,7 @@ export class RunWriter {
   /** Writes all that is pending; throws when the store does not take it, and keeps it for the next try. */
   async flush(): Promise<void> {
     await this.#ship();
-    if (this.#pending.length > 0) await this.#ship(); // items that came while the first batch was on its way
+    if (this.#pending.length > 0) await this.#ship(); // entries that came while the first batch was on its way
     if (this.#pending.length === 0) return;
     throw new TrackingError(
       `run ${this.#runId}: ${this.#pending.length} logged values are not written yet (${firstLine(this.#lastError)}). ` +
@@ -61,8 +78,8 @@ export class RunWriter {
     );
   }
 
-  /** Writes all that is pending, with a few tries, and returns how many items could not be written. */
-  async close(): Promise<number> {
+  /** Writes all that is pending, with a few tries; what could not be written stays in the journal. */
+  async close(): Promise<CloseReport> {
     for (const waitMs of [0, 250, 1000]) {
       if (waitMs > 0) await sleep(waitMs);
       await this.#ship();
@@ -70,7 +87,25 @@ export class RunWriter {
     }
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    return this.#pending.length;
+    const unwritten = this.#pending.length;
+    if (unwritten === 0 || this.#journalFails) {
+      this.#journal?.remove();
+      return { unwritten, error: this.#lastError };
+    }
+    return { unwritten, error: this.#lastError, ...present({ journal: this.#journal?.leave() }) };
+  }
+
+  #record(entries: readonly JournalEntry[]): void {
+    if (this.#journal === undefined || this.#journalFails) return;
+    try {
+      this.#journal.append(entries);
+    } catch (error) {
+      this.#journalFails = true; // it has a gap now: memory alone is left
+      logger.warn(
+        `tracking: ${this.#journal.path} cannot be written (${firstLine(error)}); what the store has not taken yet ` +
+          "would be lost if this process were killed.",
+      );
+    }
   }
 
   /** Ships until nothing is pending or the store fails. One at a time; never rejects. */
@@ -83,39 +118,14 @@ export class RunWriter {
   }
 
   async #shipAll(): Promise<void> {
-    let size: number = limits.entitiesPerBatch;
-    while (this.#pending.length > 0) {
-      const batch = this.#nextBatch(size);
-      try {
-        await this.#store.logBatch({ runId: this.#runId, ...group(batch) });
-        this.#pending.splice(0, batch.length);
+    try {
+      await shipEntries(this.#store, this.#runId, this.#pending, (count) => {
+        if (!this.#journalFails) this.#journal?.markTaken(count);
         this.#succeeded();
-      } catch (error) {
-        if (!isInvalid(error)) return this.#failed(error);
-        // halve the batch until the bad item stands alone
-        if (batch.length > 1) {
-          size = Math.ceil(batch.length / 2);
-          continue;
-        }
-        this.#pending.splice(0, 1);
-        logger.warn(`tracking: a value of run ${this.#runId} is left out. ${firstLine(error)}`);
-      }
-      size = limits.entitiesPerBatch;
+      });
+    } catch (error) {
+      this.#failed(error);
     }
-  }
-
-  #nextBatch(size: number): Item[] {
-    const room = {
-      metric: limits.metricsPerBatch as number,
-      param: limits.paramsPerBatch as number,
-      tag: limits.tagsPerBatch as number,
-    };
-    const batch: Item[] = [];
-    for (const entry of this.#pending) {
-      if (batch.length === size || room[entry.kind]-- === 0) break;
-      batch.push(entry);
-    }
-    return batch;
   }
 
   #succeeded(): void {
@@ -147,12 +157,69 @@ export class RunWriter {
   }
 }
 
-function group(batch: readonly Item[]): { metrics: Metric[]; params: Param[]; tags: RunTag[] } {
-  return {
-    metrics: batch.flatMap((entry) => (entry.kind === "metric" ? [entry.item] : [])),
-    params: batch.flatMap((entry) => (entry.kind === "param" ? [entry.item] : [])),
-    tags: batch.flatMap((entry) => (entry.kind === "tag" ? [entry.item] : [])),
+/**
+ * Writes entries to the store in order, and takes each from the front of the list when the store has it, telling
+ * `onTaken` how many. What the store finds invalid is left out with a warning; any other failure throws.
+ */
+export async function shipEntries(
+  store: TrackingStore,
+  runId: string,
+  entries: JournalEntry[],
+  onTaken: (count: number) => void,
+): Promise<void> {
+  let size: number = limits.entitiesPerBatch;
+  while (entries.length > 0) {
+    const batch = nextBatch(entries, size);
+    try {
+      await writeBatch(store, runId, batch);
+      entries.splice(0, batch.length);
+      onTaken(batch.length);
+    } catch (error) {
+      if (!isInvalid(error)) throw error;
+      // halve the batch until the bad entry stands alone
+      if (batch.length > 1) {
+        size = Math.ceil(batch.length / 2);
+        continue;
+      }
+      entries.splice(0, 1);
+      onTaken(1);
+      logger.warn(`tracking: a value of run ${runId} is left out. ${firstLine(error)}`);
+    }
+    size = limits.entitiesPerBatch;
+  }
+}
+
+function nextBatch(entries: readonly JournalEntry[], size: number): JournalEntry[] {
+  if (entries[0]?.kind === "end") return entries.slice(0, 1);
+  const room = {
+    metric: limits.metricsPerBatch as number,
+    param: limits.paramsPerBatch as number,
+    tag: limits.tagsPerBatch as number,
+    end: 0,
   };
+  const batch: JournalEntry[] = [];
+  for (const entry of entries) {
+    if (batch.length === size || room[entry.kind]-- === 0) break;
+    batch.push(entry);
+  }
+  return batch;
+}
+
+async function writeBatch(
+  store: TrackingStore,
+  runId: string,
+  batch: readonly JournalEntry[],
+): Promise<void> {
+  const metrics: Metric[] = [];
+  const params: Param[] = [];
+  const tags: RunTag[] = [];
+  for (const entry of batch) {
+    if (entry.kind === "end") return void (await store.updateRun({ runId, ...entry.item }));
+    if (entry.kind === "metric") metrics.push(entry.item);
+    else if (entry.kind === "param") params.push(entry.item);
+    else tags.push(entry.item);
+  }
+  await store.logBatch({ runId, metrics, params, tags });
 }
 
 function isInvalid(error: unknown): boolean {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parse } from "yaml";
-import { type ActiveRun, startRun } from "../client/run.ts";
+import { ActiveRun } from "../client/run.ts";
 import { SqliteStore } from "../stores/sql/sqlite-store.ts";
 import { logTransformersModel } from "./log-model.ts";
 import { formatMlmodel } from "./mlmodel.ts";
@@ -25,7 +25,7 @@ beforeEach(async () => {
   writeFileSync(join(folder, "vocab.txt"), "[PAD]");
   writeFileSync(join(folder, "notes.txt"), "not part of the model");
   store = await SqliteStore.open({ path: join(root, "mlflow.db") });
-  run = await startRun({ store, experimentName: "spam", runName: "a/b:1.0" });
+  run = await ActiveRun.start({ store, experimentName: "spam", runName: "a/b:1.0" });
 });
 
 afterEach(async () => {
@@ -103,7 +103,7 @@ test("an unknown task, a folder without weights and a broken config are refused,
 
 test("a model whose files cannot be stored is recorded as FAILED", async () => {
   writeFileSync(join(folder, "..", "blocked"), "");
-  const blocked = await startRun({
+  const blocked = await ActiveRun.start({
     store,
     experimentName: "blocked",
     artifactLocation: join(folder, "..", "blocked"),

@@ -5,7 +5,7 @@ import Database from "libsql";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { SconceError } from "../../base/index.ts";
 import { registerModelVersion } from "../client/register.ts";
-import { type ActiveRun, startRun } from "../client/run.ts";
+import { ActiveRun } from "../client/run.ts";
 import { SqliteStore } from "../stores/sql/sqlite-store.ts";
 import { logTransformersModel } from "./log-model.ts";
 import { modelFolders } from "./read-model.ts";
@@ -26,7 +26,7 @@ beforeEach(async () => {
   writeFileSync(join(folder, "model.safetensors"), "weights");
   writeFileSync(join(folder, "tokenizer.json"), "{}");
   store = await SqliteStore.open({ path: join(root, "mlflow.db") });
-  const start = (runName: string) => startRun({ store, experimentName: "mail", runName });
+  const start = (runName: string) => ActiveRun.start({ store, experimentName: "mail", runName });
   runs = [await start("one"), await start("two")];
   for (const run of runs) {
     ({ modelId } = await logTransformersModel(run, { folder, task: "text-classification" }));
@@ -129,7 +129,7 @@ describe("a URI that leads nowhere is refused with what there is:", () => {
   });
 
   test("a run without a model, or with one of another name", async () => {
-    const run = await startRun({ store, experimentName: "mail", runName: "three" });
+    const run = await ActiveRun.start({ store, experimentName: "mail", runName: "three" });
     await run.end("FAILED");
     const message = await refusal(`runs:/${run.runId}/model`);
     expect(message.replace(run.runId, "RUN3")).toMatchInlineSnapshot(

@@ -2,7 +2,7 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { SqliteStore, localPath, registerModelVersion, startRun } from "sconce/tracking";
+import { ActiveRun, SqliteStore, localPath, registerModelVersion } from "sconce/tracking";
 import { beforeAll, describe, expect, test } from "vitest";
 import { compatPython, compatSkipReason, runPython } from "../python.ts";
 
@@ -26,7 +26,7 @@ describe.skipIf(compatSkipReason !== undefined)(
 
     test("MLflow's client reads a run, its history, artifacts and champion from our database", async () => {
       const { path, artifactLocation, store } = await makeStore();
-      const run = await startRun({
+      const run = await ActiveRun.start({
         store,
         experimentName: "spam/first",
         runName: "baseline",
@@ -186,7 +186,7 @@ print(json.dumps({"run": run.info.run_id, "experiment": experiment}))`,
       const ours = join(folder, "ours.db");
       runPython(`${prelude}print(json.dumps(client.get_experiment("0").name))`, theirs);
       const theirStore = await SqliteStore.open({ path: theirs });
-      const run = await startRun({ store: theirStore, experimentName: "ours in theirs" });
+      const run = await ActiveRun.start({ store: theirStore, experimentName: "ours in theirs" });
       run.logMetrics({ loss: 1 }, 3);
       await run.end();
       await theirStore.close();
@@ -218,7 +218,7 @@ print(json.dumps({"sameNames": names(sys.argv[1]) == names(sys.argv[2]), "sameDi
     test("MLflow finds artifacts in a folder whose name needs escapes", async () => {
       const { path, store } = await makeStore();
       const odd = join(mkdtempSync(join(tmpdir(), "sconce-compat-")), "50% ü#1?");
-      const run = await startRun({ store, experimentName: "odd", artifactLocation: odd });
+      const run = await ActiveRun.start({ store, experimentName: "odd", artifactLocation: odd });
       run.logText("x", "a b c.txt");
       await run.end();
       await store.close();

@@ -3,7 +3,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TextClassifier } from "sconce/tasks";
-import { SqliteStore, logTransformersModel, registerModelVersion, startRun } from "sconce/tracking";
+import { ActiveRun, SqliteStore, logTransformersModel, registerModelVersion } from "sconce/tracking";
 import { describe, expect, test } from "vitest";
 import { compatSkipReason, runPython } from "../python.ts";
 
@@ -74,7 +74,7 @@ describe.skipIf(compatSkipReason !== undefined)(
       if (process.env["SCONCE_COMPAT_MODEL"] === undefined) runPython(makeTinyModel, folder);
       const path = join(root, "mlflow.db");
       const store = await SqliteStore.open({ path });
-      const run = await startRun({
+      const run = await ActiveRun.start({
         store,
         experimentName: "spam/first",
         runName: "v1.0",

@@ -1,0 +1,104 @@
+// `sconce server`: serves a tracking store and registry over MLflow's REST API.
+import { join } from "node:path";
+import { logger } from "../base/index.ts";
+import { findProjectRoot } from "../config/index.ts";
+import { TrackingServer, openStore, repairRuns } from "../tracking/index.ts";
+import type { Store } from "../tracking/index.ts";
+import { noWords, parseWords, portOf } from "./command.ts";
+import type { Command } from "./command.ts";
+
+const repairEveryMs = 30_000;
+
+export const command: Command = {
+  help: `Usage: sconce server [--backend-store-uri URI] [--host HOST] [--port PORT] ...
+
+Serves runs, models and artifacts over MLflow's REST API, so that MLflow's
+clients log to it and read from it (MLFLOW_TRACKING_URI=http://127.0.0.1:5000).
+Loads no libtorch. Runs whose process died are marked FAILED while it serves.
+
+  --backend-store-uri URI    the store (default: the project's
+                             sqlite:///outputs/mlflow/mlflow.db)
+  --default-artifact-root D  where experiments that name no place keep their
+                             artifacts (default: the store decides)
+  --host HOST                address to listen on (default: 127.0.0.1, which
+                             other machines cannot reach)
+  --port PORT                port to listen on, 0 for a free one (default: 5000)
+  --allowed-hosts LIST       Host headers to answer, with commas; * stands for
+                             any characters (default: loopback and private
+                             addresses)
+  --cors-allowed-origins LIST
+                             other web pages that may write (default: none)
+
+Besides the API: /health, /version, /metrics for Prometheus, and server-sent
+events at /ajax-api/2.0/sconce/events. Ctrl-C stops it.
+
+Example:
+  sconce server --backend-store-uri sqlite:///mlflow.db --port 5001`,
+
+  async run(words) {
+    const { flags, positionals } = parseWords("server", words, {
+      "backend-store-uri": { type: "string" },
+      "default-artifact-root": { type: "string" },
+      host: { type: "string", default: "127.0.0.1" },
+      port: { type: "string", default: "5000" },
+      "allowed-hosts": { type: "string" },
+      "cors-allowed-origins": { type: "string" },
+    });
+    noWords("server", positionals);
+    const port = portOf("--port", flags.port);
+    const uri = flags["backend-store-uri"] ?? defaultStoreUri();
+    const artifactRoot = flags["default-artifact-root"];
+    const store = await openStore(uri, artifactRoot === undefined ? {} : { artifactRoot });
+    try {
+      const server = await TrackingServer.start({
+        store,
+        host: flags.host,
+        port,
+        ...lists(flags),
+      });
+      process.stdout.write(`Serving ${store.uri}\nMLFLOW_TRACKING_URI=${server.url}\n`);
+      const stopRepairing = repairRepeatedly(store);
+      await stopSignal();
+      stopRepairing();
+      await server.close();
+    } finally {
+      await store.close();
+    }
+    return 0;
+  },
+};
+
+function defaultStoreUri(): string {
+  const root = findProjectRoot(process.cwd()) ?? process.cwd();
+  return `sqlite:///${join(root, "outputs", "mlflow", "mlflow.db")}`;
+}
+
+function lists(flags: { "allowed-hosts"?: string | undefined; "cors-allowed-origins"?: string | undefined }) {
+  const split = (text: string) =>
+    text
+      .split(",")
+      .map((word) => word.trim())
+      .filter((word) => word !== "");
+  const hosts = flags["allowed-hosts"];
+  const origins = flags["cors-allowed-origins"];
+  return {
+    ...(hosts === undefined ? {} : { allowedHosts: split(hosts) }),
+    ...(origins === undefined ? {} : { allowedOrigins: split(origins) }),
+  };
+}
+
+function repairRepeatedly(store: Store): () => void {
+  const repair = () =>
+    repairRuns(store).catch((error: unknown) => {
+      logger.warn(`server: runs whose process died could not be marked. ${(error as Error).message}`);
+    });
+  void repair();
+  const timer = setInterval(repair, repairEveryMs);
+  return () => clearInterval(timer);
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  });
+}

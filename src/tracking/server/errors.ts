@@ -1,0 +1,44 @@
+// Errors as MLflow's REST API answers them.
+import { SconceError, logger } from "../../base/index.ts";
+
+const statusOfCode: Record<string, number> = {
+  INVALID_PARAMETER_VALUE: 400,
+  BAD_REQUEST: 400,
+  RESOURCE_ALREADY_EXISTS: 400,
+  UNAUTHENTICATED: 401,
+  PERMISSION_DENIED: 403,
+  RESOURCE_DOES_NOT_EXIST: 404,
+  ENDPOINT_NOT_FOUND: 404,
+  NOT_FOUND: 404,
+  RESOURCE_CONFLICT: 409,
+  REQUEST_LIMIT_EXCEEDED: 413,
+  INTERNAL_ERROR: 500,
+  INVALID_STATE: 500,
+  NOT_IMPLEMENTED: 501,
+  TEMPORARILY_UNAVAILABLE: 503,
+};
+
+/** Is the answer to a request that failed. */
+export interface ErrorAnswer {
+  status: number;
+  body: { error_code: string; message: string };
+}
+
+/** Turns an error into its answer; the inside of an unexpected one stays in the server's log. */
+export function errorAnswer(error: unknown): ErrorAnswer {
+  if (SconceError.is(error)) {
+    const code = error.code in statusOfCode ? error.code : "INTERNAL_ERROR";
+    return { status: statusOfCode[code] ?? 500, body: { error_code: code, message: error.message } };
+  }
+  if (error instanceof URIError) {
+    return {
+      status: 400,
+      body: { error_code: "INVALID_PARAMETER_VALUE", message: "the path is not valid UTF-8." },
+    };
+  }
+  logger.error(`server: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  return {
+    status: 500,
+    body: { error_code: "INTERNAL_ERROR", message: "the server failed; its log says more." },
+  };
+}

@@ -1,0 +1,174 @@
+// JSON over HTTP to an MLflow server, with its errors turned into ours.
+import { readFileSync } from "node:fs";
+import * as http from "node:http";
+import * as https from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
+import { TrackingError } from "../../../base/index.ts";
+import type { ServerAddress } from "./credentials.ts";
+
+/** Says how patient a client is. */
+export interface RestClientOptions {
+  /** Longest wait for an answer. @default 120000 */
+  timeoutMs?: number;
+  /** How often a request is repeated that a server could not answer and that may be repeated. @default 2 */
+  retries?: number;
+}
+
+/** Says how one request may be treated. */
+export interface CallOptions {
+  /** Repeating it changes nothing more. @default true for GET */
+  isIdempotent?: boolean;
+}
+
+const passing = new Set([429, 500, 502, 503, 504]);
+
+/** Calls endpoints of one server over kept connections. */
+export class RestClient {
+  readonly url: string;
+  readonly #address: ServerAddress;
+  readonly #agent: http.Agent;
+  readonly #timeoutMs: number;
+  readonly #retries: number;
+
+  constructor(address: ServerAddress, { timeoutMs = 120_000, retries = 2 }: RestClientOptions = {}) {
+    this.url = address.url;
+    this.#address = address;
+    this.#timeoutMs = timeoutMs;
+    this.#retries = retries;
+    this.#agent = makeAgent(address);
+  }
+
+  /** Calls `/api/2.0<path>`, or a path that names its own API; fields go into the query for GET, else into a JSON body. */
+  async call(
+    method: string,
+    path: string,
+    fields: Record<string, unknown> = {},
+    { isIdempotent = method === "GET" }: CallOptions = {},
+  ): Promise<unknown> {
+    const query = method === "GET" ? toQuery(fields) : "";
+    const prefix = path.startsWith("/ajax-api/") ? "" : "/api/2.0";
+    const url = new URL(`${this.url}${prefix}${path}${query}`);
+    const body = method === "GET" ? undefined : JSON.stringify(fields);
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return parseAnswer(await this.#send(method, url, body), `${method} ${path}`);
+      } catch (error) {
+        const mayPass = error instanceof TrackingError && error.code === "TEMPORARILY_UNAVAILABLE";
+        if (!mayPass || !isIdempotent || attempt >= this.#retries) throw error;
+      }
+      await sleep(200 * 2 ** attempt * (0.5 + Math.random()));
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #send(method: string, url: URL, body: string | undefined): Promise<Answer> {
+    const { authorization } = this.#address;
+    const headers: http.OutgoingHttpHeaders = {
+      Accept: "application/json",
+      ...(authorization === undefined ? {} : { Authorization: authorization }),
+      ...(body === undefined
+        ? {}
+        : { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) }),
+    };
+    const request = url.protocol === "https:" ? https.request : http.request;
+    return new Promise((resolve, reject) => {
+      const sent = request(url, { method, headers, agent: this.#agent }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.once("error", fail);
+        response.once("end", () =>
+          resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }),
+        );
+      });
+      const fail = (error: Error) => reject(unreachable(this.url, error.message || String(error), error));
+      sent.setTimeout(this.#timeoutMs, () =>
+        sent.destroy(new Error(`no answer for ${this.#timeoutMs / 1000} s`)),
+      );
+      sent.once("error", fail);
+      sent.end(body);
+    });
+  }
+}
+
+interface Answer {
+  status: number;
+  text: string;
+}
+
+function makeAgent({ url, insecureTls, serverCertPath, clientCertPath }: ServerAddress): http.Agent {
+  if (!url.startsWith("https:")) return new http.Agent({ keepAlive: true });
+  const client = clientCertPath === undefined ? undefined : readFileSync(clientCertPath);
+  return new https.Agent({
+    keepAlive: true,
+    rejectUnauthorized: !insecureTls,
+    ...(serverCertPath === undefined ? {} : { ca: readFileSync(serverCertPath) }),
+    ...(client === undefined ? {} : { cert: client, key: client }),
+  });
+}
+
+function toQuery(fields: Record<string, unknown>): string {
+  const query = new URLSearchParams();
+  for (const [key, value] of Object.entries(fields)) {
+    for (const item of Array.isArray(value) ? value : [value]) query.append(key, String(item));
+  }
+  return query.size === 0 ? "" : `?${query.toString()}`;
+}
+
+function parseAnswer({ status, text }: Answer, what: string): unknown {
+  const body = parseJson(text);
+  if (status >= 200 && status < 300) {
+    if (body !== undefined) return body;
+    throw new TrackingError(
+      `${what}: the server must answer with JSON, got "${text.slice(0, 100)}". Is it an MLflow server?`,
+      {
+        code: "INVALID_STATE",
+      },
+    );
+  }
+  const { error_code: code, message } = (typeof body === "object" && body !== null ? body : {}) as {
+    error_code?: unknown;
+    message?: unknown;
+  };
+  if (passing.has(status) && code !== "INVALID_STATE") {
+    throw new TrackingError(`${what}: the server answered ${status}${messageOf(message, text)}`, {
+      code: "TEMPORARILY_UNAVAILABLE",
+    });
+  }
+  throw new TrackingError(
+    typeof message === "string"
+      ? message
+      : `${what}: the server answered ${status}${messageOf(message, text)}`,
+    {
+      code: typeof code === "string" ? code : codeOfStatus(status),
+    },
+  );
+}
+
+function messageOf(message: unknown, text: string): string {
+  const words = typeof message === "string" ? message : text.slice(0, 200);
+  return words.trim() === "" ? "." : `: ${words}`;
+}
+
+function codeOfStatus(status: number): string {
+  if (status === 401) return "UNAUTHENTICATED";
+  if (status === 403) return "PERMISSION_DENIED";
+  return status === 404 ? "ENDPOINT_NOT_FOUND" : "BAD_REQUEST";
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function unreachable(url: string, reason: string, cause: Error): TrackingError {
+  return new TrackingError(`tracking server ${url}: it cannot be reached (${reason}).`, {
+    code: "TEMPORARILY_UNAVAILABLE",
+    cause,
+  });
+}
