@@ -99,6 +99,21 @@ export type {
   StateDictHook,
 } from "./hooks.ts";
 export * as init from "./init.ts";
+export {
+  LazyBatchNorm1d,
+  LazyBatchNorm2d,
+  LazyBatchNorm3d,
+  LazyConv1d,
+  LazyConv2d,
+  LazyConv3d,
+  LazyConvTranspose1d,
+  LazyConvTranspose2d,
+  LazyConvTranspose3d,
+  LazyInstanceNorm1d,
+  LazyInstanceNorm2d,
+  LazyInstanceNorm3d,
+  LazyLinear,
+} from "./lazy.ts";
 export { Bilinear, Linear } from "./linear.ts";
 export type { LinearOptions } from "./linear.ts";
 export type { IncompatibleKeys, LoadStateDictOptions } from "./load-state.ts";
@@ -208,3 +223,5 @@ export type {
   TransformerLayerOptions,
 } from "./transformer-layers.ts";
 export * as utils from "./utils/index.ts";
+export { UninitializedBuffer, UninitializedParameter, isLazy } from "./uninitialized.ts";
+export type { MaterializeOptions } from "./uninitialized.ts";

@@ -4,6 +4,7 @@ import { noGrad } from "../grad-mode.ts";
 import { keep, scope } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
 import { Parameter } from "./parameter.ts";
+import { isLazy } from "./uninitialized.ts";
 
 /** What `loadStateDict` found that did not fit; both are empty when it is strict. */
 export interface IncompatibleKeys {
@@ -43,8 +44,9 @@ export function copyState(
   const unexpectedKeys = [...state.keys()].filter((key) => !own.has(key));
   const unfit = slots.flatMap(({ key, target }) => {
     const source = state.get(key);
-    const fits = source === undefined || sameShape(source.shape, target.shape);
-    return fits ? [] : [`${key} [${source.shape.join(", ")}] into [${target.shape.join(", ")}]`];
+    if (source === undefined || (isLazy(source) && isLazy(target))) return [];
+    const fits = !isLazy(source) && !isLazy(target) && sameShape(source.shape, target.shape);
+    return fits ? [] : [`${key} ${shapeOf(source)} into ${shapeOf(target)}`];
   });
   const problems: string[] = [];
   if (strict && missingKeys.length > 0) problems.push(`missing: ${list(missingKeys)}`);
@@ -55,7 +57,7 @@ export function copyState(
       `${owner}.loadStateDict: the weights must be this model's; ${problems.join("; ")}. Load the weights of the same architecture.`,
     );
   }
-  const given = slots.filter(({ key }) => state.has(key));
+  const given = slots.filter(({ key, target }) => state.has(key) && !isLazy(target));
   const empty = given.find(({ target }) => !assign && target.device === "meta");
   if (empty !== undefined) {
     throw new UsageError(
@@ -69,6 +71,10 @@ export function copyState(
     }),
   );
   return { missingKeys, unexpectedKeys };
+}
+
+function shapeOf(tensor: Tensor): string {
+  return isLazy(tensor) ? "[not known yet]" : `[${tensor.shape.join(", ")}]`;
 }
 
 function putInPlace({ owner, field, target }: StateSlot, source: Tensor): void {

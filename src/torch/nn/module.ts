@@ -22,6 +22,7 @@ import { parseTarget, replaceData } from "./move.ts";
 import type { ModuleTarget } from "./move.ts";
 import { Parameter } from "./parameter.ts";
 import { bracketed } from "./repr.ts";
+import { isLazy } from "./uninitialized.ts";
 
 /** Weights by name, as PyTorch's `state_dict()` gives them. */
 export type StateDict = Map<string, Tensor>;
@@ -423,7 +424,8 @@ export abstract class Module {
   }
 
   #saveState(state: StateDict, prefix: string, keepVars: boolean): void {
-    for (const { key, target } of this.#ownSlots(prefix)) state.set(key, keepVars ? target : target.detach());
+    for (const { key, target } of this.#ownSlots(prefix))
+      state.set(key, keepVars || isLazy(target) ? target : target.detach());
     for (const [name, child] of this.childEntries()) child.#saveState(state, `${prefix}${name}.`, keepVars);
     for (const hook of this.#hooks?.stateDict ?? []) hook(this, state, prefix);
   }

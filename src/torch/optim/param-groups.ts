@@ -1,5 +1,6 @@
 // What an optimizer trains: parameters with names and options, as users write them and as optimizers keep them.
 import { UsageError } from "../../base/index.ts";
+import { isLazy } from "../nn/uninitialized.ts";
 import { Tensor } from "../tensor.ts";
 
 /** Options that every optimizer has, or nearly every one. */
@@ -84,6 +85,11 @@ export function checkParameter(where: string, label: string, param: unknown): as
   if (!(param instanceof Tensor)) {
     throw new UsageError(
       `${where}: ${label} must be a Tensor, got ${param === null ? "null" : typeof param}.`,
+    );
+  }
+  if (isLazy(param)) {
+    throw new UsageError(
+      `${where}: ${label} must have a shape, got one of a lazy layer. Run a batch through the model before making the optimizer.`,
     );
   }
   if (!param.isLeaf) {
