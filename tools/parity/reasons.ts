@@ -58,6 +58,21 @@ const REASONS: readonly Reason[] = [
     test: /_with_indices$|^assert_int_or_pair$/,
     reason: "an inner form of a function: maxPool2d(x, 2, { returnIndices: true })",
   },
+  {
+    namespaces: ["torch.nn.functional"],
+    test: /^multi_head_attention_forward$/,
+    reason: "the inside of nn.MultiheadAttention",
+  },
+  {
+    namespaces: ["torch.nn"],
+    test: /^DataParallel$/,
+    reason: "one process for each device takes its place",
+  },
+  {
+    namespaces: ["torch.nn.utils.rnn"],
+    test: /^PackedSequence$/,
+    reason: "a type and no class here: packSequence and packPaddedSequence make it",
+  },
 ];
 
 /** Returns why a name is left out, or undefined where it is still to be done. */

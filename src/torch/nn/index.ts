@@ -42,6 +42,7 @@ export {
   InstanceNorm3d,
 } from "./batch-norm.ts";
 export type { BatchNormOptions } from "./batch-norm.ts";
+export { Buffer } from "./buffer.ts";
 export { ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential } from "./containers.ts";
 export type { TensorModule } from "./containers.ts";
 export { Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from "./convolution.ts";
@@ -63,6 +64,7 @@ export type {
   BCEWithLogitsOptions,
   CTCLossOptions,
   CrossEntropyOptions,
+  LinearCrossEntropyOptions,
   GaussianNLLOptions,
   KLDivOptions,
   LossOptions,
@@ -123,6 +125,7 @@ export {
   CTCLoss,
   CosineEmbeddingLoss,
   CrossEntropyLoss,
+  LinearCrossEntropyLoss,
   GaussianNLLLoss,
   HingeEmbeddingLoss,
   HuberLoss,
@@ -187,9 +190,9 @@ export {
   MaxUnpool3d,
 } from "./pooling.ts";
 export type { AvgPoolDivisorOptions, AvgPoolOptions, UnpoolOptions } from "./pooling.ts";
-export { GRU, LSTM, RNN } from "./recurrent.ts";
+export { GRU, LSTM, RNN, RNNBase } from "./recurrent.ts";
 export type { LSTMOptions, RNNOptions, RecurrentOptions } from "./recurrent.ts";
-export { GRUCell, LSTMCell, RNNCell } from "./recurrent-cells.ts";
+export { GRUCell, LSTMCell, RNNCell, RNNCellBase } from "./recurrent-cells.ts";
 export type { RNNCellOptions, RecurrentCellOptions } from "./recurrent-cells.ts";
 export {
   ChannelShuffle,

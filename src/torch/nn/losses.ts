@@ -18,6 +18,8 @@ import type {
   WeightedLossOptions,
 } from "./functional/losses.ts";
 import { reductionCode } from "./functional/reduction.ts";
+import type { FactoryOptions } from "./factory.ts";
+import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
 import { PairwiseDistance } from "./shaping.ts";
 
@@ -65,6 +67,52 @@ export class CrossEntropyLoss extends WeightedLoss<CrossEntropyOptions> {
 
   override forward(logits: Tensor, target: Tensor): Tensor {
     return F.crossEntropy(logits, target, { ...this.options, weight: this.weight });
+  }
+}
+
+/** Options of `LinearCrossEntropyLoss`. */
+export interface LinearCrossEntropyLossOptions extends CrossEntropyOptions, FactoryOptions {
+  /** Sizes of a loss over several positions for each item. @default [] */
+  outFeatures?: readonly number[];
+  /** Adds a weight to each logit. @default false */
+  bias?: boolean;
+}
+
+/**
+ * Computes logits by a linear layer of its own, `linear`, and their cross entropy with the target.
+ *
+ * Shapes: `x [items, inFeatures]`, `target [items, ...outFeatures]` of int64 -> `[]`.
+ */
+export class LinearCrossEntropyLoss extends WeightedLoss<CrossEntropyOptions> {
+  readonly numClasses: number;
+  readonly outFeatures: readonly number[];
+  readonly linear: Linear;
+
+  protected override get optionNames(): readonly string[] {
+    return ["weight", "ignoreIndex", "labelSmoothing"];
+  }
+
+  constructor(inFeatures: number, numClasses: number, options: LinearCrossEntropyLossOptions = {}) {
+    const { outFeatures = [], bias = false, dtype, device, ...loss } = options;
+    super(loss);
+    this.numClasses = numClasses;
+    this.outFeatures = outFeatures;
+    const rows = outFeatures.reduce((product, size) => product * size, numClasses);
+    this.linear = new Linear(inFeatures, rows, { bias, dtype, device });
+  }
+
+  override forward(x: Tensor, target: Tensor): Tensor {
+    const { numClasses, outFeatures, linear } = this;
+    return F.linearCrossEntropy(
+      x,
+      linear.weight.reshape([numClasses, ...outFeatures, linear.inFeatures]),
+      target,
+      {
+        ...this.options,
+        weight: this.weight,
+        linearBias: linear.bias?.reshape([numClasses, ...outFeatures]) ?? null,
+      },
+    );
   }
 }
 

@@ -7,6 +7,7 @@ import { Tensor } from "../tensor.ts";
 import type { Dtype, Device } from "../dtype.ts";
 import { isFloatingPoint } from "../dtype.ts";
 import type { FullBackwardHook, FullBackwardPreHook } from "./backward-hooks.ts";
+import { Buffer } from "./buffer.ts";
 import { ModuleHooks } from "./hooks.ts";
 import type {
   ForwardHook,
@@ -211,17 +212,18 @@ export abstract class Module {
 
   /**
    * Moves the weights, their gradients and the buffers in place; only floating-point ones change their dtype.
-   * To and from the device `meta`, which has no memory, the parameters are new objects.
+   * `memoryFormat` lays out those of four dimensions ("channels_last") or of five ("channels_last_3d"). To and from the device `meta`, which has no memory, the parameters are new objects.
    *
    * @example
    * new nn.Linear(2, 2).to({ dtype: "bfloat16" }).weight.dtype; // => "bfloat16"
    */
   to(target: Dtype | Device | ModuleTarget | Tensor): this {
-    const { dtype, device } = parseTarget(target);
+    const { dtype, device, memoryFormat } = parseTarget(target);
     return this.#changeTensors((tensor) =>
       tensor.to({
         ...(device !== undefined && { device }),
         ...(dtype !== undefined && isFloatingPoint(tensor.dtype) && { dtype }),
+        ...(memoryFormat !== undefined && [4, 5].includes(tensor.ndim) && { memoryFormat }),
       }),
     );
   }
@@ -370,6 +372,13 @@ export abstract class Module {
         throw new UsageError(`${this.constructor.name}: the buffer "${name}" is not a tensor any more.`);
       yield [name, value];
     }
+    for (const [name, value] of this.fieldEntries()) {
+      if (value instanceof Buffer && !this.#buffers.has(name)) yield [name, value];
+    }
+  }
+
+  #isPersistent(name: string, buffer: Tensor): boolean {
+    return this.#buffers.get(name)?.persistent ?? (buffer as Buffer).persistent;
   }
 
   *#walk(prefix: string, seen: Set<Module> | null): IterableIterator<[string, Module]> {
@@ -414,7 +423,7 @@ export abstract class Module {
     for (const [field, target] of this.#parameterEntries())
       yield { key: prefix + field, owner: this, field, target };
     for (const [field, target] of this.#bufferEntries())
-      if (!persistentOnly || this.#buffers.get(field)!.persistent)
+      if (!persistentOnly || this.#isPersistent(field, target))
         yield { key: prefix + field, owner: this, field, target };
   }
 

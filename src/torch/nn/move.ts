@@ -3,13 +3,15 @@ import { noGrad } from "../grad-mode.ts";
 import { native } from "../native.ts";
 import { keep, scope } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
-import type { Dtype, Device } from "../dtype.ts";
+import type { Dtype, Device, MemoryFormat } from "../dtype.ts";
 import { Parameter } from "./parameter.ts";
 
 /** Where weights go, and what floating-point ones become. */
 export interface ModuleTarget {
   dtype?: Dtype;
   device?: Device;
+  /** How weights and buffers of four or five dimensions lie in memory. */
+  memoryFormat?: MemoryFormat;
 }
 
 /** Reads what `Module.to` was given. */

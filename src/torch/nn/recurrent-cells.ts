@@ -26,7 +26,7 @@ export interface RNNCellOptions extends RecurrentCellOptions {
 const sharedNames = ["bias", ...factoryNames];
 
 /** Holds what the three cells share: weights, checks, and input without a batch. */
-abstract class RecurrentCell extends Module {
+export abstract class RNNCellBase extends Module {
   readonly inputSize: number;
   readonly hiddenSize: number;
   readonly weight_ih: Parameter;
@@ -93,7 +93,7 @@ abstract class RecurrentCell extends Module {
  * Shapes: `input [batch, inputSize]`, `hx [batch, hiddenSize]` (zeros where left out) -> `[batch, hiddenSize]`;
  * without `batch` for one item.
  */
-export class RNNCell extends RecurrentCell {
+export class RNNCell extends RNNCellBase {
   readonly nonlinearity: "tanh" | "relu";
 
   constructor(inputSize: number, hiddenSize: number, given: RNNCellOptions = {}) {
@@ -125,7 +125,7 @@ export class RNNCell extends RecurrentCell {
  * const [hidden, cell] = new nn.LSTMCell(4, 8).forward(torch.ones([3, 4]));
  * [hidden.shape, cell.shape]; // => [[3, 8], [3, 8]]
  */
-export class LSTMCell extends RecurrentCell {
+export class LSTMCell extends RNNCellBase {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
     super(inputSize, hiddenSize, 4, named(new.target.name, options, sharedNames));
   }
@@ -146,7 +146,7 @@ export class LSTMCell extends RecurrentCell {
  * Shapes: `input [batch, inputSize]`, `hx [batch, hiddenSize]` (zeros where left out) -> `[batch, hiddenSize]`;
  * without `batch` for one item.
  */
-export class GRUCell extends RecurrentCell {
+export class GRUCell extends RNNCellBase {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
     super(inputSize, hiddenSize, 3, named(new.target.name, options, sharedNames));
   }

@@ -46,7 +46,7 @@ type WeightKind = "weight_ih" | "weight_hh" | "bias_ih" | "bias_hh" | "weight_hr
 type WeightName = `${WeightKind}_l${number}${"" | "_reverse"}`;
 
 /** Holds what the three layers share: weights `weight_ih_l0`, `weight_hh_l0_reverse`, ..., checks, and the call. */
-abstract class RecurrentLayer extends Module {
+export abstract class RNNBase extends Module {
   readonly inputSize: number;
   readonly hiddenSize: number;
   readonly projSize: number;
@@ -224,7 +224,7 @@ abstract class RecurrentLayer extends Module {
  * const [output, hidden] = rnn.forward(torch.ones([5, 3, 4]));
  * [output.shape, hidden.shape]; // => [[5, 3, 8], [2, 3, 8]]
  */
-export class RNN extends RecurrentLayer {
+export class RNN extends RNNBase {
   readonly nonlinearity: "tanh" | "relu";
 
   constructor(inputSize: number, hiddenSize: number, given: RNNOptions = {}) {
@@ -253,7 +253,7 @@ export class RNN extends RecurrentLayer {
  * const [output, [hidden, cell]] = lstm.forward(torch.ones([3, 5, 4]));
  * [output.shape, hidden.shape, cell.shape]; // => [[3, 5, 16], [2, 3, 8], [2, 3, 8]]
  */
-export class LSTM extends RecurrentLayer {
+export class LSTM extends RNNBase {
   constructor(inputSize: number, hiddenSize: number, options: LSTMOptions = {}) {
     super(inputSize, hiddenSize, 4, named(new.target.name, options, [...sharedNames, "projSize"]));
   }
@@ -278,7 +278,7 @@ export class LSTM extends RecurrentLayer {
  * const [output] = new nn.GRU(4, 8).forward(torch.ones([5, 4]));
  * output.shape; // => [5, 8]
  */
-export class GRU extends RecurrentLayer {
+export class GRU extends RNNBase {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
     super(inputSize, hiddenSize, 3, checkedOptions(new.target.name, options, sharedNames));
   }

@@ -45,14 +45,41 @@ export function crossEntropy(
   return ops.crossEntropyLoss(logits, target, weight, reductionCode(reduction), ignoreIndex, labelSmoothing);
 }
 
-/** Computes the cross entropy of a linear layer's output: `crossEntropy(linear(x, linearWeight, linearBias), target)`. */
+/** Options of `linearCrossEntropy`. */
+export interface LinearCrossEntropyOptions extends CrossEntropyOptions {
+  /** Is added to the logits, `[classes, ...outFeatures]`. @default null */
+  linearBias?: Tensor | null;
+}
+
+/**
+ * Computes the cross entropy of a linear layer's output, `crossEntropy(linear(x, linearWeight, linearBias), target)`.
+ * The logits are made whole: PyTorch's way of computing them in chunks is not offered.
+ *
+ * Shapes: `x [items, inFeatures]` or `[inFeatures]`, `linearWeight [classes, ...outFeatures, inFeatures]`,
+ * `target [items, ...outFeatures]` of int64, or probabilities `[items, classes, ...outFeatures]`.
+ */
 export function linearCrossEntropy(
   x: Tensor,
   linearWeight: Tensor,
   target: Tensor,
-  { linearBias = null, ...options }: CrossEntropyOptions & { linearBias?: Tensor | null } = {},
+  { linearBias = null, ...options }: LinearCrossEntropyOptions = {},
 ): Tensor {
-  return crossEntropy(ops.linear(x, linearWeight, linearBias), target, options);
+  const inFeatures = linearWeight.size(-1);
+  const [classes = 0, ...outFeatures] = linearWeight.shape.slice(0, -1);
+  if (x.ndim < 1 || x.ndim > 2 || x.size(-1) !== inFeatures) {
+    throw new ShapeError(
+      `linearCrossEntropy: the input must be [items, ${inFeatures}] or [${inFeatures}], got shape [${x.shape.join(", ")}].`,
+    );
+  }
+  if (outFeatures.length > 0 && x.ndim === 1) {
+    throw new ShapeError(
+      `linearCrossEntropy: with a weight of shape [${linearWeight.shape.join(", ")}] the input must be a batch, got ` +
+        `shape [${x.shape.join(", ")}]. Pass x.unsqueeze(0).`,
+    );
+  }
+  const flatBias = linearBias === null ? null : linearBias.reshape([-1]);
+  const logits = ops.linear(x, linearWeight.reshape([-1, inFeatures]), flatBias);
+  return crossEntropy(logits.reshape([...x.shape.slice(0, -1), classes, ...outFeatures]), target, options);
 }
 
 /**

@@ -154,6 +154,34 @@ export function removeParametrizations<M extends Module>(
   return module;
 }
 
+/**
+ * Gives another module the parametrizations of one, with their tensors: those of `name`, or of all weights. A weight
+ * that the other lacks is added.
+ */
+export function transferParametrizationsAndParams<M extends Module>(
+  fromModule: Module,
+  toModule: M,
+  name?: string,
+): M {
+  const names = name === undefined ? [...(dictOf(fromModule)?.keys() ?? [])] : [name];
+  for (const each of names) {
+    if (!isParametrized(fromModule, each)) {
+      throw new UsageError(`${fromModule.constructor.name}: "${each}" has no parametrizations to transfer.`);
+    }
+    const list = listOf(fromModule, each);
+    const target = toModule as unknown as Record<string, unknown>;
+    target[each] ??= new Parameter((fromModule as unknown as Record<string, Tensor>)[each]!);
+    for (const parametrization of list.list()) registerParametrization(toModule, each, parametrization);
+    Object.assign(listOf(toModule, each), Object.fromEntries(list.namedParameters({ recurse: false })));
+  }
+  return toModule;
+}
+
+/** Returns the class that a module has without its parametrizations, which never change it here. */
+export function typeBeforeParametrizations(module: Module): Function {
+  return module.constructor;
+}
+
 let cache: Map<ParametrizationList, Tensor> | undefined;
 
 /** Computes each parametrized weight once inside `run`, however often it is used. */
