@@ -83,6 +83,8 @@ export type {
 export { RestStore } from "./stores/rest/rest-store.ts";
 export { SqliteStore } from "./stores/sql/sqlite-store.ts";
 export type { SqliteStoreOptions } from "./stores/sql/sqlite-store.ts";
+export { PostgresStore } from "./stores/sql/postgres-store.ts";
+export type { PostgresStoreOptions } from "./stores/sql/postgres-store.ts";
 export { SystemMetricsSampler, startSystemMetrics } from "./system-metrics.ts";
 export type { SystemMetricsOptions } from "./system-metrics.ts";
 export type {

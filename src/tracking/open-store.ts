@@ -1,5 +1,6 @@
 // Finds the store behind a URI. Each kind loads its driver only when it is opened.
 import { UsageError } from "../base/index.ts";
+import { isPostgresUri } from "./stores/sql/postgres-uri.ts";
 import type { RegistryStore, TrackingStore } from "./store.ts";
 
 /** Is a store of runs and a registry in one. */
@@ -12,8 +13,8 @@ export interface OpenStoreOptions {
 }
 
 /**
- * Opens the store that a URI names: `sqlite:///path`, `http(s)://host:port` (an MLflow server), `databricks` or
- * `databricks://PROFILE`.
+ * Opens the store that a URI names: `sqlite:///path`, `postgresql://user@host/database`, `http(s)://host:port` (an
+ * MLflow server), `databricks` or `databricks://PROFILE`.
  *
  * @throws UsageError for a URI of another kind, naming those that are known
  */
@@ -22,12 +23,17 @@ export async function openStore(uri: string, options: OpenStoreOptions = {}): Pr
     const { SqliteStore } = await import("./stores/sql/sqlite-store.ts");
     return SqliteStore.open({ path: sqlitePath(uri), ...options });
   }
+  if (isPostgresUri(uri)) {
+    const { PostgresStore } = await import("./stores/sql/postgres-store.ts");
+    return PostgresStore.open({ uri, ...options });
+  }
   if (/^(https?:\/\/|databricks($|:\/\/))/i.test(uri)) {
     const { RestStore } = await import("./stores/rest/rest-store.ts");
     return RestStore.open(uri);
   }
   throw new UsageError(
-    `tracking URI: it must be sqlite:///path, http://host:port or databricks, got ${JSON.stringify(uri)}.`,
+    `tracking URI: it must be sqlite:///path, postgresql://user@host/database, http://host:port or databricks, ` +
+      `got ${JSON.stringify(uri.replace(/\/\/[^/]*@/, "//"))}.`,
   );
 }
 

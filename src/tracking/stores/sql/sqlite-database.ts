@@ -5,12 +5,8 @@ import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type Libsql from "libsql";
 import { SconceError, SetupError, TrackingError } from "../../../base/index.ts";
-import {
-  defaultWorkspace,
-  schemaMlflowVersion,
-  schemaRevision,
-  schemaStatements,
-} from "./schema.generated.ts";
+import { checkSchema, insertFirstRows } from "./check-schema.ts";
+import { schemaStatements } from "./schema.generated.ts";
 import { sconceStatements } from "./sconce-tables.ts";
 import type { Sql, SqlDatabase, SqlDialect, SqlRow, SqlValue } from "./sql.ts";
 
@@ -63,7 +59,7 @@ export class SqliteDatabase implements SqlDatabase {
       const isNew = !existsSync(path);
       const database = new SqliteDatabase(path, new Constructor(path), lockTimeoutMs);
       try {
-        if (!isNew) await database.#retryWhileLocked(() => database.#checkRevision());
+        if (!isNew) await database.#retryWhileLocked(() => database.#checkSchema());
         await database.#retryWhileLocked(() => database.#configure());
         await database.write((sql) => database.#createSchema(sql));
       } catch (error) {
@@ -161,38 +157,25 @@ export class SqliteDatabase implements SqlDatabase {
     return new Set((rows as { name: string }[]).map(({ name }) => name));
   }
 
-  #checkRevision(): void {
+  /** Tells whether MLflow's tables are there. */
+  #checkSchema(): boolean {
     const tables = this.#tables();
-    if (tables.size === 0) return;
-    const rows = tables.has("alembic_version")
-      ? (this.#connection.prepare("SELECT version_num FROM alembic_version").all() as {
-          version_num: string;
-        }[])
+    const revisions = tables.has("alembic_version")
+      ? this.#all("SELECT version_num FROM alembic_version", [])
       : [];
-    const found = rows.map((row) => row.version_num).join(", ");
-    if (found === schemaRevision) return;
-    if (found === "" || !tables.has("experiments")) {
-      throw new TrackingError(
-        `${this.path}: the file must be a tracking database or not exist yet, got a database with other tables ` +
-          `(${[...tables].sort().slice(0, 3).join(", ")}). Name another file.`,
-        { code: "INVALID_STATE" },
-      );
-    }
-    throw new TrackingError(
-      `${this.path}: the schema must be MLflow ${schemaMlflowVersion}'s (revision ${schemaRevision}), got revision ` +
-        `${found}. If an older MLflow wrote it, back it up and run: pip install mlflow==${schemaMlflowVersion} && ` +
-        `mlflow db upgrade sqlite:///${this.path}. If a newer one did, use another file.`,
-      { code: "INVALID_STATE" },
-    );
+    return checkSchema({
+      name: this.path,
+      uri: `sqlite:///${this.path}`,
+      kind: "file",
+      tables,
+      revisions: revisions.map((row) => String(row["version_num"])),
+    });
   }
 
   async #createSchema(sql: Sql): Promise<void> {
-    if (this.#tables().size > 0) this.#checkRevision();
-    else {
+    if (!this.#checkSchema()) {
       for (const statement of schemaStatements) this.#connection.exec(statement);
-      await sql.run("INSERT INTO alembic_version (version_num) VALUES (?)", schemaRevision);
-      const { name, description } = defaultWorkspace;
-      await sql.run("INSERT INTO workspaces (name, description) VALUES (?, ?)", name, description);
+      await insertFirstRows(sql);
     }
     for (const statement of sconceStatements(sqlite)) this.#connection.exec(statement);
   }
