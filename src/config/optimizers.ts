@@ -1,7 +1,7 @@
 // The optimizers that a config may name, with PyTorch's options and defaults (torch 2.13).
 import * as z from "zod";
 import type { ComponentKind, ComponentNames } from "./components.ts";
-import { expecting, flag, number } from "./fields.ts";
+import { expecting, flag, integer, number } from "./fields.ts";
 
 const betas = expecting(
   "two numbers of at least 0 and below 1, [0.9, 0.999]",
@@ -28,6 +28,12 @@ function adam(lr: number, weightDecay = 0) {
 }
 
 const decoupled = { decoupled_weight_decay: flag().default(false) };
+
+const scheduleFree = {
+  warmup_steps: integer({ min: 0 }).default(0),
+  r: positive().default(0),
+  weight_lr_power: positive().default(2),
+};
 
 /** Accepts an optimizer by name with its options. */
 export const optimizerSchema = z.discriminatedUnion("name", [
@@ -119,6 +125,17 @@ export const optimizerSchema = z.discriminatedUnion("name", [
     eps: positive().default(1e-6),
     bias_correction: flag().default(true),
   }),
+  z.strictObject({
+    name: z.literal("schedule_free_adamw"),
+    ...adam(2.5e-3),
+    ...scheduleFree,
+  }),
+  z.strictObject({
+    name: z.literal("schedule_free_sgd"),
+    ...common(1),
+    momentum: number({ above: 0, below: 1 }).default(0.9),
+    ...scheduleFree,
+  }),
 ]);
 
 const refusedOptions = {
@@ -155,10 +172,10 @@ export const optimizerKind: ComponentKind = {
     torch("adafactor_torch", "Adafactor"),
     { name: "lion", classes: ["Lion"], modules: ["lion_pytorch"], aliases: ["lion_32bit"] },
     { name: "lamb", classes: ["Lamb"], modules: ["torch_optimizer"] },
+    { name: "schedule_free_adamw", classes: ["AdamWScheduleFree"], modules: ["schedulefree"] },
+    { name: "schedule_free_sgd", classes: ["SGDScheduleFree"], modules: ["schedulefree"] },
   ],
-  unavailable: ["lbfgs muon sparse_adam schedule_free_adamw schedule_free_sgd schedule_free_radam"].flatMap(
-    (names) => names.split(" "),
-  ),
+  unavailable: ["lbfgs muon sparse_adam schedule_free_radam"].flatMap((names) => names.split(" ")),
 };
 
 function torch(name: string, className: string, aliases: readonly string[] = []): ComponentNames {

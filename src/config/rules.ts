@@ -160,6 +160,15 @@ function optimizer({ optimizer: chosen }: UseCaseConfig, { issues, warnings }: R
 
 function scheduler(config: UseCaseConfig, { issues, warnings }: RuleFindings): void {
   const { scheduler: chosen, trainer, optimizer: driven } = config;
+  if (driven.name.startsWith("schedule_free") && chosen.name !== "constant") {
+    issues.push(
+      value(
+        ["scheduler", "name"],
+        `${driven.name} needs no schedule and must have none, got ${chosen.name}. Set it to constant, and ` +
+          "optimizer.warmup_steps where the rate is to rise first.",
+      ),
+    );
+  }
   if ("warmup_steps" in chosen && chosen.warmup_steps !== undefined) {
     if (chosen.warmup_ratio !== undefined) {
       issues.push(value(["scheduler", "warmup_ratio"], "warmup_steps is set too. Delete one of the two."));

@@ -7,6 +7,7 @@ import type { Outcome } from "../../tests/fixtures/outcome.ts";
 import { makeTinyProject } from "../../tests/fixtures/tiny-project.ts";
 import type { TinyProject } from "../../tests/fixtures/tiny-project.ts";
 import { logger } from "../base/index.ts";
+import { hashTensors, loadSafetensors } from "../torch/index.ts";
 import { SqliteStore } from "../tracking/index.ts";
 import type { Callback, Run } from "../trainer/index.ts";
 import { BertTrainerTorch, InterruptedError } from "./index.ts";
@@ -99,6 +100,42 @@ beforeAll(async () => {
 });
 
 afterEach(() => project?.remove());
+
+describe("with a schedule-free optimizer, whose saved weights are an average of those that it trains", () => {
+  const averaging = {
+    trainer: { ...config.trainer, val_check_interval: 3 },
+    optimizer: { name: "schedule_free_adamw", lr: 3e-3, warmup_steps: 2 },
+  };
+
+  function makeAveraging(): TinyProject {
+    const made = makeTinyProject({ config: averaging });
+    const written = JSON.parse(readFileSync(made.config, "utf8")) as Record<string, unknown>;
+    writeFileSync(made.config, JSON.stringify({ ...written, scheduler: { name: "constant" } }));
+    return made;
+  }
+
+  test("a run that was stopped by signals ends as one that was not", async () => {
+    const whole = makeAveraging();
+    const expected = await outcomeOf(whole, await train(whole));
+    whole.remove();
+    project = makeAveraging();
+    await stopAt(project, moments["by a signal"](2));
+    await stopAt(project, moments["by a signal"](5), "last");
+    expect(await outcomeOf(project, await train(project, { resume: "last" }))).toEqual(expected);
+  });
+
+  test("the weights that are kept are the average", async () => {
+    project = makeAveraging();
+    const trained: string[] = [];
+    const look: Callback = {
+      name: "look",
+      onTrainEnd: (run) => void trained.push(hashTensors(run.task.model.stateDict())),
+    };
+    const { modelFolder } = await train(project, { callback: look });
+    const kept = loadSafetensors(join(modelFolder, "model.safetensors"));
+    expect(hashTensors(kept)).not.toBe(trained[0]);
+  });
+});
 
 describe("a run that was stopped", () => {
   test.each([2, 3, 4, 5, 6, 7, 8])("after step %i, before its checkpoint, ends as one that was not", (step) =>

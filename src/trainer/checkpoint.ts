@@ -6,6 +6,7 @@ import {
   dispose,
   getRngState,
   loadSafetensors,
+  noGrad,
   saveSafetensors,
   scope,
   setRngState,
@@ -40,9 +41,13 @@ export async function saveCheckpoint(run: Run, folder: string, fingerprint: stri
     mkdirSync(temporary, { recursive: true });
     const optimizer = run.optimizer.stateDict();
     scope(() => {
+      const trained = trainedWeights(run);
+      run.optimizer.eval();
       saveSafetensors(run.task.model.stateDict(), join(temporary, "model.safetensors"), { format: "pt" });
+      run.optimizer.train();
+      putBack(run, trained); // the way there and back is not exact
       saveSafetensors(
-        flattenOptimizer(optimizer).set("rng.cpu", getRngState()),
+        new Map([...flattenOptimizer(optimizer), ...trained, ["rng.cpu", getRngState()]]),
         join(temporary, "optimizer.safetensors"),
       );
     });
@@ -81,6 +86,7 @@ export function loadCheckpoint(run: Run, folder: string, fingerprint: string): v
   try {
     run.task.model.loadStateDict(weights);
     run.optimizer.loadStateDict(unflattenOptimizer(optimizer, trainer.paramGroups));
+    putBack(run, optimizer);
     setRngState(optimizer.get("rng.cpu")!);
   } finally {
     dispose(weights, optimizer);
@@ -91,6 +97,25 @@ export function loadCheckpoint(run: Run, folder: string, fingerprint: string): v
     const state = trainer.callbacks[callback.name];
     if (state !== undefined) callback.loadStateDict?.(state);
   }
+}
+
+const trainedPrefix = "trained.";
+
+/** Copies the weights that the optimizer trains, where those that count are others: schedule-free ones average. */
+function trainedWeights({ optimizer, task }: Run): Map<string, Tensor> {
+  if (!optimizer.averagesWeights) return new Map();
+  const named = [...task.model.namedParameters()];
+  return new Map(named.map(([name, parameter]) => [trainedPrefix + name, parameter.detach().clone()]));
+}
+
+/** Puts weights that `trainedWeights` copied in place again. */
+function putBack({ task }: Run, weights: ReadonlyMap<string, Tensor>): void {
+  noGrad(() => {
+    for (const [name, parameter] of task.model.namedParameters()) {
+      const trained = weights.get(trainedPrefix + name);
+      if (trained !== undefined) parameter.copy_(trained);
+    }
+  });
 }
 
 /** Throws a `FileError` when a checkpoint is of another config or of other data. */
@@ -194,7 +219,7 @@ function unflattenOptimizer(
   for (const [name, tensor] of tensors) {
     const dot = name.indexOf(".");
     const index = name.slice(0, dot);
-    if (index !== "rng") (state[index] ??= {})[name.slice(dot + 1)] = tensor;
+    if (/^\d+$/.test(index)) (state[index] ??= {})[name.slice(dot + 1)] = tensor;
   }
   return { state, param_groups: paramGroups } as optim.OptimizerStateDict;
 }

@@ -8,13 +8,14 @@ import type { Batch, Run, StopReason } from "./run.ts";
 
 /** Trains until a limit, a callback or a signal ends it. */
 export async function train(run: Run): Promise<StopReason> {
-  const { config, state, source, task } = run;
+  const { config, optimizer, state, source, task } = run;
   run.startedAt = performance.now();
   const forgetNames = autograd.isAnomalyEnabled() ? autograd.nameModules(task.model) : undefined;
   try {
     if (state.step === 0 && config.hasValidation && config.numSanityValSteps !== 0) await sanityCheck(run);
     await call(run, "onTrainStart");
     task.model.train();
+    optimizer.train();
     while (!finished(run)) {
       source.seek({ epoch: state.epoch, batch: state.batch });
       if (state.batch === 0) await call(run, "onTrainEpochStart");
@@ -22,6 +23,7 @@ export async function train(run: Run): Promise<StopReason> {
       if (run.stop === "signal") break;
     }
     await call(run, "onTrainEnd");
+    optimizer.eval();
     return run.stop!;
   } catch (error) {
     for (const callback of run.callbacks) await callback.onException?.(run, error);
@@ -98,11 +100,13 @@ function clip(run: Run): number | undefined {
 
 /** Judges the model on the validation data and logs `val_*`. */
 async function validate(run: Run): Promise<void> {
-  const { config, task } = run;
+  const { config, optimizer, task } = run;
   await call(run, "onValidationStart");
   task.model.eval();
+  optimizer.eval();
   const bare = await task.validate({ limit: config.limitValBatches });
   task.model.train();
+  optimizer.train();
   const metrics = Object.fromEntries(Object.entries(bare).map(([name, value]) => [`val_${name}`, value]));
   run.log(metrics);
   run.schedule.observe(metrics);

@@ -107,6 +107,11 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     return loss;
   }
 
+  /** Whether the weights that count are an average of those that are trained: see `train` and `eval`. */
+  get averagesWeights(): boolean {
+    return false;
+  }
+
   /** Makes ready for training; some optimizers train other weights than those that they evaluate. */
   train(): void {}
 

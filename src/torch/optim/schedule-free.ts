@@ -58,6 +58,10 @@ abstract class ScheduleFree<Options extends ScheduleFreeOptions> extends Optimiz
     );
   }
 
+  override get averagesWeights(): boolean {
+    return true;
+  }
+
   /** Turns the weights into those that gradients are taken at. */
   override train(): void {
     this.#setMode(true);
