@@ -20,7 +20,7 @@ export async function selectMetricHistory(
   if (maxResults !== undefined) checkCount("metricHistory", maxResults);
   await selectRunInfo(sql, runId);
   const values: SqlValue[] = [runId, key];
-  let query = `SELECT ${point} FROM metrics WHERE run_uuid = ? AND "key" = ?`;
+  let query = `SELECT ${point} FROM ${metricsOf(sql)} WHERE run_uuid = ? AND "key" = ?`;
   if (pageToken !== undefined) {
     const after = parseHistoryToken(pageToken);
     // the first condition says nothing new, but it is the one that an index can use
@@ -57,18 +57,11 @@ export async function selectMetricHistories(
       where += ` AND step ${comparison} ?`;
       values.push(step);
     }
-    const rows = await sql.all(
-      `SELECT ${point} FROM (SELECT ${point}, row_number() OVER (PARTITION BY bucket ORDER BY ${order}) AS place ` +
-        `FROM (SELECT ${point}, ntile(?) OVER (ORDER BY ${order}) AS bucket FROM metrics WHERE ${where}) AS bucketed) ` +
-        `AS placed WHERE place = 1 ORDER BY ${order}`,
-      maxResults,
-      ...values,
-    );
+    const from = `FROM ${metricsOf(sql)} WHERE ${where}`;
+    const count = Number((await sql.first(`SELECT COUNT(*) AS n ${from}`, ...values))?.["n"]);
+    const rows = await selectThinned(sql, { from, values, count, maxResults });
     const backwards = order.replaceAll(",", " DESC,");
-    const last = await sql.first(
-      `SELECT ${point} FROM metrics WHERE ${where} ORDER BY ${backwards} DESC LIMIT 1`,
-      ...values,
-    );
+    const last = await sql.first(`SELECT ${point} ${from} ORDER BY ${backwards} DESC LIMIT 1`, ...values);
     if (last !== undefined && !isSamePoint(rows[rows.length - 1], last)) {
       if (rows.length === maxResults) rows.pop();
       rows.push(last);
@@ -76,6 +69,36 @@ export async function selectMetricHistories(
     for (const row of rows) points.push({ ...toMetric(row), runId });
   }
   return points;
+}
+
+/** Reads the first point of each of `maxResults` parts, whose lengths differ by at most one. */
+function selectThinned(
+  sql: Sql,
+  {
+    from,
+    values,
+    count,
+    maxResults,
+  }: { from: string; values: readonly SqlValue[]; count: number; maxResults: number },
+): Promise<SqlRow[]> {
+  if (count <= maxResults) return sql.all(`SELECT ${point} ${from} ORDER BY ${order}`, ...values);
+  // as NTILE divides them, without its second pass: the first parts have one point more
+  const length = Math.floor(count / maxResults);
+  const inLongParts = (count % maxResults) * (length + 1);
+  return sql.all(
+    `SELECT ${point} FROM (SELECT ${point}, row_number() OVER (ORDER BY ${order}) - 1 AS place ${from}) AS placed ` +
+      "WHERE CASE WHEN place < ? THEN place % ? ELSE (place - ?) % ? END = 0 ORDER BY place",
+    ...values,
+    inLongParts,
+    length + 1,
+    inLongParts,
+    length,
+  );
+}
+
+/** Names the table with the index that has a run's points of one key together. */
+function metricsOf(sql: Sql): string {
+  return `metrics${sql.dialect.indexedBy("index_metrics_run_uuid_key_step")}`;
 }
 
 function isSamePoint(a: SqlRow | undefined, b: SqlRow): boolean {

@@ -9,10 +9,11 @@ import {
   deletedStage,
   lockRegisteredModel,
   loggedModelOf,
+  modelVersionColumns,
   ofModel,
   selectModelVersion,
-  selectModelVersions,
   selectRegisteredModel,
+  toModelVersions,
 } from "./registry-rows.ts";
 import { type Sql, insertRows } from "./sql.ts";
 
@@ -62,9 +63,17 @@ export async function selectLatestVersions(
   name: string,
   stages: readonly string[] | undefined,
 ): Promise<ModelVersion[]> {
-  const newest = new Map<string, ModelVersion>();
   await selectRegisteredModel(sql, name);
-  for (const version of await selectModelVersions(sql, name, " ORDER BY version DESC")) {
+  const rows = await sql.all(
+    `SELECT ${modelVersionColumns} FROM (SELECT v.*, row_number() OVER (PARTITION BY v.current_stage, s.stage ` +
+      "ORDER BY v.version DESC) AS place FROM model_versions v LEFT JOIN sconce_model_versions s ON " +
+      "s.workspace = v.workspace AND s.name = v.name AND s.version = v.version WHERE v.workspace = 'default' AND " +
+      `v.name = ? AND v.current_stage <> '${deletedStage}') AS placed WHERE place = 1 ORDER BY version DESC`,
+    name,
+  );
+  const newest = new Map<string, ModelVersion>();
+  for (const version of await toModelVersions(sql, rows)) {
+    // a stage of our own that MLflow ended is a group of its own
     if (!newest.has(version.currentStage)) newest.set(version.currentStage, version);
   }
   return [...newest.values()]

@@ -19,6 +19,7 @@ export interface PostgresOptions {
 const postgresql: SqlDialect = {
   name: "postgresql",
   forUpdate: " FOR NO KEY UPDATE", // rows that only refer to the locked one may be written meanwhile
+  indexedBy: () => "",
   byCodePoint: ' COLLATE "C"',
   like: (column, { ignoreCase }) => `${column} ${ignoreCase ? "ILIKE" : "LIKE"} ? ESCAPE ''`,
 };

@@ -37,7 +37,13 @@ export async function moveToStage(
   const mover = await selectModelVersion(sql, name, version);
   const now = Date.now();
   if (archiveExisting) {
-    const others = await selectModelVersions(sql, name, " ORDER BY version");
+    const mlflowStage = mlflowStages.includes(stage) ? stage : firstStage;
+    const others = await selectModelVersions(
+      sql,
+      name,
+      " AND current_stage = ? ORDER BY version",
+      mlflowStage,
+    );
     for (const other of others) {
       if (other.version === version || other.currentStage !== stage) continue;
       await setStage(sql, other, archivedStage, now, change);

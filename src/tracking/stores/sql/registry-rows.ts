@@ -90,16 +90,29 @@ export async function toRegisteredModels(sql: Sql, rows: readonly SqlRow[]): Pro
 /** Turns rows of `modelVersionColumns` into versions. */
 export async function toModelVersions(sql: Sql, rows: readonly SqlRow[]): Promise<ModelVersion[]> {
   const names = [...new Set(rows.map((row) => String(row["name"])))];
-  const versionOf = (columns: string, table: string) => (keys: string) =>
-    `SELECT name, version, ${columns} FROM ${table} WHERE workspace = 'default' AND name IN (${keys})`;
-  const ownTags = await allIn(sql, versionOf('"key", value', "model_version_tags"), names);
+  const numbers = rows.map((row) => Number(row["version"]));
+  const [first, last] = numbers.reduce(
+    ([low, high], n) => [Math.min(low, n), Math.max(high, n)],
+    [Infinity, 0],
+  );
+  const ofVersions = (columns: string, table: string) =>
+    allIn(
+      sql,
+      (keys) =>
+        `SELECT name, version, ${columns} FROM ${table} WHERE workspace = 'default' AND name IN (${keys}) AND ` +
+        "version BETWEEN ? AND ?",
+      names,
+      first,
+      last,
+    );
+  const ownTags = await ofVersions('"key", value', "model_version_tags");
   const tags = groupKeyValues(ownTags.map((row) => ({ ...row, owner: keyOf(row) })));
   const aliasRows = await selectAliases(sql, names);
   const aliases = groupRows(
     aliasRows.map((row) => ({ ...row, owner: keyOf(row) })),
     "owner",
   );
-  const more = await allIn(sql, versionOf("stage, model_id", "sconce_model_versions"), names);
+  const more = await ofVersions("stage, model_id", "sconce_model_versions");
   const ours = groupRows(
     more.map((row) => ({ ...row, owner: keyOf(row) })),
     "owner",

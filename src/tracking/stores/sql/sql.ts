@@ -25,6 +25,8 @@ export interface SqlDialect {
   readonly name: "sqlite" | "postgresql";
   /** Ends a query whose rows stay as they are until the transaction ends; SQLite has one writer and needs none. */
   readonly forUpdate: string;
+  /** Follows a table to name the index that serves the query; PostgreSQL finds it by its statistics. */
+  indexedBy(index: string): string;
   /** Follows a text column that is ordered by code points. */
   readonly byCodePoint: string;
   /** Compares a column with a bound pattern, in which only `%` and `_` are special. */
@@ -50,19 +52,21 @@ const keysAtOnce = 512;
 
 /**
  * Runs a query whose text is given the list of marks for its keys, some hundred keys at a time, and returns all rows.
+ * `more` are the values that come after the keys.
  * A list is filled up to a power of two with its last key, so that few texts differ and stay prepared.
  */
 export async function allIn(
   sql: Sql,
   statement: (marks: string) => string,
   keys: readonly SqlValue[],
+  ...more: readonly SqlValue[]
 ): Promise<SqlRow[]> {
   const rows: SqlRow[] = [];
   for (let start = 0; start < keys.length; start += keysAtOnce) {
     const part = keys.slice(start, start + keysAtOnce);
     const last = part[part.length - 1]!;
     while (!isPowerOfTwo(part.length)) part.push(last);
-    for (const row of await sql.all(statement(marks(part.length)), ...part)) rows.push(row);
+    for (const row of await sql.all(statement(marks(part.length)), ...part, ...more)) rows.push(row);
   }
   return rows;
 }

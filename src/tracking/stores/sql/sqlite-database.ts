@@ -21,6 +21,7 @@ const statementsKept = 256;
 const sqlite: SqlDialect = {
   name: "sqlite",
   forUpdate: "",
+  indexedBy: (index) => ` INDEXED BY ${index}`,
   byCodePoint: "",
   // LIKE minds the case by a pragma of the connection; lower() knows the letters of ASCII
   like: (column, { ignoreCase }) => (ignoreCase ? `lower(${column}) LIKE lower(?)` : `${column} LIKE ?`),
