@@ -74,9 +74,10 @@ export function readModelOrders(
   return stable(orders, schema);
 }
 
-function stable(orders: readonly Order[], { defaultOrder }: SearchSchema): Order[] {
+function stable(orders: readonly Order[], { defaultOrder, tieOrder }: SearchSchema): Order[] {
+  if (orders.length === 0) return [...defaultOrder];
   const isNamed = ({ key }: Order) => orders.some((order) => order.kind === "attribute" && order.key === key);
-  return [...orders, ...defaultOrder.filter((order) => !isNamed(order))];
+  return [...orders, ...tieOrder.filter((order) => !isNamed(order))];
 }
 
 function parseComparison(tokens: Tokens, schema: SearchSchema): Comparison {

@@ -16,8 +16,10 @@ export interface SearchSchema {
   hasNullTests: boolean;
   /** Kinds that may be ordered by. */
   orderKinds: readonly Order["kind"][];
-  /** Ends every order, so that pages are stable; stands alone where none is given. */
+  /** Is the order where none is given. */
   defaultOrder: readonly Order[];
+  /** Ends an order that is given, so that pages are stable. */
+  tieOrder: readonly Order[];
   /** Most results that one page may have. */
   maxResults: number;
   /** Values of tags that an entity has without having them. */
@@ -67,6 +69,7 @@ export const runSchema: SearchSchema = {
   hasNullTests: true,
   orderKinds: ["attribute", "metric", "param", "tag"],
   defaultOrder: [by("start_time", false), by("run_id", true)],
+  tieOrder: [by("start_time", false), by("run_id", true)],
   maxResults: 50_000,
   impliedTags: {},
 };
@@ -80,6 +83,7 @@ export const experimentSchema: SearchSchema = {
   hasNullTests: true,
   orderKinds: ["attribute"],
   defaultOrder: [by("last_update_time", false), by("experiment_id", false)],
+  tieOrder: [by("experiment_id", false)],
   maxResults: 50_000,
   impliedTags: {},
 };
@@ -96,6 +100,7 @@ export const registeredModelSchema: SearchSchema = {
   hasNullTests: false,
   orderKinds: ["attribute"],
   defaultOrder: [by("name", true)],
+  tieOrder: [by("name", true)],
   maxResults: 1000,
   impliedTags: noPrompt,
 };
@@ -109,6 +114,7 @@ export const modelVersionSchema: SearchSchema = {
   hasNullTests: false,
   orderKinds: ["attribute"],
   defaultOrder: [by("last_updated_timestamp", false), by("name", true), by("version_number", false)],
+  tieOrder: [by("name", true), by("version_number", false)],
   maxResults: 200_000,
   impliedTags: noPrompt,
 };
@@ -130,6 +136,7 @@ export const loggedModelSchema: SearchSchema = {
   hasNullTests: false,
   orderKinds: ["attribute", "metric"],
   defaultOrder: [by("creation_timestamp", false), by("model_id", true)],
+  tieOrder: [by("creation_timestamp", false), by("model_id", true)],
   maxResults: 1000,
   impliedTags: {},
 };
