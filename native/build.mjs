@@ -63,7 +63,7 @@ export async function buildAddon({
   const units = unitsOf(sources, build, { compiler, flags, libtorch });
   await compileAll(
     units.filter(({ object }) => !existsSync(object)),
-    { compiler, flags },
+    { compiler, flags, sources },
   );
   await link(units, output, { compiler, libtorch, extraFlags });
   writeFileSync(join(build, "addon.json"), stamp);
@@ -125,6 +125,8 @@ async function compileFlags({ include, cuda }, env) {
     ...(process.platform === "darwin" ? [] : ["-fopenmp"]), // without it at::parallel_for in our code is serial
     ...defines.map((name) => `-D${name}`),
     ...system.flatMap((folder) => ["-isystem", folder]),
+    "-idirafter",
+    "stand-ins", // for headers that libtorch's own include and its packages leave out
   ];
 }
 
@@ -141,7 +143,7 @@ function unitsOf(sources, build, { compiler, flags, libtorch }) {
   });
 }
 
-async function compileAll(units, { compiler, flags }) {
+async function compileAll(units, { compiler, flags, sources }) {
   const queue = [...units];
   const failures = [];
   let finished = 0;
@@ -150,7 +152,10 @@ async function compileAll(units, { compiler, flags }) {
       const start = performance.now();
       const { source, object } = unit;
       const temporary = `${object}.${process.pid}`;
-      const { code, output } = await run(compiler.command, [...flags, "-c", source, "-o", temporary]);
+      // from the folder of the sources, so that flags may name others beside them and hold no path of this checkout
+      const { code, output } = await run(compiler.command, [...flags, "-c", source, "-o", temporary], {
+        cwd: sources,
+      });
       const seconds = ((performance.now() - start) / 1000).toFixed(0);
       say(`  [${++finished}/${units.length}] ${basename(source)} ${code === 0 ? `${seconds} s` : "failed"}`);
       if (code === 0) renameSync(temporary, object);

@@ -98,6 +98,29 @@ napi_value set_flash_attention(Env& env, const Args& args) {
 }
 
 napi_value flash_attention(Env& env, const Args&) { return from_bool(env, at::globalContext().userEnabledFlashSDP()); }
+
+// setFloat32MatmulPrecision("highest" | "high" | "medium")
+napi_value set_float32_matmul_precision(Env& env, const Args& args) {
+  at::globalContext().setFloat32MatmulPrecision(to_string(env, args[0]));
+  return undefined(env);
+}
+
+napi_value float32_matmul_precision(Env& env, const Args&) {
+  switch (at::globalContext().float32MatmulPrecision()) {
+    case at::Float32MatmulPrecision::HIGHEST: return from_string(env, "highest");
+    case at::Float32MatmulPrecision::HIGH: return from_string(env, "high");
+    default: return from_string(env, "medium");
+  }
+}
+
+// setFlushDenormal(enabled) -> whether the processor can
+napi_value set_flush_denormal(Env& env, const Args& args) {
+  return from_bool(env, at::globalContext().setFlushDenormal(to_bool(env, args[0])));
+}
+
+// deviceName(text) -> the device as libtorch spells it
+napi_value device_name(Env& env, const Args& args) { return from_string(env, c10::Device(to_string(env, args[0])).str()); }
+
 napi_value version(Env& env, const Args&) { return from_string(env, TORCH_VERSION); }
 napi_value cpu_capability(Env& env, const Args&) { return from_string(env, at::get_cpu_capability()); }
 
@@ -134,6 +157,10 @@ void define_context(Env& env, napi_value exports) {
   define<deterministic>(env, exports, "deterministic");
   define<set_flash_attention>(env, exports, "setFlashAttention");
   define<flash_attention>(env, exports, "flashAttention");
+  define<set_float32_matmul_precision>(env, exports, "setFloat32MatmulPrecision");
+  define<float32_matmul_precision>(env, exports, "float32MatmulPrecision");
+  define<set_flush_denormal>(env, exports, "setFlushDenormal");
+  define<device_name>(env, exports, "deviceName");
   define<version>(env, exports, "version");
   define<cpu_capability>(env, exports, "cpuCapability");
   define<set_error_class>(env, exports, "setErrorClass");

@@ -202,6 +202,16 @@ void check_alignment(const torch::jit::Stack& stack) {
   }
 }
 
+void keep_old_values(Env& env, const Op& op, const torch::jit::Stack& stack) {
+  for (size_t i : op.written) {
+    if (stack[i].isTensorList()) {
+      for (const at::Tensor& tensor : stack[i].toTensorVector()) env.before_write(tensor);
+    } else if (stack[i].isTensor()) {
+      env.before_write(stack[i].toTensor());
+    }
+  }
+}
+
 // call(index, ...args): undefined stands for the schema's default
 napi_value call(Env& env, const Args& args) {
   const Op& op = op_at(env, to_int32(env, args[0]));
@@ -226,6 +236,7 @@ napi_value call(Env& env, const Args& args) {
     }
   }
   env.current_argument = nullptr;
+  if (env.before_write) keep_old_values(env, op, stack);
   try {
     op.handle.callBoxed(stack);
   } catch (...) {
@@ -286,7 +297,8 @@ Op::Op(c10::OperatorHandle handle)
   const auto& schema = handle.schema();
   for (size_t i = 0; i < arguments.size(); i++) {
     const auto* alias = schema.arguments()[i].alias_info();
-    if (arguments[i].kind == Kind::kTensor && alias && alias->isWrite()) written.push_back(i);
+    bool holds_tensors = arguments[i].kind == Kind::kTensor || arguments[i].kind == Kind::kTensorList;
+    if (holds_tensors && alias && alias->isWrite()) written.push_back(i);
   }
   for (const auto& result : schema.returns()) {
     int argument = -1;

@@ -32,11 +32,10 @@ struct Op {
   // for each result, the argument that it is when changed in place (`Tensor(a!)`), or -1
   std::vector<int> changed;
   bool reinterprets;            // gives another dtype to the memory of its argument
-  std::vector<size_t> written;  // the tensor arguments that the operator may write to
+  std::vector<size_t> written;  // the arguments whose tensors the operator may write to
 };
 
 // adds the operator and the dtypes and shapes of its tensor arguments to a message of libtorch
 std::string with_context(Env& env, const Args& args, const std::string& message);
-
 
 }  // namespace sconce

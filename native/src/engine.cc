@@ -4,7 +4,6 @@
 #include <ATen/DeviceAccelerator.h>
 #include <torch/csrc/autograd/anomaly_mode.h>
 #include <torch/csrc/autograd/engine.h>
-#include <torch/csrc/autograd/saved_variable_hooks.h>
 
 #include <unordered_set>
 
@@ -120,18 +119,16 @@ struct JsEngine : autograd::Engine {
   std::unique_ptr<autograd::SavedVariableHooks> get_default_saved_variable_hooks() override {
     Env* env = Env::current_or_null();  // null on the engine's own threads
     if (env == nullptr || env->graph->saved_hooks.empty()) return nullptr;
-    const auto& [pack, unpack] = env->graph->saved_hooks.back();
-    return std::make_unique<JsSavedHooks>(pack, unpack);
+    return env->graph->saved_hooks.back()();
   }
 };
 
 // whether any node below the roots belongs to a device: a thread of the engine would then call JavaScript
-bool has_device_nodes(const std::vector<at::Tensor>& roots) {
+bool has_device_nodes(const autograd::edge_list& roots) {
   std::vector<autograd::Node*> stack;
   std::unordered_set<autograd::Node*> seen;
   for (const auto& root : roots) {
-    if (!root.device().is_cpu()) return true;
-    if (root.grad_fn()) stack.push_back(root.grad_fn().get());
+    if (root.function) stack.push_back(root.function.get());
   }
   while (!stack.empty()) {
     autograd::Node* node = stack.back();
@@ -145,7 +142,7 @@ bool has_device_nodes(const std::vector<at::Tensor>& roots) {
   return false;
 }
 
-void execute(Env& env, const std::vector<at::Tensor>& roots, const std::function<void()>& work) {
+void execute(Env& env, const autograd::edge_list& roots, const std::function<void()>& work) {
   // on CPU the engine runs on the calling thread: another would have a pool of OpenMP threads of its own
   if (at::getAccelerator().has_value() && has_device_nodes(roots)) {
     env.thread->run_elsewhere(work);
@@ -156,7 +153,9 @@ void execute(Env& env, const std::vector<at::Tensor>& roots, const std::function
 
 // pushSavedHooks(pack, unpack)
 napi_value push_saved_hooks(Env& env, const Args& args) {
-  env.graph->saved_hooks.emplace_back(to_function(env, args[0]), to_function(env, args[1]));
+  env.graph->saved_hooks.push_back([pack = to_function(env, args[0]), unpack = to_function(env, args[1])] {
+    return std::make_unique<JsSavedHooks>(pack, unpack);
+  });
   return undefined(env);
 }
 
@@ -202,7 +201,7 @@ napi_value set_current_module(Env& env, const Args& args) {
 
 }  // namespace
 
-void run_graph(Env& env, const std::vector<at::Tensor>& roots, const std::function<void()>& work) {
+void run_graph(Env& env, const autograd::edge_list& roots, const std::function<void()>& work) {
   env.graph->failure.clear();
   try {
     execute(env, roots, work);

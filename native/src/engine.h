@@ -2,6 +2,7 @@
 #pragma once
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/saved_variable_hooks.h>
 
 #include <functional>
 
@@ -14,9 +15,12 @@ using NodePtr = std::decay_t<decltype(torch::autograd::Edge::function)>;
 
 struct JsFunction;
 
+// makes the hooks of one tensor that a graph saves
+using MakeSavedHooks = std::function<std::unique_ptr<torch::autograd::SavedVariableHooks>()>;
+
 // What graphs know of one JavaScript environment.
 struct GraphState {
-  std::vector<std::pair<JsRefPtr, JsRefPtr>> saved_hooks;   // pack and unpack, innermost last
+  std::vector<MakeSavedHooks> saved_hooks;                  // innermost last
   std::vector<std::unique_ptr<c10::InferenceMode>> inference;
   std::vector<std::pair<int64_t, JsFunction*>> applying;    // custom functions whose backward runs now
   int64_t applied = 0;
@@ -47,6 +51,6 @@ T& from_external(Env& env, napi_value value) {
 }
 
 // runs `work`, which executes the graph of `roots`: here, or where device threads may call JavaScript meanwhile
-void run_graph(Env& env, const std::vector<at::Tensor>& roots, const std::function<void()>& work);
+void run_graph(Env& env, const torch::autograd::edge_list& roots, const std::function<void()>& work);
 
 }  // namespace sconce

@@ -10,6 +10,7 @@
 #include <ATen/ATen.h>
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -74,6 +75,9 @@ class Env {
   const std::shared_ptr<JsThread> thread;
   const std::shared_ptr<GraphState> graph;
   const std::shared_ptr<Releases> released = std::make_shared<Releases>();
+
+  // called with each tensor before an operator writes to it, where old values must be kept; else empty
+  std::function<void(const at::Tensor&)> before_write;
 
   // what is being called, for the error message
   const Op* current_op = nullptr;
@@ -141,7 +145,7 @@ class Args {
   napi_value values_[kMax];
 };
 
-// ---- reading JavaScript values; each throws ArgumentError when the value is of another kind
+// Reading JavaScript values: each throws ArgumentError when the value is of another kind
 napi_valuetype type_of(Env& env, napi_value value);
 bool is_nullish(Env& env, napi_value value);
 double to_double(Env& env, napi_value value);
@@ -161,7 +165,7 @@ at::ScalarType to_dtype(Env& env, napi_value value);
 // a whole number is an integer, as JavaScript has no 1.0; {re, im} is complex
 at::Scalar to_scalar(Env& env, napi_value value);
 
-// ---- making JavaScript values
+// Making JavaScript values.
 napi_value undefined(Env& env);
 napi_value from_double(Env& env, double value);
 napi_value from_int64(Env& env, int64_t value);
@@ -176,7 +180,7 @@ napi_value new_array(Env& env, size_t length);
 void set_element(Env& env, napi_value array, uint32_t i, napi_value value);
 void set_property(Env& env, napi_value object, const char* name, napi_value value);
 
-// ---- exporting functions
+// Exporting functions.
 using Function = napi_value (*)(Env&, const Args&);
 napi_value call_guarded(Function function, napi_env env, napi_callback_info info);
 

@@ -1,12 +1,12 @@
 // Layers of transforms (vmap, grad, jvp) on libtorch's own stack, which every operator of this thread goes through,
 // after torch/csrc/functorch/init.cpp.
-#include "functorch.h"
-
+#include <ATen/FunctionalTensorWrapper.h>
 #include <ATen/functorch/BatchedTensorImpl.h>
+#include <ATen/functorch/DynamicLayer.h>
+#include <ATen/functorch/TensorWrapper.h>
 #include <c10/core/AutogradState.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/forward_grad.h>
-#include <torch/version.h>
 
 #include "modules.h"
 
@@ -15,6 +15,7 @@ namespace sconce {
 namespace {
 
 namespace functorch = at::functorch;
+namespace functionalization = at::functionalization::impl;
 using torch::autograd::ForwardADLevel;
 
 functorch::RandomnessType to_randomness(const std::string& name) {
@@ -23,33 +24,29 @@ functorch::RandomnessType to_randomness(const std::string& name) {
   return functorch::RandomnessType::Different;
 }
 
-/** Refuses a libtorch in which the layers of functorch.h may lie otherwise in memory. */
-void check_version() {
-  if (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR == 13) return;
-  throw std::runtime_error("torch.func is made for libtorch 2.13, this is " TORCH_VERSION
-                           ". Run sconce setup without LIBTORCH, which fetches 2.13");
-}
-
 // pushVmap(batchSize, randomness) -> level
 napi_value push_vmap(Env& env, const Args& args) {
-  check_version();
   c10::SymInt batch_size(to_int64(env, args[0]));
   auto randomness = to_randomness(to_string(env, args[1]));
-  return from_int64(env, functorch::initAndPushDynamicLayer(functorch::TransformType::Vmap, batch_size, randomness, {}, {}, {}, {}));
+  return from_int64(env, functorch::initAndPushDynamicLayer(functorch::TransformType::Vmap, batch_size, randomness));
 }
 
 // pushGrad() -> level
 napi_value push_grad(Env& env, const Args&) {
-  check_version();
   bool records = c10::GradMode::is_enabled();
-  return from_int64(env, functorch::initAndPushDynamicLayer(functorch::TransformType::Grad, {}, {}, records, {}, {}, {}));
+  return from_int64(env, functorch::initAndPushDynamicLayer(functorch::TransformType::Grad, {}, {}, records));
 }
 
 // pushJvp() -> level
 napi_value push_jvp(Env& env, const Args&) {
-  check_version();
   bool records = c10::AutogradState::get_tls_state().get_fw_grad_mode();
-  return from_int64(env, functorch::initAndPushDynamicLayer(functorch::TransformType::Jvp, {}, {}, {}, records, {}, {}));
+  return from_int64(env, functorch::initAndPushDynamicLayer(functorch::TransformType::Jvp, {}, {}, {}, records));
+}
+
+// pushFunctionalize(addBackViews) -> level
+napi_value push_functionalize(Env& env, const Args& args) {
+  bool add_back_views = to_bool(env, args[0]);
+  return from_int64(env, functorch::initAndPushDynamicLayer(functorch::TransformType::Functionalize, {}, {}, {}, {}, add_back_views));
 }
 
 napi_value pop_transform(Env& env, const Args&) {
@@ -89,6 +86,51 @@ napi_value unwrap_ended(Env& env, const Args& args) {
   return from_tensor(env, functorch::unwrapIfDead(to_tensor(env, args[0])));
 }
 
+// wrapFunctional(handle, level) -> the tensor, whose changes in place that level records and makes without them
+napi_value wrap_functional(Env& env, const Args& args) {
+  at::Tensor wrapped = functionalization::to_functional_tensor(to_tensor(env, args[0]));
+  functionalization::unsafeGetFunctionalWrapper(wrapped)->set_level(to_int64(env, args[1]));
+  return from_tensor(env, wrapped);
+}
+
+// the wrapper of a tensor with all changes made that its views have recorded
+at::FunctionalTensorWrapper* settled(const at::Tensor& tensor, bool add_back_views) {
+  auto* wrapper = functionalization::unsafeGetFunctionalWrapper(tensor);
+  functionalization::FunctionalizationReapplyViewsGuard guard(add_back_views);
+  if (wrapper->apply_updates()) wrapper->regenerate_from_base();
+  return wrapper;
+}
+
+// unwrapFunctional(handle, addBackViews) -> what it holds; any other tensor itself
+napi_value unwrap_functional(Env& env, const Args& args) {
+  const at::Tensor& tensor = to_tensor(env, args[0]);
+  if (!functionalization::isFunctionalTensor(tensor)) return from_tensor(env, tensor);
+  return from_tensor(env, settled(tensor, to_bool(env, args[1]))->value());
+}
+
+// returnChanges(handle, wrapped): gives a tensor what was changed in place in its wrapper
+napi_value return_changes(Env& env, const Args& args) {
+  at::Tensor tensor = to_tensor(env, args[0]);
+  const at::Tensor& wrapped = to_tensor(env, args[1]);
+  functionalization::sync(wrapped);
+  at::Tensor inner = functionalization::unsafeGetFunctionalWrapper(wrapped)->value();
+  if (inner.is_same(tensor)) return undefined(env);
+  if (inner.sizes() != tensor.sizes()) tensor.resize_(inner.sizes());
+  tensor.copy_(inner);
+  return undefined(env);
+}
+
+// unwrapOnce(handle) -> what a tensor of any transform holds, 0 for a tensor of none
+napi_value unwrap_once(Env& env, const Args& args) {
+  const at::Tensor& tensor = to_tensor(env, args[0]);
+  if (const auto* batched = functorch::maybeGetBatchedImpl(tensor)) return from_tensor(env, batched->value());
+  if (const auto* wrapper = functorch::maybeGetTensorWrapper(tensor)) return from_tensor(env, wrapper->value());
+  if (functionalization::isFunctionalTensor(tensor)) {
+    return from_tensor(env, functionalization::unsafeGetFunctionalWrapper(tensor)->value());
+  }
+  return from_int64(env, 0);
+}
+
 napi_value enter_dual_level(Env& env, const Args&) {
   return from_int64(env, static_cast<int64_t>(ForwardADLevel::get_next_idx()));
 }
@@ -108,16 +150,26 @@ napi_value set_forward_grad_enabled(Env& env, const Args& args) {
 
 }  // namespace
 
+at::Tensor beneath_levels(at::Tensor tensor) {
+  while (const auto* wrapper = functorch::maybeGetTensorWrapper(tensor)) tensor = wrapper->value();
+  return tensor;
+}
+
 void define_functorch(Env& env, napi_value exports) {
   define<push_vmap>(env, exports, "pushVmap");
   define<push_grad>(env, exports, "pushGrad");
   define<push_jvp>(env, exports, "pushJvp");
+  define<push_functionalize>(env, exports, "pushFunctionalize");
   define<pop_transform>(env, exports, "popTransform");
   define<add_batch_dim>(env, exports, "addBatchDim");
   define<remove_batch_dim>(env, exports, "removeBatchDim");
   define<is_batched>(env, exports, "isBatched");
   define<wrap_for_level>(env, exports, "wrapForLevel");
   define<unwrap_ended>(env, exports, "unwrapEnded");
+  define<wrap_functional>(env, exports, "wrapFunctional");
+  define<unwrap_functional>(env, exports, "unwrapFunctional");
+  define<return_changes>(env, exports, "returnChanges");
+  define<unwrap_once>(env, exports, "unwrapOnce");
   define<enter_dual_level>(env, exports, "enterDualLevel");
   define<leave_dual_level>(env, exports, "leaveDualLevel");
   define<set_forward_grad_enabled>(env, exports, "setForwardGradEnabled");

@@ -1,5 +1,6 @@
 // What JavaScript sees of a graph: its nodes, and hooks on the gradients that pass through it.
 #include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/graph_task.h>
 
 #include "engine.h"
 #include "modules.h"
@@ -244,6 +245,44 @@ napi_value register_node_post_hook(Env& env, const Args& args) {
   return add_hook(env, hooks->set, args[1]);
 }
 
+// gradientEdge(handle) -> [node, number of its output], through which the gradient of the tensor passes
+napi_value gradient_edge(Env& env, const Args& args) {
+  const at::Tensor& tensor = to_tensor(env, args[0]);
+  auto edge = autograd::impl::gradient_edge(tensor);
+  if (!edge.is_valid()) throw std::runtime_error("the tensor does not require a gradient, so no edge of a graph is its own");
+  napi_value pair = new_array(env, 2);
+  set_element(env, pair, 0, from_node(env, edge.function));
+  set_element(env, pair, 1, from_int64(env, edge.input_nr));
+  return pair;
+}
+
+// graphTask() -> the number of the pass that runs now on this thread, or -1
+napi_value graph_task(Env& env, const Args&) { return from_int64(env, autograd::get_current_graph_task_id()); }
+
+// willExecute(node): whether the pass that runs now reaches the node
+napi_value will_execute(Env& env, const Args& args) {
+  autograd::Node* node = from_external<NodePtr>(env, args[0]).get();
+  const auto* infos = autograd::get_current_graph_task_exec_info();
+  if (infos == nullptr) throw std::runtime_error("no pass runs now");
+  if (autograd::get_current_graph_task_nodes_in_graph()->count(node) == 0) return from_bool(env, false);
+  if (infos->empty()) return from_bool(env, true);  // a backward into every leaf
+  auto found = infos->find(node);
+  if (found == infos->end() || !found->second.should_execute()) return from_bool(env, false);
+  if (node->topological_nr() == 0 && found->second.captures_) {
+    throw std::runtime_error(
+        "a hook on several gradients does not support autograd.grad by a leaf among its tensors. Use backward with inputs");
+  }
+  return from_bool(env, true);
+}
+
+// incrementVersion(handles): as a change in place would; tensors of inference mode have no version
+napi_value increment_version(Env& env, const Args& args) {
+  for (const auto& tensor : to_tensors(env, args[0])) {
+    if (!tensor.is_inference()) autograd::impl::bump_version(tensor);
+  }
+  return undefined(env);
+}
+
 napi_value tensor_version(Env& env, const Args& args) {
   return from_int64(env, static_cast<int64_t>(to_tensor(env, args[0])._version()));
 }
@@ -260,6 +299,10 @@ void define_graph(Env& env, napi_value exports) {
   define<next_nodes>(env, exports, "nextNodes");
   define<register_node_pre_hook>(env, exports, "registerNodePreHook");
   define<register_node_post_hook>(env, exports, "registerNodePostHook");
+  define<gradient_edge>(env, exports, "gradientEdge");
+  define<graph_task>(env, exports, "graphTask");
+  define<will_execute>(env, exports, "willExecute");
+  define<increment_version>(env, exports, "incrementVersion");
   define<tensor_version>(env, exports, "tensorVersion");
 }
 

@@ -39,6 +39,7 @@ NAPI_MODULE_INIT() {
   define_autograd(*state, exports);
   define_engine(*state, exports);
   define_graph(*state, exports);
+  define_saved(*state, exports);
   define_function(*state, exports);
   define_memory(*state, exports);
   define_context(*state, exports);

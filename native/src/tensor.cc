@@ -78,9 +78,16 @@ TypedArray to_typed_data(Env& env, const Args& args) {
   return array;
 }
 
+// Memory is made and read outside of the transforms of torch.func, as torch.tensor and tolist do: they wrap every result.
+struct OutsideTransforms {
+  c10::impl::ExcludeDispatchKeyGuard front{c10::DispatchKey::FuncTorchDynamicLayerFrontMode};
+  c10::impl::ExcludeDispatchKeyGuard back{c10::DispatchKey::FuncTorchDynamicLayerBackMode};
+};
+
 // fromData(typedArray, shape, dtype) -> a tensor with a copy of the data
 napi_value from_data(Env& env, const Args& args) {
   TypedArray array = to_typed_data(env, args);
+  OutsideTransforms outside;
   at::Tensor tensor = at::empty(array.sizes, array.dtype);
   if (array.length > 0) std::memcpy(tensor.mutable_data_ptr(), array.data, tensor.nbytes());
   return from_tensor(env, tensor);
@@ -96,6 +103,7 @@ napi_value share_data(Env& env, const Args& args) {
   env.released->drain(env.napi);
   napi_ref reference;
   check(napi_create_reference(env.napi, array.buffer, 1, &reference), "hold array buffer");
+  OutsideTransforms outside;
   auto release = [reference, released = env.released](void*) { released->add(reference); };
   return from_tensor(env, at::from_blob(array.data, array.sizes, release, at::TensorOptions(array.dtype)));
 }
@@ -105,7 +113,9 @@ at::Tensor with_memory(const at::Tensor& tensor) { return tensor._is_zerotensor(
 
 // toData(handle) -> a typed array with a copy of the data
 napi_value to_data(Env& env, const Args& args) {
-  at::Tensor tensor = with_memory(to_tensor(env, args[0]).detach()).cpu().resolve_conj().resolve_neg().contiguous();
+  at::Tensor held = beneath_levels(to_tensor(env, args[0]));
+  OutsideTransforms outside;
+  at::Tensor tensor = with_memory(held.detach()).cpu().resolve_conj().resolve_neg().contiguous();
   array_type(tensor.scalar_type());  // refuse before allocating
   void* data;
   napi_value buffer;
@@ -150,6 +160,7 @@ napi_value write_data(Env& env, const Args& args) {
   if (!tensor.device().is_cpu() || !tensor.is_contiguous() || tensor._is_zerotensor()) {
     throw ArgumentError("must be a contiguous CPU tensor");
   }
+  if (env.before_write) env.before_write(tensor);
   if (length > 0) std::memcpy(tensor.mutable_data_ptr(), data, tensor.nbytes());
   return undefined(env);
 }

@@ -4,6 +4,7 @@ import { native } from "./native.ts";
 import type { Scalar } from "./native.ts";
 import type { Tensor } from "./tensor.ts";
 
+export { deviceOr } from "./default-device.ts";
 export { defaultDtypeCode, dtypeCode, layoutCode, memoryFormatCode } from "./dtype.ts";
 export type { Device, Dtype, Layout, MemoryFormat } from "./dtype.ts";
 export type { Complex, Scalar } from "./native.ts";

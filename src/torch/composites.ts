@@ -268,3 +268,13 @@ export function cdist(
   }
   return torch.cdist(x1, x2, order, cdistModes[computeMode]!);
 }
+
+/**
+ * Returns the number of the device that holds a tensor; -1 on the CPU.
+ *
+ * @example
+ * torch.getDevice(torch.ones([1])); // => -1
+ */
+export function getDevice(input: Tensor): number {
+  return input.getDevice();
+}

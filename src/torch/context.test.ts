@@ -90,3 +90,28 @@ describe.skipIf(torch.cuda.deviceCount() > 0)("without a GPU, torch.cuda", () =>
     expect(() => torch.cuda.setDevice(0)).toThrow("needs a build with CUDA");
   });
 });
+
+describe("float32 matrix products", () => {
+  afterEach(() => torch.setFloat32MatmulPrecision("highest"));
+
+  test("have a precision that is set by a word", () => {
+    expect(torch.getFloat32MatmulPrecision()).toBe("highest");
+    for (const precision of ["high", "medium", "highest"] as const) {
+      torch.setFloat32MatmulPrecision(precision);
+      expect(torch.getFloat32MatmulPrecision()).toBe(precision);
+    }
+    expect(() => torch.setFloat32MatmulPrecision("low" as "high")).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: setFloat32MatmulPrecision: precision must be one of highest, high, medium, got "low".]`,
+    );
+    expect(torch.getFloat32MatmulPrecision()).toBe("highest");
+  });
+});
+
+test("denormal numbers are zero where that is set", () => {
+  const small = torch.tensor([1e-310], { dtype: "float64" });
+  const isSupported = torch.setFlushDenormal(true);
+  const flushed = small.mul(1).item();
+  torch.setFlushDenormal(false);
+  expect(flushed).toBe(isSupported ? 0 : 1e-310);
+  expect(small.mul(1).item()).toBe(1e-310);
+});

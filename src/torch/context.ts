@@ -75,6 +75,44 @@ export function getDeterministicDebugMode(): 0 | 1 | 2 {
   return enabled ? (warnOnly ? 1 : 2) : 0;
 }
 
+const matmulPrecisions = ["highest", "high", "medium"] as const;
+
+/** How exactly float32 matrix products are computed. */
+export type MatmulPrecision = (typeof matmulPrecisions)[number];
+
+/**
+ * Sets how exactly float32 matrix products are computed where a device has faster ways: "highest" in float32, "high" in
+ * TensorFloat32 or the sum of two bfloat16, "medium" in bfloat16. Of the process; "highest" unless set.
+ *
+ * @example
+ * torch.setFloat32MatmulPrecision("high");
+ * torch.getFloat32MatmulPrecision(); // => "high"
+ */
+export function setFloat32MatmulPrecision(precision: MatmulPrecision): void {
+  if (!matmulPrecisions.includes(precision)) {
+    throw new UsageError(
+      `setFloat32MatmulPrecision: precision must be one of ${matmulPrecisions.join(", ")}, got ${JSON.stringify(precision)}.`,
+    );
+  }
+  native.setFloat32MatmulPrecision(precision);
+}
+
+/** Returns how exactly float32 matrix products are computed. */
+export function getFloat32MatmulPrecision(): MatmulPrecision {
+  return native.float32MatmulPrecision();
+}
+
+/**
+ * Sets whether this thread's CPU operators take denormal numbers for zero, which is faster where many occur. Returns
+ * whether the processor can.
+ *
+ * @example
+ * torch.setFlushDenormal(false);
+ */
+export function setFlushDenormal(enabled: boolean): boolean {
+  return native.setFlushDenormal(enabled);
+}
+
 /** What the machine and the build offer. */
 export const backends = {
   /** Widest instruction set that the kernels use: `DEFAULT`, `AVX2`, `AVX512`. */

@@ -2,7 +2,7 @@
 import { isAnyArrayBuffer } from "node:util/types";
 import { markAsUntransferable } from "node:worker_threads";
 import { ShapeError, UsageError } from "../base/index.ts";
-import { wrap } from "./binding.ts";
+import { deviceOr, withGrad, wrap } from "./binding.ts";
 import { dtypeCode, getDefaultDtype, integerBits, isComplex } from "./dtype.ts";
 import type { Device, Dtype } from "./dtype.ts";
 import { empty } from "./functions.generated.ts";
@@ -42,7 +42,7 @@ export function tensor(
       ? fromTyped(values, true)
       : fromNested(values, dtype);
   const placed = place(made, dtype, device);
-  return requiresGrad ? placed.requiresGrad_() : placed;
+  return withGrad(placed, requiresGrad);
 }
 
 /**
@@ -77,7 +77,7 @@ export function asarray(
   }
   const own =
     isTensor(values) && made === values && made.requiresGrad !== requiresGrad ? made.detach() : made;
-  return requiresGrad ? own.requiresGrad_() : own;
+  return withGrad(own, requiresGrad);
 }
 
 /**
@@ -129,14 +129,15 @@ export function frombuffer(
   const bytes = fromTypedArray(new Uint8Array(buffer, offset, length * size), [length * size], {
     copy: false,
   });
-  const made = length === 0 ? tensor([], { dtype }) : bytes.view(dtype);
-  return requiresGrad ? made.requiresGrad_() : made;
+  const made = length === 0 ? tensor([], { dtype, device: "cpu" }) : bytes.view(dtype);
+  return withGrad(made, requiresGrad);
 }
 
 function place(made: Tensor, dtype: Dtype | undefined, device: Device | undefined): Tensor {
-  return dtype === undefined && device === undefined
+  const target = deviceOr(device);
+  return dtype === undefined && target === undefined
     ? made
-    : made.to({ ...(dtype && { dtype }), ...(device && { device }) });
+    : made.to({ ...(dtype && { dtype }), ...(target && { device: target }) });
 }
 
 function fromTyped(data: TensorData | ArrayBufferView, copy: boolean): Tensor {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import "../../tests/matchers.ts";
 import * as torch from "./index.ts";
+import { native } from "./native.ts";
 import { autocast, enableGrad, grad, isGradEnabled, matmul, noGrad, ones, tensor } from "./index.ts";
 
 const fail = () => {
@@ -136,4 +137,40 @@ describe("autocast", () => {
       `[TorchError: autocastState: Expected one of cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, xla, lazy, vulkan, mps, meta, hpu, mtia, privateuseone device type at start of device string: cpux]`,
     );
   });
+});
+
+describe("the layout of accumulated gradients", () => {
+  const { enforceGradLayoutPolicy } = torch.autograd;
+  const strides = () => {
+    const x = torch.empty([2, 3, 4]).permute([2, 0, 1]).requiresGrad_();
+    x.mul(ones([4, 2, 3]))
+      .sum()
+      .backward();
+    return x.grad!.strides;
+  };
+
+  test("is the leaf's unless the policy is off, as in PyTorch", () => {
+    expect(strides()).toEqual([1, 12, 4]);
+    expect(enforceGradLayoutPolicy(false, strides)).toEqual([6, 3, 1]);
+    expect(() => enforceGradLayoutPolicy(false, fail)).toThrow("stop");
+    expect(strides()).toEqual([1, 12, 4]);
+    enforceGradLayoutPolicy(false);
+    expect(strides()).toEqual([6, 3, 1]);
+    enforceGradLayoutPolicy(true);
+    expect(strides()).toEqual([1, 12, 4]);
+  });
+});
+
+test("multithreading is set for a run or from there on", () => {
+  const { gradMode } = torch.autograd;
+  const isOn = () => native.multithreading();
+  expect(isOn()).toBe(true);
+  expect(gradMode.setMultithreadingEnabled(false, isOn)).toBe(false);
+  expect(() => gradMode.setMultithreadingEnabled(false, fail)).toThrow("stop");
+  expect(isOn()).toBe(true);
+  gradMode.setMultithreadingEnabled(false);
+  const x = ones([2], { requiresGrad: true });
+  x.exp().sum().backward();
+  expect([isOn(), x.grad!.tolist()]).toEqual([false, [Math.fround(Math.E), Math.fround(Math.E)]]);
+  gradMode.setMultithreadingEnabled(true);
 });

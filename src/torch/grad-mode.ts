@@ -74,6 +74,46 @@ export function inferenceMode<T>(run: () => T, { enabled = true }: { enabled?: b
   }
 }
 
+/**
+ * Sets whether a backward pass gives the work of each device to a thread of its own, from here on or while `run` runs;
+ * on the CPU there is one thread in any case. Of this thread; true unless set.
+ *
+ * @example
+ * torch.autograd.setMultithreadingEnabled(false, () => torch.ones([1], { requiresGrad: true }).exp().backward());
+ */
+export function setMultithreadingEnabled(enabled: boolean): void;
+export function setMultithreadingEnabled<T>(enabled: boolean, run: () => T): T;
+export function setMultithreadingEnabled<T>(enabled: boolean, run?: () => T): T | void {
+  const before = native.multithreading();
+  native.setMultithreading(enabled);
+  if (run === undefined) return;
+  try {
+    return run();
+  } finally {
+    native.setMultithreading(before);
+  }
+}
+
+/**
+ * Sets whether a gradient that is accumulated gets the strides of its leaf, from here on or while `run` runs. Off, a
+ * gradient with other strides is kept as it is, which saves a copy. Of this thread; true unless set. Needs libtorch 2.13.
+ *
+ * @example
+ * const x = torch.ones([2, 3]).t().requiresGrad_();
+ * torch.autograd.enforceGradLayoutPolicy(false, () => x.mul(torch.ones([3, 2])).sum().backward());
+ */
+export function enforceGradLayoutPolicy(enabled: boolean): void;
+export function enforceGradLayoutPolicy<T>(enabled: boolean, run: () => T): T;
+export function enforceGradLayoutPolicy<T>(enabled: boolean, run?: () => T): T | void {
+  const before = native.setGradLayoutPolicy(enabled);
+  if (run === undefined) return;
+  try {
+    return run();
+  } finally {
+    native.setGradLayoutPolicy(before);
+  }
+}
+
 /** Whether `inferenceMode` is on now. */
 export function isInferenceModeEnabled(): boolean {
   return native.inferenceMode();

@@ -1,5 +1,6 @@
 // libtorch in TypeScript: `import * as torch from "sconce/torch"`.
 export * from "./ops.generated.ts";
+export * as amp from "./amp/index.ts";
 export * as autograd from "./autograd/index.ts";
 export { grad, setDetectAnomaly } from "./autograd/index.ts";
 export type { BackwardOptions, GradOptions } from "./autograd/index.ts";
@@ -21,12 +22,15 @@ export {
   getNumThreads,
   isDeterministicAlgorithmsWarnOnlyEnabled,
   setDeterministicDebugMode,
+  getFloat32MatmulPrecision,
+  setFloat32MatmulPrecision,
+  setFlushDenormal,
   setNumInteropThreads,
   setNumThreads,
   useDeterministicAlgorithms,
   version,
 } from "./context.ts";
-export type { DeterministicOptions } from "./context.ts";
+export type { DeterministicOptions, MatmulPrecision } from "./context.ts";
 export * as cuda from "./cuda.ts";
 export * as func from "./func/index.ts";
 export { vmap } from "./func/index.ts";
@@ -38,6 +42,7 @@ export {
   cdist,
   chainMatmul,
   einsum,
+  getDevice,
   isTensor,
   meshgrid,
   norm,
@@ -48,6 +53,7 @@ export {
   unravelIndex,
 } from "./composites.ts";
 export type { NormOptions, UniqueOptions } from "./composites.ts";
+export { getDefaultDevice, setDefaultDevice } from "./default-device.ts";
 export { getDefaultDtype, isFloatingPoint, setDefaultDtype } from "./dtype.ts";
 export {
   dropShared,

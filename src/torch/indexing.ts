@@ -183,7 +183,10 @@ function toPlace(caller: string, index: Index): Place {
   } else if (isTensor(index)) {
     return toTensorPlace(caller, index);
   } else if (Array.isArray(index)) {
-    const list = tensor(index, { dtype: index.length > 0 && isMask(index) ? "bool" : "int64" });
+    const list = tensor(index, {
+      dtype: index.length > 0 && isMask(index) ? "bool" : "int64",
+      device: "cpu",
+    });
     return toTensorPlace(caller, list);
   }
   throw new UsageError(

@@ -48,19 +48,33 @@ export interface Native {
     createGraph: boolean,
     allowUnused: boolean,
   ): number[];
+  /** Roots and inputs are handles, or edges as [node, number of its output]. */
+  runEdges(
+    roots: readonly (number | [NodeRef, number])[],
+    gradients: readonly number[],
+    inputs: readonly (number | [NodeRef, number])[],
+    retainGraph: boolean,
+    createGraph: boolean,
+    accumulate: boolean,
+  ): number[];
   grad(handle: number): number;
   grads(handles: readonly number[]): number[];
   setGrad(handle: number, gradient: number): void;
   clearGrads(handles: readonly number[]): void;
   requiresGrad(handle: number): boolean;
   setRequiresGrad(handle: number, flag: boolean): void;
+  checkRequiresGradAllowed(): void;
   isLeaf(handle: number): boolean;
   retainGrad(handle: number): void;
   gradEnabled(): boolean;
   setGradEnabled(enabled: boolean): void;
+  multithreading(): boolean;
+  setMultithreading(enabled: boolean): void;
+  setGradLayoutPolicy(enforced: boolean): boolean;
   enterInferenceMode(enabled: boolean): void;
   leaveInferenceMode(): void;
   inferenceMode(): boolean;
+  autocastAvailable(device: string): boolean;
   autocastState(device: string): [enabled: boolean, dtype: number];
   enterAutocast(device: string, enabled: boolean, dtype: number): void;
   leaveAutocast(device: string, enabled: boolean, dtype: number): void;
@@ -77,6 +91,10 @@ export interface Native {
   registerHook(handle: number, hook: (gradient: number) => number | undefined): HookRef;
   registerPostAccumulateGradHook(handle: number, hook: (handle: number) => void): HookRef;
   removeHook(hook: HookRef): void;
+  gradientEdge(handle: number): [node: NodeRef, outputNr: number];
+  graphTask(): number;
+  willExecute(node: NodeRef): boolean;
+  incrementVersion(handles: readonly number[]): void;
   tensorVersion(handle: number): number;
 
   applyFunction(
@@ -98,16 +116,23 @@ export interface Native {
     unpack: (box: [packed: unknown], handles: number[]) => void,
   ): void;
   popSavedHooks(): void;
+  allowMutation(): MutationRef;
+  endMutation(region: MutationRef): void;
 
   pushVmap(batchSize: number, randomness: string): number;
   pushGrad(): number;
   pushJvp(): number;
+  pushFunctionalize(addBackViews: boolean): number;
   popTransform(): void;
   addBatchDim(handle: number, dim: number, level: number): number;
   removeBatchDim(handle: number, level: number, batchSize: number, dim: number): number;
   isBatched(handle: number): boolean;
   wrapForLevel(handle: number, level: number): number;
   unwrapEnded(handle: number): number;
+  wrapFunctional(handle: number, level: number): number;
+  unwrapFunctional(handle: number, addBackViews: boolean): number;
+  returnChanges(handle: number, wrapped: number): void;
+  unwrapOnce(handle: number): number;
   enterDualLevel(): number;
   leaveDualLevel(level: number): void;
   setForwardGradEnabled(enabled: boolean): boolean;
@@ -145,6 +170,11 @@ export interface Native {
   deterministic(): [enabled: boolean, warnOnly: boolean, fillUninitializedMemory: boolean];
   setFlashAttention(enabled: boolean): void;
   flashAttention(): boolean;
+  setFloat32MatmulPrecision(precision: string): void;
+  float32MatmulPrecision(): "highest" | "high" | "medium";
+  setFlushDenormal(enabled: boolean): boolean;
+  /** Spells a device as libtorch does, and refuses what is none. */
+  deviceName(device: string): string;
   version(): string;
   cpuCapability(): string;
   setErrorClass(errorClass: typeof TorchError): void;
@@ -214,9 +244,11 @@ export interface Native {
   stopFlops(): [operator: string, flops: number][];
 }
 
-/** A node of a graph, and the registration of a hook: values that only the addon can read. */
+/** A node of a graph, the registration of a hook, a region of changes: values that only the addon can read. */
 export type NodeRef = { readonly kind: "node" };
 export type HookRef = { readonly kind: "hook" };
+export type MutationRef = { readonly kind: "mutation" };
+
 /** A complex number. */
 export interface Complex {
   re: number;

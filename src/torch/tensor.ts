@@ -117,8 +117,9 @@ export class Tensor extends TensorMembers {
     return native.requiresGrad(this.handle);
   }
 
-  /** Sets in place whether gradients are recorded for this leaf. */
+  /** Sets in place whether gradients are recorded for this leaf; refused in functions that `torch.func` transforms. */
   requiresGrad_(flag = true): this {
+    native.checkRequiresGradAllowed();
     native.setRequiresGrad(this.handle, flag);
     return this;
   }

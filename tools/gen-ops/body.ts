@@ -153,12 +153,14 @@ function conditionsOf(
 }
 
 function callLines(plan: Plan, signature: Signature, names: readonly string[]): string[] {
-  const { schema, overload } = signature;
+  const { schema, overload, isFactory } = signature;
+  const makesAnew = isFactory && schema.arguments.every(({ type }) => type.base !== "Tensor");
   const values = schema.arguments.map((argument) => {
     if (plan.isMethod && argument.name === "self") return "this.handle";
     const place = signature.positional.indexOf(argument);
     const value = place >= 0 ? names[place]! : argumentName(argument.name);
     if (schema.name === "full" && argument.name === "dtype") return fullDtype(names[1]!);
+    if (makesAnew && argument.name === "device") return `deviceOr(${value})`;
     return crossing(argument, value);
   });
   const called = `call(${[overload.index, ...values].join(", ")})`;
@@ -171,7 +173,7 @@ function callLines(plan: Plan, signature: Signature, names: readonly string[]): 
   if (returns.length === 0) return [`return void ${called};`];
   if (returns.length === 1) {
     const made = arrival(returns[0]!, called);
-    if (signature.isFactory) return [`return withGrad(${made}, requiresGrad);`];
+    if (isFactory) return [`return withGrad(${made}, requiresGrad);`];
     return [written === undefined ? `return ${made};` : `return out === undefined ? ${made} : ${written};`];
   }
   return [
@@ -184,7 +186,9 @@ function callLines(plan: Plan, signature: Signature, names: readonly string[]): 
 function calledInto(schema: Schema, out: NonNullable<Signature["out"]>, values: readonly string[]): string {
   const given = values.map((value, i) => {
     const isNumber = schema.arguments[i]!.type.base !== out.schema.arguments[i]!.type.base;
-    return isNumber ? `scalarTensor(${value}, { dtype: numberDtype(${value}) }).handle` : value;
+    return isNumber
+      ? `scalarTensor(${value}, { dtype: numberDtype(${value}), device: "cpu" }).handle`
+      : value;
   });
   return `callInto(${["out", out.index, ...given].join(", ")})`;
 }

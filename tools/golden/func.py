@@ -7,7 +7,20 @@ import json
 import pathlib
 
 import torch
-from torch.func import functional_call, grad, grad_and_value, hessian, jacfwd, jacrev, jvp, stack_module_state, vjp, vmap
+from torch.func import (
+    functional_call,
+    functionalize,
+    grad,
+    grad_and_value,
+    hessian,
+    jacfwd,
+    jacrev,
+    jvp,
+    linearize,
+    stack_module_state,
+    vjp,
+    vmap,
+)
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "goldens" / "autograd"
 torch.set_num_threads(1)
@@ -48,6 +61,21 @@ def randomly(randomness):
     return vmap(lambda row: row + torch.randn(3), randomness=randomness)(matrix)
 
 
+def with_aux(a, b):
+    return two(a, b), (a * b).exp()
+
+
+def changing(a):
+    """Changes a copy through a view, and its argument."""
+    part = a.clone().reshape(-1)
+    part[1:].mul_(a[0] * 1)
+    a.add_(1)
+    return part.sin()
+
+
+changed = x.clone()
+pull_aux = vjp(with_aux, x, y, has_aux=True)
+output, push = linearize(two, x, y)
 stacked, _ = stack_module_state([model, other])
 golden = {
     "inputs": {name: value.tolist() for name, value in {"matrix": matrix, "x": x, "y": y, "v": v, "w": w, "labels": labels}.items()},
@@ -59,6 +87,14 @@ golden = {
     "grad and value": plain(grad_and_value(cubes)(x, y)),
     "vjp": plain(vjp(two, x, y)[1]((v, torch.tensor(2.0)))),
     "jvp": plain(jvp(two, (x, y), (v, w))),
+    "vjp aux": plain((pull_aux[0], pull_aux[1]((v, torch.tensor(2.0))), pull_aux[2])),
+    "jvp aux": plain(jvp(with_aux, (x, y), (v, w), has_aux=True)),
+    "jacrev aux": plain(jacrev(with_aux, argnums=(0, 1), has_aux=True)(x, y)),
+    "jacfwd aux": plain(jacfwd(with_aux, argnums=(0, 1), has_aux=True)(x, y)),
+    "linearize": plain((output, push(v, w), push(w, v), vmap(push, in_dims=(0, None))(matrix, w))),
+    "functionalize": plain((functionalize(changing)(changed), changed)),
+    "functionalize views": plain(functionalize(changing, remove="mutations_and_views")(x.clone())),
+    "grad of functionalize": plain(grad(lambda a: functionalize(changing)(a.clone()).sum())(x)),
     "jacrev": plain(jacrev(two, argnums=(0, 1))(x, y)),
     "jacfwd": plain(jacfwd(two, argnums=(0, 1))(x, y)),
     "hessian": plain(hessian(cubes, argnums=(0, 1))(x, y)),

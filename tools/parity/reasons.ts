@@ -30,6 +30,21 @@ const REASONS: readonly Reason[] = [
       "the inside of autocast, anomaly detection and Python's own types; see torch.autocast, setDetectAnomaly",
   },
   {
+    namespaces: ["torch.autograd"],
+    test: /^variable$/,
+    reason: "Variable is Tensor since PyTorch 0.4",
+  },
+  {
+    namespaces: ["torch.autograd.graph"],
+    test: /^(region_activation_memory_budget|set_override_stale_capture_stream|set_warn_on_accumulate_grad_stream_mismatch)$/,
+    reason: "the compiler, and streams and graphs of CUDA, which stay inside libtorch",
+  },
+  {
+    namespaces: ["torch.random"],
+    test: /^thread_safe_generator$/,
+    reason: "for threads that share Python's generators; a worker here has its own",
+  },
+  {
     test: /^(dsmm|hsmm|saddmm|spmm|resize_as_sparse_|sparse_resize_|sparse_resize_and_clear_|to_sparse_coo)$/,
     reason: "old names of sparse operators",
   },

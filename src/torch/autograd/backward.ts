@@ -4,8 +4,11 @@ import { wrap, wrapOrNull } from "../binding.ts";
 import { native } from "../native.ts";
 import { zerosLike } from "../ops.generated.ts";
 import type { Tensor } from "../tensor.ts";
+import { GradientEdge, placeInGraph } from "./gradient-edge.ts";
 
 type OneOrMore<T> = T | readonly T[];
+/** A tensor, or the edge of the graph that its gradient passes through. */
+type Place = Tensor | GradientEdge;
 
 /** Options of `backward`. */
 export interface BackwardOptions {
@@ -14,7 +17,7 @@ export interface BackwardOptions {
   /** Records the gradients' own graph, for higher derivatives. @default false */
   createGraph?: boolean;
   /** Accumulates into these alone; by default into every leaf. */
-  inputs?: OneOrMore<Tensor>;
+  inputs?: OneOrMore<Place>;
 }
 
 /** Options of `grad`. */
@@ -35,7 +38,7 @@ const afterwards: (() => void)[] = [];
 let depth = 0;
 
 /**
- * Accumulates the gradients of the sum of `tensors` into the leaves.
+ * Accumulates the gradients of the sum of `tensors` into the leaves. Tensors may be given by their edges.
  *
  * @example
  * const x = torch.ones([2], { requiresGrad: true });
@@ -43,7 +46,7 @@ let depth = 0;
  * x.grad?.tolist(); // => [5, 5]
  */
 export function backward(
-  tensors: OneOrMore<Tensor>,
+  tensors: OneOrMore<Place>,
   gradTensors?: OneOrMore<Tensor | null>,
   { createGraph = false, retainGraph = createGraph, inputs }: BackwardOptions = {},
 ): void {
@@ -52,13 +55,20 @@ export function backward(
     throw new UsageError("backward: inputs must not be empty. Leave the option out to reach every leaf.");
   }
   const gradients = gradTensors === undefined ? [] : list(gradTensors).map(handleOrZero);
-  runGraph(() =>
-    native.backward(list(tensors).map(handle), gradients, retainGraph, createGraph, leaves.map(handle)),
-  );
+  const roots = list(tensors);
+  runGraph(() => {
+    if (areTensors(roots) && areTensors(leaves)) {
+      native.backward(roots.map(handle), gradients, retainGraph, createGraph, leaves.map(handle));
+    } else {
+      const places = [roots.map(placeInGraph), leaves.map(placeInGraph)] as const;
+      native.runEdges(places[0], gradients, places[1], retainGraph, createGraph, true);
+    }
+  });
 }
 
 /**
- * Returns the gradients of the sum of `outputs` with respect to `inputs`, leaving `.grad` alone.
+ * Returns the gradients of the sum of `outputs` with respect to `inputs`, leaving `.grad` alone. Both may be given by
+ * their edges.
  *
  * @example
  * const x = torch.tensor([3], { requiresGrad: true });
@@ -66,18 +76,18 @@ export function backward(
  * dx?.tolist(); // => [6]
  */
 export function grad(
-  outputs: OneOrMore<Tensor>,
-  inputs: OneOrMore<Tensor>,
+  outputs: OneOrMore<Place>,
+  inputs: OneOrMore<Place>,
   options?: GradOptions & ({ allowUnused?: false } | { materializeGrads: true }),
 ): Tensor[];
 export function grad(
-  outputs: OneOrMore<Tensor>,
-  inputs: OneOrMore<Tensor>,
+  outputs: OneOrMore<Place>,
+  inputs: OneOrMore<Place>,
   options: GradOptions,
 ): (Tensor | null)[];
 export function grad(
-  outputs: OneOrMore<Tensor>,
-  inputs: OneOrMore<Tensor>,
+  outputs: OneOrMore<Place>,
+  inputs: OneOrMore<Place>,
   {
     gradOutputs = [],
     createGraph = false,
@@ -91,20 +101,36 @@ export function grad(
       "grad: allowUnused must be true or left out when materializeGrads is true, got false.",
     );
   }
-  const wanted = list(inputs);
-  const handles = runGraph(() =>
-    native.gradOf(
-      list(outputs).map(handle),
-      wanted.map(handle),
-      list(gradOutputs).map(handleOrZero),
-      retainGraph,
-      createGraph,
-      allowUnused,
-    ),
-  );
+  const [roots, wanted, seeds] = [list(outputs), list(inputs), list(gradOutputs).map(handleOrZero)];
+  const edge = wanted.findIndex((input) => input instanceof GradientEdge);
+  if (materializeGrads && edge >= 0) {
+    throw new UsageError(
+      `grad: materializeGrads needs inputs that are tensors, got a GradientEdge at ${edge}. Use allowUnused.`,
+    );
+  }
+  const handles = runGraph(() => {
+    if (areTensors(roots) && areTensors(wanted)) {
+      return native.gradOf(
+        roots.map(handle),
+        wanted.map(handle),
+        seeds,
+        retainGraph,
+        createGraph,
+        allowUnused,
+      );
+    }
+    const places = [roots.map(placeInGraph), wanted.map(placeInGraph)] as const;
+    const found = native.runEdges(places[0], seeds, places[1], retainGraph, createGraph, false);
+    const unused = allowUnused ? -1 : found.indexOf(0);
+    if (unused < 0) return found;
+    throw new UsageError(
+      `grad: the outputs do not depend on input ${unused}. Set allowUnused to get null for it.`,
+    );
+  });
   if (!allowUnused) return handles.map(wrap);
   const gradients = handles.map(wrapOrNull);
-  return materializeGrads ? gradients.map((gradient, i) => gradient ?? zerosLike(wanted[i]!)) : gradients;
+  if (!materializeGrads) return gradients;
+  return gradients.map((gradient, i) => gradient ?? zerosLike(wanted[i] as Tensor));
 }
 
 /** Runs a pass, and then what `afterGraph` was given inside. */
@@ -126,6 +152,10 @@ export function afterGraph(clean: () => void): void {
 
 function list<T>(value: OneOrMore<T>): readonly T[] {
   return Array.isArray(value) ? (value as readonly T[]) : [value as T];
+}
+
+function areTensors(places: readonly Place[]): places is readonly Tensor[] {
+  return places.every((place) => !(place instanceof GradientEdge));
 }
 
 function handle(tensor: Tensor): number {

@@ -1,6 +1,6 @@
 // Functions with a backward of the user's own.
 import { UsageError } from "../../base/index.ts";
-import { wrap, wrapOrNull } from "../binding.ts";
+import { withGrad, wrap, wrapOrNull } from "../binding.ts";
 import { isGradEnabled, noGrad } from "../grad-mode.ts";
 import { native } from "../native.ts";
 import { scope } from "../scope.ts";
@@ -210,7 +210,7 @@ export function onceDifferentiable<Fields = unknown>(
     const returned = noGrad(() => backward(ctx, ...gradients));
     if (!isGradEnabled() || !gradients.some((gradient) => gradient?.requiresGrad)) return returned;
     const list = Array.isArray(returned) ? returned : [returned];
-    const tensors = list.filter((item) => item !== null).map((item) => item.detach().requiresGrad_());
+    const tensors = list.filter((item) => item !== null).map((item) => withGrad(item.detach(), true));
     const marked = OnceDifferentiable.apply(...tensors);
     const results = list.map((item) => (item === null ? null : marked.shift()!));
     return Array.isArray(returned) ? results : results[0]!;

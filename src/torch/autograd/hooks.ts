@@ -33,6 +33,9 @@ export class RemovableHandle {
   }
 }
 
+/** Returns what the addon knows a node by. */
+export let referenceOf: (node: GraphNode) => NodeRef;
+
 /**
  * Is a node of the graph: the operator whose backward it runs.
  *
@@ -43,6 +46,10 @@ export class RemovableHandle {
  */
 export class GraphNode {
   readonly #node: NodeRef;
+
+  static {
+    referenceOf = (node) => node.#node;
+  }
 
   /** Made by `x.gradFn` alone. */
   constructor(node: NodeRef) {

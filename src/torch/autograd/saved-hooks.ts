@@ -6,6 +6,10 @@ import { scope } from "../scope.ts";
 import { Tensor } from "../tensor.ts";
 import type { Device } from "../dtype.ts";
 
+// how many hooks are set, and why more may not be
+let depth = 0;
+let refusal: string | undefined;
+
 /**
  * Packs every tensor that the graph saves while `run` runs, and unpacks it when backward needs it. What `pack`
  * returns may hold tensors directly, in arrays and in plain objects; they die with the graph. Other tensors made in
@@ -25,6 +29,7 @@ export function savedTensorsHooks<Packed, T>(
   unpack: (packed: Packed) => Tensor,
   run: () => T,
 ): T {
+  if (refusal !== undefined) throw new UsageError(`savedTensorsHooks: ${refusal}`);
   native.pushSavedHooks(
     (handle) =>
       scope(() => {
@@ -42,10 +47,58 @@ export function savedTensorsHooks<Packed, T>(
         native.deliver([tensor.handle]);
       }),
   );
+  depth++;
   try {
     return run();
   } finally {
+    depth--;
     native.popSavedHooks();
+  }
+}
+
+/**
+ * Refuses `savedTensorsHooks` (and what stands on it: `saveOnCpu`, `checkpoint`) with `message` while `run` runs. Where
+ * such hooks are set already, it throws `message` itself.
+ *
+ * @example
+ * torch.autograd.graph.disableSavedTensorsHooks("Not in this model.", () => {
+ *   torch.autograd.saveOnCpu(() => torch.ones([1])); // throws: Not in this model.
+ * });
+ */
+export function disableSavedTensorsHooks<T>(message: string, run: () => T): T {
+  if (depth > 0) throw new UsageError(`disableSavedTensorsHooks: ${message}`);
+  const before = refusal;
+  refusal = message;
+  try {
+    return run();
+  } finally {
+    refusal = before;
+  }
+}
+
+/**
+ * Lets tensors that the graph has saved be changed in place while `run` runs: their old values are copied before the
+ * first change, and backward uses these. Forward and backward must both be inside; it cannot be nested.
+ *
+ * @example
+ * torch.autograd.graph.allowMutationOnSavedTensors(() => {
+ *   const x = torch.tensor([3], { requiresGrad: true });
+ *   const y = x.clone();
+ *   const z = y.pow(2);
+ *   y.zero_();
+ *   z.backward();
+ *   return x.grad?.tolist();
+ * }); // => [6]
+ */
+export function allowMutationOnSavedTensors<T>(run: () => T): T {
+  if (refusal !== undefined) throw new UsageError(`allowMutationOnSavedTensors: ${refusal}`);
+  const region = native.allowMutation();
+  depth++;
+  try {
+    return run();
+  } finally {
+    depth--;
+    native.endMutation(region);
   }
 }
 

@@ -2,10 +2,11 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import "../../../tests/matchers.ts";
-import { func, manualSeed, nn, ones, randn, tensor } from "../index.ts";
+import { func, manualSeed, nn, ones, profiler, randn, tensor } from "../index.ts";
 import type { Dtype, NestedNumbers, Tensor } from "../index.ts";
 import { tensorsIn } from "../tensors-in.ts";
 
+const { debugUnwrap, functionalize, linearize, replaceAllBatchNormModules_ } = func;
 const { functionalCall, grad, gradAndValue, hessian, jacfwd, jacrev, jvp, stackModuleState, vjp, vmap } =
   func;
 // written by tools/golden/func.py
@@ -20,6 +21,31 @@ const two64 = tensor(2, { dtype: "float64" });
 
 const cubes = (a: Tensor, b: Tensor) => a.pow(3).mul(b.cos()).sum();
 const two = (a: Tensor, b: Tensor): [Tensor, Tensor] => [a.mul(2).add(b.pow(3)), a.sin().mul(b).sum()];
+
+const withAux = (a: Tensor, b: Tensor): [[Tensor, Tensor], Tensor] => [two(a, b), a.mul(b).exp()];
+
+/** Changes a copy through a view, and its argument. */
+function changing(a: Tensor): Tensor {
+  const part = a.clone().reshape([-1]);
+  part.narrow(0, 1, part.numel - 1).mul_(a.select(0, 0).mul(1));
+  a.add_(1);
+  return part.sin();
+}
+
+function auxOfVjp(): unknown {
+  const [output, pullBack, aux] = vjp(withAux, [x, y], { hasAux: true });
+  return [output, pullBack([v, two64]), aux];
+}
+
+function linear(): unknown {
+  const [output, push] = linearize(two, [x, y]);
+  return [output, push(v, w), push(w, v), vmap(push, { inDims: [0, null] })(matrix, w)];
+}
+
+function functional(): unknown {
+  const changed = x.clone();
+  return [functionalize(changing)(changed), changed];
+}
 
 function makeModel(state: State) {
   const model = new nn.Sequential(
@@ -69,6 +95,14 @@ test.each<[string, () => unknown]>([
   ["jacrev", () => jacrev(two, { argnums: [0, 1] })(x, y)],
   ["jacfwd", () => jacfwd(two, { argnums: [0, 1] })(x, y)],
   ["hessian", () => hessian(cubes, { argnums: [0, 1] })(x, y)],
+  ["vjp aux", auxOfVjp],
+  ["jvp aux", () => jvp(withAux, [x, y], [v, w], { hasAux: true })],
+  ["jacrev aux", () => jacrev(withAux, { argnums: [0, 1], hasAux: true })(x, y)],
+  ["jacfwd aux", () => jacfwd(withAux, { argnums: [0, 1], hasAux: true })(x, y)],
+  ["linearize", linear],
+  ["functionalize", functional],
+  ["functionalize views", () => functionalize(changing, { remove: "mutations_and_views" })(x.clone())],
+  ["grad of functionalize", () => grad((a: Tensor) => functionalize(changing)(a.clone()).sum())(x)],
   ["vmap dims", () => vmap((a: Tensor, b: Tensor) => a.mul(b).cumsum(0), { inDims: [1, null], outDims: 1 })(matrix, v.narrow(0, 0, 1))], // prettier-ignore
   ["vmap nested", () => vmap(vmap((a: Tensor, b: Tensor) => a.mul(b), { inDims: [null, 0] }), { inDims: [0, null] })(x, y)], // prettier-ignore
   ["vmap same", () => randomly("same")],
@@ -121,6 +155,8 @@ describe("an error inside", () => {
     ["vjp", () => vjp(fail, [x])],
     ["jvp", () => jvp(fail, [x], [v])],
     ["hessian", () => hessian(fail)(x)],
+    ["linearize", () => linearize(fail, [x])],
+    ["functionalize", () => functionalize(fail)(x)],
     ["functionalCall", () => grad((a: Tensor) => functionalCall(model, { "0.bias": a.pow(2) }, [ones([9, 9])]).sum())(ones([5]))], // prettier-ignore
   ])("%s leaves no level behind", (_, run) => {
     expect(run).toThrow();
@@ -148,10 +184,90 @@ describe("is refused", () => {
     ["a place without an argument", () => grad(cubes, { argnums: 2 })(x, y), /argnums/],
     ["a chunk of nothing", () => vmap(square, { chunkSize: 0 }), /positive integer/],
     ["an unknown weight", () => functionalCall(model, { "0.wieght": x }, [matrix]), /"0\.weight"/],
+    ["a leaf of its own", () => grad((a: Tensor) => a.requiresGrad_().sum())(x), /requires_grad_\(\).* inside of a function being transformed/], // prettier-ignore
+    ["a gradient to keep", () => grad((a: Tensor) => { a.retainGrad(); return a.sum(); })(x), /retain_grad\(\) inside of a function/], // prettier-ignore
+    ["no aux", () => vjp(square as unknown as () => [Tensor, Tensor], [], { hasAux: true }), /undefined|aux/],
+    ["no aux for jacrev", () => jacrev(square as unknown as (a: Tensor) => [Tensor, Tensor], { hasAux: true })(x), /\[output, aux\]/], // prettier-ignore
+    ["tangents of another shape", () => linearize(square, [x])[1](matrix), /float64 \[3\] on cpu, got float64 \[4, 3\]/], // prettier-ignore
+    [
+      "tangents too few",
+      () => linearize(cubes, [x, y])[1](...([x] as unknown as [Tensor, Tensor])),
+      /2 primals/,
+    ],
+    ["an unknown removal", () => functionalize(square, { remove: "views" as "mutations" }), /got "views"/],
     ["a weight left out", () => functionalCall(model, {}, [matrix], { strict: true }), /0\.weight/],
   ])("%s", (_, run, message) => {
     expect(run).toThrow(message);
   });
+});
+
+test("leaves may be made inside a transform by factories", () => {
+  const slope = grad((a: Tensor) => {
+    const made = [ones([3], { requiresGrad: true }), tensor([1, 2, 3], { requiresGrad: true })];
+    return a.mul(made[0]!).add(made[1]!.detach()).sum();
+  })(x);
+  expect(slope.tolist()).toEqual([1, 1, 1]);
+});
+
+test("functionalize replaces operators that change in place", () => {
+  const operators = (run: () => unknown) => {
+    const recorded = profiler.profile({}, run);
+    return new Set([...recorded.keyAverages()].map(({ key }) => key));
+  };
+  const run = (a: Tensor) => a.clone().neg_();
+  expect(operators(() => run(x)).has("aten::neg")).toBe(false);
+  const names = operators(() => functionalize(run)(x));
+  expect(names.has("aten::neg")).toBe(true);
+  const views = (a: Tensor) => a.clone().t().neg_();
+  expect(operators(() => functionalize(views)(x)).has("aten::t_copy")).toBe(false);
+  expect([...operators(() => functionalize(views, { remove: "mutations_and_views" })(x))].join()).toMatch(
+    /_copy/,
+  );
+});
+
+test("values can be read under grad and jvp, and tensors be made of them", () => {
+  const seen: unknown[] = [];
+  const read = (a: Tensor) => {
+    seen.push(a.tolist(), tensor(a.tolist(), { dtype: "float64" }).tolist());
+    return a.mul(tensor([1, 2, 3])).sum();
+  };
+  expect(grad(read)(x).tolist()).toEqual([1, 2, 3]);
+  jvp(read, [x], [v]);
+  expect(seen).toEqual(Array.from({ length: 4 }, () => x.tolist()));
+  expect(vmap((a: Tensor) => a.add(tensor([1, 2, 3])))(matrix).shape).toEqual([4, 3]);
+});
+
+test("debugUnwrap gives what each level holds", () => {
+  const seen: number[][] = [];
+  vmap(
+    vmap((a: Tensor) => {
+      seen.push(debugUnwrap(a).shape, debugUnwrap(a, { recurse: false }).shape);
+      return a;
+    }),
+  )(matrix);
+  expect(seen).toEqual([[4, 3], [3]]);
+  grad((a: Tensor) => {
+    expect(debugUnwrap(a).tolist()).toEqual(x.tolist());
+    return a.sum();
+  })(x);
+  expect(debugUnwrap(x)).toBe(x);
+});
+
+test("batch norms without running statistics go through vmap", () => {
+  const norms = new nn.Sequential(
+    new nn.Linear(3, 2),
+    new nn.BatchNorm1d(2),
+    new nn.InstanceNorm1d(2, { trackRunningStats: true }),
+  ).double();
+  expect(replaceAllBatchNormModules_(norms)).toBe(norms);
+  expect([...norms.namedBuffers()].map(([name]) => name)).toEqual(["2.running_mean", "2.running_var", "2.num_batches_tracked"]); // prettier-ignore
+  const [linear2, norm] = [norms.at(0), norms.at(1)] as [nn.Linear, nn.BatchNorm1d];
+  expect(norm.trackRunningStats).toBe(false);
+  const forward = (rows: Tensor) => norm.forward(linear2.forward(rows));
+  const batches = matrix.reshape([2, 2, 3]);
+  expect(vmap(forward)(batches).select(0, 1)).toBeAllclose(forward(batches.select(0, 1)).detach());
+  norm.eval();
+  expect(forward(matrix).mean().item()).toBeCloseTo(0, 6);
 });
 
 test("weights that a module shares are tied", () => {

@@ -1,6 +1,7 @@
 // Modules as functions of their weights; after torch/_functorch/functional_call.py and torch/nn/utils/stateless.py.
 import { UsageError, suggestion } from "../../base/index.ts";
 import type { Module } from "../nn/index.ts";
+import { withGrad } from "../binding.ts";
 import { stack } from "../ops.generated.ts";
 import type { Tensor } from "../tensor.ts";
 import { synchronous } from "./level.ts";
@@ -96,7 +97,7 @@ function stacked(states: readonly Map<string, Tensor>[]): Map<string, Tensor> {
   return new Map(
     Array.from(states[0]!, ([name, first]) => {
       const all = stack(states.map((state) => state.get(name)!)).detach();
-      return [name, first.requiresGrad ? all.requiresGrad_() : all];
+      return [name, withGrad(all, first.requiresGrad)];
     }),
   );
 }

@@ -81,25 +81,38 @@ export function gradAndValue(
 
 /**
  * Returns what `run` returns for `primals`, and a function that gives the products of vectors with its Jacobian,
- * `v^T J`: one per primal. It can be called again and under `vmap`.
+ * `v^T J`: one per primal. It can be called again and under `vmap`. With `hasAux`, `run` returns `[output, aux]`, and
+ * aux comes back as the third value.
  *
  * @example
  * const [, pullBack] = torch.func.vjp((x: Tensor) => x.pow(2), [torch.tensor([3, 4])]);
  * pullBack(torch.tensor([1, 10]))[0].tolist(); // => [6, 80]
  */
+export function vjp<Args extends unknown[], Output, Aux>(
+  run: (...args: Args) => readonly [Output, Aux],
+  primals: readonly [...Args],
+  options: WithAux,
+): [output: Output, pullBack: (cotangents: Output) => Args, aux: Aux];
 export function vjp<Args extends unknown[], Output>(
   run: (...args: Args) => Output,
   primals: readonly [...Args],
-): [output: Output, pullBack: (cotangents: Output) => Args] {
-  const [returned, inside] = atLevel(native.pushGrad, (level) =>
+  options?: { hasAux?: false },
+): [output: Output, pullBack: (cotangents: Output) => Args];
+export function vjp(
+  run: (...args: any[]) => unknown,
+  primals: readonly unknown[],
+  { hasAux = false }: { hasAux?: boolean } = {},
+): [output: any, pullBack: (cotangents: any) => any, aux?: any] {
+  const [returned, aux, inside] = atLevel(native.pushGrad, (level) =>
     enableGrad(() => {
-      const entered = enter([...primals] as Args, level);
+      const entered = enter([...primals], level);
       const wanted = differentiable("vjp", entered);
-      return [synchronous("vjp", run(...entered)), wanted] as const;
+      const [output, more] = splitAux("vjp", synchronous("vjp", run(...entered)), hasAux);
+      return [output, more, wanted] as const;
     }),
   );
   const outputs = tensorLeaves("vjp", returned);
-  const pullBack = (cotangents: Output): Args => {
+  const pullBack = (cotangents: unknown): unknown => {
     const vectors = tensorLeaves("vjp", cotangents);
     if (vectors.length !== outputs.length) {
       throw new UsageError(
@@ -107,9 +120,9 @@ export function vjp<Args extends unknown[], Output>(
       );
     }
     const gradients = filledGradients(outputs, inside.leaves as Tensor[], vectors, isGradEnabled());
-    return leave(inside.rebuild(gradients)) as Args;
+    return leave(inside.rebuild(gradients));
   };
-  return [leave(returned), pullBack];
+  return hasAux ? [leave(returned), pullBack, leave(aux)] : [leave(returned), pullBack];
 }
 
 function differentiate(
@@ -124,10 +137,7 @@ function differentiate(
       const entered = enter(args, level);
       const wanted = differentiable(where, choose(where, entered, argnums));
       const returned = synchronous(where, run(...entered));
-      if (hasAux && !(Array.isArray(returned) && returned.length === 2)) {
-        throw new UsageError(`${where}: with hasAux the function must return [value, aux].`);
-      }
-      const [value, aux] = hasAux ? (returned as [unknown, unknown]) : [returned, undefined];
+      const [value, aux] = splitAux(where, returned, hasAux);
       if (!(value instanceof Tensor) || value.ndim !== 0) {
         const got = value instanceof Tensor ? `shape [${value.shape.join(", ")}]` : typeof value;
         throw new UsageError(`${where}: the function must return a tensor of shape [], got ${got}.`);
@@ -137,6 +147,13 @@ function differentiate(
     }),
   );
   return leave(found);
+}
+
+/** Parts what a function returns into what is differentiated and what is not. */
+export function splitAux(where: string, returned: unknown, hasAux: boolean): [output: unknown, aux: unknown] {
+  if (!hasAux) return [returned, undefined];
+  if (Array.isArray(returned) && returned.length === 2) return returned as [unknown, unknown];
+  throw new UsageError(`${where}: with hasAux the function must return [output, aux].`);
 }
 
 /** Picks the arguments to differentiate by. */
@@ -154,7 +171,7 @@ export function placeOf(where: string, args: readonly unknown[], place: number):
 
 function differentiable(where: string, value: unknown): ReturnType<typeof flatten> {
   const flat = flatten(value);
-  for (const tensor of tensorLeaves(where, value)) tensor.requiresGrad_();
+  for (const tensor of tensorLeaves(where, value)) native.setRequiresGrad(tensor.handle, true);
   return flat;
 }
 

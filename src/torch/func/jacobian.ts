@@ -1,12 +1,16 @@
 // Jacobians and Hessians as one batched product per direction; after torch/_functorch/eager_transforms.py.
 import { zeros } from "../ops.generated.ts";
 import type { Tensor } from "../tensor.ts";
-import { placeOf, tensorLeaves, vjp } from "./grad.ts";
-import type { GradOptions } from "./grad.ts";
+import { placeOf, splitAux, tensorLeaves, vjp } from "./grad.ts";
+import type { GradOptions, WithAux } from "./grad.ts";
 import { jvp } from "./jvp.ts";
-import { flatten } from "./tree.ts";
+import { synchronous } from "./level.ts";
+import { flatten, mapTensors } from "./tree.ts";
 import { vmap } from "./vmap.ts";
 import type { VmapOptions } from "./vmap.ts";
+
+type ForwardOptions<Argnums extends number | readonly number[]> = GradOptions<Argnums> &
+  Pick<VmapOptions, "randomness" | "chunkSize">;
 
 /** A Jacobian per pair of output and argument; as one tensor where both are one. */
 export type JacobianOf<Output, Argnums> = Output extends Tensor
@@ -17,62 +21,104 @@ export type JacobianOf<Output, Argnums> = Output extends Tensor
 
 /**
  * Makes a function that returns the Jacobian of `run` in reverse mode: for fewer outputs than inputs.
- * `chunkSize` computes so many rows at a time.
+ * `chunkSize` computes so many rows at a time. With `hasAux`, `run` returns `[output, aux]`, and the made function
+ * `[jacobian, aux]`.
  *
  * Shapes: output `[...m]`, argument `[...n]` -> `[...m, ...n]`, nested as the outputs are and then as the arguments.
  *
  * @example
  * torch.func.jacrev((x: Tensor) => x.pow(2))(torch.tensor([1, 2])).tolist(); // => [[2, 0], [0, 4]]
  */
+export function jacrev<
+  Args extends unknown[],
+  Output,
+  Aux,
+  const Argnums extends number | readonly number[] = 0,
+>(
+  run: (...args: Args) => readonly [Output, Aux],
+  options: GradOptions<Argnums> & Pick<VmapOptions, "chunkSize"> & WithAux,
+): (...args: Args) => [jacobian: JacobianOf<Output, Argnums>, aux: Aux];
 export function jacrev<Args extends unknown[], Output, const Argnums extends number | readonly number[] = 0>(
   run: (...args: Args) => Output,
-  { argnums = 0 as Argnums, chunkSize = null }: GradOptions<Argnums> & Pick<VmapOptions, "chunkSize"> = {},
-): (...args: Args) => JacobianOf<Output, Argnums> {
+  options?: GradOptions<Argnums> & Pick<VmapOptions, "chunkSize"> & { hasAux?: false },
+): (...args: Args) => JacobianOf<Output, Argnums>;
+export function jacrev(
+  run: (...args: any[]) => unknown,
+  {
+    argnums = 0,
+    chunkSize = null,
+    hasAux = false,
+  }: GradOptions & Pick<VmapOptions, "chunkSize"> & { hasAux?: boolean } = {},
+): (...args: any[]) => unknown {
   return (...args) => {
     const { chosen, ofChosen } = only("jacrev", run, args, argnums);
-    const [output, pullBack] = vjp(ofChosen, [chosen]);
+    const withAux = (value: unknown): [unknown, unknown] =>
+      splitAux("jacrev", synchronous("jacrev", ofChosen(value)), hasAux);
+    const [output, pullBack, aux] = vjp(withAux, [chosen], { hasAux: true });
     const outputs = flatten(output);
     const ys = tensorLeaves("jacrev", output);
     const basis = outputs.rebuild(standardBasis(ys));
-    const products = vmap((vector: unknown) => pullBack(vector as Output)[0], { chunkSize })(basis);
+    const products = vmap((vector: unknown) => pullBack(vector)[0], { chunkSize })(basis);
     const inputs = flatten(products);
     const rows = inputs.leaves.map((product) => splitAlong(product as Tensor, 0, ys));
     const blocks = ys.map((y, i) =>
       inputs.rebuild(rows.map((row) => row[i]!.reshape([...y.shape, ...row[i]!.shape.slice(1)]))),
     );
-    return outputs.rebuild(blocks) as JacobianOf<Output, Argnums>;
+    return hasAux ? [outputs.rebuild(blocks), aux] : outputs.rebuild(blocks);
   };
 }
 
 /**
- * Makes a function that returns the Jacobian of `run` in forward mode: for fewer inputs than outputs.
+ * Makes a function that returns the Jacobian of `run` in forward mode: for fewer inputs than outputs. With `hasAux`,
+ * `run` returns `[output, aux]` with tensors alone in aux, and the made function `[jacobian, aux]`.
  *
  * Shapes: output `[...m]`, argument `[...n]` -> `[...m, ...n]`, nested as the outputs are and then as the arguments.
  *
  * @example
  * torch.func.jacfwd((x: Tensor) => x.pow(2))(torch.tensor([1, 2])).tolist(); // => [[2, 0], [0, 4]]
  */
+export function jacfwd<
+  Args extends unknown[],
+  Output,
+  Aux,
+  const Argnums extends number | readonly number[] = 0,
+>(
+  run: (...args: Args) => readonly [Output, Aux],
+  options: ForwardOptions<Argnums> & WithAux,
+): (...args: Args) => [jacobian: JacobianOf<Output, Argnums>, aux: Aux];
 export function jacfwd<Args extends unknown[], Output, const Argnums extends number | readonly number[] = 0>(
   run: (...args: Args) => Output,
+  options?: ForwardOptions<Argnums> & { hasAux?: false },
+): (...args: Args) => JacobianOf<Output, Argnums>;
+export function jacfwd(
+  run: (...args: any[]) => unknown,
   {
-    argnums = 0 as Argnums,
+    argnums = 0,
     randomness = "error",
     chunkSize = null,
-  }: GradOptions<Argnums> & Pick<VmapOptions, "randomness" | "chunkSize"> = {},
-): (...args: Args) => JacobianOf<Output, Argnums> {
+    hasAux = false,
+  }: ForwardOptions<number | readonly number[]> & { hasAux?: boolean } = {},
+): (...args: any[]) => unknown {
   return (...args) => {
     const { chosen, ofChosen } = only("jacfwd", run, args, argnums);
     const inputs = flatten(chosen);
     const xs = tensorLeaves("jacfwd", chosen);
-    const push = (tangent: unknown): Output => jvp(ofChosen, [chosen], [tangent])[1];
-    const products = flatten(vmap(push, { randomness, chunkSize })(inputs.rebuild(standardBasis(xs))));
+    const withAux = (value: unknown): [unknown, unknown] =>
+      splitAux("jacfwd", synchronous("jacfwd", ofChosen(value)), hasAux);
+    const push = (tangent: unknown): [unknown, unknown] => {
+      const [, product, aux] = jvp(withAux, [chosen], [tangent], { hasAux: true });
+      return [product, hasAux ? aux : []];
+    };
+    const [pushed, auxes] = vmap(push, { randomness, chunkSize })(inputs.rebuild(standardBasis(xs)));
+    const products = flatten(pushed);
     const blocks = products.leaves.map((product) => {
       const columns = splitAlong((product as Tensor).movedim(0, -1), -1, xs);
       return inputs.rebuild(
         columns.map((column, i) => column.reshape([...column.shape.slice(0, -1), ...xs[i]!.shape])),
       );
     });
-    return products.rebuild(blocks) as JacobianOf<Output, Argnums>;
+    if (!hasAux) return products.rebuild(blocks);
+    return [products.rebuild(blocks), mapTensors(auxes, (aux) => aux.select(0, 0))]; // each direction gave the same
   };
 }
 

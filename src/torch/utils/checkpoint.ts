@@ -4,6 +4,7 @@ import { afterGraph, backward } from "../autograd/backward.ts";
 import { AutogradFunction } from "../autograd/function.ts";
 import type { FunctionContext } from "../autograd/function.ts";
 import { savedTensorsHooks } from "../autograd/saved-hooks.ts";
+import { withGrad } from "../binding.ts";
 import { backends } from "../context.ts";
 import { empty } from "../ops.generated.ts";
 import { enableGrad, isGradEnabled } from "../grad-mode.ts";
@@ -232,7 +233,7 @@ class Reentrant extends AutogradFunction {
     const rngState = ctx.hasRngState ? saved.shift() : undefined;
     const needs = ctx.needsInputGrad.slice(2);
     const inputs = ctx.inputs.map((input, i) =>
-      input === Tensor ? saved.shift()!.detach().requiresGrad_(needs[i]!) : input,
+      input === Tensor ? withGrad(saved.shift()!.detach(), needs[i]) : input,
     );
     const returned = withRngState(rngState, () =>
       enableGrad(() => withAutocast(ctx.state, () => ctx.run(...inputs))),
