@@ -6,6 +6,7 @@ import type { ClassificationEvaluation } from "../metrics/index.ts";
 import { manualSeed } from "../torch/index.ts";
 import type { Callback } from "../trainer/index.ts";
 import { beginJob, recordFailure, recordStart } from "./job.ts";
+import type { Recording } from "./job.ts";
 import { silent } from "./progress.ts";
 import type { ProgressListener } from "./progress.ts";
 import { buildModel } from "./text-classification/build-model.ts";
@@ -28,6 +29,8 @@ export interface BertTrainerOptions {
   progress?: ProgressListener;
   /** Looks on while the model trains. */
   callbacks?: readonly Callback[];
+  /** Records the training elsewhere than the config says. */
+  recording?: Recording | undefined;
 }
 
 export interface TrainOptions {
@@ -50,13 +53,15 @@ export class BertTrainerTorch {
   readonly source: string;
   readonly #progress: ProgressListener;
   readonly #callbacks: readonly Callback[];
+  readonly #recording: Recording | undefined;
   #classifier: TextClassifier | undefined;
 
   /** Takes a config that `loadUseCase` has checked; `source` is its file. */
   constructor(
     checked: { config: UseCaseConfig; resolved: ResolvedUseCase; source: string },
-    { progress = silent, callbacks = [] }: BertTrainerOptions = {},
+    { progress = silent, callbacks = [], recording }: BertTrainerOptions = {},
   ) {
+    this.#recording = recording;
     this.config = checked.config;
     this.resolved = checked.resolved;
     this.source = checked.source;
@@ -75,7 +80,10 @@ export class BertTrainerTorch {
     const { config, resolved, source } = this;
     const progress = this.#progress;
     const data = loadDataset(config, resolved, progress);
-    const begun = await beginJob({ config, resolved, source, progress, dataHash: data.hash, resume });
+    const begun = await beginJob({
+      ...{ config, resolved, source, progress, dataHash: data.hash, resume },
+      recording: this.#recording,
+    });
     let tracked: TrackedRun | undefined;
     try {
       manualSeed(config.seed);

@@ -15,3 +15,11 @@ export { evaluateFile } from "./text-classification/evaluate-file.ts";
 export type { EvaluateFileOptions } from "./text-classification/evaluate-file.ts";
 export { formatEvaluation } from "./text-classification/report.ts";
 export type { TrainResult } from "./text-classification/result.ts";
+export { ExperimentManager } from "./experiments/experiment-manager.ts";
+export type {
+  CellResult,
+  ExperimentManagerOptions,
+  ExperimentResult,
+} from "./experiments/experiment-manager.ts";
+export type { HyperparameterSet } from "./experiments/grid.ts";
+export type { Recording } from "./job.ts";

@@ -4,6 +4,7 @@ import { join, relative, resolve } from "node:path";
 import { logger, writeFileAtomic } from "../base/index.ts";
 import { configToYaml } from "../config/index.ts";
 import type { ResolvedUseCase, UseCaseConfig } from "../config/index.ts";
+import type { Store } from "../tracking/index.ts";
 import { getNumThreads, setDetectAnomaly, setNumThreads } from "../torch/index.ts";
 import { catchSignals } from "../trainer/index.ts";
 import type { Interrupt } from "../trainer/index.ts";
@@ -29,8 +30,23 @@ export interface TrainingJob {
   /** Identifies data and config, for checkpoints. */
   fingerprint: string;
   interrupt: Interrupt;
+  /** Where and as what it is recorded; undefined: as the config says. */
+  recording: Recording | undefined;
   /** Lets go of the folder, the log and the signals. */
   release: () => void;
+}
+
+/** Records a training elsewhere than its config says: as one of many, which does not compete for champion. */
+export interface Recording {
+  /** Is left open. */
+  store: Store;
+  experimentName: string;
+  runName: string;
+  tags: Record<string, string>;
+  /** Are logged beside the config. */
+  params: Record<string, unknown>;
+  /** The run's folder, which is emptied first. */
+  folder: string;
 }
 
 export interface BeginJobOptions extends Pick<
@@ -39,6 +55,7 @@ export interface BeginJobOptions extends Pick<
 > {
   /** `last`, or the path of a run or checkpoint to go on from. */
   resume: string | undefined;
+  recording: Recording | undefined;
 }
 
 /** Finds or makes the run's folder, holds it against other processes, and prepares this one. */
@@ -49,7 +66,10 @@ export async function beginJob({ resume, ...given }: BeginJobOptions): Promise<T
   const resumable =
     resume === undefined ? undefined : await findResumable(trainedModels, resume, fingerprint);
   readChampion(optimumModel); // a damaged one is better known now than after the training
-  const folder = resumable?.folder ?? RunFolder.create(trainedModels);
+  const { recording } = given;
+  const folder =
+    resumable?.folder ??
+    (recording === undefined ? RunFolder.create(trainedModels) : RunFolder.empty(recording.folder));
   const lock = await folder.lock();
   const stopLog = folder.captureLog();
   const interrupt = catchSignals();

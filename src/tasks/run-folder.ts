@@ -1,5 +1,5 @@
 // The folder of one run under outputs/TrainedModels: its name, its state, its log.
-import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { FileError, UsageError, acquireLock, logger, writeFileAtomic } from "../base/index.ts";
 import type { Lock } from "../base/index.ts";
@@ -49,6 +49,13 @@ export class RunFolder {
         if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error; // another run of this second
       }
     }
+  }
+
+  /** Makes a folder, or empties the one that is there. */
+  static empty(path: string): RunFolder {
+    rmSync(path, { recursive: true, force: true });
+    mkdirSync(path, { recursive: true });
+    return new RunFolder(path);
   }
 
   get name(): string {

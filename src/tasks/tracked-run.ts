@@ -12,7 +12,7 @@ import {
   repairRuns,
   startSystemMetrics,
 } from "../tracking/index.ts";
-import type { ContextOptions, DatasetInput, RunStatus } from "../tracking/index.ts";
+import type { ContextOptions, DatasetInput, RunStatus, Store } from "../tracking/index.ts";
 import type { TrainingJob } from "./job.ts";
 import { MetricHistory } from "./metric-history.ts";
 import type { RunFolder } from "./run-folder.ts";
@@ -21,7 +21,9 @@ import { versions } from "./versions.ts";
 /** A run that is open, with what must be stopped when it ends. */
 export interface TrackedRun {
   run: ActiveRun;
-  store: SqliteStore;
+  store: Store;
+  /** Whether the store is this run's to close. */
+  ownsStore: boolean;
   folder: RunFolder;
   history: MetricHistory;
   stopSystemMetrics: () => void;
@@ -30,14 +32,16 @@ export interface TrackedRun {
 /** Opens the store, marks runs whose process is gone, and starts or continues the job's run. */
 export async function openRun(job: TrainingJob, data: TextData): Promise<TrackedRun> {
   const { config, resolved, folder, checkpoint } = job;
-  const store = await SqliteStore.open({ path: resolved.trackingDatabase });
-  await repairRuns(store);
+  const { recording } = job;
+  const store = recording?.store ?? (await SqliteStore.open({ path: resolved.trackingDatabase }));
+  if (recording === undefined) await repairRuns(store);
   const context = { folder: resolved.location.projectRoot, versions: versions() };
   const resumed = checkpoint !== undefined;
   const run = resumed ? await continueRun(store, folder, context) : await beginRun(store, job, context);
   const history = resumed ? await MetricHistory.ofRun(store, run.runId) : new MetricHistory();
   if (!resumed) {
     run.logParams(config);
+    if (recording !== undefined) run.logParams(recording.params);
     run.setTags({
       use_case: config.use_case,
       experiment: config.experiment,
@@ -50,12 +54,12 @@ export async function openRun(job: TrainingJob, data: TextData): Promise<Tracked
     await run.logInputs(datasetInputs(resolved, data));
   }
   const stopSystemMetrics = startSystemMetrics({ log: (metrics, step) => run.logMetrics(metrics, step) });
-  return { run, store, folder, history, stopSystemMetrics };
+  return { run, store, ownsStore: recording === undefined, folder, history, stopSystemMetrics };
 }
 
 /** Closes a run with its log, and the store with it. */
 export async function closeRun(
-  { run, store, folder, stopSystemMetrics }: TrackedRun,
+  { run, store, ownsStore, folder, stopSystemMetrics }: TrackedRun,
   status: RunStatus,
   reason?: string,
 ): Promise<void> {
@@ -66,14 +70,18 @@ export async function closeRun(
     logger.warn((error as Error).message); // a full disk, say: the run must be closed all the same
   }
   await run.end(status, reason);
-  await store.close();
+  if (ownsStore) await store.close();
 }
 
 function beginRun(
-  store: SqliteStore,
-  { config, resolved, folder }: TrainingJob,
+  store: Store,
+  { config, resolved, folder, recording }: TrainingJob,
   context: ContextOptions,
 ): Promise<ActiveRun> {
+  if (recording !== undefined) {
+    const { experimentName, runName, tags } = recording;
+    return ActiveRun.start({ store, experimentName, runName, tags, ...context });
+  }
   return ActiveRun.start({
     store,
     experimentName: `${config.use_case}/${config.experiment}`,
@@ -83,11 +91,7 @@ function beginRun(
   });
 }
 
-async function continueRun(
-  store: SqliteStore,
-  folder: RunFolder,
-  context: ContextOptions,
-): Promise<ActiveRun> {
+async function continueRun(store: Store, folder: RunFolder, context: ContextOptions): Promise<ActiveRun> {
   const { runId } = folder.read();
   // it is this process's now: the old one is gone, and why it ended is history
   await store.setTags(runId, { ...contextTags(context), [endReasonTag]: "" });

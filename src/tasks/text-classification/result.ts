@@ -37,7 +37,7 @@ export function trainResult(
     metrics: stored.metrics,
     evaluation,
     runId,
-    modelUri: stored.decision && `runs:/${runId}/model`,
+    modelUri: stored.isLogged ? `runs:/${runId}/model` : undefined,
     modelFolder: folder.path,
     champion: stored.decision,
     steps,

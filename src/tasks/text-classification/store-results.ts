@@ -12,8 +12,10 @@ import { drawPlots } from "./report.ts";
 export interface StoredResults {
   /** Of the final evaluation, by bare name. */
   metrics: Record<string, number>;
-  /** Undefined for a trial run, which is no candidate. */
+  /** Undefined for a run that is no candidate. */
   decision: ChampionDecision | undefined;
+  /** Whether the model was logged; that of a trial run is not. */
+  isLogged: boolean;
 }
 
 /** Writes metrics and plots into the run's folder and its tracking, and lets the model compete for champion. */
@@ -24,10 +26,11 @@ export async function storeResults(job: TextJob, judged: Judgement, steps: numbe
   storePlots(job, judged);
   const isTrial = config.trainer.fast_dev_run > 0 || config.trainer.overfit_batches !== 0;
   if (!isTrial) await logModel(job, judged);
-  const decision = isTrial ? undefined : await considerChampion(job, judged);
+  const competes = !isTrial && job.recording === undefined;
+  const decision = competes ? await considerChampion(job, judged) : undefined;
   folder.mark("FINISHED");
   progress.end();
-  return { metrics: { ...tracked.history.last(), ...metrics }, decision };
+  return { metrics: { ...tracked.history.last(), ...metrics }, decision, isLogged: !isTrial };
 }
 
 function storeMetrics(
