@@ -35,6 +35,14 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "trains a recorded run again and compares the results",
     load: () => import("./reproduce.ts"),
   },
+  experiments: {
+    summary: "runs a grid of trainings, and names the best run",
+    load: () => import("./experiments.ts"),
+  },
+  models: {
+    summary: "registers, promotes and rolls back models, and tells who was",
+    load: () => import("./models.ts"),
+  },
   server: {
     summary: "serves runs and models over MLflow's REST API",
     load: () => import("./server.ts"),

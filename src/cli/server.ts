@@ -1,11 +1,10 @@
 // `sconce server`: serves a tracking store and registry over MLflow's REST API.
-import { join } from "node:path";
 import { logger } from "../base/index.ts";
-import { findProjectRoot } from "../config/index.ts";
 import { TrackingServer, openStore, repairRuns } from "../tracking/index.ts";
 import type { Store } from "../tracking/index.ts";
 import { noWords, parseWords, portOf } from "./command.ts";
 import type { Command } from "./command.ts";
+import { storeUri } from "./store-uri.ts";
 
 const repairEveryMs = 30_000;
 
@@ -16,8 +15,8 @@ Serves runs, models and artifacts over MLflow's REST API, so that MLflow's
 clients log to it and read from it (MLFLOW_TRACKING_URI=http://127.0.0.1:5000).
 Loads no libtorch. Runs whose process died are marked FAILED while it serves.
 
-  --backend-store-uri URI    the store (default: the project's
-                             sqlite:///outputs/mlflow/mlflow.db)
+  --backend-store-uri URI    the store (default: MLFLOW_TRACKING_URI, else
+                             the project's outputs/mlflow/mlflow.db)
   --default-artifact-root D  where experiments that name no place keep their
                              artifacts (default: the store decides)
   --host HOST                address to listen on (default: 127.0.0.1, which
@@ -46,7 +45,7 @@ Example:
     });
     noWords("server", positionals);
     const port = portOf("--port", flags.port);
-    const uri = flags["backend-store-uri"] ?? defaultStoreUri();
+    const uri = storeUri(flags["backend-store-uri"]);
     const artifactRoot = flags["default-artifact-root"];
     const store = await openStore(uri, artifactRoot === undefined ? {} : { artifactRoot });
     try {
@@ -67,11 +66,6 @@ Example:
     return 0;
   },
 };
-
-function defaultStoreUri(): string {
-  const root = findProjectRoot(process.cwd()) ?? process.cwd();
-  return `sqlite:///${join(root, "outputs", "mlflow", "mlflow.db")}`;
-}
 
 function lists(flags: { "allowed-hosts"?: string | undefined; "cors-allowed-origins"?: string | undefined }) {
   const split = (text: string) =>

@@ -81,7 +81,12 @@ export class BertTrainerTorch {
     const progress = this.#progress;
     const data = loadDataset(config, resolved, progress);
     const begun = await beginJob({
-      ...{ config, resolved, source, progress, dataHash: data.hash, resume },
+      config,
+      resolved,
+      source,
+      progress,
+      dataHash: data.hash,
+      resume,
       recording: this.#recording,
     });
     let tracked: TrackedRun | undefined;

@@ -23,3 +23,4 @@ export type {
 } from "./experiments/experiment-manager.ts";
 export type { HyperparameterSet } from "./experiments/grid.ts";
 export type { Recording } from "./job.ts";
+export { readExperimentConfig } from "./experiments/read-config.ts";

@@ -58,7 +58,10 @@ export function gridCells(options: GridOptions): Cell[] {
       const make = (suffix: string, rest: Pick<Cell, "paramSet" | "hyperparameters">): Cell => {
         const name = `${baseModelName}_${datasetName}_${suffix}`;
         return {
-          ...{ name, baseModel, baseModelName, datasetName },
+          name,
+          baseModel,
+          baseModelName,
+          datasetName,
           trainFile: fileOf(options.trainFile, version),
           validationFile: fileOf(options.validationFile, version),
           folder: join(options.outputDir, name),

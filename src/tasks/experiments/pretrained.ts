@@ -34,7 +34,9 @@ export async function evaluatePretrained({ configFile, root, recording }: CellJo
   }
   const { store, experimentName, runName, tags, params } = recording;
   const run = await ActiveRun.start({
-    ...{ store, experimentName, runName },
+    store,
+    experimentName,
+    runName,
     tags: { ...tags, [headTag]: isUntrained ? "untrained" : "trained" },
   });
   try {
