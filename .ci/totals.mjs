@@ -15,8 +15,10 @@ for (const { name, status, message, assertionResults } of tests?.testResults ?? 
   skipped += left;
   // a file that does not load, or whose hooks fail, has no failed test to show for it
   if (status === "failed" && of("failed") === 0) faults.push(`${name}: ${message}`);
-  if (left > 0 && name.includes("/tests/compat/"))
-    faults.push(`${name}: ${left} compatibility test(s) left out`);
+  // a program of the system may be missing, a peer may not: the test's name says "(install PostgreSQL, ..."
+  const excused = assertionResults.filter((result) => /\(install [A-Z]/.test(result.fullName ?? "")).length;
+  if (left > excused && name.includes("/tests/compat/"))
+    faults.push(`${name}: ${left - excused} compatibility test(s) left out`);
 }
 if (tests !== undefined && passed === 0) faults.push("no test passed");
 
