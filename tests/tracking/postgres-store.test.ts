@@ -130,7 +130,6 @@ describe.skipIf(postgresSkipReason !== undefined)(`PostgreSQL (${postgresSkipRea
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity " +
         "WHERE pid <> pg_backend_pid() AND datname = current_database()",
     );
-    await sleep(50);
     await store.setTags(runId, { a: "b" });
     const locker = new pg.Client({ connectionString: uri });
     await locker.connect();

@@ -93,10 +93,9 @@ export class PostgresDatabase implements SqlDatabase {
   }
 
   async #attempt<T>(begin: string, work: (sql: Sql) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect();
+    const client = await this.#begin(begin);
     let isBroken = false;
     try {
-      await client.query(begin);
       const result = await work(sqlOf(client));
       await client.query("COMMIT");
       return result;
@@ -105,6 +104,20 @@ export class PostgresDatabase implements SqlDatabase {
       throw error;
     } finally {
       client.release(isBroken);
+    }
+  }
+
+  /** Begins a transaction; a connection that the server has ended meanwhile is replaced. */
+  async #begin(begin: string): Promise<Pg.PoolClient> {
+    for (;;) {
+      const client = await this.#pool.connect();
+      try {
+        await client.query(begin);
+        return client;
+      } catch (error) {
+        client.release(true);
+        if (!isLost(error)) throw error;
+      }
     }
   }
 
@@ -173,6 +186,14 @@ function sqlOf(client: Pg.PoolClient): Sql {
 function numbered(statement: string): string {
   let count = 0;
   return statement.replace(/\?/g, () => `$${++count}`);
+}
+
+/** Tells whether a connection that once stood is gone: `connect` itself fails with other errors. */
+function isLost(error: unknown): boolean {
+  return (
+    /^(57P01|ECONNRESET|EPIPE)$/.test(codeOf(error)) ||
+    (error instanceof Error && /^Connection terminated|not queryable/.test(error.message))
+  );
 }
 
 function codeOf(error: unknown): string {
