@@ -1,77 +1,143 @@
-// Compares layers with PyTorch's as tools/golden/nn_recurrent.py wrote them: text, first values, outputs, gradients.
+// Compares layers, losses and functions of nn with PyTorch's as tools/golden/layer_golden.py wrote them: keys and
+// values of the first state, printed text, outputs, gradients of inputs and weights, and the state afterwards.
 import { readFileSync } from "node:fs";
-import { arange, loadSafetensors, manualSeed } from "sconce/torch";
-import type { Tensor, nn } from "sconce/torch";
+import { Tensor, arange, loadSafetensors, manualSeed, nn } from "sconce/torch";
 import { expect, test } from "vitest";
 import { drawsSerially } from "./draws-serially.ts";
 import "./matchers.ts";
 
-const printed = JSON.parse(
-  readFileSync(new URL("./goldens/nn/printed.json", import.meta.url), "utf8"),
-) as Record<string, string>;
-
+/** How a test makes and calls a layer whose case in the golden file does not say it. */
 export interface LayerCase<M extends nn.Module = any> {
   make: () => M;
   /** @default the layer's forward with all inputs */
   call?: (layer: M, ...inputs: Tensor[]) => unknown;
 }
 
-/** Adds a test for each case in `cases`, which must be all that the golden file holds. */
-export function testLayers(file: string, cases: Record<string, LayerCase>): void {
-  const golden = loadSafetensors(new URL(`./goldens/nn/${file}.safetensors`, import.meta.url).pathname);
+interface GoldenCase {
+  name: string;
+  /** The layer's class, or the function. */
+  target: string;
+  args?: unknown[];
+  options?: Record<string, unknown>;
+  /** Options of the layer's forward. */
+  call?: Record<string, unknown>;
+  /** Keys of the layer's state dict. */
+  state?: string[];
+  /** What the layer prints. */
+  text?: string;
+}
+
+type Tensors = ReadonlyMap<string, Tensor>;
+
+const folder = new URL("./goldens/nn/", import.meta.url);
+
+/** Returns the cases of a golden file, such as `"recurrent"`. */
+export function goldenCases(file: string): GoldenCase[] {
+  return JSON.parse(readFileSync(new URL(`${file}.json`, folder), "utf8")) as GoldenCase[];
+}
+
+/** Adds a test for each case of a golden file; `coded` has those that the file's table does not describe. */
+export function testLayers(file: string, coded: Record<string, LayerCase> = {}): void {
+  const golden = loadSafetensors(new URL(`${file}.safetensors`, folder).pathname);
+  const cases = goldenCases(file);
 
   test(`${file}: every golden case is tested`, () => {
-    const names = [...golden.keys()].map((key) => key.split(".", 1)[0]!);
-    expect(Object.keys(cases).sort()).toEqual([...new Set(names)].sort());
+    const undescribed = cases.filter(({ args }) => args === undefined).map(({ name }) => name);
+    expect(Object.keys(coded).sort()).toEqual(undescribed.sort());
   });
 
-  const runnable = Object.entries(cases).filter(([name]) => !name.includes("dropout") || drawsSerially());
-  test.each(runnable)("%s starts, computes and learns as PyTorch's", (name, { make, call }) => {
-    const part = (kind: string) => {
-      const prefix = `${name}.${kind}`;
-      const entries = [...golden].filter(([key]) => key.startsWith(prefix));
-      return new Map(entries.map(([key, value]) => [key.slice(prefix.length), value]));
-    };
+  const runnable = cases.filter(({ name }) => !/dropout/i.test(name) || drawsSerially());
+  test.each(runnable.map((entry) => [entry.name, entry] as const))("%s is PyTorch's", (name, entry) => {
+    if (entry.text === undefined) {
+      testCall(name, golden, (...inputs) => callFunction(entry, inputs, golden));
+      return;
+    }
+    const { make, call } = coded[name] ?? described(entry, golden);
     manualSeed(7);
     const layer = make();
-    expect(String(layer)).toBe(printed[name]);
-    expectAll(layer.stateDict(), part("init."));
+    expect(String(layer)).toBe(entry.text);
+    const state = layer.stateDict();
+    expect([...state.keys()]).toEqual(entry.state);
+    expectAll(initialized(state), partsOf(golden, `${name}.init.`));
+    const weights = new Set(initialized(layer.namedParameters()).keys());
 
-    const inputs: Tensor[] = [];
-    for (let i = 0, input = golden.get(`${name}.in0`); input; input = golden.get(`${name}.in${++i}`)) {
-      inputs.push(golden.has(`${name}.in${i}.grad`) ? input.clone().requiresGrad_() : input);
-    }
-    manualSeed(11); // of the dropout
-    const outputs = flat(call ? call(layer, ...inputs) : forward(layer, ...inputs));
-    expectAll(new Map(outputs.map((output, i) => [String(i), output])), part("out"));
-
-    const learned = outputs.filter((output) => output.requiresGrad).map(weighted);
-    learned.reduce((sum, loss) => sum.add(loss)).backward();
-    for (const [i, input] of inputs.entries()) {
-      const expected = golden.get(`${name}.in${i}.grad`);
-      if (expected) expect(input.grad!).toBeAllclose(expected, { atol: 1e-6, rtol: 1e-6 });
-    }
-    const withGrad = [...layer.namedParameters()].filter(([, parameter]) => parameter.grad !== null);
-    expectAll(new Map(withGrad.map(([key, parameter]) => [key, parameter.grad!])), part("grad."));
+    testCall(name, golden, (...inputs) => (call ?? forward)(layer, ...inputs));
+    const learned = [...layer.namedParameters()].filter(([, { grad }]) => grad !== null);
+    expectAll(new Map(learned.map(([key, { grad }]) => [key, grad!])), partsOf(golden, `${name}.grad.`));
+    const after = [...layer.stateDict()].filter(([key]) => !weights.has(key));
+    expectAll(new Map(after), partsOf(golden, `${name}.after.`));
   });
 }
 
-function expectAll(actual: ReadonlyMap<string, Tensor>, expected: ReadonlyMap<string, Tensor>): void {
-  expect([...actual.keys()].sort()).toEqual([...expected.keys()].sort());
-  for (const [key, value] of expected) {
-    expect(actual.get(key)!, key).toBeAllclose(value, { atol: 1e-6, rtol: 1e-6 });
-  }
+/** Compares the outputs of a call with the golden ones, and the gradients of its inputs. */
+function testCall(name: string, golden: Tensors, call: (...inputs: Tensor[]) => unknown): void {
+  const given = partsOf(golden, `${name}.in`);
+  const inputs: Tensor[] = [];
+  for (let i = 0, input = given.get("0"); input !== undefined; input = given.get(String(++i)))
+    inputs.push(given.has(`${i}.grad`) ? input.clone().requiresGrad_() : input.clone());
+
+  manualSeed(11);
+  const outputs = tensorsOf(call(...inputs));
+  expectAll(new Map(outputs.map((output, i) => [String(i), output])), partsOf(golden, `${name}.out`));
+
+  const losses = outputs.filter((output) => output.requiresGrad).map(weighted);
+  if (losses.length > 0) losses.reduce((sum, loss) => sum.add(loss)).backward();
+  const gradients = inputs.flatMap(({ grad }, i) => (grad === null ? [] : [[`${i}.grad`, grad] as const]));
+  const expected = new Map([...given].filter(([key]) => key.endsWith(".grad")));
+  expectAll(new Map(gradients), expected);
 }
 
-function forward(layer: nn.Module, ...inputs: Tensor[]): unknown {
-  return (layer.forward as (...inputs: Tensor[]) => unknown).call(layer, ...inputs);
+function expectAll(actual: Tensors, expected: Tensors): void {
+  expect([...actual.keys()].sort()).toEqual([...expected.keys()].sort());
+  for (const [key, value] of expected)
+    expect(actual.get(key)!.detach(), key).toBeAllclose(value, { atol: 1e-6, rtol: 1e-6 });
+}
+
+/** Returns the tensors whose names start with `prefix`, without it. */
+function partsOf(tensors: Tensors, prefix: string): Map<string, Tensor> {
+  const found = [...tensors].filter(([key]) => key.startsWith(prefix));
+  return new Map(found.map(([key, value]) => [key.slice(prefix.length), value]));
+}
+
+function initialized(state: Iterable<[string, Tensor]>): Map<string, Tensor> {
+  return new Map([...state].filter(([, value]) => !nn.isLazy(value)));
+}
+
+function described({ target, args = [], options = {}, call }: GoldenCase, golden: Tensors): LayerCase {
+  const Layer = nn[target as "Linear"] as unknown as new (...args: unknown[]) => nn.Module;
+  return {
+    make: () => new Layer(...[...args, ...lastOptions(options)].map((value) => decode(value, golden))),
+    call: (layer, ...inputs) => forward(layer, ...inputs, ...lastOptions(call ?? {})),
+  };
+}
+
+function callFunction({ target, args = [], options = {} }: GoldenCase, inputs: Tensor[], golden: Tensors) {
+  const call = nn.functional[target as "relu"] as unknown as (...args: unknown[]) => unknown;
+  return call(...inputs, ...[...args, ...lastOptions(options)].map((value) => decode(value, golden)));
+}
+
+function forward(layer: nn.Module, ...given: unknown[]): unknown {
+  return (layer.forward as (...given: unknown[]) => unknown).call(layer, ...given);
+}
+
+function lastOptions(options: Record<string, unknown>): unknown[] {
+  return Object.keys(options).length === 0 ? [] : [options];
+}
+
+/** Reads what the table writes as text: infinities, and tensors by their names. */
+function decode(value: unknown, golden: Tensors): unknown {
+  if (value === "inf") return Infinity;
+  if (typeof value === "string" && value.startsWith("@")) return golden.get(value.slice(1))!;
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => decode(item, golden));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, decode(item, golden)]));
 }
 
 function weighted(output: Tensor): Tensor {
   return output.mul(arange(output.numel).reshape(output.shape).cos()).sum();
 }
 
-function flat(outputs: unknown): Tensor[] {
-  if (!Array.isArray(outputs)) return outputs === undefined ? [] : [outputs as Tensor];
-  return outputs.flatMap(flat);
+function tensorsOf(outputs: unknown): Tensor[] {
+  if (outputs === undefined || outputs === null) return [];
+  return outputs instanceof Tensor ? [outputs] : Object.values(outputs as object).flatMap(tensorsOf);
 }

@@ -1,29 +1,20 @@
-"""Writes tests/goldens/nn/layers.{json,safetensors}: layers, losses and functions of torch.nn against PyTorch.
+"""Writes tests/goldens/nn/layers.{json,safetensors}: layers, losses and functions of torch.nn that a table describes.
 
 Run: python tools/golden/nn.py   (torch 2.13.0)
 
-layers.json lists the cases: the class or function, its positional arguments, its options in camelCase ("@key" is a
-tensor of the other file), and what the module prints. layers.safetensors holds for each case the state dict after
-torch.manual_seed(7), the inputs, the outputs (training, after torch.manual_seed(11)), the gradients of
-sum(cos(0, 1, 2, ...) * output) over all outputs, and the buffers afterwards:
-
-NAME.init.KEY  NAME.in0  NAME.out0  NAME.in0.grad  NAME.grad.KEY  NAME.after.KEY
+The table has for each case the positional arguments, the options in camelCase ("@key" is a tensor of the other file),
+and the options of the layer's forward.
 """
 
-import json
 import math
-import pathlib
 import re
 
-import serial_dropout  # noqa: F401
 import torch
-from safetensors.torch import save_file
+from layer_golden import LayerGolden
 from torch import nn
 
-OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "goldens" / "nn"
-torch.set_num_threads(1)
+golden = LayerGolden("layers")
 draws = torch.Generator().manual_seed(3)
-tensors, cases = {}, []
 
 
 def randn(*shape):
@@ -55,47 +46,27 @@ def camel(name):
 def plain(key, value):
     """Returns an argument as JSON; a tensor goes to the other file."""
     if isinstance(value, torch.Tensor):
-        tensors[key] = value.clone()
+        golden.add("", {key: value})
         return f"@{key}"
     if isinstance(value, float) and math.isinf(value):
         return "inf" if value > 0 else "-inf"
     return [plain(f"{key}.{i}", v) for i, v in enumerate(value)] if isinstance(value, (list, tuple)) else value
 
 
-def flat(outputs):
-    return [outputs] if isinstance(outputs, torch.Tensor) else list(outputs)
-
-
 def case(target, args=(), inputs=(), call=None, label="", **options):
     """One layer (or, with a name that starts in lower case, one function) on `inputs`."""
     is_layer = target[0].isupper()
     name = f"{'' if is_layer else 'F_'}{target}{'_' + label if label else ''}"
-    assert name not in [c["name"] for c in cases], name
-    entry = {"name": name, "target": target if is_layer else camel(target),
-             "args": [plain(f"{name}.arg{i}", a) for i, a in enumerate(args)],
-             "options": {camel(k): plain(f"{name}.opt.{k}", v) for k, v in options.items()}}
-    learns = [t.is_floating_point() and not hasattr(t, "is_constant") for t in inputs]
-    given = [t.clone().requires_grad_(flag) for t, flag in zip(inputs, learns)]
-    torch.manual_seed(7)
-    layer = getattr(nn, target)(*args, **options) if is_layer else None
-    if layer is not None:
-        entry["text"] = repr(layer)
-        tensors.update({f"{name}.init.{k}": v.clone() for k, v in layer.state_dict().items()})
+    how = {"args": [plain(f"{name}.arg{i}", a) for i, a in enumerate(args)],
+           "options": {camel(k): plain(f"{name}.opt.{k}", v) for k, v in options.items()}}
+    if not is_layer:
+        function = getattr(nn.functional, target)
+        golden.run({"name": name, "target": camel(target), **how}, lambda *given: function(*given, *args, **options), inputs)
+        return
     if call:
-        entry["call"] = {camel(k): v for k, v in call.items()}
-    torch.manual_seed(11)
-    y = layer(*given, **(call or {})) if layer is not None else getattr(nn.functional, target)(*given, *args, **options)
-    outputs = flat(y)
-    learned = [y for y in outputs if y.requires_grad]
-    if learned:
-        sum((y * torch.arange(y.numel()).reshape(y.shape).cos()).sum() for y in learned).backward()
-    tensors.update({f"{name}.in{i}": t for i, t in enumerate(given)})
-    tensors.update({f"{name}.out{i}": t for i, t in enumerate(outputs)})
-    tensors.update({f"{name}.in{i}.grad": t.grad for i, t in enumerate(given) if t.grad is not None})
-    if layer is not None:
-        tensors.update({f"{name}.grad.{k}": p.grad for k, p in layer.named_parameters() if p.grad is not None})
-        tensors.update({f"{name}.after.{k}": b.clone() for k, b in layer.named_buffers() if b is not None})
-    cases.append(entry)
+        how["call"] = {camel(k): v for k, v in call.items()}
+    golden.layer(name, lambda: getattr(nn, target)(*args, **options), inputs,
+                 lambda layer, *given: layer(*given, **(call or {})), how)
 
 
 # ---- linear
@@ -330,8 +301,26 @@ case("grid_sample", (), [cube, rand(1, 2, 2, 2, 3) * 2.4 - 1.2], label="volume",
 case("affine_grid", ((1, 1, 2, 3),), [randn(1, 2, 3)], align_corners=True)
 case("affine_grid", ((1, 1, 2, 2, 3),), [randn(1, 3, 4)], label="volume", align_corners=False)
 
-OUT.mkdir(parents=True, exist_ok=True)
-save_file({k: v.detach().contiguous().clone() for k, v in tensors.items()}, OUT / "layers.safetensors")
-(OUT / "layers.json").write_text("[\n" + ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases) + "\n]\n")
-for name in ["layers.json", "layers.safetensors"]:
-    print(name, (OUT / name).stat().st_size, "bytes,", len(cases), "cases")
+# ---- a loss with a layer of its own
+x, labels = randn(6, 5), torch.arange(6)
+case("LinearCrossEntropyLoss", (5, 10), [x, labels])
+case("LinearCrossEntropyLoss", (5, 10), [x, labels], label="bias", bias=True, label_smoothing=0.1, reduction="sum")
+case("LinearCrossEntropyLoss", (5, 10), [x, labels], label="weighted", weight=torch.arange(1.0, 11.0), reduction="none")
+case("LinearCrossEntropyLoss", (5, 10), [x, labels], label="ignored", ignore_index=3)
+case("LinearCrossEntropyLoss", (5, 4), [x, randint(4, 6, 2, 3)], label="positions", out_features=(2, 3), bias=True)
+case("LinearCrossEntropyLoss", (5, 4), [x, constant(randn(6, 4, 2, 3).softmax(dim=1))], label="probabilities", out_features=(2, 3))
+
+# ---- lazy layers: their weights come with the first batch
+line, image, volume = (2, 4, 9), (2, 4, 6, 5), (1, 2, 4, 5, 4)
+case("LazyLinear", (3,), [randn(2, 4)])
+case("LazyLinear", (3,), [randn(2, 4)], label="no_bias", bias=False)
+for d, shape in [(1, line), (2, image), (3, volume)]:
+    case(f"LazyConv{d}d", (6, 2), [randn(*shape)], padding=1, groups=2)
+    case(f"LazyConvTranspose{d}d", (6, 2), [randn(*shape)], stride=2, groups=2)
+    case(f"LazyBatchNorm{d}d", (), [randn(*shape)])
+    case(f"LazyInstanceNorm{d}d", (), [randn(*shape)], affine=True, track_running_stats=True)
+case("LazyConv2d", (3, 2), [randn(4, 3, 3)], label="item", bias=False)
+case("LazyBatchNorm2d", (), [randn(*image)], label="plain", affine=False)
+case("LazyInstanceNorm1d", (), [randn(*line)], label="plain")
+
+golden.write()

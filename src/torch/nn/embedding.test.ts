@@ -1,4 +1,4 @@
-// Embeddings and bags of them against PyTorch. tools/golden/nn_recurrent.py writes the numbers.
+// Embeddings and bags of them against PyTorch. tools/golden/nn_layers.py writes the numbers.
 import { describe, expect, test } from "vitest";
 import { testLayers } from "../../../tests/golden-layers.ts";
 import { nn, ones, tensor } from "../index.ts";

@@ -228,26 +228,38 @@ export class LazyBatchNorm3d extends BatchNorm3d {
   }
 }
 
-/** Is an `InstanceNorm1d` whose numFeatures are the channels of its first input. Shapes as `InstanceNorm1d`. */
+// PyTorch's lazy instance norms take these from the lazy batch norms
+const lazyDefaults = { affine: true, trackRunningStats: true } as const;
+
+/**
+ * Is an `InstanceNorm1d` whose numFeatures are the channels of its first input; unlike there, and as in PyTorch, `affine`
+ * and `trackRunningStats` are true by default. Shapes as `InstanceNorm1d`.
+ */
 export class LazyInstanceNorm1d extends InstanceNorm1d {
   constructor(options: BatchNormOptions = {}) {
-    super(0, options);
+    super(0, { ...lazyDefaults, ...options });
     makeLazyNorm(this, InstanceNorm1d, options, (x) => lengthAt(this, x, -2, [2, 3]));
   }
 }
 
-/** Is an `InstanceNorm2d` whose numFeatures are the channels of its first input. Shapes as `InstanceNorm2d`. */
+/**
+ * Is an `InstanceNorm2d` whose numFeatures are the channels of its first input; unlike there, and as in PyTorch, `affine`
+ * and `trackRunningStats` are true by default. Shapes as `InstanceNorm2d`.
+ */
 export class LazyInstanceNorm2d extends InstanceNorm2d {
   constructor(options: BatchNormOptions = {}) {
-    super(0, options);
+    super(0, { ...lazyDefaults, ...options });
     makeLazyNorm(this, InstanceNorm2d, options, (x) => lengthAt(this, x, -3, [3, 4]));
   }
 }
 
-/** Is an `InstanceNorm3d` whose numFeatures are the channels of its first input. Shapes as `InstanceNorm3d`. */
+/**
+ * Is an `InstanceNorm3d` whose numFeatures are the channels of its first input; unlike there, and as in PyTorch, `affine`
+ * and `trackRunningStats` are true by default. Shapes as `InstanceNorm3d`.
+ */
 export class LazyInstanceNorm3d extends InstanceNorm3d {
   constructor(options: BatchNormOptions = {}) {
-    super(0, options);
+    super(0, { ...lazyDefaults, ...options });
     makeLazyNorm(this, InstanceNorm3d, options, (x) => lengthAt(this, x, -4, [4, 5]));
   }
 }

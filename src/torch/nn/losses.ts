@@ -21,6 +21,7 @@ import { reductionCode } from "./functional/reduction.ts";
 import type { FactoryOptions } from "./factory.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
+import { pythonFloat, repr } from "./repr.ts";
 import { PairwiseDistance } from "./shaping.ts";
 
 /** Holds the options of a loss. */
@@ -113,6 +114,20 @@ export class LinearCrossEntropyLoss extends WeightedLoss<CrossEntropyOptions> {
         linearBias: linear.bias?.reshape([numClasses, ...outFeatures]) ?? null,
       },
     );
+  }
+
+  override extraRepr(): string {
+    const { reduction = "mean", ignoreIndex = null, labelSmoothing = 0 } = this.options;
+    return repr({
+      in_features: this.linear.inFeatures,
+      num_classes: this.numClasses,
+      out_features: this.outFeatures,
+      bias: this.linear.bias !== null,
+      reduction,
+      ignore_index: ignoreIndex,
+      label_smoothing: pythonFloat(labelSmoothing),
+      options: null, // of the chunked computation, which is not here
+    });
   }
 }
 

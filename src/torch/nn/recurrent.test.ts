@@ -1,4 +1,4 @@
-// Recurrent layers and packed sequences against PyTorch. tools/golden/nn_recurrent.py writes the numbers.
+// Recurrent layers and packed sequences against PyTorch. tools/golden/nn_layers.py writes the numbers.
 import { describe, expect, test } from "vitest";
 import { testLayers } from "../../../tests/golden-layers.ts";
 import { manualSeed, memoryStats, nn, ones, randn, scope, tensor } from "../index.ts";

@@ -1,4 +1,4 @@
-// Attention and transformers against PyTorch. tools/golden/nn_recurrent.py writes the numbers.
+// Attention and transformers against PyTorch. tools/golden/nn_layers.py writes the numbers.
 import { describe, expect, test } from "vitest";
 import { testLayers } from "../../../tests/golden-layers.ts";
 import { manualSeed, nn, ones, randn, scope, tanh, tensor } from "../index.ts";
