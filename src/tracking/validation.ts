@@ -102,6 +102,14 @@ export function checkExperimentName(name: string): void {
   checkLength("experiment name", name, limits.experimentName);
 }
 
+/** Checks where an experiment is to keep its artifacts. */
+export function checkArtifactLocation(location: string): void {
+  if (location.startsWith("runs:")) {
+    throw invalid(`createExperiment: artifactLocation must be a folder or a storage URI, got "${location}".`);
+  }
+  checkLength("createExperiment: artifactLocation", location, limits.artifactLocation);
+}
+
 /** Throws for an experiment in the trash. */
 export function checkExperimentIsActive({ experimentId, name, lifecycleStage }: Experiment): void {
   if (lifecycleStage === "active") return;
@@ -116,6 +124,13 @@ export function checkExperimentTags(tags: Record<string, string>): void {
   for (const [key, value] of Object.entries(tags)) {
     checkKey("experiment tag", key);
     checkLength(`experiment tag "${key}"`, value, limits.experimentTagValue);
+  }
+}
+
+/** Checks the name of a logged model. */
+export function checkLoggedModelName(name: string): void {
+  if (name === "" || /[/:.%"']/.test(name)) {
+    throw invalid(`logged model: the name must not be empty nor hold any of / : . % " ', got "${name}".`);
   }
 }
 

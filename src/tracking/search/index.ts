@@ -4,6 +4,8 @@ export type { Searchable } from "./evaluate.ts";
 export { readPage, toPagedList } from "./page.ts";
 export type { Page } from "./page.ts";
 export { parseFilter, parseOrderBy, readModelOrders } from "./parse.ts";
+export { promptTag, splitPromptSearch } from "./prompts.ts";
+export type { PromptSearch } from "./prompts.ts";
 export {
   experimentSchema,
   loggedModelSchema,

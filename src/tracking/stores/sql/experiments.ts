@@ -1,15 +1,14 @@
 // Experiments in SQL. Each function expects to run inside a transaction.
-import { randomInt } from "node:crypto";
 import { TrackingError } from "../../../base/index.ts";
 import { childUri, localUri } from "../../artifacts/uri.ts";
 import type { CreateExperimentInput } from "../../store.ts";
 import type { Experiment, LifecycleStage } from "../../types.ts";
 import {
+  checkArtifactLocation,
   checkExperimentIsActive,
   checkExperimentName,
   checkExperimentTags,
   invalid,
-  limits,
 } from "../../validation.ts";
 import { groupKeyValues } from "./rows.ts";
 import { type Sql, type SqlRow, allIn, insertRows, isUniqueViolation } from "./sql.ts";
@@ -179,12 +178,6 @@ export function experimentKey(experimentId: string): number {
   return Number(experimentId);
 }
 
-/** Draws a name like `gentle-otter-217` for a run or model that has none. */
-export function randomName(): string {
-  const pick = (words: readonly string[]) => words[randomInt(words.length)];
-  return `${pick(adjectives)}-${pick(animals)}-${randomInt(1000)}`;
-}
-
 /** Are the columns that `toExperiments` reads. */
 export const experimentColumns =
   "experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time";
@@ -227,19 +220,3 @@ function missing(experimentId: string, fact: string, wanted = "it must exist"): 
     code: "RESOURCE_DOES_NOT_EXIST",
   });
 }
-
-function checkArtifactLocation(location: string): void {
-  if (location.startsWith("runs:")) {
-    throw invalid(`createExperiment: artifactLocation must be a folder or a storage URI, got "${location}".`);
-  }
-  if (location.length > limits.artifactLocation) {
-    throw invalid(
-      `createExperiment: artifactLocation may have ${limits.artifactLocation} characters, got ${location.length}.`,
-    );
-  }
-}
-
-const adjectives =
-  "able bold brave calm clear deft eager fair fine gentle glad keen kind lively merry neat".split(" ");
-const animals =
-  "badger crane finch fox hare heron lark lynx marten otter owl robin seal swift tern wren".split(" ");

@@ -2,10 +2,11 @@
 import { randomUUID } from "node:crypto";
 import { TrackingError } from "../../../base/index.ts";
 import { childUri, localUri } from "../../artifacts/uri.ts";
+import { randomName } from "../../random-name.ts";
 import type { CreateLoggedModelInput } from "../../store.ts";
 import type { LoggedModel, LoggedModelStatus, Param } from "../../types.ts";
-import { checkExperimentIsActive, invalid } from "../../validation.ts";
-import { experimentKey, lockExperiment, randomName } from "./experiments.ts";
+import { checkExperimentIsActive, checkLoggedModelName, invalid } from "../../validation.ts";
+import { experimentKey, lockExperiment } from "./experiments.ts";
 import { fromSqlMetricValue, groupKeyValues, groupRows, keyValues, optionalText } from "./rows.ts";
 import { type Sql, type SqlRow, type SqlValue, allIn, insertMissing, insertRows } from "./sql.ts";
 
@@ -16,9 +17,7 @@ const statusNumbers: Record<LoggedModelStatus, number> = { PENDING: 1, READY: 2,
 export async function insertLoggedModel(sql: Sql, input: CreateLoggedModelInput): Promise<string> {
   const { experimentId, sourceRunId, artifactLocation, modelType, tags = {}, params = {} } = input;
   const name = input.name ?? randomName();
-  if (name === "" || /[/:.%"']/.test(name)) {
-    throw invalid(`logged model: the name must not be empty nor hold any of / : . % " ', got "${name}".`);
-  }
+  checkLoggedModelName(name);
   const experiment = await lockExperiment(sql, experimentId);
   checkExperimentIsActive(experiment);
   const modelId = `m-${randomUUID().replaceAll("-", "")}`;

@@ -1,4 +1,5 @@
 // Writes versions of registered models in SQL. Each function expects to run inside a transaction.
+import { loggedModelOf, modelVersionOf } from "../../registry/source.ts";
 import type { CreateModelVersionInput } from "../../store.ts";
 import type { ModelVersion } from "../../types.ts";
 import { checkRegistryTags, invalid } from "../../validation.ts";
@@ -8,7 +9,6 @@ import { recordEvent } from "./registry-history.ts";
 import {
   deletedStage,
   lockRegisteredModel,
-  loggedModelOf,
   modelVersionColumns,
   ofModel,
   selectModelVersion,
@@ -171,8 +171,8 @@ async function originOf(
   if (!source.startsWith("models:")) return { ...given, storageLocation: source };
   const inSource = loggedModelOf(source);
   if (inSource !== undefined) return ofModelId(inSource);
-  const [, name, version] = /^models:\/{1,3}([^/]+)\/(\d+)$/.exec(source) ?? [];
-  if (name !== undefined) return { ...(await selectModelVersion(sql, name, Number(version))), ...given };
+  const other = modelVersionOf(source);
+  if (other !== undefined) return { ...(await selectModelVersion(sql, other.name, other.version)), ...given };
   throw invalid(
     `createModelVersion: a source in the registry must be models:/NAME/VERSION or models:/m-ID, got "${source}".`,
   );

@@ -1,5 +1,6 @@
 // Reads registered models and versions in SQL: a few queries for some hundred rows. Expects to run inside a transaction.
 import { TrackingError } from "../../../base/index.ts";
+import { loggedModelOf } from "../../registry/source.ts";
 import { firstStage } from "../../stages.ts";
 import type { ModelVersion, RegisteredModel } from "../../types.ts";
 import { checkModelName, invalid } from "../../validation.ts";
@@ -140,11 +141,6 @@ export async function toModelVersions(sql: Sql, rows: readonly SqlRow[]): Promis
       aliases: aliases(key).map((alias) => String(alias["alias"])),
     };
   });
-}
-
-/** Returns the id in a source like `models:/m-ID`. */
-export function loggedModelOf(source: string): string | undefined {
-  return /^models:\/{1,3}(m-[0-9a-f]+)$/.exec(source)?.[1];
 }
 
 /** Makes the error for what is not in the registry. */

@@ -2,11 +2,12 @@
 import { randomUUID } from "node:crypto";
 import { TrackingError } from "../../../base/index.ts";
 import { childUri } from "../../artifacts/uri.ts";
+import { randomName } from "../../random-name.ts";
 import type { CreateRunInput, UpdateRunInput } from "../../store.ts";
 import type { LifecycleStage, Run, RunInfo, RunStatus } from "../../types.ts";
 import { checkExperimentIsActive, invalid } from "../../validation.ts";
 import { runNameTag, upsertTags } from "./batch.ts";
-import { experimentKey, lockExperiment, randomName } from "./experiments.ts";
+import { experimentKey, lockExperiment } from "./experiments.ts";
 import { selectRunInputs, selectRunOutputs } from "./inputs.ts";
 import { groupKeyValues, groupRows, toMetric } from "./rows.ts";
 import { type Sql, type SqlRow, type SqlValue, allIn } from "./sql.ts";

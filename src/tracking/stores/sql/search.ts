@@ -9,10 +9,12 @@ import {
   modelVersionSchema,
   parseFilter,
   parseOrderBy,
+  promptTag,
   readModelOrders,
   readPage,
   registeredModelSchema,
   runSchema,
+  splitPromptSearch,
   toPagedList,
 } from "../../search/index.ts";
 import type {
@@ -61,7 +63,6 @@ import {
 } from "./search-tables.ts";
 import type { Sql, SqlRow } from "./sql.ts";
 
-const promptTag = "mlflow.prompt.is_prompt";
 /** Finds runs. */
 export async function searchRuns(sql: Sql, input: SearchRunsInput): Promise<PagedList<Run>> {
   const { filter, orderBy, experimentIds, viewType } = input;
@@ -231,18 +232,13 @@ function usesDataset(sql: Sql, comparison: Comparison): Fragment {
 
 /** Writes the comparisons of models or versions, of which prompts are none unless a comparison asks for them. */
 function ofRegistry(sql: Sql, searched: Searched, comparisons: readonly Comparison[]): Fragment[] {
-  const isAboutPrompts = ({ kind, key }: Comparison) => kind === "tag" && key === promptTag;
-  const asksForPrompts = comparisons.filter(isAboutPrompts).some(({ comparator, value }) => {
-    const asked = String(value).toLowerCase();
-    return (comparator === "=" && asked === "true") || (comparator === "!=" && asked === "false");
-  });
-  if (asksForPrompts) return toClauses(sql, searched, comparisons);
+  const { asksForPrompts, comparisons: others } = splitPromptSearch(comparisons);
+  if (asksForPrompts) return toClauses(sql, searched, others);
   const { table } = searched;
   const isNoPrompt =
     `NOT EXISTS (SELECT 1 FROM ${table === "model_versions" ? "model_version_tags" : "registered_model_tags"} p ` +
     `WHERE p.workspace = ${table}.workspace AND p.name = ${table}.name AND p."key" = '${promptTag}' AND ` +
     "p.value = 'true')";
-  const others = comparisons.filter((comparison) => !isAboutPrompts(comparison));
   return [...toClauses(sql, searched, others), { text: isNoPrompt, values: [] }];
 }
 
