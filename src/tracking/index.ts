@@ -80,6 +80,8 @@ export type {
   TransitionStageInput,
   UpdateRunInput,
 } from "./store.ts";
+export { FileStore } from "./stores/file/file-store.ts";
+export type { FileStoreOptions } from "./stores/file/file-store.ts";
 export { RestStore } from "./stores/rest/rest-store.ts";
 export { SqliteStore } from "./stores/sql/sqlite-store.ts";
 export type { SqliteStoreOptions } from "./stores/sql/sqlite-store.ts";

@@ -1,4 +1,6 @@
 // Finds the store behind a URI. Each kind loads its driver only when it is opened.
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { UsageError } from "../base/index.ts";
 import { isPostgresUri } from "./stores/sql/postgres-uri.ts";
 import type { RegistryStore, TrackingStore } from "./store.ts";
@@ -14,7 +16,8 @@ export interface OpenStoreOptions {
 
 /**
  * Opens the store that a URI names: `sqlite:///path`, `postgresql://user@host/database`, `http(s)://host:port` (an
- * MLflow server), `databricks` or `databricks://PROFILE`.
+ * MLflow server), `databricks`, `databricks://PROFILE`, or MLflow's `mlruns` folder
+ * as `file:///path` or a path: `mlruns`, `./runs`, `/data/runs`.
  *
  * @throws UsageError for a URI of another kind, naming those that are known
  */
@@ -31,10 +34,35 @@ export async function openStore(uri: string, options: OpenStoreOptions = {}): Pr
     const { RestStore } = await import("./stores/rest/rest-store.ts");
     return RestStore.open(uri);
   }
+  const folder = folderPath(uri);
+  if (folder !== undefined) {
+    const { FileStore } = await import("./stores/file/file-store.ts");
+    return FileStore.open({ path: folder, ...options });
+  }
   throw new UsageError(
-    `tracking URI: it must be sqlite:///path, postgresql://user@host/database, http://host:port or databricks, ` +
+    `tracking URI: it must be sqlite:///path, postgresql://user@host/database, http://host:port, databricks or a ` +
+      `folder (./name), ` +
       `got ${JSON.stringify(uri.replace(/\/\/[^/]*@/, "//"))}.`,
   );
+}
+
+/** Returns the folder of a `file:` URI or path; a bare word is one only where it is sure to be no other kind of store. */
+function folderPath(uri: string): string | undefined {
+  if (/^file:\/\//i.test(uri)) return localFolder(uri);
+  if (/^file:/i.test(uri)) return decodeURIComponent(uri.slice("file:".length)); // file:mlruns, as MLflow reads it
+  if (/^[a-z][a-z0-9+.-]*:/i.test(uri)) return undefined;
+  return uri.includes("/") || uri.startsWith(".") || uri === "mlruns" || existsSync(uri) ? uri : undefined;
+}
+
+function localFolder(uri: string): string {
+  try {
+    return fileURLToPath(uri);
+  } catch (error) {
+    throw new UsageError(
+      `tracking URI: a folder of this machine is named by file:///absolute/path, got ${JSON.stringify(uri)}.`,
+      { cause: error },
+    );
+  }
 }
 
 /** Returns the file of `sqlite:///relative/path` or `sqlite:////absolute/path`, as SQLAlchemy reads them. */

@@ -1,0 +1,70 @@
+// Points of one metric: their order, pages and thinning, for stores whose engine does not do it.
+import { type PagedList, pagedList } from "./paged-list.ts";
+import type { Metric } from "./types.ts";
+import { invalid } from "./validation.ts";
+
+/** Compares points by step, then time, then value, where NaN counts as 0, as in MLflow's tables. */
+export function comparePoints(a: Metric, b: Metric): number {
+  return compareKeys(keyOf(a), keyOf(b));
+}
+
+/** Returns a page of sorted points; its token names the last one, so that points may come meanwhile. */
+export function pageOfPoints(
+  points: readonly Metric[],
+  { maxResults, pageToken }: { maxResults?: number; pageToken?: string },
+): PagedList<Metric> {
+  if (maxResults !== undefined) checkCount("metricHistory", maxResults);
+  const after = pageToken === undefined ? undefined : parseToken(pageToken);
+  const rest = after === undefined ? points : points.filter((point) => compareKeys(keyOf(point), after) > 0);
+  const page = rest.slice(0, maxResults);
+  const last = page.at(-1);
+  const hasMore = page.length < rest.length && last !== undefined;
+  return pagedList(
+    page,
+    hasMore ? Buffer.from(JSON.stringify(keyOf(last))).toString("base64url") : undefined,
+  );
+}
+
+/** Keeps the first of each of `maxResults` equal parts of sorted points, and the last of all. */
+export function thinPoints<T extends Metric>(points: readonly T[], maxResults = 2500): T[] {
+  checkCount("metricHistories", maxResults);
+  if (points.length <= maxResults) return [...points];
+  const kept = Array.from(
+    { length: maxResults },
+    (_, part) => points[Math.ceil((part * points.length) / maxResults)]!,
+  );
+  kept[maxResults - 1] = points.at(-1)!;
+  return kept;
+}
+
+type PointKey = readonly [step: number, timestamp: number, value: number, isNan: number];
+
+const infinity = Number.MAX_VALUE; // JSON has no infinity
+
+function keyOf({ step, timestamp, value }: Metric): PointKey {
+  const isNan = Number.isNaN(value);
+  return [step, timestamp, isNan ? 0 : Math.min(Math.max(value, -infinity), infinity), Number(isNan)];
+}
+
+function compareKeys(a: PointKey, b: PointKey): number {
+  const place = a.findIndex((part, index) => part !== b[index]);
+  return place < 0 ? 0 : a[place]! - b[place]!;
+}
+
+function parseToken(token: string): PointKey {
+  try {
+    const key: unknown = JSON.parse(Buffer.from(token, "base64url").toString());
+    if (Array.isArray(key) && key.length === 4 && key.every(Number.isFinite)) {
+      return key as unknown as PointKey;
+    }
+  } catch {
+    // no JSON: the message below says so
+  }
+  throw invalid(`metricHistory: pageToken must be the token of the page before, got "${token}".`);
+}
+
+function checkCount(where: string, maxResults: number): void {
+  if (!Number.isSafeInteger(maxResults) || maxResults < 1) {
+    throw invalid(`${where}: maxResults must be a whole number above 0, got ${maxResults}.`);
+  }
+}

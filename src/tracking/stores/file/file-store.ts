@@ -1,0 +1,487 @@
+// The store of MLflow's `mlruns` folders: plain files, which MLflow's file store opens too. Calls that change something
+// wait for each other, in this process and among processes; readers wait for nobody.
+import { existsSync, mkdirSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { localUri } from "../../artifacts/uri.ts";
+import { pageOfPoints, thinPoints } from "../../metric-points.ts";
+import type { PagedList } from "../../paged-list.ts";
+import { canonicalStage, checkCustomStages } from "../../stages.ts";
+import type {
+  CreateExperimentInput,
+  CreateLoggedModelInput,
+  CreateModelVersionInput,
+  CreateRegisteredModelInput,
+  CreateRunInput,
+  LogBatchInput,
+  MetricHistoriesInput,
+  RegistryChange,
+  RegistryStore,
+  SearchExperimentsInput,
+  SearchInput,
+  SearchLoggedModelsInput,
+  SearchRunsInput,
+  TrackingStore,
+  TransitionStageInput,
+  UpdateRunInput,
+} from "../../store.ts";
+import type {
+  Dataset,
+  DatasetInput,
+  Experiment,
+  LoggedModel,
+  LoggedModelStatus,
+  Metric,
+  ModelInput,
+  ModelOutput,
+  ModelVersion,
+  Param,
+  RegisteredModel,
+  RegistryEvent,
+  Run,
+  RunInfo,
+} from "../../types.ts";
+import { checkBatch, checkKey, invalid } from "../../validation.ts";
+import * as experiments from "./experiments.ts";
+import { FolderLocks } from "./folder-locks.ts";
+import * as inputs from "./inputs.ts";
+import { Layout } from "./layout.ts";
+import * as loggedModels from "./logged-models.ts";
+import { LatestPoints, readPoints } from "./metric-files.ts";
+import * as models from "./registered-models.ts";
+import { readHistory } from "./registry-history.ts";
+import * as runs from "./runs.ts";
+import * as search from "./search.ts";
+import * as registry from "./stages-and-aliases.ts";
+import type { Transaction } from "./transaction.ts";
+
+/** Says where the store is, and what it knows beyond MLflow. */
+export interface FileStoreOptions {
+  /** The folder, `mlruns` say; it is made when it is missing. */
+  path: string;
+  /** Where experiments that name no place keep their artifacts. @default the folder itself, as MLflow has it */
+  artifactRoot?: string;
+  /** Stages of the registry beside MLflow's `None`, `Staging`, `Production` and `Archived`. @default [] */
+  stages?: readonly string[];
+}
+
+const experimentNames = "names";
+const registryLock = "registry";
+
+/**
+ * Keeps runs and the registry in a folder as MLflow's file store does, so that either opens what the other wrote. Several
+ * processes may share it. Each call is made whole or not at all, and a call that returned is on disk. Searches read the
+ * files of all runs that they look at: for more than some thousand runs take `SqliteStore`.
+ *
+ * @example
+ * const store = await FileStore.open({ path: "mlruns" });
+ * const experimentId = await store.createExperiment({ name: "spam/first" });
+ * const run = await store.createRun({ experimentId });
+ * await store.logBatch({ runId: run.info.runId, params: [{ key: "lr", value: "0.1" }] });
+ * (await store.getRun(run.info.runId)).data.params; // => { lr: "0.1" }
+ */
+export class FileStore implements TrackingStore, RegistryStore {
+  readonly uri: string;
+  /** The folder, as an absolute path. */
+  readonly path: string;
+  /** Where experiments that name no place keep their artifacts. */
+  readonly artifactRoot: string;
+  readonly stages: readonly string[];
+  readonly #layout: Layout;
+  readonly #locks: FolderLocks;
+  readonly #latest = new LatestPoints();
+
+  private constructor(path: string, artifactRoot: string, stages: readonly string[]) {
+    this.path = path;
+    this.uri = pathToFileURL(path).href;
+    this.artifactRoot = artifactRoot;
+    this.stages = stages;
+    this.#layout = new Layout(path);
+    this.#locks = new FolderLocks(path);
+  }
+
+  /** Opens the folder, or makes it, and completes what processes that died left half done. */
+  static async open({ path, artifactRoot, stages = [] }: FileStoreOptions): Promise<FileStore> {
+    checkCustomStages(stages);
+    const root = resolve(path);
+    if (statSync(root, { throwIfNoEntry: false })?.isFile() === true) {
+      throw invalid(
+        `file store: it must be a folder, and ${root} is a file. A SQLite file is opened by sqlite:///path.`,
+      );
+    }
+    const store = new FileStore(root, localUri(artifactRoot ?? root), stages);
+    await store.#prepare();
+    return store;
+  }
+
+  async createExperiment(input: CreateExperimentInput): Promise<string> {
+    return this.#locks.change([experimentNames], (transaction) =>
+      experiments.insertExperiment(this.#layout, transaction, input, { artifactRoot: this.artifactRoot }),
+    );
+  }
+
+  async getExperiment(experimentId: string): Promise<Experiment> {
+    return experiments.readExperiment(this.#layout, experimentId);
+  }
+
+  async getExperimentByName(name: string): Promise<Experiment | undefined> {
+    return experiments.readExperimentByName(this.#layout, name);
+  }
+
+  async searchExperiments(input: SearchExperimentsInput = {}): Promise<PagedList<Experiment>> {
+    return search.searchExperiments(this.#layout, input);
+  }
+
+  async renameExperiment(experimentId: string, name: string): Promise<void> {
+    experiments.findExperiment(this.#layout, experimentId);
+    await this.#locks.change([experimentNames, experimentId], (transaction) =>
+      experiments.renameExperiment(this.#layout, transaction, experimentId, name),
+    );
+  }
+
+  async deleteExperiment(experimentId: string): Promise<void> {
+    await this.#changeExperiment(experimentId, (transaction) =>
+      experiments.trashExperiment(this.#layout, transaction, experimentId),
+    );
+  }
+
+  async restoreExperiment(experimentId: string): Promise<void> {
+    await this.#changeExperiment(experimentId, (transaction) =>
+      experiments.untrashExperiment(this.#layout, transaction, experimentId),
+    );
+  }
+
+  async setExperimentTags(experimentId: string, tags: Record<string, string>): Promise<void> {
+    await this.#changeExperiment(experimentId, (transaction) =>
+      experiments.setExperimentTags(this.#layout, transaction, experimentId, tags),
+    );
+  }
+
+  async deleteExperimentTag(experimentId: string, key: string): Promise<void> {
+    await this.#changeExperiment(experimentId, (transaction) =>
+      experiments.removeExperimentTag(this.#layout, transaction, experimentId, key),
+    );
+  }
+
+  async createRun(input: CreateRunInput): Promise<Run> {
+    const runId = await this.#changeExperiment(input.experimentId, (transaction) =>
+      runs.insertRun(this.#layout, transaction, input),
+    );
+    return this.getRun(runId);
+  }
+
+  async updateRun(input: UpdateRunInput): Promise<RunInfo> {
+    await this.#changeRun(input.runId, (transaction) => runs.changeRun(this.#layout, transaction, input));
+    return this.#run(input.runId).info;
+  }
+
+  async getRun(runId: string): Promise<Run> {
+    return this.#run(runId).toRun();
+  }
+
+  async searchRuns(input: SearchRunsInput = {}): Promise<PagedList<Run>> {
+    return search.searchRuns(this.#layout, input, this.#latest);
+  }
+
+  async deleteRun(runId: string): Promise<void> {
+    await this.#changeRun(runId, (transaction) =>
+      runs.setRunLifecycle(this.#layout, transaction, runId, "deleted"),
+    );
+  }
+
+  async restoreRun(runId: string): Promise<void> {
+    await this.#changeRun(runId, (transaction) =>
+      runs.setRunLifecycle(this.#layout, transaction, runId, "active"),
+    );
+  }
+
+  async logBatch(input: LogBatchInput): Promise<void> {
+    checkBatch(input.metrics ?? [], input.params ?? [], input.tags ?? []);
+    await this.#changeRun(input.runId, (transaction) => runs.writeBatch(this.#layout, transaction, input));
+  }
+
+  async setTags(runId: string, tags: Record<string, string>): Promise<void> {
+    await this.#changeRun(runId, (transaction) => runs.setTags(this.#layout, transaction, runId, tags));
+  }
+
+  async deleteTag(runId: string, key: string): Promise<void> {
+    await this.#changeRun(runId, (transaction) => runs.removeTag(this.#layout, transaction, runId, key));
+  }
+
+  async metricHistory(
+    runId: string,
+    key: string,
+    page: { maxResults?: number; pageToken?: string } = {},
+  ): Promise<PagedList<Metric>> {
+    return pageOfPoints(this.#points(runId, key), page);
+  }
+
+  async metricHistories({
+    runIds,
+    key,
+    startStep = -Infinity,
+    endStep = Infinity,
+    maxResults,
+  }: MetricHistoriesInput): Promise<(Metric & { runId: string })[]> {
+    return runIds.flatMap((runId) => {
+      const points = this.#points(runId, key).filter(({ step }) => step >= startStep && step <= endStep);
+      return thinPoints(points, maxResults).map((point) => ({ ...point, runId }));
+    });
+  }
+
+  async logInputs(
+    runId: string,
+    datasets: readonly DatasetInput[],
+    modelInputs: readonly ModelInput[] = [],
+  ): Promise<void> {
+    await this.#changeRun(runId, (transaction) =>
+      inputs.writeInputs(this.#layout, transaction, runId, { datasets, models: modelInputs }),
+    );
+  }
+
+  async logOutputs(runId: string, outputs: readonly ModelOutput[]): Promise<void> {
+    await this.#changeRun(runId, (transaction) =>
+      inputs.writeOutputs(this.#layout, transaction, runId, outputs),
+    );
+  }
+
+  async searchDatasets(
+    experimentIds: readonly string[],
+  ): Promise<(Pick<Dataset, "name" | "digest"> & { experimentId: string; context?: string })[]> {
+    return search.searchDatasets(this.#layout, experimentIds, this.#latest);
+  }
+
+  async createLoggedModel(input: CreateLoggedModelInput): Promise<LoggedModel> {
+    const modelId = await this.#changeExperiment(input.experimentId, (transaction) =>
+      loggedModels.insertLoggedModel(this.#layout, transaction, input),
+    );
+    return this.getLoggedModel(modelId);
+  }
+
+  async finalizeLoggedModel(modelId: string, status: LoggedModelStatus): Promise<LoggedModel> {
+    await this.#changeLoggedModel(modelId, (transaction) =>
+      loggedModels.changeLoggedModelStatus(this.#layout, transaction, modelId, status),
+    );
+    return this.getLoggedModel(modelId);
+  }
+
+  async getLoggedModel(modelId: string): Promise<LoggedModel> {
+    return loggedModels.readLoggedModel(this.#layout, modelId);
+  }
+
+  async searchLoggedModels(input: SearchLoggedModelsInput): Promise<PagedList<LoggedModel>> {
+    return search.searchLoggedModels(this.#layout, input);
+  }
+
+  async deleteLoggedModel(modelId: string): Promise<void> {
+    await this.#changeLoggedModel(modelId, (transaction) =>
+      loggedModels.trashLoggedModel(this.#layout, transaction, modelId),
+    );
+  }
+
+  async setLoggedModelTags(modelId: string, tags: Record<string, string>): Promise<void> {
+    await this.#changeLoggedModel(modelId, (transaction) =>
+      loggedModels.setLoggedModelTags(this.#layout, transaction, modelId, tags),
+    );
+  }
+
+  async deleteLoggedModelTag(modelId: string, key: string): Promise<void> {
+    await this.#changeLoggedModel(modelId, (transaction) =>
+      loggedModels.removeLoggedModelTag(this.#layout, transaction, modelId, key),
+    );
+  }
+
+  async logLoggedModelParams(modelId: string, params: readonly Param[]): Promise<void> {
+    await this.#changeLoggedModel(modelId, (transaction) =>
+      loggedModels.addLoggedModelParams(this.#layout, transaction, modelId, params),
+    );
+  }
+
+  async deletedRunIds(before: number = Date.now()): Promise<string[]> {
+    return runs.deletedRunIds(this.#layout, before);
+  }
+
+  async purgeRun(runId: string): Promise<void> {
+    await this.#changeRun(runId, (transaction) => runs.removeRun(this.#layout, transaction, runId));
+  }
+
+  async purgeExperiment(experimentId: string): Promise<void> {
+    await this.#changeExperiment(experimentId, (transaction) =>
+      experiments.removeExperiment(this.#layout, transaction, experimentId),
+    );
+  }
+
+  async createRegisteredModel(input: CreateRegisteredModelInput): Promise<RegisteredModel> {
+    await this.#changeRegistry((transaction) =>
+      models.insertRegisteredModel(this.#layout, transaction, input),
+    );
+    return this.getRegisteredModel(input.name);
+  }
+
+  async getRegisteredModel(name: string): Promise<RegisteredModel> {
+    return models.readRegisteredModel(this.#layout, name);
+  }
+
+  async searchRegisteredModels(input: SearchInput = {}): Promise<PagedList<RegisteredModel>> {
+    return search.searchRegisteredModels(this.#layout, input);
+  }
+
+  async renameRegisteredModel(name: string, newName: string): Promise<RegisteredModel> {
+    await this.#changeRegistry((transaction) =>
+      models.renameRegisteredModel(this.#layout, transaction, name, newName),
+    );
+    return this.getRegisteredModel(newName);
+  }
+
+  async updateRegisteredModel(name: string, description: string): Promise<RegisteredModel> {
+    await this.#changeRegistry((transaction) =>
+      models.describeRegisteredModel(this.#layout, transaction, name, description),
+    );
+    return this.getRegisteredModel(name);
+  }
+
+  async deleteRegisteredModel(name: string): Promise<void> {
+    await this.#changeRegistry((transaction) =>
+      models.removeRegisteredModel(this.#layout, transaction, name),
+    );
+  }
+
+  async setRegisteredModelTags(name: string, tags: Record<string, string>): Promise<void> {
+    await this.#changeRegistry((transaction) =>
+      models.setRegisteredModelTags(this.#layout, transaction, name, tags),
+    );
+  }
+
+  async deleteRegisteredModelTag(name: string, key: string): Promise<void> {
+    await this.#changeRegistry((transaction) =>
+      models.removeRegisteredModelTag(this.#layout, transaction, name, key),
+    );
+  }
+
+  async createModelVersion(input: CreateModelVersionInput): Promise<ModelVersion> {
+    const version = await this.#changeRegistry((transaction) =>
+      models.insertModelVersion(this.#layout, transaction, input),
+    );
+    return this.getModelVersion(input.name, version);
+  }
+
+  async getModelVersion(name: string, version: number): Promise<ModelVersion> {
+    return models.readModelVersion(this.#layout, name, version);
+  }
+
+  async searchModelVersions(input: SearchInput = {}): Promise<PagedList<ModelVersion>> {
+    return search.searchModelVersions(this.#layout, input);
+  }
+
+  async latestModelVersions(name: string, stages?: readonly string[]): Promise<ModelVersion[]> {
+    const wanted = stages?.map((stage) => canonicalStage(stage, this.stages));
+    const newest = new Map<string, ModelVersion>();
+    for (const version of models.readModelVersions(this.#layout, name))
+      newest.set(version.currentStage, version);
+    return [...newest.values()]
+      .filter(({ currentStage }) => wanted === undefined || wanted.includes(currentStage))
+      .sort((a, b) => a.version - b.version);
+  }
+
+  async updateModelVersion(name: string, version: number, description: string): Promise<ModelVersion> {
+    await this.#changeRegistry((transaction) =>
+      models.describeModelVersion(this.#layout, transaction, { name, version }, description),
+    );
+    return this.getModelVersion(name, version);
+  }
+
+  async transitionStage(input: TransitionStageInput): Promise<ModelVersion> {
+    const stage = canonicalStage(input.stage, this.stages);
+    await this.#changeRegistry((transaction) =>
+      registry.moveToStage(this.#layout, transaction, { ...input, stage }),
+    );
+    return this.getModelVersion(input.name, input.version);
+  }
+
+  async deleteModelVersion(name: string, version: number): Promise<void> {
+    await this.#changeRegistry((transaction) =>
+      models.removeModelVersion(this.#layout, transaction, name, version),
+    );
+  }
+
+  async setModelVersionTags(name: string, version: number, tags: Record<string, string>): Promise<void> {
+    await this.#changeRegistry((transaction) =>
+      models.setModelVersionTags(this.#layout, transaction, { name, version }, tags),
+    );
+  }
+
+  async deleteModelVersionTag(name: string, version: number, key: string): Promise<void> {
+    await this.#changeRegistry((transaction) =>
+      models.removeModelVersionTag(this.#layout, transaction, { name, version }, key),
+    );
+  }
+
+  async setModelAlias(
+    name: string,
+    alias: string,
+    version: number,
+    change: RegistryChange = {},
+  ): Promise<void> {
+    await this.#changeRegistry((transaction) =>
+      registry.writeAlias(this.#layout, transaction, { ...change, name, alias, version }),
+    );
+  }
+
+  async deleteModelAlias(name: string, alias: string, change: RegistryChange = {}): Promise<void> {
+    await this.#changeRegistry((transaction) =>
+      registry.removeAlias(this.#layout, transaction, { ...change, name, alias }),
+    );
+  }
+
+  async getModelVersionByAlias(name: string, alias: string): Promise<ModelVersion> {
+    return registry.readModelVersionByAlias(this.#layout, name, alias);
+  }
+
+  async registryHistory(name: string): Promise<RegistryEvent[]> {
+    return readHistory(models.findRegisteredModel(this.#layout, name));
+  }
+
+  /** Does nothing: no file stays open between calls. */
+  async close(): Promise<void> {}
+
+  async #prepare(): Promise<void> {
+    const { root, trash, models: registryFolder } = this.#layout;
+    const isNew = !existsSync(root);
+    for (const folder of [root, trash, registryFolder]) mkdirSync(folder, { recursive: true });
+    await this.#locks.recover();
+    if (!isNew) return;
+    await this.#locks.change([experimentNames], (transaction) => {
+      // another process may have been faster
+      if (this.#layout.experiments().length > 0) return;
+      const options = { artifactRoot: this.artifactRoot, experimentId: "0" };
+      experiments.insertExperiment(this.#layout, transaction, { name: "Default" }, options);
+    });
+  }
+
+  #run(runId: string): runs.RunFiles {
+    return runs.readRun(this.#layout, runId, this.#latest);
+  }
+
+  #points(runId: string, key: string): Metric[] {
+    checkKey("metric", key);
+    const { folder } = this.#layout.findRun(runId);
+    return readPoints(join(folder, "metrics"), key);
+  }
+
+  async #changeExperiment<T>(experimentId: string, body: (transaction: Transaction) => T): Promise<T> {
+    experiments.findExperiment(this.#layout, experimentId); // the id becomes the name of a lock
+    return this.#locks.change([experimentId], body);
+  }
+
+  async #changeRun(runId: string, body: (transaction: Transaction) => void): Promise<void> {
+    await this.#locks.change([this.#layout.findRun(runId).experimentId], body);
+  }
+
+  async #changeLoggedModel(modelId: string, body: (transaction: Transaction) => void): Promise<void> {
+    await this.#locks.change([this.#layout.findLoggedModel(modelId).experimentId], body);
+  }
+
+  async #changeRegistry<T>(body: (transaction: Transaction) => T): Promise<T> {
+    return this.#locks.change([registryLock], body);
+  }
+}
