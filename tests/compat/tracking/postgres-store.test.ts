@@ -93,6 +93,34 @@ print(json.dumps({
       });
     });
 
+    test("MLflow's client renames and deletes models whose history we keep", async () => {
+      const uri = await server.createDatabase();
+      const store = await PostgresStore.open({ uri, artifactRoot, stages: ["Canary"] });
+      for (const name of ["spam", "gone"]) {
+        await store.createRegisteredModel({ name });
+        await store.createModelVersion({ name, source: "s3://models/a" });
+        await store.transitionStage({ name, version: 1, stage: "Canary" });
+        await store.setModelAlias(name, "champion", 1);
+      }
+      runPython(
+        `${prelude}
+client.rename_registered_model("spam", "ham")
+client.delete_registered_model("gone")
+client.create_registered_model("gone")
+print("null")`,
+        uri,
+      );
+      expect((await store.getModelVersion("ham", 1)).currentStage).toBe("Canary");
+      expect((await store.registryHistory("ham")).map(({ name }) => name)).toEqual(["Canary", "champion"]);
+      expect(await store.registryHistory("gone")).toEqual([]);
+      runPython(
+        `${prelude}client.transition_model_version_stage("ham", 1, "Production"); print("null")`,
+        uri,
+      );
+      expect((await store.getModelVersion("ham", 1)).currentStage).toBe("Production");
+      await store.close();
+    });
+
     test("what MLflow's client writes into a database that it made is read here, and continued", async () => {
       const uri = await server.createDatabase();
       const written = runPython(
