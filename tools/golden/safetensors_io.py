@@ -5,10 +5,12 @@ Run: python tools/golden/safetensors_io.py   (safetensors 0.8.0, huggingface_hub
 
 import json
 import pathlib
+import tempfile
 
 import torch
 from huggingface_hub import save_torch_state_dict
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, load_model, save_file, save_model
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "goldens" / "torch"
 torch.manual_seed(0)
@@ -81,3 +83,42 @@ split = {name: torch.full((size,), float(size)) for name, size in zip("bacdefg",
 hub = OUT / "safetensors-hub"
 hub.mkdir(exist_ok=True)
 save_torch_state_dict(split, hub, max_shard_size=40)
+
+
+class Shared(torch.nn.Module):
+    """Tied weights, and a buffer inside another."""
+
+    def __init__(self):
+        super().__init__()
+        self.output = torch.nn.Linear(3, 5)
+        self.embedding = torch.nn.Embedding(5, 3)
+        self.embedding.weight = self.output.weight
+        self.register_buffer("whole", torch.arange(6.0))
+        self.register_buffer("a_part", self.whole[2:4])
+        self.register_buffer("turned", torch.arange(6.0).reshape(2, 3).t())
+
+
+def report(changes):
+    """What load_model tells of the file with some tensors renamed, added or left out."""
+    path = OUT / "safetensors-model.safetensors"
+    state = {changes.get(name, name): value for name, value in load_file(path).items()}
+    state = {name: value for name, value in state.items() if name is not None}
+    state |= {name: torch.ones(5, 3) for name in changes.get("add", [])}
+    with tempfile.TemporaryDirectory() as folder:
+        changed = f"{folder}/model.safetensors"
+        save_file(state, changed)
+        missing, unexpected = load_model(Shared(), changed, strict=False)
+    return {"changes": changes, "missing": sorted(missing), "unexpected": sorted(unexpected)}
+
+
+save_model(Shared(), str(OUT / "safetensors-model.safetensors"), metadata={"format": "pt"})
+with safe_open(OUT / "safetensors-model.safetensors", framework="pt") as file:
+    model = {"metadata": file.metadata(), "names": sorted(file.keys())}
+model["reports"] = [
+    report({}),
+    report({"embedding.weight": "output.weight"}),
+    report({"embedding.weight": None, "whole": None, "add": ["extra"]}),
+    report({"add": ["output.weight"]}),
+    report({"turned": None, "embedding.weight": "wrong"}),
+]
+(OUT / "safetensors-model.json").write_text(json.dumps(model, indent=1) + "\n")

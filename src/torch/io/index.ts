@@ -2,6 +2,7 @@ export { hashTensors } from "./hash.ts";
 export { loadSafetensors, readSafetensorsHeader } from "./load-safetensors.ts";
 export { load } from "./load-torch.ts";
 export type { LoadOptions } from "./load-torch.ts";
+export { loadModel, saveModel } from "./model-file.ts";
 export { loadNpy, loadNpz, saveNpy, saveNpz } from "./npy.ts";
 export type { LoadNpzOptions, SaveNpzOptions } from "./npy.ts";
 export { safeOpen } from "./safe-open.ts";

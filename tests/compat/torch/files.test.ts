@@ -117,6 +117,37 @@ print(json.dumps([sorted(a) == sorted(b), [n for n in a if not same(a[n], b[n])]
       expect(runPython(source, theirs, ours)).toEqual([true, []]);
     });
 
+    test("safetensors.torch.load_model reads what saveModel wrote, and loadModel what save_model wrote", () => {
+      const [ours, theirs] = [join(folder, "ours.safetensors"), join(folder, "theirs.safetensors")];
+      const tied = () => {
+        const model = new torch.nn.Sequential(new torch.nn.Linear(3, 5), new torch.nn.Embedding(5, 3));
+        (model.at(1) as unknown as { weight: torch.nn.Parameter }).weight = (
+          model.at(0) as unknown as torch.nn.Linear
+        ).weight;
+        return model;
+      };
+      const model = tied();
+      torch.saveModel(model, ours, { metadata: { format: "pt" } });
+      const source = `
+import json, sys, torch
+from safetensors import safe_open
+from safetensors.torch import load_model, save_model
+def tied():
+    model = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Embedding(5, 3))
+    model[1].weight = model[0].weight
+    return model
+model = tied()
+missing, unexpected = load_model(model, sys.argv[1])
+save_model(model, sys.argv[2], metadata={"format": "pt"})
+a, b = (safe_open(path, "pt") for path in sys.argv[1:])
+print(json.dumps([sorted(missing), unexpected, a.metadata() == b.metadata(), sorted(a.keys()) == sorted(b.keys())]))`;
+      expect(runPython(source, ours, theirs)).toEqual([[], [], true, true]);
+      const loaded = tied();
+      expect(torch.loadModel(loaded, theirs)).toEqual({ missingKeys: [], unexpectedKeys: [] });
+      const weights = loaded.stateDict();
+      for (const [name, tensor] of model.stateDict()) expect(weights.get(name)!.equal(tensor)).toBe(true);
+    });
+
     test("numpy.load reads .npz archives, compressed or not", () => {
       const theirs = join(goldens, "numpy", "plain.npz");
       const paths = [false, true].map((compressed) => {
