@@ -1,4 +1,5 @@
 // `sconce server`: serves a tracking store and registry over MLflow's REST API.
+import { dirname, join, resolve } from "node:path";
 import { logger } from "../base/index.ts";
 import { TrackingServer, openStore, repairRuns } from "../tracking/index.ts";
 import type { Store } from "../tracking/index.ts";
@@ -18,7 +19,12 @@ Loads no libtorch. Runs whose process died are marked FAILED while it serves.
   --backend-store-uri URI    the store (default: MLFLOW_TRACKING_URI, else
                              the project's outputs/mlflow/mlflow.db)
   --default-artifact-root D  where experiments that name no place keep their
-                             artifacts (default: the store decides)
+                             artifacts (default: behind this server)
+  --artifacts-destination D  folder of the artifacts that are sent through this
+                             server (default: Artifacts beside the SQLite file,
+                             else ./mlartifacts)
+  --artifacts-root D         another folder whose artifacts may be shown, where
+                             runs were logged without the server; may be repeated
   --host HOST                address to listen on (default: 127.0.0.1, which
                              other machines cannot reach)
   --port PORT                port to listen on, 0 for a free one (default: 5000)
@@ -38,6 +44,8 @@ Example:
     const { flags, positionals } = parseWords("server", words, {
       "backend-store-uri": { type: "string" },
       "default-artifact-root": { type: "string" },
+      "artifacts-destination": { type: "string" },
+      "artifacts-root": { type: "string", multiple: true },
       host: { type: "string", default: "127.0.0.1" },
       port: { type: "string", default: "5000" },
       "allowed-hosts": { type: "string" },
@@ -46,13 +54,15 @@ Example:
     noWords("server", positionals);
     const port = portOf("--port", flags.port);
     const uri = storeUri(flags["backend-store-uri"]);
-    const artifactRoot = flags["default-artifact-root"];
-    const store = await openStore(uri, artifactRoot === undefined ? {} : { artifactRoot });
+    const artifactRoot = flags["default-artifact-root"] ?? "mlflow-artifacts:/";
+    const destination = resolve(flags["artifacts-destination"] ?? defaultDestination(uri));
+    const store = await openStore(uri, { artifactRoot });
     try {
       const server = await TrackingServer.start({
         store,
         host: flags.host,
         port,
+        artifacts: { destination, roots: (flags["artifacts-root"] ?? []).map((folder) => resolve(folder)) },
         ...lists(flags),
       });
       process.stdout.write(`Serving ${store.uri}\nMLFLOW_TRACKING_URI=${server.url}\n`);
@@ -66,6 +76,11 @@ Example:
     return 0;
   },
 };
+
+function defaultDestination(uri: string): string {
+  const database = /^sqlite:\/\/\/([^?#]+)$/i.exec(uri)?.[1];
+  return database === undefined ? "mlartifacts" : join(dirname(decodeURIComponent(database)), "Artifacts");
+}
 
 function lists(flags: { "allowed-hosts"?: string | undefined; "cors-allowed-origins"?: string | undefined }) {
   const split = (text: string) =>

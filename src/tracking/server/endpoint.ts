@@ -2,12 +2,14 @@
 import { z } from "zod";
 import type { RegistryStore, TrackingStore } from "../store.ts";
 import { invalid } from "../validation.ts";
+import type { ArtifactFolders } from "./artifact-folders.ts";
 import type { ChangeFeed } from "./change-feed.ts";
 
 /** Holds what endpoints work with. */
 export interface ServerContext {
   store: TrackingStore & RegistryStore;
   changes: ChangeFeed;
+  folders: ArtifactFolders;
 }
 
 /** Methods of HTTP that the API uses. */

@@ -5,9 +5,13 @@ import type { AddressInfo } from "node:net";
 import { SetupError } from "../../base/index.ts";
 import type { RegistryStore, TrackingStore } from "../store.ts";
 import { invalid } from "../validation.ts";
+import { ArtifactFolders } from "./artifact-folders.ts";
+import type { ArtifactFolderOptions } from "./artifact-folders.ts";
+import { answerArtifacts } from "./artifact-routes.ts";
 import { readFields } from "./body.ts";
 import { ChangeFeed } from "./change-feed.ts";
 import type { ServerContext } from "./endpoint.ts";
+import { artifactEndpoints } from "./endpoints/artifacts.ts";
 import { experimentEndpoints } from "./endpoints/experiments.ts";
 import { loggedModelEndpoints } from "./endpoints/logged-models.ts";
 import { registryEndpoints } from "./endpoints/registry.ts";
@@ -32,6 +36,10 @@ export interface TrackingServerOptions extends SecurityOptions {
   port?: number;
   /** Longest JSON body in bytes. @default 16 MiB */
   maxBodyBytes?: number;
+  /** Longest artifact that is taken, in bytes. @default no limit */
+  maxArtifactBytes?: number;
+  /** Where artifacts are. @default `mlartifacts` in the current folder */
+  artifacts?: ArtifactFolderOptions;
 }
 
 const defaultMaxBodyBytes = 16 * 1024 * 1024;
@@ -86,16 +94,26 @@ class RequestHandler {
   readonly #guard: Guard;
   readonly #metrics = new RequestMetrics();
   readonly #maxBodyBytes: number;
+  readonly #maxArtifactBytes: number;
   readonly #router = new Router([
     ...experimentEndpoints,
     ...runEndpoints,
     ...loggedModelEndpoints,
     ...registryEndpoints,
+    ...artifactEndpoints,
     ...sconceEndpoints,
   ]);
 
-  constructor({ store, maxBodyBytes = defaultMaxBodyBytes, ...security }: TrackingServerOptions) {
-    this.#context = { store, changes: new ChangeFeed() };
+  constructor(options: TrackingServerOptions) {
+    const {
+      store,
+      maxBodyBytes = defaultMaxBodyBytes,
+      maxArtifactBytes = Infinity,
+      artifacts = { destination: "mlartifacts" },
+      ...security
+    } = options;
+    this.#context = { store, changes: new ChangeFeed(), folders: new ArtifactFolders(artifacts) };
+    this.#maxArtifactBytes = maxArtifactBytes;
     this.#guard = new Guard(security);
     this.#maxBodyBytes = maxBodyBytes;
   }
@@ -111,6 +129,7 @@ class RequestHandler {
     try {
       await this.#answer(request, response, route);
     } catch (error) {
+      if (request.destroyed && !request.complete) return; // the client went away in the middle
       const { status, body } = errorAnswer(error);
       // what the client still sends is not read, so the connection cannot serve another request
       if (!request.complete) response.setHeader("Connection", "close");
@@ -138,6 +157,8 @@ class RequestHandler {
       }
     }
     const path = apiPath(pathname);
+    const file = { path, query: searchParams, maxBytes: this.#maxArtifactBytes };
+    if (await answerArtifacts(request, response, file, this.#context)) return;
     const { endpoint, parameters } = this.#router.find(request.method ?? "GET", path);
     route.name = endpoint.path;
     const fields = await readFields(request, searchParams, this.#maxBodyBytes);

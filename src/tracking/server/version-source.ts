@@ -1,11 +1,10 @@
 // Where a model version may come from: only from the run or logged model that the request names.
 // MLflow 3.17 checks the same in `_validate_source_run` and `_validate_source_model` (server/handlers.py).
-import { realpathSync } from "node:fs";
-import { dirname, join, basename, relative, isAbsolute } from "node:path";
 import { SconceError } from "../../base/index.ts";
 import { localPath } from "../artifacts/uri.ts";
 import type { TrackingStore } from "../store.ts";
 import { invalid } from "../validation.ts";
+import { isWithin } from "./artifact-folders.ts";
 import { checkNoEscape, checkNoHost, decodeFully, schemeOf } from "./locations.ts";
 
 /** Names a source, and the run or logged model that it must belong to. */
@@ -41,7 +40,7 @@ export async function checkVersionSource(store: TrackingStore, origin: VersionSo
   const inside =
     scheme === "mlflow-artifacts"
       ? isWithinUri(source, root)
-      : schemeIsLocal(root) && isWithinFolder(source, root);
+      : schemeIsLocal(root) && isWithin(localPath(source), localPath(root));
   if (!inside)
     throw refused(source, "it must lie in the artifacts of the run or model that the request names");
 }
@@ -78,21 +77,6 @@ function schemeIsLocal(uri: string): boolean {
 function isWithinUri(uri: string, root: string): boolean {
   const trim = (text: string) => decodeFully(text).replace(/\/+/g, "/").replace(/\/$/, "");
   return `${trim(uri)}/`.startsWith(`${trim(root)}/`);
-}
-
-function isWithinFolder(uri: string, root: string): boolean {
-  const path = relative(resolveLinks(localPath(root)), resolveLinks(localPath(uri)));
-  return path === "" || (!path.startsWith("..") && !isAbsolute(path));
-}
-
-/** Resolves links in the part of a path that exists. */
-function resolveLinks(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    const parent = dirname(path);
-    return parent === path ? path : join(resolveLinks(parent), basename(path));
-  }
 }
 
 function refused(source: string, rule: string) {

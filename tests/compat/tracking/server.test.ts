@@ -17,8 +17,8 @@ describe.skipIf(compatSkipReason !== undefined)(`servers (${compatSkipReason ?? 
   beforeAll(async () => {
     const folder = mkdtempSync(join(tmpdir(), "sconce-"));
     theirs = await startMlflowServer(folder);
-    store = await SqliteStore.open({ path: join(folder, "ours.db") });
-    ours = await TrackingServer.start({ store, port: 0 });
+    store = await SqliteStore.open({ path: join(folder, "ours.db"), artifactRoot: "mlflow-artifacts:/" });
+    ours = await TrackingServer.start({ store, port: 0, artifacts: { destination: join(folder, "ours") } });
   }, 150_000);
 
   afterAll(async () => {

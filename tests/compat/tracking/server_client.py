@@ -2,10 +2,14 @@
 
 import json
 import math
+import os
 import sys
+import tempfile
 import time
 
 import mlflow
+import torch
+import transformers
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
@@ -112,6 +116,43 @@ result["model"] = [str(model.status), model.params, {k: v for k, v in model.tags
 found = client.search_logged_models([experiment_id], "metrics.acc > 0.5", order_by=[{"field_name": "metrics.acc"}])
 result["models"] = [m.name for m in found]
 
+# artifacts
+with mlflow.start_run(run_id=ids[0]):
+    mlflow.log_text("hello", "notes/a b.txt")
+    mlflow.log_dict({"a": 1}, "d.json")
+    mlflow.log_table({"x": [1, 2]}, "t.json")
+listing = lambda path=None: [(f.path, f.is_dir, f.file_size) for f in client.list_artifacts(ids[0], path)]  # noqa: E731
+result["artifacts"] = [listing(), listing("notes"), listing("notes/a b.txt"), listing("none")]
+folder = mlflow.artifacts.download_artifacts(run_id=ids[0])
+result["downloaded"] = [sorted(os.listdir(folder)), open(f"{folder}/notes/a b.txt").read()]
+result["loaded table"] = mlflow.load_table("t.json", run_ids=[ids[0]]).shape[0]
+result["no artifact"] = refused(lambda: mlflow.artifacts.download_artifacts(run_id=ids[0], artifact_path="none"))
+
+# a model of the transformers flavour, from logging to loading by name
+words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "buy", "now"]
+with tempfile.TemporaryDirectory() as home:
+    open(f"{home}/vocab.txt", "w").write("\n".join(words))
+    tokenizer = transformers.BertTokenizerFast(f"{home}/vocab.txt")
+config = transformers.BertConfig(
+    vocab_size=7, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8
+)
+torch.manual_seed(0)
+network = transformers.BertForSequenceClassification(config)
+pipeline = transformers.pipeline("text-classification", model=network, tokenizer=tokenizer)
+with mlflow.start_run(run_name="with a model"):
+    info = mlflow.transformers.log_model(
+        pipeline, name="model", pip_requirements=["torch", "transformers"], registered_model_name="tiny"
+    )
+client.set_registered_model_alias("tiny", "champion", 1)
+expected = pipeline("buy now")
+result["models load"] = [
+    mlflow.transformers.load_model(uri)("buy now") == expected
+    for uri in (info.model_uri, "models:/tiny/1", "models:/tiny@champion")
+]
+result["model files"] = sorted(f.path for f in client.list_logged_model_artifacts(info.model_id))
+again = mlflow.register_model(info.model_uri, "tiny")
+result["registered again"] = [again.version, client.get_model_version_download_uri("tiny", "2") != ""]
+
 # registry
 client.create_registered_model("spam", tags={"a": "1"}, description="old")
 client.update_registered_model("spam", "new")
@@ -127,6 +168,7 @@ result["latest"] = [(v.current_stage, v.version) for v in client.get_latest_vers
 result["alias"] = client.get_model_version_by_alias("spam", "champion").version
 result["tagged"] = [v.version for v in client.search_model_versions("name = 'spam' and tags.quality = 'good'")]
 result["registered"] = [(m.name, m.description, dict(m.aliases)) for m in client.search_registered_models()]
+result["by name"] = [m.name for m in mlflow.search_registered_models(filter_string="name LIKE 's%'")]
 client.delete_registered_model_alias("spam", "champion")
 client.rename_registered_model("spam", "ham")
 client.delete_model_version("ham", "3")
