@@ -1,42 +1,11 @@
 // What several processes do to one store: real ones, started here.
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { outputOf, startTrackingProcess } from "../../tests/tracking-process.ts";
 import { ActiveRun, SqliteStore, repairRuns } from "./index.ts";
-
-/** Starts a process that has `tracking` (this layer) and `path` (the database) in scope, and prints lines. */
-function start(path: string, body: string): ChildProcess {
-  const entry = fileURLToPath(new URL("./index.ts", import.meta.url));
-  const source = `
-    import { createServer } from "vite";
-    const server = await createServer({
-      configFile: false,
-      logLevel: "error",
-      optimizeDeps: { noDiscovery: true },
-      server: { middlewareMode: true, watch: null, ws: false },
-    });
-    const tracking = await server.ssrLoadModule(${JSON.stringify(entry)});
-    const path = ${JSON.stringify(path)};
-    ${body}
-  `;
-  const cwd = fileURLToPath(new URL("../../", import.meta.url));
-  return spawn(process.execPath, ["--input-type=module", "-e", source], {
-    cwd,
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-}
-
-async function output(child: ChildProcess): Promise<unknown> {
-  let text = "";
-  child.stdout?.on("data", (chunk: Buffer) => (text += chunk.toString()));
-  const [code] = (await once(child, "close")) as [number | null];
-  expect(code).toBe(0);
-  return JSON.parse(text);
-}
 
 function newPath(): string {
   return join(mkdtempSync(join(tmpdir(), "sconce-")), "mlflow.db");
@@ -61,7 +30,9 @@ test("processes that make and fill one database at once lose nothing, and agree 
     await store.close();
     await server.close();
   `;
-  const reports = (await Promise.all([start(path, work), start(path, work)].map(output))) as {
+  const reports = (await Promise.all(
+    [work, work].map((body) => outputOf(startTrackingProcess(path, body))),
+  )) as {
     unwritten: number;
     versions: number[];
     runId: string;
@@ -86,7 +57,7 @@ test("processes that make and fill one database at once lose nothing, and agree 
 
 test("a run whose process was killed is marked KILLED with all that it had logged, other runs are left alone", async () => {
   const path = newPath();
-  const child = start(
+  const child = startTrackingProcess(
     path,
     `
     const store = await tracking.SqliteStore.open({ path });
