@@ -127,6 +127,12 @@ export function readLoggedModels(layout: Layout, experiment: Place): LoggedModel
   });
 }
 
+/** Reads the points of a model's metric, in the order in which they were logged. */
+export function readPointsOfModel(layout: Layout, modelId: string, key: string): LoggedModel["metrics"] {
+  const folder = join(layout.findLoggedModel(modelId).folder, "metrics");
+  return listKeys(folder).includes(key) ? readModelPoints(folder, key, modelId) : [];
+}
+
 /** Finds a model that is not deleted; one that is missing throws. */
 export function findActiveModel(layout: Layout, modelId: string): Place {
   const place = layout.findLoggedModel(modelId);

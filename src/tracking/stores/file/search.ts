@@ -41,7 +41,7 @@ import { invalid } from "../../validation.ts";
 import { readExperiments } from "./experiments.ts";
 import { contextOf } from "./inputs.ts";
 import type { Layout, Place } from "./layout.ts";
-import { readLoggedModels } from "./logged-models.ts";
+import { readLoggedModels, readPointsOfModel } from "./logged-models.ts";
 import type { LatestPoints } from "./metric-files.ts";
 import { readModelVersions, readRegisteredModels } from "./registered-models.ts";
 import { type RunFiles, readRuns } from "./runs.ts";
@@ -90,7 +90,7 @@ export function searchExperiments(layout: Layout, input: SearchExperimentsInput)
   });
 }
 
-/** Finds logged models; a comparison of a metric holds where it holds on one of the data sets. */
+/** Finds logged models; a comparison of a metric holds where it holds for any point, as in MLflow's databases. */
 export function searchLoggedModels(layout: Layout, input: SearchLoggedModelsInput): PagedList<LoggedModel> {
   const { experimentIds, filter, datasets = [], orderBy } = input;
   const comparisons = parseFilter(filter, loggedModelSchema);
@@ -100,17 +100,15 @@ export function searchLoggedModels(layout: Layout, input: SearchLoggedModelsInpu
     datasets.some(
       ({ name, digest }) => name === datasetName && (digest === undefined || digest === datasetDigest),
     );
-  const fits = ({ metrics }: LoggedModel) => {
-    const points = metrics.filter(isOnDataset);
-    if (datasets.length > 0 && points.length === 0) return false;
-    return ofMetrics.every((comparison) =>
-      points.some(
-        ({ key, value }) =>
-          key === comparison.key &&
-          matches({ attributes: {}, metric: () => value }, [comparison], loggedModelSchema),
+  const fits = ({ modelId, metrics }: LoggedModel) =>
+    (datasets.length === 0 || metrics.some(isOnDataset)) &&
+    ofMetrics.every((comparison) =>
+      readPointsOfModel(layout, modelId, comparison.key).some(
+        (point) =>
+          isOnDataset(point) &&
+          matches({ attributes: {}, metric: () => point.value }, [comparison], loggedModelSchema),
       ),
     );
-  };
   return find(
     () =>
       chosenExperiments(layout, experimentIds)
