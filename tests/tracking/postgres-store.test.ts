@@ -79,6 +79,19 @@ describe.skipIf(postgresSkipReason !== undefined)(`PostgreSQL (${postgresSkipRea
     await expect(openStore("mysql://ann:s3cret@db/x")).rejects.toThrow(/got "mysql:\/\/db\/x"/);
   });
 
+  test("the tables stand in the schema that the URI names", async () => {
+    const database = await server.createDatabase();
+    await runSql(database, "CREATE SCHEMA tracking", "CREATE TABLE songs (name TEXT)");
+    const inSchema = `${database}${database.includes("?") ? "&" : "?"}options=-csearch_path%3Dtracking`;
+    const store = await PostgresStore.open({ uri: inSchema, artifactRoot });
+    await store.createExperiment({ name: "there" });
+    await store.close();
+    expect(await runSql(database, "SELECT name FROM tracking.experiments ORDER BY 1")).toEqual([
+      { name: "Default" },
+      { name: "there" },
+    ]);
+  });
+
   test("a new database without artifactRoot, of another program or release is refused", async () => {
     const empty = await server.createDatabase();
     await expect(PostgresStore.open({ uri: empty })).rejects.toThrow(/artifactRoot must say where/);

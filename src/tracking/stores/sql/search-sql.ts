@@ -2,8 +2,11 @@
 // whatever the user wrote is bound.
 import { invariant } from "../../../base/index.ts";
 import type { Comparison, Order } from "../../search/index.ts";
+import { invalid } from "../../validation.ts";
 import { toSqlMetricValue } from "./rows.ts";
 import { type SqlDialect, type SqlValue, marks } from "./sql.ts";
+
+const maxListed = 30_000; // SQLite binds 32766 values
 
 /** Is a piece of SQL with the values that it binds. */
 export interface Fragment {
@@ -105,6 +108,9 @@ export function compare(
 /** Says that a column has one of some values. */
 export function oneOf(column: string, values: readonly SqlValue[]): Fragment {
   if (values.length === 0) return { text: "1 = 0", values };
+  if (values.length > maxListed) {
+    throw invalid(`search: a list may have ${maxListed} values, got ${values.length}. Search in parts.`);
+  }
   return { text: `${column} IN (${marks(values.length)})`, values };
 }
 

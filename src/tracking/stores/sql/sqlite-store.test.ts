@@ -163,6 +163,13 @@ describe("runs", () => {
   });
 });
 
+test("a search in more experiments than a statement binds is refused, one in very many is not", async () => {
+  const ids = (count: number) => Array.from({ length: count }, (_, i) => String(i));
+  await newRun();
+  expect(await store.searchRuns({ experimentIds: ids(30_000) })).toHaveLength(1);
+  await expect(store.searchRuns({ experimentIds: ids(30_001) })).rejects.toThrow(/Search in parts/);
+});
+
 describe("batches", () => {
   test("NaN and the infinities come back as they went in", async () => {
     const runId = await newRun();
