@@ -70,6 +70,7 @@ export class TrackingServer {
     const server = createServer((request, response) => void handler.handle(request, response));
     server.requestTimeout = 0; // an upload may take long; headers have a limit of their own
     server.headersTimeout = 30_000;
+    server.keepAliveTimeout = 75_000; // a training run logs now and then; a connection that is closed in between costs a try
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error) => reject(explainListenError(error, host, port)));
       server.listen(port, host, resolve);

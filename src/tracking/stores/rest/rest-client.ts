@@ -83,7 +83,11 @@ export class RestClient {
           resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }),
         );
       });
-      const fail = (error: Error) => reject(unreachable(this.url, error.message || String(error), error));
+      const fail = (error: NodeJS.ErrnoException) => {
+        // the server closed a kept connection at the moment at which it was used again: nothing was received
+        if (sent.reusedSocket && error.code === "ECONNRESET") return resolve(this.#send(method, url, body));
+        reject(unreachable(this.url, error.message || String(error), error));
+      };
       sent.setTimeout(this.#timeoutMs, () =>
         sent.destroy(new Error(`no answer for ${this.#timeoutMs / 1000} s`)),
       );
