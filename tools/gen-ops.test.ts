@@ -164,7 +164,7 @@ describe.skipIf(missing !== undefined)(
           "methods": 495,
           "names": 863,
           "nn": 77,
-          "outs": 457,
+          "outs": 488,
           "overloads": 1146,
           "special": 56,
           "torch": 529,
@@ -201,6 +201,39 @@ describe.skipIf(missing !== undefined)(
       `);
     });
 
+    test("take a list one by one where it is all that is given by place", () => {
+      const variadic = (isOfMethods: boolean) =>
+        catalog.operators
+          .filter(isOfMethods ? isMethod : isFunction)
+          .filter((operator) => planOperator(operator, isOfMethods).variadic.length > 0)
+          .map(({ publicName }) => publicName)
+          .sort();
+      expect(variadic(false)).toEqual(["empty", "ones", "rand", "randn", "zeros"]);
+      expect(variadic(true)).toMatchInlineSnapshot(`
+        [
+          "broadcastTo",
+          "countNonzero",
+          "dsplit",
+          "expand",
+          "flip",
+          "hsplit",
+          "newEmpty",
+          "newOnes",
+          "newZeros",
+          "permute",
+          "repeat",
+          "reshape",
+          "resize_",
+          "squeeze",
+          "squeeze_",
+          "sumToSize",
+          "tile",
+          "view",
+          "vsplit",
+        ]
+      `);
+    });
+
     test("write into the option out where Python does, and with one overload for each", () => {
       const outs = (name: string) =>
         catalog.operators
@@ -215,7 +248,13 @@ describe.skipIf(missing !== undefined)(
         ["max.dim", "max.dim_max"],
         ["max.other", "max.out"],
       ]);
-      for (const name of ["add_", "relu", "elu", "masked_fill", "zeros"])
+      // without the options of a new tensor
+      expect(outs("zeros")).toEqual([["zeros", "zeros.out"]]);
+      expect(outs("eye")).toEqual([
+        ["eye", "eye.out"],
+        ["eye.m", "eye.m_out"],
+      ]);
+      for (const name of ["add_", "relu", "elu", "masked_fill", "zeros_like", "new_zeros"])
         expect(
           outs(name).every(([, out]) => out === undefined),
           name,

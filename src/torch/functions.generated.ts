@@ -2,7 +2,7 @@
 import { call, defaultDtypeCode, deviceOr, dtypeCode, layoutCode, memoryFormatCode, withGrad, wrap, wrapList } from "./binding.ts";
 import type { Device, Dtype, Generator, MemoryFormat, Scalar } from "./binding.ts";
 import "./operator-table.generated.ts";
-import { callInto, handles, handlesOrNull, isBoolean, isGenerator, isNumber, isNumberOrNumbers, isNumbers, isOptions, isScalar, isScalars, isString, isTensor, isTensors, named, numberDtype, rebind, refuse } from "./operator-arguments.ts";
+import { callInto, checkOut, handles, handlesOrNull, isBoolean, isGenerator, isNumber, isNumberOrNumbers, isNumbers, isOptions, isScalar, isScalars, isString, isTensor, isTensors, named, numberDtype, oneList, rebind, refuse } from "./operator-arguments.ts";
 import type { Out, TensorOptions } from "./operator-arguments.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -16,7 +16,7 @@ import type { Tensor } from "./tensor.ts";
 export function abs(input: Tensor, options?: Out): Tensor;
 export function abs(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("abs", options, ["out"]));
+  if (options !== undefined) ({ out } = named("abs", options, ["input", "out"], 1));
   if (isTensor(input)) return out === undefined ? wrap(call(0, input.handle)) : callInto(out, 1148, input.handle);
   throw refuse("abs", "abs(input: Tensor, { out? })", [input, { out }]);
 }
@@ -46,7 +46,7 @@ export function abs_(input: Tensor): Tensor {
 export function absolute(input: Tensor, options?: Out): Tensor;
 export function absolute(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("absolute", options, ["out"]));
+  if (options !== undefined) ({ out } = named("absolute", options, ["input", "out"], 1));
   if (isTensor(input)) return out === undefined ? wrap(call(2, input.handle)) : callInto(out, 1149, input.handle);
   throw refuse("absolute", "absolute(input: Tensor, { out? })", [input, { out }]);
 }
@@ -61,7 +61,7 @@ export function absolute(input: any, options?: any): any {
 export function acos(input: Tensor, options?: Out): Tensor;
 export function acos(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("acos", options, ["out"]));
+  if (options !== undefined) ({ out } = named("acos", options, ["input", "out"], 1));
   if (isTensor(input)) return out === undefined ? wrap(call(4, input.handle)) : callInto(out, 1150, input.handle);
   throw refuse("acos", "acos(input: Tensor, { out? })", [input, { out }]);
 }
@@ -91,7 +91,7 @@ export function acos_(input: Tensor): Tensor {
 export function acosh(input: Tensor, options?: Out): Tensor;
 export function acosh(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("acosh", options, ["out"]));
+  if (options !== undefined) ({ out } = named("acosh", options, ["input", "out"], 1));
   if (isTensor(input)) return out === undefined ? wrap(call(6, input.handle)) : callInto(out, 1151, input.handle);
   throw refuse("acosh", "acosh(input: Tensor, { out? })", [input, { out }]);
 }
@@ -121,7 +121,7 @@ export function acosh_(input: Tensor): Tensor {
 export function adaptiveAvgPool1d(input: Tensor, outputSize: number | readonly number[]): Tensor;
 export function adaptiveAvgPool1d(input: Tensor, options: { outputSize: number | readonly number[] }): Tensor;
 export function adaptiveAvgPool1d(input: any, outputSize?: any): any {
-  if (isOptions(outputSize)) ({ outputSize } = named("adaptiveAvgPool1d", outputSize, ["outputSize"]));
+  if (isOptions(outputSize)) ({ outputSize } = named("adaptiveAvgPool1d", outputSize, ["input", "outputSize"], 1));
   if (isTensor(input)) return wrap(call(8, input.handle, outputSize));
   throw refuse("adaptiveAvgPool1d", "adaptiveAvgPool1d(input: Tensor, outputSize: number | number[])", [input, outputSize]);
 }
@@ -136,7 +136,7 @@ export function adaptiveAvgPool1d(input: any, outputSize?: any): any {
 export function adaptiveMaxPool1d(input: Tensor, outputSize: number | readonly number[]): [Tensor, Tensor];
 export function adaptiveMaxPool1d(input: Tensor, options: { outputSize: number | readonly number[] }): [Tensor, Tensor];
 export function adaptiveMaxPool1d(input: any, outputSize?: any): any {
-  if (isOptions(outputSize)) ({ outputSize } = named("adaptiveMaxPool1d", outputSize, ["outputSize"]));
+  if (isOptions(outputSize)) ({ outputSize } = named("adaptiveMaxPool1d", outputSize, ["input", "outputSize"], 1));
   if (isTensor(input)) {
     const results = call(11, input.handle, outputSize);
     return [wrap(results[0]), wrap(results[1])];
@@ -156,7 +156,7 @@ export function add(input: Tensor, other: Tensor, options?: { alpha?: Scalar | u
 export function add(input: Tensor, other: Scalar, options?: { alpha?: Scalar | undefined } & Out): Tensor;
 export function add(input: any, other: any, options?: any): any {
   let alpha: any, out: any;
-  if (options !== undefined) ({ alpha, out } = named("add", options, ["alpha", "out"]));
+  if (options !== undefined) ({ alpha, out } = named("add", options, ["input", "other", "alpha", "out"], 2));
   if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(15, input.handle, other.handle, alpha)) : callInto(out, 1152, input.handle, other.handle, alpha);
   if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(14, input.handle, other, alpha)) : callInto(out, 1152, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle, alpha);
   throw refuse("add", "add(input: Tensor, other: Tensor, { alpha = 1, out? })\nadd(input: Tensor, other: Scalar, { alpha = 1, out? })", [input, other, { alpha, out }]);
@@ -172,7 +172,7 @@ export function add(input: any, other: any, options?: any): any {
 export function addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined } & Out): Tensor;
 export function addbmm(input: any, batch1: any, batch2: any, options?: any): any {
   let beta: any, alpha: any, out: any;
-  if (options !== undefined) ({ beta, alpha, out } = named("addbmm", options, ["beta", "alpha", "out"]));
+  if (options !== undefined) ({ beta, alpha, out } = named("addbmm", options, ["input", "batch1", "batch2", "beta", "alpha", "out"], 3));
   if (isTensor(input) && isTensor(batch1) && isTensor(batch2)) return out === undefined ? wrap(call(18, input.handle, batch1.handle, batch2.handle, beta, alpha)) : callInto(out, 1153, input.handle, batch1.handle, batch2.handle, beta, alpha);
   throw refuse("addbmm", "addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, { beta = 1, alpha = 1, out? })", [input, batch1, batch2, { beta, alpha, out }]);
 }
@@ -187,7 +187,7 @@ export function addbmm(input: any, batch1: any, batch2: any, options?: any): any
 export function addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined } & Out): Tensor;
 export function addcdiv(input: any, tensor1: any, tensor2: any, options?: any): any {
   let value: any, out: any;
-  if (options !== undefined) ({ value, out } = named("addcdiv", options, ["value", "out"]));
+  if (options !== undefined) ({ value, out } = named("addcdiv", options, ["input", "tensor1", "tensor2", "value", "out"], 3));
   if (isTensor(input) && isTensor(tensor1) && isTensor(tensor2)) return out === undefined ? wrap(call(20, input.handle, tensor1.handle, tensor2.handle, value)) : callInto(out, 1154, input.handle, tensor1.handle, tensor2.handle, value);
   throw refuse("addcdiv", "addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, { value = 1, out? })", [input, tensor1, tensor2, { value, out }]);
 }
@@ -202,7 +202,7 @@ export function addcdiv(input: any, tensor1: any, tensor2: any, options?: any): 
 export function addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined } & Out): Tensor;
 export function addcmul(input: any, tensor1: any, tensor2: any, options?: any): any {
   let value: any, out: any;
-  if (options !== undefined) ({ value, out } = named("addcmul", options, ["value", "out"]));
+  if (options !== undefined) ({ value, out } = named("addcmul", options, ["input", "tensor1", "tensor2", "value", "out"], 3));
   if (isTensor(input) && isTensor(tensor1) && isTensor(tensor2)) return out === undefined ? wrap(call(22, input.handle, tensor1.handle, tensor2.handle, value)) : callInto(out, 1155, input.handle, tensor1.handle, tensor2.handle, value);
   throw refuse("addcmul", "addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, { value = 1, out? })", [input, tensor1, tensor2, { value, out }]);
 }
@@ -220,8 +220,8 @@ export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, outDtype: Dtype
 export function addmm(input: Tensor, mat1: Tensor, mat2: Tensor, options: { outDtype: Dtype; beta?: Scalar | undefined; alpha?: Scalar | undefined } & Out): Tensor;
 export function addmm(input: any, mat1: any, mat2: any, outDtype?: any, options?: any): any {
   let beta: any, alpha: any, out: any;
-  if (isOptions(outDtype)) ({ outDtype, beta, alpha, out } = named("addmm", outDtype, ["outDtype", "beta", "alpha", "out"], options));
-  else if (options !== undefined) ({ beta, alpha, out } = named("addmm", options, ["beta", "alpha", "out"]));
+  if (isOptions(outDtype)) ({ outDtype, beta, alpha, out } = named("addmm", outDtype, ["input", "mat1", "mat2", "outDtype", "beta", "alpha", "out"], 3, options));
+  else if (options !== undefined) ({ beta, alpha, out } = named("addmm", options, ["input", "mat1", "mat2", "outDtype", "beta", "alpha", "out"], 4));
   if (isTensor(input) && isTensor(mat1) && isTensor(mat2) && outDtype === undefined) return out === undefined ? wrap(call(24, input.handle, mat1.handle, mat2.handle, beta, alpha)) : callInto(out, 1156, input.handle, mat1.handle, mat2.handle, beta, alpha);
   if (isTensor(input) && isTensor(mat1) && isTensor(mat2) && isString(outDtype)) return out === undefined ? wrap(call(25, input.handle, mat1.handle, mat2.handle, dtypeCode(outDtype), beta, alpha)) : callInto(out, 1157, input.handle, mat1.handle, mat2.handle, dtypeCode(outDtype), beta, alpha);
   throw refuse("addmm", "addmm(input: Tensor, mat1: Tensor, mat2: Tensor, { beta = 1, alpha = 1, out? })\naddmm(input: Tensor, mat1: Tensor, mat2: Tensor, outDtype: Dtype, { beta = 1, alpha = 1, out? })", [input, mat1, mat2, outDtype, { beta, alpha, out }]);
@@ -237,7 +237,7 @@ export function addmm(input: any, mat1: any, mat2: any, outDtype?: any, options?
 export function addmv(input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined } & Out): Tensor;
 export function addmv(input: any, mat: any, vec: any, options?: any): any {
   let beta: any, alpha: any, out: any;
-  if (options !== undefined) ({ beta, alpha, out } = named("addmv", options, ["beta", "alpha", "out"]));
+  if (options !== undefined) ({ beta, alpha, out } = named("addmv", options, ["input", "mat", "vec", "beta", "alpha", "out"], 3));
   if (isTensor(input) && isTensor(mat) && isTensor(vec)) return out === undefined ? wrap(call(27, input.handle, mat.handle, vec.handle, beta, alpha)) : callInto(out, 1158, input.handle, mat.handle, vec.handle, beta, alpha);
   throw refuse("addmv", "addmv(input: Tensor, mat: Tensor, vec: Tensor, { beta = 1, alpha = 1, out? })", [input, mat, vec, { beta, alpha, out }]);
 }
@@ -252,7 +252,7 @@ export function addmv(input: any, mat: any, vec: any, options?: any): any {
 export function addmv_(input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
 export function addmv_(input: any, mat: any, vec: any, options?: any): any {
   let beta: any, alpha: any;
-  if (options !== undefined) ({ beta, alpha } = named("addmv_", options, ["beta", "alpha"]));
+  if (options !== undefined) ({ beta, alpha } = named("addmv_", options, ["input", "mat", "vec", "beta", "alpha"], 3));
   if (isTensor(input) && isTensor(mat) && isTensor(vec)) {
     call(28, input.handle, mat.handle, vec.handle, beta, alpha);
     return input;
@@ -270,7 +270,7 @@ export function addmv_(input: any, mat: any, vec: any, options?: any): any {
 export function addr(input: Tensor, vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined } & Out): Tensor;
 export function addr(input: any, vec1: any, vec2: any, options?: any): any {
   let beta: any, alpha: any, out: any;
-  if (options !== undefined) ({ beta, alpha, out } = named("addr", options, ["beta", "alpha", "out"]));
+  if (options !== undefined) ({ beta, alpha, out } = named("addr", options, ["input", "vec1", "vec2", "beta", "alpha", "out"], 3));
   if (isTensor(input) && isTensor(vec1) && isTensor(vec2)) return out === undefined ? wrap(call(29, input.handle, vec1.handle, vec2.handle, beta, alpha)) : callInto(out, 1159, input.handle, vec1.handle, vec2.handle, beta, alpha);
   throw refuse("addr", "addr(input: Tensor, vec1: Tensor, vec2: Tensor, { beta = 1, alpha = 1, out? })", [input, vec1, vec2, { beta, alpha, out }]);
 }
@@ -297,8 +297,8 @@ export function adjoint(input: Tensor): Tensor {
 export function affineGridGenerator(theta: Tensor, size: readonly number[], alignCorners: boolean): Tensor;
 export function affineGridGenerator(theta: Tensor, options: { size: readonly number[]; alignCorners: boolean }): Tensor;
 export function affineGridGenerator(theta: any, size?: any, alignCorners?: any): any {
-  if (isOptions(size)) ({ size, alignCorners } = named("affineGridGenerator", size, ["size", "alignCorners"], alignCorners));
-  else if (isOptions(alignCorners)) ({ alignCorners } = named("affineGridGenerator", alignCorners, ["alignCorners"]));
+  if (isOptions(size)) ({ size, alignCorners } = named("affineGridGenerator", size, ["theta", "size", "alignCorners"], 1, alignCorners));
+  else if (isOptions(alignCorners)) ({ alignCorners } = named("affineGridGenerator", alignCorners, ["theta", "size", "alignCorners"], 2));
   if (isTensor(theta)) return wrap(call(32, theta.handle, size, alignCorners));
   throw refuse("affineGridGenerator", "affineGridGenerator(theta: Tensor, size: number[], alignCorners: boolean)", [theta, size, alignCorners]);
 }
@@ -320,9 +320,9 @@ export function all(input: Tensor, dim?: readonly number[] | null, keepdim?: boo
 export function all(input: Tensor, options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined } & Out): Tensor;
 export function all(input: any, dim?: any, keepdim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, keepdim, out } = named("all", dim, ["dim", "keepdim", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, out } = named("all", keepdim, ["keepdim", "out"], options));
-  else if (options !== undefined) ({ out } = named("all", options, ["out"]));
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("all", dim, ["input", "dim", "keepdim", "out"], 1, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("all", keepdim, ["input", "dim", "keepdim", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("all", options, ["input", "dim", "keepdim", "out"], 3));
   if (isTensor(input) && dim === undefined && keepdim === undefined) return out === undefined ? wrap(call(33, input.handle)) : callInto(out, 1160, input.handle);
   if (isTensor(input) && isNumber(dim) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(34, input.handle, dim, keepdim)) : callInto(out, 1161, input.handle, dim, keepdim);
   if (isTensor(input) && (dim == null || isNumbers(dim)) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(35, input.handle, dim, keepdim)) : callInto(out, 1162, input.handle, dim, keepdim);
@@ -339,9 +339,9 @@ export function all(input: any, dim?: any, keepdim?: any, options?: any): any {
 export function allclose(input: Tensor, other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): boolean;
 export function allclose(input: Tensor, other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equalNan?: boolean | undefined }): boolean;
 export function allclose(input: any, other: any, rtol?: any, atol?: any, equalNan?: any): any {
-  if (isOptions(rtol)) ({ rtol, atol, equalNan } = named("allclose", rtol, ["rtol", "atol", "equalNan"], atol, equalNan));
-  else if (isOptions(atol)) ({ atol, equalNan } = named("allclose", atol, ["atol", "equalNan"], equalNan));
-  else if (isOptions(equalNan)) ({ equalNan } = named("allclose", equalNan, ["equalNan"]));
+  if (isOptions(rtol)) ({ rtol, atol, equalNan } = named("allclose", rtol, ["input", "other", "rtol", "atol", "equalNan"], 2, atol, equalNan));
+  else if (isOptions(atol)) ({ atol, equalNan } = named("allclose", atol, ["input", "other", "rtol", "atol", "equalNan"], 3, equalNan));
+  else if (isOptions(equalNan)) ({ equalNan } = named("allclose", equalNan, ["input", "other", "rtol", "atol", "equalNan"], 4));
   if (isTensor(input) && isTensor(other)) return call(36, input.handle, other.handle, rtol, atol, equalNan);
   throw refuse("allclose", "allclose(input: Tensor, other: Tensor, rtol = 0.00001, atol = 1e-8, equalNan = false)", [input, other, rtol, atol, equalNan]);
 }
@@ -356,8 +356,8 @@ export function allclose(input: any, other: any, rtol?: any, atol?: any, equalNa
 export function alphaDropout(input: Tensor, p: number, train: boolean): Tensor;
 export function alphaDropout(input: Tensor, options: { p: number; train: boolean }): Tensor;
 export function alphaDropout(input: any, p?: any, train?: any): any {
-  if (isOptions(p)) ({ p, train } = named("alphaDropout", p, ["p", "train"], train));
-  else if (isOptions(train)) ({ train } = named("alphaDropout", train, ["train"]));
+  if (isOptions(p)) ({ p, train } = named("alphaDropout", p, ["input", "p", "train"], 1, train));
+  else if (isOptions(train)) ({ train } = named("alphaDropout", train, ["input", "p", "train"], 2));
   if (isTensor(input)) return wrap(call(37, input.handle, p, train));
   throw refuse("alphaDropout", "alphaDropout(input: Tensor, p: number, train: boolean)", [input, p, train]);
 }
@@ -372,8 +372,8 @@ export function alphaDropout(input: any, p?: any, train?: any): any {
 export function alphaDropout_(input: Tensor, p: number, train: boolean): Tensor;
 export function alphaDropout_(input: Tensor, options: { p: number; train: boolean }): Tensor;
 export function alphaDropout_(input: any, p?: any, train?: any): any {
-  if (isOptions(p)) ({ p, train } = named("alphaDropout_", p, ["p", "train"], train));
-  else if (isOptions(train)) ({ train } = named("alphaDropout_", train, ["train"]));
+  if (isOptions(p)) ({ p, train } = named("alphaDropout_", p, ["input", "p", "train"], 1, train));
+  else if (isOptions(train)) ({ train } = named("alphaDropout_", train, ["input", "p", "train"], 2));
   if (isTensor(input)) {
     call(38, input.handle, p, train);
     return input;
@@ -392,9 +392,9 @@ export function amax(input: Tensor, dim?: number | readonly number[], keepdim?: 
 export function amax(input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined } & Out): Tensor;
 export function amax(input: any, dim?: any, keepdim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, keepdim, out } = named("amax", dim, ["dim", "keepdim", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, out } = named("amax", keepdim, ["keepdim", "out"], options));
-  else if (options !== undefined) ({ out } = named("amax", options, ["out"]));
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("amax", dim, ["input", "dim", "keepdim", "out"], 1, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("amax", keepdim, ["input", "dim", "keepdim", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("amax", options, ["input", "dim", "keepdim", "out"], 3));
   if (isTensor(input)) return out === undefined ? wrap(call(39, input.handle, dim, keepdim)) : callInto(out, 1163, input.handle, dim, keepdim);
   throw refuse("amax", "amax(input: Tensor, dim = [], keepdim = false, { out? })", [input, dim, keepdim, { out }]);
 }
@@ -410,9 +410,9 @@ export function amin(input: Tensor, dim?: number | readonly number[], keepdim?: 
 export function amin(input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined } & Out): Tensor;
 export function amin(input: any, dim?: any, keepdim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, keepdim, out } = named("amin", dim, ["dim", "keepdim", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, out } = named("amin", keepdim, ["keepdim", "out"], options));
-  else if (options !== undefined) ({ out } = named("amin", options, ["out"]));
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("amin", dim, ["input", "dim", "keepdim", "out"], 1, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("amin", keepdim, ["input", "dim", "keepdim", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("amin", options, ["input", "dim", "keepdim", "out"], 3));
   if (isTensor(input)) return out === undefined ? wrap(call(40, input.handle, dim, keepdim)) : callInto(out, 1164, input.handle, dim, keepdim);
   throw refuse("amin", "amin(input: Tensor, dim = [], keepdim = false, { out? })", [input, dim, keepdim, { out }]);
 }
@@ -427,7 +427,7 @@ export function amin(input: any, dim?: any, keepdim?: any, options?: any): any {
 export function aminmax(input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined } & Out<[Tensor, Tensor]>): [min: Tensor, max: Tensor];
 export function aminmax(input: any, options?: any): any {
   let dim: any, keepdim: any, out: any;
-  if (options !== undefined) ({ dim, keepdim, out } = named("aminmax", options, ["dim", "keepdim", "out"]));
+  if (options !== undefined) ({ dim, keepdim, out } = named("aminmax", options, ["input", "dim", "keepdim", "out"], 1));
   if (isTensor(input)) {
     if (out !== undefined) return callInto(out, 1165, input.handle, dim, keepdim);
     const results = call(41, input.handle, dim, keepdim);
@@ -446,7 +446,7 @@ export function aminmax(input: any, options?: any): any {
 export function angle(input: Tensor, options?: Out): Tensor;
 export function angle(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("angle", options, ["out"]));
+  if (options !== undefined) ({ out } = named("angle", options, ["input", "out"], 1));
   if (isTensor(input)) return out === undefined ? wrap(call(42, input.handle)) : callInto(out, 1166, input.handle);
   throw refuse("angle", "angle(input: Tensor, { out? })", [input, { out }]);
 }
@@ -468,9 +468,9 @@ export function any(input: Tensor, dim?: readonly number[] | null, keepdim?: boo
 export function any(input: Tensor, options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined } & Out): Tensor;
 export function any(input: any, dim?: any, keepdim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, keepdim, out } = named("any", dim, ["dim", "keepdim", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, out } = named("any", keepdim, ["keepdim", "out"], options));
-  else if (options !== undefined) ({ out } = named("any", options, ["out"]));
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("any", dim, ["input", "dim", "keepdim", "out"], 1, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("any", keepdim, ["input", "dim", "keepdim", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("any", options, ["input", "dim", "keepdim", "out"], 3));
   if (isTensor(input) && dim === undefined && keepdim === undefined) return out === undefined ? wrap(call(43, input.handle)) : callInto(out, 1167, input.handle);
   if (isTensor(input) && isNumber(dim) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(44, input.handle, dim, keepdim)) : callInto(out, 1168, input.handle, dim, keepdim);
   if (isTensor(input) && (dim == null || isNumbers(dim)) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(45, input.handle, dim, keepdim)) : callInto(out, 1169, input.handle, dim, keepdim);
@@ -480,27 +480,35 @@ export function any(input: any, dim?: any, keepdim?: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.arange`.
  *
- * - `arange(end: Scalar, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
+ * - `arange(end: Scalar, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
  * - `arange(start: Scalar, end: Scalar, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
- * - `arange(start: Scalar, end: Scalar, step = 1, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
+ * - `arange(start: Scalar, end: Scalar, step = 1, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
  *
  * Source: aten::arange, aten::arange.start, aten::arange.start_step
  */
-export function arange(end: Scalar, options?: TensorOptions): Tensor;
+export function arange(end: Scalar, options?: TensorOptions & Out): Tensor;
 export function arange(start: Scalar, end: Scalar, options?: TensorOptions): Tensor;
 export function arange(start: Scalar, options: { end: Scalar } & TensorOptions): Tensor;
-export function arange(start: Scalar, end: Scalar, step?: Scalar, options?: TensorOptions): Tensor;
-export function arange(start: Scalar, end: Scalar, options?: { step?: Scalar | undefined } & TensorOptions): Tensor;
-export function arange(start: Scalar, options: { end: Scalar; step?: Scalar | undefined } & TensorOptions): Tensor;
+export function arange(start: Scalar, end: Scalar, step?: Scalar, options?: TensorOptions & Out): Tensor;
+export function arange(start: Scalar, end: Scalar, options?: { step?: Scalar | undefined } & TensorOptions & Out): Tensor;
+export function arange(start: Scalar, options: { end: Scalar; step?: Scalar | undefined } & TensorOptions & Out): Tensor;
 export function arange(end0: any, end?: any, step?: any, options?: any): any {
-  let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(end)) ({ end, step, dtype, layout, device, pinMemory, requiresGrad } = named("arange", end, ["end", "step", "dtype", "layout", "device", "pinMemory", "requiresGrad"], step, options));
-  else if (isOptions(step)) ({ step, dtype, layout, device, pinMemory, requiresGrad } = named("arange", step, ["step", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("arange", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-  if (end === undefined && step === undefined) return withGrad(wrap(call(46, end0, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  if (isScalar(end) && step === undefined) return withGrad(wrap(call(47, end0, end, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  if (isScalar(end) && (step === undefined || isScalar(step))) return withGrad(wrap(call(48, end0, end, step, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  throw refuse("arange", "arange(end: Scalar, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })\narange(start: Scalar, end: Scalar, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })\narange(start: Scalar, end: Scalar, step = 1, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })", [end0, end, step, { dtype, layout, device, pinMemory, requiresGrad }]);
+  let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any, out: any;
+  if (isOptions(end)) ({ end, step, dtype, layout, device, pinMemory, requiresGrad, out } = named("arange", end, ["end0", "end", "step", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], 1, step, options));
+  else if (isOptions(step)) ({ step, dtype, layout, device, pinMemory, requiresGrad, out } = named("arange", step, ["end0", "end", "step", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], 2, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad, out } = named("arange", options, ["end0", "end", "step", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], 3));
+  if (end === undefined && step === undefined) {
+    if (out === undefined) return withGrad(wrap(call(46, end0, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1170, end0), requiresGrad);
+  }
+  if (isScalar(end) && step === undefined && out === undefined) return withGrad(wrap(call(47, end0, end, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+  if (isScalar(end) && (step === undefined || isScalar(step))) {
+    if (out === undefined) return withGrad(wrap(call(48, end0, end, step, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1171, end0, end, step), requiresGrad);
+  }
+  throw refuse("arange", "arange(end: Scalar, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })\narange(start: Scalar, end: Scalar, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })\narange(start: Scalar, end: Scalar, step = 1, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })", [end0, end, step, { dtype, layout, device, pinMemory, requiresGrad, out }]);
 }
 
 /**
@@ -513,8 +521,8 @@ export function arange(end0: any, end?: any, step?: any, options?: any): any {
 export function arccos(input: Tensor, options?: Out): Tensor;
 export function arccos(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("arccos", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(49, input.handle)) : callInto(out, 1170, input.handle);
+  if (options !== undefined) ({ out } = named("arccos", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(49, input.handle)) : callInto(out, 1172, input.handle);
   throw refuse("arccos", "arccos(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -543,8 +551,8 @@ export function arccos_(input: Tensor): Tensor {
 export function arccosh(input: Tensor, options?: Out): Tensor;
 export function arccosh(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("arccosh", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(51, input.handle)) : callInto(out, 1171, input.handle);
+  if (options !== undefined) ({ out } = named("arccosh", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(51, input.handle)) : callInto(out, 1173, input.handle);
   throw refuse("arccosh", "arccosh(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -573,8 +581,8 @@ export function arccosh_(input: Tensor): Tensor {
 export function arcsin(input: Tensor, options?: Out): Tensor;
 export function arcsin(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("arcsin", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(53, input.handle)) : callInto(out, 1172, input.handle);
+  if (options !== undefined) ({ out } = named("arcsin", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(53, input.handle)) : callInto(out, 1174, input.handle);
   throw refuse("arcsin", "arcsin(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -603,8 +611,8 @@ export function arcsin_(input: Tensor): Tensor {
 export function arcsinh(input: Tensor, options?: Out): Tensor;
 export function arcsinh(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("arcsinh", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(55, input.handle)) : callInto(out, 1173, input.handle);
+  if (options !== undefined) ({ out } = named("arcsinh", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(55, input.handle)) : callInto(out, 1175, input.handle);
   throw refuse("arcsinh", "arcsinh(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -633,8 +641,8 @@ export function arcsinh_(input: Tensor): Tensor {
 export function arctan(input: Tensor, options?: Out): Tensor;
 export function arctan(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("arctan", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(57, input.handle)) : callInto(out, 1174, input.handle);
+  if (options !== undefined) ({ out } = named("arctan", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(57, input.handle)) : callInto(out, 1176, input.handle);
   throw refuse("arctan", "arctan(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -648,8 +656,8 @@ export function arctan(input: any, options?: any): any {
 export function arctan2(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function arctan2(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("arctan2", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(58, input.handle, other.handle)) : callInto(out, 1175, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("arctan2", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(58, input.handle, other.handle)) : callInto(out, 1177, input.handle, other.handle);
   throw refuse("arctan2", "arctan2(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -678,8 +686,8 @@ export function arctan_(input: Tensor): Tensor {
 export function arctanh(input: Tensor, options?: Out): Tensor;
 export function arctanh(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("arctanh", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(61, input.handle)) : callInto(out, 1176, input.handle);
+  if (options !== undefined) ({ out } = named("arctanh", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(61, input.handle)) : callInto(out, 1178, input.handle);
   throw refuse("arctanh", "arctanh(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -709,10 +717,10 @@ export function argmax(input: Tensor, dim?: number | null, keepdim?: boolean, op
 export function argmax(input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined } & Out): Tensor;
 export function argmax(input: any, dim?: any, keepdim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, keepdim, out } = named("argmax", dim, ["dim", "keepdim", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, out } = named("argmax", keepdim, ["keepdim", "out"], options));
-  else if (options !== undefined) ({ out } = named("argmax", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(63, input.handle, dim, keepdim)) : callInto(out, 1177, input.handle, dim, keepdim);
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("argmax", dim, ["input", "dim", "keepdim", "out"], 1, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("argmax", keepdim, ["input", "dim", "keepdim", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("argmax", options, ["input", "dim", "keepdim", "out"], 3));
+  if (isTensor(input)) return out === undefined ? wrap(call(63, input.handle, dim, keepdim)) : callInto(out, 1179, input.handle, dim, keepdim);
   throw refuse("argmax", "argmax(input: Tensor, dim?, keepdim = false, { out? })", [input, dim, keepdim, { out }]);
 }
 
@@ -727,10 +735,10 @@ export function argmin(input: Tensor, dim?: number | null, keepdim?: boolean, op
 export function argmin(input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined } & Out): Tensor;
 export function argmin(input: any, dim?: any, keepdim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, keepdim, out } = named("argmin", dim, ["dim", "keepdim", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, out } = named("argmin", keepdim, ["keepdim", "out"], options));
-  else if (options !== undefined) ({ out } = named("argmin", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(64, input.handle, dim, keepdim)) : callInto(out, 1178, input.handle, dim, keepdim);
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("argmin", dim, ["input", "dim", "keepdim", "out"], 1, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("argmin", keepdim, ["input", "dim", "keepdim", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("argmin", options, ["input", "dim", "keepdim", "out"], 3));
+  if (isTensor(input)) return out === undefined ? wrap(call(64, input.handle, dim, keepdim)) : callInto(out, 1180, input.handle, dim, keepdim);
   throw refuse("argmin", "argmin(input: Tensor, dim?, keepdim = false, { out? })", [input, dim, keepdim, { out }]);
 }
 
@@ -754,7 +762,7 @@ export function argsort(input: any, arg1?: any, arg2?: any, options?: any): any 
   const descending = options?.descending;
   const out = options?.out;
   if (isTensor(input) && (arg1 === undefined || isNumber(arg1)) && (arg2 === undefined || isBoolean(arg2)) && stable === undefined && dim === undefined && descending === undefined && out === undefined) return wrap(call(65, input.handle, arg1, arg2));
-  if (isTensor(input) && arg1 === undefined && arg2 === undefined && isBoolean(stable) && (dim === undefined || isNumber(dim)) && (descending === undefined || isBoolean(descending))) return out === undefined ? wrap(call(66, input.handle, stable, dim, descending)) : callInto(out, 1179, input.handle, stable, dim, descending);
+  if (isTensor(input) && arg1 === undefined && arg2 === undefined && isBoolean(stable) && (dim === undefined || isNumber(dim)) && (descending === undefined || isBoolean(descending))) return out === undefined ? wrap(call(66, input.handle, stable, dim, descending)) : callInto(out, 1181, input.handle, stable, dim, descending);
   throw refuse("argsort", "argsort(input: Tensor, dim = -1, descending = false)\nargsort(input: Tensor, { stable: boolean, dim = -1, descending = false, out? })", [input, arg1, arg2, { stable, dim, descending, out }]);
 }
 
@@ -781,9 +789,9 @@ export function asStrided(input: Tensor, size: readonly number[], stride: readon
 export function asStrided(input: Tensor, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null | undefined }): Tensor;
 export function asStrided(input: Tensor, options: { size: readonly number[]; stride: readonly number[]; storageOffset?: number | null | undefined }): Tensor;
 export function asStrided(input: any, size?: any, stride?: any, storageOffset?: any): any {
-  if (isOptions(size)) ({ size, stride, storageOffset } = named("asStrided", size, ["size", "stride", "storageOffset"], stride, storageOffset));
-  else if (isOptions(stride)) ({ stride, storageOffset } = named("asStrided", stride, ["stride", "storageOffset"], storageOffset));
-  else if (isOptions(storageOffset)) ({ storageOffset } = named("asStrided", storageOffset, ["storageOffset"]));
+  if (isOptions(size)) ({ size, stride, storageOffset } = named("asStrided", size, ["input", "size", "stride", "storageOffset"], 1, stride, storageOffset));
+  else if (isOptions(stride)) ({ stride, storageOffset } = named("asStrided", stride, ["input", "size", "stride", "storageOffset"], 2, storageOffset));
+  else if (isOptions(storageOffset)) ({ storageOffset } = named("asStrided", storageOffset, ["input", "size", "stride", "storageOffset"], 3));
   if (isTensor(input)) return wrap(call(68, input.handle, size, stride, storageOffset));
   throw refuse("asStrided", "asStrided(input: Tensor, size: number[], stride: number[], storageOffset?)", [input, size, stride, storageOffset]);
 }
@@ -799,9 +807,9 @@ export function asStridedScatter(input: Tensor, src: Tensor, size: readonly numb
 export function asStridedScatter(input: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null | undefined }): Tensor;
 export function asStridedScatter(input: Tensor, src: Tensor, options: { size: readonly number[]; stride: readonly number[]; storageOffset?: number | null | undefined }): Tensor;
 export function asStridedScatter(input: any, src: any, size?: any, stride?: any, storageOffset?: any): any {
-  if (isOptions(size)) ({ size, stride, storageOffset } = named("asStridedScatter", size, ["size", "stride", "storageOffset"], stride, storageOffset));
-  else if (isOptions(stride)) ({ stride, storageOffset } = named("asStridedScatter", stride, ["stride", "storageOffset"], storageOffset));
-  else if (isOptions(storageOffset)) ({ storageOffset } = named("asStridedScatter", storageOffset, ["storageOffset"]));
+  if (isOptions(size)) ({ size, stride, storageOffset } = named("asStridedScatter", size, ["input", "src", "size", "stride", "storageOffset"], 2, stride, storageOffset));
+  else if (isOptions(stride)) ({ stride, storageOffset } = named("asStridedScatter", stride, ["input", "src", "size", "stride", "storageOffset"], 3, storageOffset));
+  else if (isOptions(storageOffset)) ({ storageOffset } = named("asStridedScatter", storageOffset, ["input", "src", "size", "stride", "storageOffset"], 4));
   if (isTensor(input) && isTensor(src)) return wrap(call(70, input.handle, src.handle, size, stride, storageOffset));
   throw refuse("asStridedScatter", "asStridedScatter(input: Tensor, src: Tensor, size: number[], stride: number[], storageOffset?)", [input, src, size, stride, storageOffset]);
 }
@@ -817,9 +825,9 @@ export function asStrided_(input: Tensor, size: readonly number[], stride: reado
 export function asStrided_(input: Tensor, size: readonly number[], stride: readonly number[], options?: { storageOffset?: number | null | undefined }): Tensor;
 export function asStrided_(input: Tensor, options: { size: readonly number[]; stride: readonly number[]; storageOffset?: number | null | undefined }): Tensor;
 export function asStrided_(input: any, size?: any, stride?: any, storageOffset?: any): any {
-  if (isOptions(size)) ({ size, stride, storageOffset } = named("asStrided_", size, ["size", "stride", "storageOffset"], stride, storageOffset));
-  else if (isOptions(stride)) ({ stride, storageOffset } = named("asStrided_", stride, ["stride", "storageOffset"], storageOffset));
-  else if (isOptions(storageOffset)) ({ storageOffset } = named("asStrided_", storageOffset, ["storageOffset"]));
+  if (isOptions(size)) ({ size, stride, storageOffset } = named("asStrided_", size, ["input", "size", "stride", "storageOffset"], 1, stride, storageOffset));
+  else if (isOptions(stride)) ({ stride, storageOffset } = named("asStrided_", stride, ["input", "size", "stride", "storageOffset"], 2, storageOffset));
+  else if (isOptions(storageOffset)) ({ storageOffset } = named("asStrided_", storageOffset, ["input", "size", "stride", "storageOffset"], 3));
   if (isTensor(input)) {
     call(69, input.handle, size, stride, storageOffset);
     return input;
@@ -837,8 +845,8 @@ export function asStrided_(input: any, size?: any, stride?: any, storageOffset?:
 export function asin(input: Tensor, options?: Out): Tensor;
 export function asin(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("asin", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(71, input.handle)) : callInto(out, 1180, input.handle);
+  if (options !== undefined) ({ out } = named("asin", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(71, input.handle)) : callInto(out, 1182, input.handle);
   throw refuse("asin", "asin(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -867,8 +875,8 @@ export function asin_(input: Tensor): Tensor {
 export function asinh(input: Tensor, options?: Out): Tensor;
 export function asinh(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("asinh", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(73, input.handle)) : callInto(out, 1181, input.handle);
+  if (options !== undefined) ({ out } = named("asinh", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(73, input.handle)) : callInto(out, 1183, input.handle);
   throw refuse("asinh", "asinh(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -897,8 +905,8 @@ export function asinh_(input: Tensor): Tensor {
 export function atan(input: Tensor, options?: Out): Tensor;
 export function atan(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("atan", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(75, input.handle)) : callInto(out, 1182, input.handle);
+  if (options !== undefined) ({ out } = named("atan", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(75, input.handle)) : callInto(out, 1184, input.handle);
   throw refuse("atan", "atan(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -912,8 +920,8 @@ export function atan(input: any, options?: any): any {
 export function atan2(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function atan2(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("atan2", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(76, input.handle, other.handle)) : callInto(out, 1183, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("atan2", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(76, input.handle, other.handle)) : callInto(out, 1185, input.handle, other.handle);
   throw refuse("atan2", "atan2(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -942,8 +950,8 @@ export function atan_(input: Tensor): Tensor {
 export function atanh(input: Tensor, options?: Out): Tensor;
 export function atanh(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("atanh", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(79, input.handle)) : callInto(out, 1184, input.handle);
+  if (options !== undefined) ({ out } = named("atanh", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(79, input.handle)) : callInto(out, 1186, input.handle);
   throw refuse("atanh", "atanh(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -1021,11 +1029,11 @@ export function avgPool1d(input: Tensor, kernelSize: number | readonly number[],
 export function avgPool1d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceilMode?: boolean | undefined; countIncludePad?: boolean | undefined }): Tensor;
 export function avgPool1d(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceilMode?: boolean | undefined; countIncludePad?: boolean | undefined }): Tensor;
 export function avgPool1d(input: any, kernelSize?: any, stride?: any, padding?: any, ceilMode?: any, countIncludePad?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, ceilMode, countIncludePad } = named("avgPool1d", kernelSize, ["kernelSize", "stride", "padding", "ceilMode", "countIncludePad"], stride, padding, ceilMode, countIncludePad));
-  else if (isOptions(stride)) ({ stride, padding, ceilMode, countIncludePad } = named("avgPool1d", stride, ["stride", "padding", "ceilMode", "countIncludePad"], padding, ceilMode, countIncludePad));
-  else if (isOptions(padding)) ({ padding, ceilMode, countIncludePad } = named("avgPool1d", padding, ["padding", "ceilMode", "countIncludePad"], ceilMode, countIncludePad));
-  else if (isOptions(ceilMode)) ({ ceilMode, countIncludePad } = named("avgPool1d", ceilMode, ["ceilMode", "countIncludePad"], countIncludePad));
-  else if (isOptions(countIncludePad)) ({ countIncludePad } = named("avgPool1d", countIncludePad, ["countIncludePad"]));
+  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, ceilMode, countIncludePad } = named("avgPool1d", kernelSize, ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad"], 1, stride, padding, ceilMode, countIncludePad));
+  else if (isOptions(stride)) ({ stride, padding, ceilMode, countIncludePad } = named("avgPool1d", stride, ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad"], 2, padding, ceilMode, countIncludePad));
+  else if (isOptions(padding)) ({ padding, ceilMode, countIncludePad } = named("avgPool1d", padding, ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad"], 3, ceilMode, countIncludePad));
+  else if (isOptions(ceilMode)) ({ ceilMode, countIncludePad } = named("avgPool1d", ceilMode, ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad"], 4, countIncludePad));
+  else if (isOptions(countIncludePad)) ({ countIncludePad } = named("avgPool1d", countIncludePad, ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad"], 5));
   if (isTensor(input)) return wrap(call(87, input.handle, kernelSize, stride, padding, ceilMode, countIncludePad));
   throw refuse("avgPool1d", "avgPool1d(input: Tensor, kernelSize: number | number[], stride = [], padding = [0], ceilMode = false, countIncludePad = true)", [input, kernelSize, stride, padding, ceilMode, countIncludePad]);
 }
@@ -1043,10 +1051,10 @@ export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, outDtype:
 export function baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, options: { outDtype: Dtype; beta?: Scalar | undefined; alpha?: Scalar | undefined } & Out): Tensor;
 export function baddbmm(input: any, batch1: any, batch2: any, outDtype?: any, options?: any): any {
   let beta: any, alpha: any, out: any;
-  if (isOptions(outDtype)) ({ outDtype, beta, alpha, out } = named("baddbmm", outDtype, ["outDtype", "beta", "alpha", "out"], options));
-  else if (options !== undefined) ({ beta, alpha, out } = named("baddbmm", options, ["beta", "alpha", "out"]));
-  if (isTensor(input) && isTensor(batch1) && isTensor(batch2) && outDtype === undefined) return out === undefined ? wrap(call(90, input.handle, batch1.handle, batch2.handle, beta, alpha)) : callInto(out, 1185, input.handle, batch1.handle, batch2.handle, beta, alpha);
-  if (isTensor(input) && isTensor(batch1) && isTensor(batch2) && isString(outDtype)) return out === undefined ? wrap(call(91, input.handle, batch1.handle, batch2.handle, dtypeCode(outDtype), beta, alpha)) : callInto(out, 1186, input.handle, batch1.handle, batch2.handle, dtypeCode(outDtype), beta, alpha);
+  if (isOptions(outDtype)) ({ outDtype, beta, alpha, out } = named("baddbmm", outDtype, ["input", "batch1", "batch2", "outDtype", "beta", "alpha", "out"], 3, options));
+  else if (options !== undefined) ({ beta, alpha, out } = named("baddbmm", options, ["input", "batch1", "batch2", "outDtype", "beta", "alpha", "out"], 4));
+  if (isTensor(input) && isTensor(batch1) && isTensor(batch2) && outDtype === undefined) return out === undefined ? wrap(call(90, input.handle, batch1.handle, batch2.handle, beta, alpha)) : callInto(out, 1187, input.handle, batch1.handle, batch2.handle, beta, alpha);
+  if (isTensor(input) && isTensor(batch1) && isTensor(batch2) && isString(outDtype)) return out === undefined ? wrap(call(91, input.handle, batch1.handle, batch2.handle, dtypeCode(outDtype), beta, alpha)) : callInto(out, 1188, input.handle, batch1.handle, batch2.handle, dtypeCode(outDtype), beta, alpha);
   throw refuse("baddbmm", "baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, { beta = 1, alpha = 1, out? })\nbaddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, outDtype: Dtype, { beta = 1, alpha = 1, out? })", [input, batch1, batch2, outDtype, { beta, alpha, out }]);
 }
 
@@ -1063,8 +1071,8 @@ export function bartlettWindow(windowLength: number, periodic: boolean, options?
 export function bartlettWindow(windowLength: number, options: { periodic: boolean } & TensorOptions): Tensor;
 export function bartlettWindow(windowLength: any, periodic?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(periodic)) ({ periodic, dtype, layout, device, pinMemory, requiresGrad } = named("bartlettWindow", periodic, ["periodic", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("bartlettWindow", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(periodic)) ({ periodic, dtype, layout, device, pinMemory, requiresGrad } = named("bartlettWindow", periodic, ["windowLength", "periodic", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 1, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("bartlettWindow", options, ["windowLength", "periodic", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 2));
   if (periodic === undefined) return withGrad(wrap(call(93, windowLength, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
   if (isBoolean(periodic)) return withGrad(wrap(call(94, windowLength, periodic, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
   throw refuse("bartlettWindow", "bartlettWindow(windowLength: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })\nbartlettWindow(windowLength: number, periodic: boolean, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })", [windowLength, periodic, { dtype, layout, device, pinMemory, requiresGrad }]);
@@ -1080,14 +1088,14 @@ export function bartlettWindow(windowLength: any, periodic?: any, options?: any)
 export function batchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number, cudnnEnabled: boolean): Tensor;
 export function batchNorm(input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; momentum: number; eps: number; cudnnEnabled: boolean }): Tensor;
 export function batchNorm(input: any, weight?: any, bias?: any, runningMean?: any, runningVar?: any, training?: any, momentum?: any, eps?: any, cudnnEnabled?: any): any {
-  if (isOptions(weight)) ({ weight, bias, runningMean, runningVar, training, momentum, eps, cudnnEnabled } = named("batchNorm", weight, ["weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "cudnnEnabled"], bias, runningMean, runningVar, training, momentum, eps, cudnnEnabled));
-  else if (isOptions(bias)) ({ bias, runningMean, runningVar, training, momentum, eps, cudnnEnabled } = named("batchNorm", bias, ["bias", "runningMean", "runningVar", "training", "momentum", "eps", "cudnnEnabled"], runningMean, runningVar, training, momentum, eps, cudnnEnabled));
-  else if (isOptions(runningMean)) ({ runningMean, runningVar, training, momentum, eps, cudnnEnabled } = named("batchNorm", runningMean, ["runningMean", "runningVar", "training", "momentum", "eps", "cudnnEnabled"], runningVar, training, momentum, eps, cudnnEnabled));
-  else if (isOptions(runningVar)) ({ runningVar, training, momentum, eps, cudnnEnabled } = named("batchNorm", runningVar, ["runningVar", "training", "momentum", "eps", "cudnnEnabled"], training, momentum, eps, cudnnEnabled));
-  else if (isOptions(training)) ({ training, momentum, eps, cudnnEnabled } = named("batchNorm", training, ["training", "momentum", "eps", "cudnnEnabled"], momentum, eps, cudnnEnabled));
-  else if (isOptions(momentum)) ({ momentum, eps, cudnnEnabled } = named("batchNorm", momentum, ["momentum", "eps", "cudnnEnabled"], eps, cudnnEnabled));
-  else if (isOptions(eps)) ({ eps, cudnnEnabled } = named("batchNorm", eps, ["eps", "cudnnEnabled"], cudnnEnabled));
-  else if (isOptions(cudnnEnabled)) ({ cudnnEnabled } = named("batchNorm", cudnnEnabled, ["cudnnEnabled"]));
+  if (isOptions(weight)) ({ weight, bias, runningMean, runningVar, training, momentum, eps, cudnnEnabled } = named("batchNorm", weight, ["input", "weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "cudnnEnabled"], 1, bias, runningMean, runningVar, training, momentum, eps, cudnnEnabled));
+  else if (isOptions(bias)) ({ bias, runningMean, runningVar, training, momentum, eps, cudnnEnabled } = named("batchNorm", bias, ["input", "weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "cudnnEnabled"], 2, runningMean, runningVar, training, momentum, eps, cudnnEnabled));
+  else if (isOptions(runningMean)) ({ runningMean, runningVar, training, momentum, eps, cudnnEnabled } = named("batchNorm", runningMean, ["input", "weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "cudnnEnabled"], 3, runningVar, training, momentum, eps, cudnnEnabled));
+  else if (isOptions(runningVar)) ({ runningVar, training, momentum, eps, cudnnEnabled } = named("batchNorm", runningVar, ["input", "weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "cudnnEnabled"], 4, training, momentum, eps, cudnnEnabled));
+  else if (isOptions(training)) ({ training, momentum, eps, cudnnEnabled } = named("batchNorm", training, ["input", "weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "cudnnEnabled"], 5, momentum, eps, cudnnEnabled));
+  else if (isOptions(momentum)) ({ momentum, eps, cudnnEnabled } = named("batchNorm", momentum, ["input", "weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "cudnnEnabled"], 6, eps, cudnnEnabled));
+  else if (isOptions(eps)) ({ eps, cudnnEnabled } = named("batchNorm", eps, ["input", "weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "cudnnEnabled"], 7, cudnnEnabled));
+  else if (isOptions(cudnnEnabled)) ({ cudnnEnabled } = named("batchNorm", cudnnEnabled, ["input", "weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "cudnnEnabled"], 8));
   if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias)) && (runningMean == null || isTensor(runningMean)) && (runningVar == null || isTensor(runningVar))) return wrap(call(95, input.handle, weight?.handle, bias?.handle, runningMean?.handle, runningVar?.handle, training, momentum, eps, cudnnEnabled));
   throw refuse("batchNorm", "batchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number, cudnnEnabled: boolean)", [input, weight, bias, runningMean, runningVar, training, momentum, eps, cudnnEnabled]);
 }
@@ -1103,13 +1111,13 @@ export function batchNormElemt(input: Tensor, weight: Tensor | null, bias: Tenso
 export function batchNormElemt(input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; mean: Tensor; invstd: Tensor; eps: number } & Out): Tensor;
 export function batchNormElemt(input: any, weight?: any, bias?: any, mean?: any, invstd?: any, eps?: any, options?: any): any {
   let out: any;
-  if (isOptions(weight)) ({ weight, bias, mean, invstd, eps, out } = named("batchNormElemt", weight, ["weight", "bias", "mean", "invstd", "eps", "out"], bias, mean, invstd, eps, options));
-  else if (isOptions(bias)) ({ bias, mean, invstd, eps, out } = named("batchNormElemt", bias, ["bias", "mean", "invstd", "eps", "out"], mean, invstd, eps, options));
-  else if (isOptions(mean)) ({ mean, invstd, eps, out } = named("batchNormElemt", mean, ["mean", "invstd", "eps", "out"], invstd, eps, options));
-  else if (isOptions(invstd)) ({ invstd, eps, out } = named("batchNormElemt", invstd, ["invstd", "eps", "out"], eps, options));
-  else if (isOptions(eps)) ({ eps, out } = named("batchNormElemt", eps, ["eps", "out"], options));
-  else if (options !== undefined) ({ out } = named("batchNormElemt", options, ["out"]));
-  if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias)) && isTensor(mean) && isTensor(invstd)) return out === undefined ? wrap(call(96, input.handle, weight?.handle, bias?.handle, mean.handle, invstd.handle, eps)) : callInto(out, 1187, input.handle, weight?.handle, bias?.handle, mean.handle, invstd.handle, eps);
+  if (isOptions(weight)) ({ weight, bias, mean, invstd, eps, out } = named("batchNormElemt", weight, ["input", "weight", "bias", "mean", "invstd", "eps", "out"], 1, bias, mean, invstd, eps, options));
+  else if (isOptions(bias)) ({ bias, mean, invstd, eps, out } = named("batchNormElemt", bias, ["input", "weight", "bias", "mean", "invstd", "eps", "out"], 2, mean, invstd, eps, options));
+  else if (isOptions(mean)) ({ mean, invstd, eps, out } = named("batchNormElemt", mean, ["input", "weight", "bias", "mean", "invstd", "eps", "out"], 3, invstd, eps, options));
+  else if (isOptions(invstd)) ({ invstd, eps, out } = named("batchNormElemt", invstd, ["input", "weight", "bias", "mean", "invstd", "eps", "out"], 4, eps, options));
+  else if (isOptions(eps)) ({ eps, out } = named("batchNormElemt", eps, ["input", "weight", "bias", "mean", "invstd", "eps", "out"], 5, options));
+  else if (options !== undefined) ({ out } = named("batchNormElemt", options, ["input", "weight", "bias", "mean", "invstd", "eps", "out"], 6));
+  if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias)) && isTensor(mean) && isTensor(invstd)) return out === undefined ? wrap(call(96, input.handle, weight?.handle, bias?.handle, mean.handle, invstd.handle, eps)) : callInto(out, 1189, input.handle, weight?.handle, bias?.handle, mean.handle, invstd.handle, eps);
   throw refuse("batchNormElemt", "batchNormElemt(input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, invstd: Tensor, eps: number, { out? })", [input, weight, bias, mean, invstd, eps, { out }]);
 }
 
@@ -1123,11 +1131,11 @@ export function batchNormElemt(input: any, weight?: any, bias?: any, mean?: any,
 export function batchNormGatherStats(input: Tensor, mean: Tensor, invstd: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, momentum: number, eps: number, count: number): [Tensor, Tensor];
 export function batchNormGatherStats(input: Tensor, mean: Tensor, invstd: Tensor, options: { runningMean: Tensor | null; runningVar: Tensor | null; momentum: number; eps: number; count: number }): [Tensor, Tensor];
 export function batchNormGatherStats(input: any, mean: any, invstd: any, runningMean?: any, runningVar?: any, momentum?: any, eps?: any, count?: any): any {
-  if (isOptions(runningMean)) ({ runningMean, runningVar, momentum, eps, count } = named("batchNormGatherStats", runningMean, ["runningMean", "runningVar", "momentum", "eps", "count"], runningVar, momentum, eps, count));
-  else if (isOptions(runningVar)) ({ runningVar, momentum, eps, count } = named("batchNormGatherStats", runningVar, ["runningVar", "momentum", "eps", "count"], momentum, eps, count));
-  else if (isOptions(momentum)) ({ momentum, eps, count } = named("batchNormGatherStats", momentum, ["momentum", "eps", "count"], eps, count));
-  else if (isOptions(eps)) ({ eps, count } = named("batchNormGatherStats", eps, ["eps", "count"], count));
-  else if (isOptions(count)) ({ count } = named("batchNormGatherStats", count, ["count"]));
+  if (isOptions(runningMean)) ({ runningMean, runningVar, momentum, eps, count } = named("batchNormGatherStats", runningMean, ["input", "mean", "invstd", "runningMean", "runningVar", "momentum", "eps", "count"], 3, runningVar, momentum, eps, count));
+  else if (isOptions(runningVar)) ({ runningVar, momentum, eps, count } = named("batchNormGatherStats", runningVar, ["input", "mean", "invstd", "runningMean", "runningVar", "momentum", "eps", "count"], 4, momentum, eps, count));
+  else if (isOptions(momentum)) ({ momentum, eps, count } = named("batchNormGatherStats", momentum, ["input", "mean", "invstd", "runningMean", "runningVar", "momentum", "eps", "count"], 5, eps, count));
+  else if (isOptions(eps)) ({ eps, count } = named("batchNormGatherStats", eps, ["input", "mean", "invstd", "runningMean", "runningVar", "momentum", "eps", "count"], 6, count));
+  else if (isOptions(count)) ({ count } = named("batchNormGatherStats", count, ["input", "mean", "invstd", "runningMean", "runningVar", "momentum", "eps", "count"], 7));
   if (isTensor(input) && isTensor(mean) && isTensor(invstd) && (runningMean == null || isTensor(runningMean)) && (runningVar == null || isTensor(runningVar))) {
     const results = call(97, input.handle, mean.handle, invstd.handle, runningMean?.handle, runningVar?.handle, momentum, eps, count);
     return [wrap(results[0]), wrap(results[1])];
@@ -1145,11 +1153,11 @@ export function batchNormGatherStats(input: any, mean: any, invstd: any, running
 export function batchNormGatherStatsWithCounts(input: Tensor, mean: Tensor, invstd: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, momentum: number, eps: number, counts: Tensor): [Tensor, Tensor];
 export function batchNormGatherStatsWithCounts(input: Tensor, mean: Tensor, invstd: Tensor, options: { runningMean: Tensor | null; runningVar: Tensor | null; momentum: number; eps: number; counts: Tensor }): [Tensor, Tensor];
 export function batchNormGatherStatsWithCounts(input: any, mean: any, invstd: any, runningMean?: any, runningVar?: any, momentum?: any, eps?: any, counts?: any): any {
-  if (isOptions(runningMean)) ({ runningMean, runningVar, momentum, eps, counts } = named("batchNormGatherStatsWithCounts", runningMean, ["runningMean", "runningVar", "momentum", "eps", "counts"], runningVar, momentum, eps, counts));
-  else if (isOptions(runningVar)) ({ runningVar, momentum, eps, counts } = named("batchNormGatherStatsWithCounts", runningVar, ["runningVar", "momentum", "eps", "counts"], momentum, eps, counts));
-  else if (isOptions(momentum)) ({ momentum, eps, counts } = named("batchNormGatherStatsWithCounts", momentum, ["momentum", "eps", "counts"], eps, counts));
-  else if (isOptions(eps)) ({ eps, counts } = named("batchNormGatherStatsWithCounts", eps, ["eps", "counts"], counts));
-  else if (isOptions(counts)) ({ counts } = named("batchNormGatherStatsWithCounts", counts, ["counts"]));
+  if (isOptions(runningMean)) ({ runningMean, runningVar, momentum, eps, counts } = named("batchNormGatherStatsWithCounts", runningMean, ["input", "mean", "invstd", "runningMean", "runningVar", "momentum", "eps", "counts"], 3, runningVar, momentum, eps, counts));
+  else if (isOptions(runningVar)) ({ runningVar, momentum, eps, counts } = named("batchNormGatherStatsWithCounts", runningVar, ["input", "mean", "invstd", "runningMean", "runningVar", "momentum", "eps", "counts"], 4, momentum, eps, counts));
+  else if (isOptions(momentum)) ({ momentum, eps, counts } = named("batchNormGatherStatsWithCounts", momentum, ["input", "mean", "invstd", "runningMean", "runningVar", "momentum", "eps", "counts"], 5, eps, counts));
+  else if (isOptions(eps)) ({ eps, counts } = named("batchNormGatherStatsWithCounts", eps, ["input", "mean", "invstd", "runningMean", "runningVar", "momentum", "eps", "counts"], 6, counts));
+  else if (isOptions(counts)) ({ counts } = named("batchNormGatherStatsWithCounts", counts, ["input", "mean", "invstd", "runningMean", "runningVar", "momentum", "eps", "counts"], 7));
   if (isTensor(input) && isTensor(mean) && isTensor(invstd) && (runningMean == null || isTensor(runningMean)) && (runningVar == null || isTensor(runningVar)) && isTensor(counts)) {
     const results = call(98, input.handle, mean.handle, invstd.handle, runningMean?.handle, runningVar?.handle, momentum, eps, counts.handle);
     return [wrap(results[0]), wrap(results[1])];
@@ -1167,7 +1175,7 @@ export function batchNormGatherStatsWithCounts(input: any, mean: any, invstd: an
 export function batchNormStats(input: Tensor, eps: number): [Tensor, Tensor];
 export function batchNormStats(input: Tensor, options: { eps: number }): [Tensor, Tensor];
 export function batchNormStats(input: any, eps?: any): any {
-  if (isOptions(eps)) ({ eps } = named("batchNormStats", eps, ["eps"]));
+  if (isOptions(eps)) ({ eps } = named("batchNormStats", eps, ["input", "eps"], 1));
   if (isTensor(input)) {
     const results = call(99, input.handle, eps);
     return [wrap(results[0]), wrap(results[1])];
@@ -1185,9 +1193,9 @@ export function batchNormStats(input: any, eps?: any): any {
 export function batchNormUpdateStats(input: Tensor, runningMean: Tensor | null, runningVar: Tensor | null, momentum: number): [Tensor, Tensor];
 export function batchNormUpdateStats(input: Tensor, options: { runningMean: Tensor | null; runningVar: Tensor | null; momentum: number }): [Tensor, Tensor];
 export function batchNormUpdateStats(input: any, runningMean?: any, runningVar?: any, momentum?: any): any {
-  if (isOptions(runningMean)) ({ runningMean, runningVar, momentum } = named("batchNormUpdateStats", runningMean, ["runningMean", "runningVar", "momentum"], runningVar, momentum));
-  else if (isOptions(runningVar)) ({ runningVar, momentum } = named("batchNormUpdateStats", runningVar, ["runningVar", "momentum"], momentum));
-  else if (isOptions(momentum)) ({ momentum } = named("batchNormUpdateStats", momentum, ["momentum"]));
+  if (isOptions(runningMean)) ({ runningMean, runningVar, momentum } = named("batchNormUpdateStats", runningMean, ["input", "runningMean", "runningVar", "momentum"], 1, runningVar, momentum));
+  else if (isOptions(runningVar)) ({ runningVar, momentum } = named("batchNormUpdateStats", runningVar, ["input", "runningMean", "runningVar", "momentum"], 2, momentum));
+  else if (isOptions(momentum)) ({ momentum } = named("batchNormUpdateStats", momentum, ["input", "runningMean", "runningVar", "momentum"], 3));
   if (isTensor(input) && (runningMean == null || isTensor(runningMean)) && (runningVar == null || isTensor(runningVar))) {
     const results = call(100, input.handle, runningMean?.handle, runningVar?.handle, momentum);
     return [wrap(results[0]), wrap(results[1])];
@@ -1208,9 +1216,9 @@ export function bernoulli(input: Tensor, p: number, options?: { generator?: Gene
 export function bernoulli(input: Tensor, options: { p: number; generator?: Generator | null | undefined }): Tensor;
 export function bernoulli(input: any, p?: any, options?: any): any {
   let generator: any, out: any;
-  if (isOptions(p)) ({ p, generator, out } = named("bernoulli", p, ["p", "generator", "out"], options));
-  else if (options !== undefined) ({ generator, out } = named("bernoulli", options, ["generator", "out"]));
-  if (isTensor(input) && p === undefined) return out === undefined ? wrap(call(101, input.handle, generator?.handle)) : callInto(out, 1188, input.handle, generator?.handle);
+  if (isOptions(p)) ({ p, generator, out } = named("bernoulli", p, ["input", "p", "generator", "out"], 1, options));
+  else if (options !== undefined) ({ generator, out } = named("bernoulli", options, ["input", "p", "generator", "out"], 2));
+  if (isTensor(input) && p === undefined) return out === undefined ? wrap(call(101, input.handle, generator?.handle)) : callInto(out, 1190, input.handle, generator?.handle);
   if (isTensor(input) && isNumber(p) && out === undefined) return wrap(call(102, input.handle, p, generator?.handle));
   throw refuse("bernoulli", "bernoulli(input: Tensor, { generator?, out? })\nbernoulli(input: Tensor, p: number, { generator? })", [input, p, { generator, out }]);
 }
@@ -1225,7 +1233,7 @@ export function bernoulli(input: any, p?: any, options?: any): any {
 export function bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias?: Tensor | null): Tensor;
 export function bilinear(input1: Tensor, input2: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined }): Tensor;
 export function bilinear(input1: any, input2: any, weight: any, bias?: any): any {
-  if (isOptions(bias)) ({ bias } = named("bilinear", bias, ["bias"]));
+  if (isOptions(bias)) ({ bias } = named("bilinear", bias, ["input1", "input2", "weight", "bias"], 3));
   if (isTensor(input1) && isTensor(input2) && isTensor(weight) && (bias == null || isTensor(bias))) return wrap(call(105, input1.handle, input2.handle, weight.handle, bias?.handle));
   throw refuse("bilinear", "bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias?)", [input1, input2, weight, bias]);
 }
@@ -1240,9 +1248,9 @@ export function bilinear(input1: any, input2: any, weight: any, bias?: any): any
 export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, weight?: Tensor | null, posWeight?: Tensor | null, reduction?: number): Tensor;
 export function binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; posWeight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor;
 export function binaryCrossEntropyWithLogits(input: any, target: any, weight?: any, posWeight?: any, reduction?: any): any {
-  if (isOptions(weight)) ({ weight, posWeight, reduction } = named("binaryCrossEntropyWithLogits", weight, ["weight", "posWeight", "reduction"], posWeight, reduction));
-  else if (isOptions(posWeight)) ({ posWeight, reduction } = named("binaryCrossEntropyWithLogits", posWeight, ["posWeight", "reduction"], reduction));
-  else if (isOptions(reduction)) ({ reduction } = named("binaryCrossEntropyWithLogits", reduction, ["reduction"]));
+  if (isOptions(weight)) ({ weight, posWeight, reduction } = named("binaryCrossEntropyWithLogits", weight, ["input", "target", "weight", "posWeight", "reduction"], 2, posWeight, reduction));
+  else if (isOptions(posWeight)) ({ posWeight, reduction } = named("binaryCrossEntropyWithLogits", posWeight, ["input", "target", "weight", "posWeight", "reduction"], 3, reduction));
+  else if (isOptions(reduction)) ({ reduction } = named("binaryCrossEntropyWithLogits", reduction, ["input", "target", "weight", "posWeight", "reduction"], 4));
   if (isTensor(input) && isTensor(target) && (weight == null || isTensor(weight)) && (posWeight == null || isTensor(posWeight))) return wrap(call(107, input.handle, target.handle, weight?.handle, posWeight?.handle, reduction));
   throw refuse("binaryCrossEntropyWithLogits", "binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, weight?, posWeight?, reduction = 1)", [input, target, weight, posWeight, reduction]);
 }
@@ -1257,8 +1265,8 @@ export function binaryCrossEntropyWithLogits(input: any, target: any, weight?: a
 export function bincount(input: Tensor, weights?: Tensor | null, minlength?: number): Tensor;
 export function bincount(input: Tensor, options?: { weights?: Tensor | null | undefined; minlength?: number | undefined }): Tensor;
 export function bincount(input: any, weights?: any, minlength?: any): any {
-  if (isOptions(weights)) ({ weights, minlength } = named("bincount", weights, ["weights", "minlength"], minlength));
-  else if (isOptions(minlength)) ({ minlength } = named("bincount", minlength, ["minlength"]));
+  if (isOptions(weights)) ({ weights, minlength } = named("bincount", weights, ["input", "weights", "minlength"], 1, minlength));
+  else if (isOptions(minlength)) ({ minlength } = named("bincount", minlength, ["input", "weights", "minlength"], 2));
   if (isTensor(input) && (weights == null || isTensor(weights))) return wrap(call(108, input.handle, weights?.handle, minlength));
   throw refuse("bincount", "bincount(input: Tensor, weights?, minlength = 0)", [input, weights, minlength]);
 }
@@ -1273,7 +1281,7 @@ export function bincount(input: any, weights?: any, minlength?: any): any {
 export function binomial(count: Tensor, prob: Tensor, generator?: Generator | null): Tensor;
 export function binomial(count: Tensor, prob: Tensor, options?: { generator?: Generator | null | undefined }): Tensor;
 export function binomial(count: any, prob: any, generator?: any): any {
-  if (isOptions(generator)) ({ generator } = named("binomial", generator, ["generator"]));
+  if (isOptions(generator)) ({ generator } = named("binomial", generator, ["count", "prob", "generator"], 2));
   if (isTensor(count) && isTensor(prob)) return wrap(call(109, count.handle, prob.handle, generator?.handle));
   throw refuse("binomial", "binomial(count: Tensor, prob: Tensor, generator?)", [count, prob, generator]);
 }
@@ -1292,9 +1300,9 @@ export function bitwiseAnd(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function bitwiseAnd(input: Scalar, other: Tensor): Tensor;
 export function bitwiseAnd(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("bitwiseAnd", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(112, input.handle, other.handle)) : callInto(out, 1190, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(110, input.handle, other)) : callInto(out, 1189, input.handle, other);
+  if (options !== undefined) ({ out } = named("bitwiseAnd", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(112, input.handle, other.handle)) : callInto(out, 1192, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(110, input.handle, other)) : callInto(out, 1191, input.handle, other);
   if (isScalar(input) && isTensor(other) && out === undefined) return wrap(call(111, input, other.handle));
   throw refuse("bitwiseAnd", "bitwiseAnd(input: Tensor, other: Tensor, { out? })\nbitwiseAnd(input: Tensor, other: Scalar, { out? })\nbitwiseAnd(input: Scalar, other: Tensor)", [input, other, { out }]);
 }
@@ -1313,10 +1321,10 @@ export function bitwiseLeftShift(input: Scalar, other: Tensor): Tensor;
 export function bitwiseLeftShift(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function bitwiseLeftShift(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("bitwiseLeftShift", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(116, input.handle, other.handle)) : callInto(out, 1191, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("bitwiseLeftShift", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(116, input.handle, other.handle)) : callInto(out, 1193, input.handle, other.handle);
   if (isScalar(input) && isTensor(other) && out === undefined) return wrap(call(115, input, other.handle));
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(117, input.handle, other)) : callInto(out, 1192, input.handle, other);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(117, input.handle, other)) : callInto(out, 1194, input.handle, other);
   throw refuse("bitwiseLeftShift", "bitwiseLeftShift(input: Tensor, other: Tensor, { out? })\nbitwiseLeftShift(input: Scalar, other: Tensor)\nbitwiseLeftShift(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
@@ -1330,8 +1338,8 @@ export function bitwiseLeftShift(input: any, other: any, options?: any): any {
 export function bitwiseNot(input: Tensor, options?: Out): Tensor;
 export function bitwiseNot(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("bitwiseNot", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(120, input.handle)) : callInto(out, 1193, input.handle);
+  if (options !== undefined) ({ out } = named("bitwiseNot", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(120, input.handle)) : callInto(out, 1195, input.handle);
   throw refuse("bitwiseNot", "bitwiseNot(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -1349,9 +1357,9 @@ export function bitwiseOr(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function bitwiseOr(input: Scalar, other: Tensor): Tensor;
 export function bitwiseOr(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("bitwiseOr", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(124, input.handle, other.handle)) : callInto(out, 1195, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(122, input.handle, other)) : callInto(out, 1194, input.handle, other);
+  if (options !== undefined) ({ out } = named("bitwiseOr", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(124, input.handle, other.handle)) : callInto(out, 1197, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(122, input.handle, other)) : callInto(out, 1196, input.handle, other);
   if (isScalar(input) && isTensor(other) && out === undefined) return wrap(call(123, input, other.handle));
   throw refuse("bitwiseOr", "bitwiseOr(input: Tensor, other: Tensor, { out? })\nbitwiseOr(input: Tensor, other: Scalar, { out? })\nbitwiseOr(input: Scalar, other: Tensor)", [input, other, { out }]);
 }
@@ -1370,10 +1378,10 @@ export function bitwiseRightShift(input: Scalar, other: Tensor): Tensor;
 export function bitwiseRightShift(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function bitwiseRightShift(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("bitwiseRightShift", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(128, input.handle, other.handle)) : callInto(out, 1196, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("bitwiseRightShift", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(128, input.handle, other.handle)) : callInto(out, 1198, input.handle, other.handle);
   if (isScalar(input) && isTensor(other) && out === undefined) return wrap(call(127, input, other.handle));
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(129, input.handle, other)) : callInto(out, 1197, input.handle, other);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(129, input.handle, other)) : callInto(out, 1199, input.handle, other);
   throw refuse("bitwiseRightShift", "bitwiseRightShift(input: Tensor, other: Tensor, { out? })\nbitwiseRightShift(input: Scalar, other: Tensor)\nbitwiseRightShift(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
@@ -1391,9 +1399,9 @@ export function bitwiseXor(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function bitwiseXor(input: Scalar, other: Tensor): Tensor;
 export function bitwiseXor(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("bitwiseXor", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(134, input.handle, other.handle)) : callInto(out, 1199, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(132, input.handle, other)) : callInto(out, 1198, input.handle, other);
+  if (options !== undefined) ({ out } = named("bitwiseXor", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(134, input.handle, other.handle)) : callInto(out, 1201, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(132, input.handle, other)) : callInto(out, 1200, input.handle, other);
   if (isScalar(input) && isTensor(other) && out === undefined) return wrap(call(133, input, other.handle));
   throw refuse("bitwiseXor", "bitwiseXor(input: Tensor, other: Tensor, { out? })\nbitwiseXor(input: Tensor, other: Scalar, { out? })\nbitwiseXor(input: Scalar, other: Tensor)", [input, other, { out }]);
 }
@@ -1411,8 +1419,8 @@ export function blackmanWindow(windowLength: number, periodic: boolean, options?
 export function blackmanWindow(windowLength: number, options: { periodic: boolean } & TensorOptions): Tensor;
 export function blackmanWindow(windowLength: any, periodic?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(periodic)) ({ periodic, dtype, layout, device, pinMemory, requiresGrad } = named("blackmanWindow", periodic, ["periodic", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("blackmanWindow", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(periodic)) ({ periodic, dtype, layout, device, pinMemory, requiresGrad } = named("blackmanWindow", periodic, ["windowLength", "periodic", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 1, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("blackmanWindow", options, ["windowLength", "periodic", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 2));
   if (periodic === undefined) return withGrad(wrap(call(137, windowLength, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
   if (isBoolean(periodic)) return withGrad(wrap(call(138, windowLength, periodic, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
   throw refuse("blackmanWindow", "blackmanWindow(windowLength: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })\nblackmanWindow(windowLength: number, periodic: boolean, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })", [windowLength, periodic, { dtype, layout, device, pinMemory, requiresGrad }]);
@@ -1443,10 +1451,10 @@ export function bmm(input: Tensor, mat2: Tensor, outDtype: Dtype, options?: Out)
 export function bmm(input: Tensor, mat2: Tensor, options: { outDtype: Dtype } & Out): Tensor;
 export function bmm(input: any, mat2: any, outDtype?: any, options?: any): any {
   let out: any;
-  if (isOptions(outDtype)) ({ outDtype, out } = named("bmm", outDtype, ["outDtype", "out"], options));
-  else if (options !== undefined) ({ out } = named("bmm", options, ["out"]));
-  if (isTensor(input) && isTensor(mat2) && outDtype === undefined) return out === undefined ? wrap(call(140, input.handle, mat2.handle)) : callInto(out, 1200, input.handle, mat2.handle);
-  if (isTensor(input) && isTensor(mat2) && isString(outDtype)) return out === undefined ? wrap(call(141, input.handle, mat2.handle, dtypeCode(outDtype))) : callInto(out, 1201, input.handle, mat2.handle, dtypeCode(outDtype));
+  if (isOptions(outDtype)) ({ outDtype, out } = named("bmm", outDtype, ["input", "mat2", "outDtype", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("bmm", options, ["input", "mat2", "outDtype", "out"], 3));
+  if (isTensor(input) && isTensor(mat2) && outDtype === undefined) return out === undefined ? wrap(call(140, input.handle, mat2.handle)) : callInto(out, 1202, input.handle, mat2.handle);
+  if (isTensor(input) && isTensor(mat2) && isString(outDtype)) return out === undefined ? wrap(call(141, input.handle, mat2.handle, dtypeCode(outDtype))) : callInto(out, 1203, input.handle, mat2.handle, dtypeCode(outDtype));
   throw refuse("bmm", "bmm(input: Tensor, mat2: Tensor, { out? })\nbmm(input: Tensor, mat2: Tensor, outDtype: Dtype, { out? })", [input, mat2, outDtype, { out }]);
 }
 
@@ -1472,7 +1480,7 @@ export function broadcastTensors(tensors: readonly Tensor[]): Tensor[] {
 export function broadcastTo(input: Tensor, size: readonly number[]): Tensor;
 export function broadcastTo(input: Tensor, options: { size: readonly number[] }): Tensor;
 export function broadcastTo(input: any, size?: any): any {
-  if (isOptions(size)) ({ size } = named("broadcastTo", size, ["size"]));
+  if (isOptions(size)) ({ size } = named("broadcastTo", size, ["input", "size"], 1));
   if (isTensor(input)) return wrap(call(143, input.handle, size));
   throw refuse("broadcastTo", "broadcastTo(input: Tensor, size: number[])", [input, size]);
 }
@@ -1489,8 +1497,8 @@ export function bucketize(input: Tensor, boundaries: Tensor, options?: { outInt3
 export function bucketize(input: Scalar, boundaries: Tensor, options?: { outInt32?: boolean | undefined; right?: boolean | undefined }): Tensor;
 export function bucketize(input: any, boundaries: any, options?: any): any {
   let outInt32: any, right: any, out: any;
-  if (options !== undefined) ({ outInt32, right, out } = named("bucketize", options, ["outInt32", "right", "out"]));
-  if (isTensor(input) && isTensor(boundaries)) return out === undefined ? wrap(call(145, input.handle, boundaries.handle, outInt32, right)) : callInto(out, 1202, input.handle, boundaries.handle, outInt32, right);
+  if (options !== undefined) ({ outInt32, right, out } = named("bucketize", options, ["input", "boundaries", "outInt32", "right", "out"], 2));
+  if (isTensor(input) && isTensor(boundaries)) return out === undefined ? wrap(call(145, input.handle, boundaries.handle, outInt32, right)) : callInto(out, 1204, input.handle, boundaries.handle, outInt32, right);
   if (isScalar(input) && isTensor(boundaries) && out === undefined) return wrap(call(144, input, boundaries.handle, outInt32, right));
   throw refuse("bucketize", "bucketize(input: Tensor, boundaries: Tensor, { outInt32 = false, right = false, out? })\nbucketize(input: Scalar, boundaries: Tensor, { outInt32 = false, right = false })", [input, boundaries, { outInt32, right, out }]);
 }
@@ -1518,9 +1526,9 @@ export function cat(tensors: readonly Tensor[], dim?: number, options?: Out): Te
 export function cat(tensors: readonly Tensor[], options?: { dim?: number | undefined } & Out): Tensor;
 export function cat(tensors: any, dim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, out } = named("cat", dim, ["dim", "out"], options));
-  else if (options !== undefined) ({ out } = named("cat", options, ["out"]));
-  if (isTensors(tensors)) return out === undefined ? wrap(call(147, handles(tensors), dim)) : callInto(out, 1203, handles(tensors), dim);
+  if (isOptions(dim)) ({ dim, out } = named("cat", dim, ["tensors", "dim", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("cat", options, ["tensors", "dim", "out"], 2));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(147, handles(tensors), dim)) : callInto(out, 1205, handles(tensors), dim);
   throw refuse("cat", "cat(tensors: Tensor[], dim = 0, { out? })", [tensors, dim, { out }]);
 }
 
@@ -1534,8 +1542,8 @@ export function cat(tensors: any, dim?: any, options?: any): any {
 export function cdist(x1: Tensor, x2: Tensor, p?: number, computeMode?: number | null): Tensor;
 export function cdist(x1: Tensor, x2: Tensor, options?: { p?: number | undefined; computeMode?: number | null | undefined }): Tensor;
 export function cdist(x1: any, x2: any, p?: any, computeMode?: any): any {
-  if (isOptions(p)) ({ p, computeMode } = named("cdist", p, ["p", "computeMode"], computeMode));
-  else if (isOptions(computeMode)) ({ computeMode } = named("cdist", computeMode, ["computeMode"]));
+  if (isOptions(p)) ({ p, computeMode } = named("cdist", p, ["x1", "x2", "p", "computeMode"], 2, computeMode));
+  else if (isOptions(computeMode)) ({ computeMode } = named("cdist", computeMode, ["x1", "x2", "p", "computeMode"], 3));
   if (isTensor(x1) && isTensor(x2)) return wrap(call(150, x1.handle, x2.handle, p, computeMode));
   throw refuse("cdist", "cdist(x1: Tensor, x2: Tensor, p = 2, computeMode?)", [x1, x2, p, computeMode]);
 }
@@ -1550,8 +1558,8 @@ export function cdist(x1: any, x2: any, p?: any, computeMode?: any): any {
 export function ceil(input: Tensor, options?: Out): Tensor;
 export function ceil(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("ceil", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(151, input.handle)) : callInto(out, 1204, input.handle);
+  if (options !== undefined) ({ out } = named("ceil", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(151, input.handle)) : callInto(out, 1206, input.handle);
   throw refuse("ceil", "ceil(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -1580,7 +1588,7 @@ export function ceil_(input: Tensor): Tensor {
 export function celu(input: Tensor, alpha?: Scalar): Tensor;
 export function celu(input: Tensor, options?: { alpha?: Scalar | undefined }): Tensor;
 export function celu(input: any, alpha?: any): any {
-  if (isOptions(alpha)) ({ alpha } = named("celu", alpha, ["alpha"]));
+  if (isOptions(alpha)) ({ alpha } = named("celu", alpha, ["input", "alpha"], 1));
   if (isTensor(input)) return wrap(call(153, input.handle, alpha));
   throw refuse("celu", "celu(input: Tensor, alpha = 1)", [input, alpha]);
 }
@@ -1595,7 +1603,7 @@ export function celu(input: any, alpha?: any): any {
 export function celu_(input: Tensor, alpha?: Scalar): Tensor;
 export function celu_(input: Tensor, options?: { alpha?: Scalar | undefined }): Tensor;
 export function celu_(input: any, alpha?: any): any {
-  if (isOptions(alpha)) ({ alpha } = named("celu_", alpha, ["alpha"]));
+  if (isOptions(alpha)) ({ alpha } = named("celu_", alpha, ["input", "alpha"], 1));
   if (isTensor(input)) {
     call(154, input.handle, alpha);
     return input;
@@ -1613,8 +1621,8 @@ export function celu_(input: any, alpha?: any): any {
 export function chainMatmul(matrices: readonly Tensor[], options?: Out): Tensor;
 export function chainMatmul(matrices: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("chainMatmul", options, ["out"]));
-  if (isTensors(matrices)) return out === undefined ? wrap(call(155, handles(matrices))) : callInto(out, 1205, handles(matrices));
+  if (options !== undefined) ({ out } = named("chainMatmul", options, ["matrices", "out"], 1));
+  if (isTensors(matrices)) return out === undefined ? wrap(call(155, handles(matrices))) : callInto(out, 1207, handles(matrices));
   throw refuse("chainMatmul", "chainMatmul(matrices: Tensor[], { out? })", [matrices, { out }]);
 }
 
@@ -1628,7 +1636,7 @@ export function chainMatmul(matrices: any, options?: any): any {
 export function channelShuffle(input: Tensor, groups: number): Tensor;
 export function channelShuffle(input: Tensor, options: { groups: number }): Tensor;
 export function channelShuffle(input: any, groups?: any): any {
-  if (isOptions(groups)) ({ groups } = named("channelShuffle", groups, ["groups"]));
+  if (isOptions(groups)) ({ groups } = named("channelShuffle", groups, ["input", "groups"], 1));
   if (isTensor(input)) return wrap(call(157, input.handle, groups));
   throw refuse("channelShuffle", "channelShuffle(input: Tensor, groups: number)", [input, groups]);
 }
@@ -1644,9 +1652,9 @@ export function cholesky(input: Tensor, upper?: boolean, options?: Out): Tensor;
 export function cholesky(input: Tensor, options?: { upper?: boolean | undefined } & Out): Tensor;
 export function cholesky(input: any, upper?: any, options?: any): any {
   let out: any;
-  if (isOptions(upper)) ({ upper, out } = named("cholesky", upper, ["upper", "out"], options));
-  else if (options !== undefined) ({ out } = named("cholesky", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(158, input.handle, upper)) : callInto(out, 1206, input.handle, upper);
+  if (isOptions(upper)) ({ upper, out } = named("cholesky", upper, ["input", "upper", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("cholesky", options, ["input", "upper", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(158, input.handle, upper)) : callInto(out, 1208, input.handle, upper);
   throw refuse("cholesky", "cholesky(input: Tensor, upper = false, { out? })", [input, upper, { out }]);
 }
 
@@ -1661,9 +1669,9 @@ export function choleskyInverse(input: Tensor, upper?: boolean, options?: Out): 
 export function choleskyInverse(input: Tensor, options?: { upper?: boolean | undefined } & Out): Tensor;
 export function choleskyInverse(input: any, upper?: any, options?: any): any {
   let out: any;
-  if (isOptions(upper)) ({ upper, out } = named("choleskyInverse", upper, ["upper", "out"], options));
-  else if (options !== undefined) ({ out } = named("choleskyInverse", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(159, input.handle, upper)) : callInto(out, 1207, input.handle, upper);
+  if (isOptions(upper)) ({ upper, out } = named("choleskyInverse", upper, ["input", "upper", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("choleskyInverse", options, ["input", "upper", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(159, input.handle, upper)) : callInto(out, 1209, input.handle, upper);
   throw refuse("choleskyInverse", "choleskyInverse(input: Tensor, upper = false, { out? })", [input, upper, { out }]);
 }
 
@@ -1678,9 +1686,9 @@ export function choleskySolve(input: Tensor, input2: Tensor, upper?: boolean, op
 export function choleskySolve(input: Tensor, input2: Tensor, options?: { upper?: boolean | undefined } & Out): Tensor;
 export function choleskySolve(input: any, input2: any, upper?: any, options?: any): any {
   let out: any;
-  if (isOptions(upper)) ({ upper, out } = named("choleskySolve", upper, ["upper", "out"], options));
-  else if (options !== undefined) ({ out } = named("choleskySolve", options, ["out"]));
-  if (isTensor(input) && isTensor(input2)) return out === undefined ? wrap(call(160, input.handle, input2.handle, upper)) : callInto(out, 1208, input.handle, input2.handle, upper);
+  if (isOptions(upper)) ({ upper, out } = named("choleskySolve", upper, ["input", "input2", "upper", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("choleskySolve", options, ["input", "input2", "upper", "out"], 3));
+  if (isTensor(input) && isTensor(input2)) return out === undefined ? wrap(call(160, input.handle, input2.handle, upper)) : callInto(out, 1210, input.handle, input2.handle, upper);
   throw refuse("choleskySolve", "choleskySolve(input: Tensor, input2: Tensor, upper = false, { out? })", [input, input2, upper, { out }]);
 }
 
@@ -1694,10 +1702,10 @@ export function choleskySolve(input: any, input2: any, upper?: any, options?: an
 export function chooseQparamsOptimized(input: Tensor, numel: number, nBins: number, ratio: number, bitWidth: number): [Tensor, Tensor];
 export function chooseQparamsOptimized(input: Tensor, options: { numel: number; nBins: number; ratio: number; bitWidth: number }): [Tensor, Tensor];
 export function chooseQparamsOptimized(input: any, numel?: any, nBins?: any, ratio?: any, bitWidth?: any): any {
-  if (isOptions(numel)) ({ numel, nBins, ratio, bitWidth } = named("chooseQparamsOptimized", numel, ["numel", "nBins", "ratio", "bitWidth"], nBins, ratio, bitWidth));
-  else if (isOptions(nBins)) ({ nBins, ratio, bitWidth } = named("chooseQparamsOptimized", nBins, ["nBins", "ratio", "bitWidth"], ratio, bitWidth));
-  else if (isOptions(ratio)) ({ ratio, bitWidth } = named("chooseQparamsOptimized", ratio, ["ratio", "bitWidth"], bitWidth));
-  else if (isOptions(bitWidth)) ({ bitWidth } = named("chooseQparamsOptimized", bitWidth, ["bitWidth"]));
+  if (isOptions(numel)) ({ numel, nBins, ratio, bitWidth } = named("chooseQparamsOptimized", numel, ["input", "numel", "nBins", "ratio", "bitWidth"], 1, nBins, ratio, bitWidth));
+  else if (isOptions(nBins)) ({ nBins, ratio, bitWidth } = named("chooseQparamsOptimized", nBins, ["input", "numel", "nBins", "ratio", "bitWidth"], 2, ratio, bitWidth));
+  else if (isOptions(ratio)) ({ ratio, bitWidth } = named("chooseQparamsOptimized", ratio, ["input", "numel", "nBins", "ratio", "bitWidth"], 3, bitWidth));
+  else if (isOptions(bitWidth)) ({ bitWidth } = named("chooseQparamsOptimized", bitWidth, ["input", "numel", "nBins", "ratio", "bitWidth"], 4));
   if (isTensor(input)) {
     const results = call(161, input.handle, numel, nBins, ratio, bitWidth);
     return [wrap(results[0]), wrap(results[1])];
@@ -1716,8 +1724,8 @@ export function chunk(input: Tensor, chunks: number, dim?: number): Tensor[];
 export function chunk(input: Tensor, chunks: number, options?: { dim?: number | undefined }): Tensor[];
 export function chunk(input: Tensor, options: { chunks: number; dim?: number | undefined }): Tensor[];
 export function chunk(input: any, chunks?: any, dim?: any): any {
-  if (isOptions(chunks)) ({ chunks, dim } = named("chunk", chunks, ["chunks", "dim"], dim));
-  else if (isOptions(dim)) ({ dim } = named("chunk", dim, ["dim"]));
+  if (isOptions(chunks)) ({ chunks, dim } = named("chunk", chunks, ["input", "chunks", "dim"], 1, dim));
+  else if (isOptions(dim)) ({ dim } = named("chunk", dim, ["input", "chunks", "dim"], 2));
   if (isTensor(input)) return wrapList(call(162, input.handle, chunks, dim));
   throw refuse("chunk", "chunk(input: Tensor, chunks: number, dim = 0)", [input, chunks, dim]);
 }
@@ -1736,11 +1744,11 @@ export function clamp(input: Tensor, min?: Scalar | null, max?: Scalar | null, o
 export function clamp(input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined } & Out): Tensor;
 export function clamp(input: any, min?: any, max?: any, options?: any): any {
   let out: any;
-  if (isOptions(min)) ({ min, max, out } = named("clamp", min, ["min", "max", "out"], max, options));
-  else if (isOptions(max)) ({ max, out } = named("clamp", max, ["max", "out"], options));
-  else if (options !== undefined) ({ out } = named("clamp", options, ["out"]));
-  if (isTensor(input) && (min == null || isTensor(min)) && (max == null || isTensor(max))) return out === undefined ? wrap(call(164, input.handle, min?.handle, max?.handle)) : callInto(out, 1210, input.handle, min?.handle, max?.handle);
-  if (isTensor(input) && (min == null || isScalar(min)) && (max == null || isScalar(max))) return out === undefined ? wrap(call(163, input.handle, min, max)) : callInto(out, 1209, input.handle, min, max);
+  if (isOptions(min)) ({ min, max, out } = named("clamp", min, ["input", "min", "max", "out"], 1, max, options));
+  else if (isOptions(max)) ({ max, out } = named("clamp", max, ["input", "min", "max", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("clamp", options, ["input", "min", "max", "out"], 3));
+  if (isTensor(input) && (min == null || isTensor(min)) && (max == null || isTensor(max))) return out === undefined ? wrap(call(164, input.handle, min?.handle, max?.handle)) : callInto(out, 1212, input.handle, min?.handle, max?.handle);
+  if (isTensor(input) && (min == null || isScalar(min)) && (max == null || isScalar(max))) return out === undefined ? wrap(call(163, input.handle, min, max)) : callInto(out, 1211, input.handle, min, max);
   throw refuse("clamp", "clamp(input: Tensor, min?, max?, { out? })\nclamp(input: Tensor, min?, max?, { out? })", [input, min, max, { out }]);
 }
 
@@ -1756,9 +1764,9 @@ export function clampMax(input: Tensor, max: Tensor, options?: Out): Tensor;
 export function clampMax(input: Tensor, max: Scalar, options?: Out): Tensor;
 export function clampMax(input: any, max: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("clampMax", options, ["out"]));
-  if (isTensor(input) && isTensor(max)) return out === undefined ? wrap(call(168, input.handle, max.handle)) : callInto(out, 1212, input.handle, max.handle);
-  if (isTensor(input) && isScalar(max)) return out === undefined ? wrap(call(167, input.handle, max)) : callInto(out, 1211, input.handle, max);
+  if (options !== undefined) ({ out } = named("clampMax", options, ["input", "max", "out"], 2));
+  if (isTensor(input) && isTensor(max)) return out === undefined ? wrap(call(168, input.handle, max.handle)) : callInto(out, 1214, input.handle, max.handle);
+  if (isTensor(input) && isScalar(max)) return out === undefined ? wrap(call(167, input.handle, max)) : callInto(out, 1213, input.handle, max);
   throw refuse("clampMax", "clampMax(input: Tensor, max: Tensor, { out? })\nclampMax(input: Tensor, max: Scalar, { out? })", [input, max, { out }]);
 }
 
@@ -1796,9 +1804,9 @@ export function clampMin(input: Tensor, min: Tensor, options?: Out): Tensor;
 export function clampMin(input: Tensor, min: Scalar, options?: Out): Tensor;
 export function clampMin(input: any, min: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("clampMin", options, ["out"]));
-  if (isTensor(input) && isTensor(min)) return out === undefined ? wrap(call(172, input.handle, min.handle)) : callInto(out, 1214, input.handle, min.handle);
-  if (isTensor(input) && isScalar(min)) return out === undefined ? wrap(call(171, input.handle, min)) : callInto(out, 1213, input.handle, min);
+  if (options !== undefined) ({ out } = named("clampMin", options, ["input", "min", "out"], 2));
+  if (isTensor(input) && isTensor(min)) return out === undefined ? wrap(call(172, input.handle, min.handle)) : callInto(out, 1216, input.handle, min.handle);
+  if (isTensor(input) && isScalar(min)) return out === undefined ? wrap(call(171, input.handle, min)) : callInto(out, 1215, input.handle, min);
   throw refuse("clampMin", "clampMin(input: Tensor, min: Tensor, { out? })\nclampMin(input: Tensor, min: Scalar, { out? })", [input, min, { out }]);
 }
 
@@ -1837,8 +1845,8 @@ export function clamp_(input: Tensor, options?: { min?: Tensor | null | undefine
 export function clamp_(input: Tensor, min?: Scalar | null, max?: Scalar | null): Tensor;
 export function clamp_(input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor;
 export function clamp_(input: any, min?: any, max?: any): any {
-  if (isOptions(min)) ({ min, max } = named("clamp_", min, ["min", "max"], max));
-  else if (isOptions(max)) ({ max } = named("clamp_", max, ["max"]));
+  if (isOptions(min)) ({ min, max } = named("clamp_", min, ["input", "min", "max"], 1, max));
+  else if (isOptions(max)) ({ max } = named("clamp_", max, ["input", "min", "max"], 2));
   if (isTensor(input) && (min == null || isTensor(min)) && (max == null || isTensor(max))) {
     call(166, input.handle, min?.handle, max?.handle);
     return input;
@@ -1864,11 +1872,11 @@ export function clip(input: Tensor, min?: Scalar | null, max?: Scalar | null, op
 export function clip(input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined } & Out): Tensor;
 export function clip(input: any, min?: any, max?: any, options?: any): any {
   let out: any;
-  if (isOptions(min)) ({ min, max, out } = named("clip", min, ["min", "max", "out"], max, options));
-  else if (isOptions(max)) ({ max, out } = named("clip", max, ["max", "out"], options));
-  else if (options !== undefined) ({ out } = named("clip", options, ["out"]));
-  if (isTensor(input) && (min == null || isTensor(min)) && (max == null || isTensor(max))) return out === undefined ? wrap(call(176, input.handle, min?.handle, max?.handle)) : callInto(out, 1216, input.handle, min?.handle, max?.handle);
-  if (isTensor(input) && (min == null || isScalar(min)) && (max == null || isScalar(max))) return out === undefined ? wrap(call(175, input.handle, min, max)) : callInto(out, 1215, input.handle, min, max);
+  if (isOptions(min)) ({ min, max, out } = named("clip", min, ["input", "min", "max", "out"], 1, max, options));
+  else if (isOptions(max)) ({ max, out } = named("clip", max, ["input", "min", "max", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("clip", options, ["input", "min", "max", "out"], 3));
+  if (isTensor(input) && (min == null || isTensor(min)) && (max == null || isTensor(max))) return out === undefined ? wrap(call(176, input.handle, min?.handle, max?.handle)) : callInto(out, 1218, input.handle, min?.handle, max?.handle);
+  if (isTensor(input) && (min == null || isScalar(min)) && (max == null || isScalar(max))) return out === undefined ? wrap(call(175, input.handle, min, max)) : callInto(out, 1217, input.handle, min, max);
   throw refuse("clip", "clip(input: Tensor, min?, max?, { out? })\nclip(input: Tensor, min?, max?, { out? })", [input, min, max, { out }]);
 }
 
@@ -1885,8 +1893,8 @@ export function clip_(input: Tensor, options?: { min?: Tensor | null | undefined
 export function clip_(input: Tensor, min?: Scalar | null, max?: Scalar | null): Tensor;
 export function clip_(input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor;
 export function clip_(input: any, min?: any, max?: any): any {
-  if (isOptions(min)) ({ min, max } = named("clip_", min, ["min", "max"], max));
-  else if (isOptions(max)) ({ max } = named("clip_", max, ["max"]));
+  if (isOptions(min)) ({ min, max } = named("clip_", min, ["input", "min", "max"], 1, max));
+  else if (isOptions(max)) ({ max } = named("clip_", max, ["input", "min", "max"], 2));
   if (isTensor(input) && (min == null || isTensor(min)) && (max == null || isTensor(max))) {
     call(178, input.handle, min?.handle, max?.handle);
     return input;
@@ -1908,7 +1916,7 @@ export function clip_(input: any, min?: any, max?: any): any {
 export function clone(input: Tensor, options?: { memoryFormat?: MemoryFormat | null | undefined }): Tensor;
 export function clone(input: any, options?: any): any {
   let memoryFormat: any;
-  if (options !== undefined) ({ memoryFormat } = named("clone", options, ["memoryFormat"]));
+  if (options !== undefined) ({ memoryFormat } = named("clone", options, ["input", "memoryFormat"], 1));
   if (isTensor(input)) return wrap(call(179, input.handle, memoryFormatCode(memoryFormat)));
   throw refuse("clone", "clone(input: Tensor, { memoryFormat? })", [input, { memoryFormat }]);
 }
@@ -1923,8 +1931,8 @@ export function clone(input: any, options?: any): any {
 export function columnStack(tensors: readonly Tensor[], options?: Out): Tensor;
 export function columnStack(tensors: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("columnStack", options, ["out"]));
-  if (isTensors(tensors)) return out === undefined ? wrap(call(183, handles(tensors))) : callInto(out, 1217, handles(tensors));
+  if (options !== undefined) ({ out } = named("columnStack", options, ["tensors", "out"], 1));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(183, handles(tensors))) : callInto(out, 1219, handles(tensors));
   throw refuse("columnStack", "columnStack(tensors: Tensor[], { out? })", [tensors, { out }]);
 }
 
@@ -1938,8 +1946,8 @@ export function columnStack(tensors: any, options?: any): any {
 export function combinations(input: Tensor, r?: number, withReplacement?: boolean): Tensor;
 export function combinations(input: Tensor, options?: { r?: number | undefined; withReplacement?: boolean | undefined }): Tensor;
 export function combinations(input: any, r?: any, withReplacement?: any): any {
-  if (isOptions(r)) ({ r, withReplacement } = named("combinations", r, ["r", "withReplacement"], withReplacement));
-  else if (isOptions(withReplacement)) ({ withReplacement } = named("combinations", withReplacement, ["withReplacement"]));
+  if (isOptions(r)) ({ r, withReplacement } = named("combinations", r, ["input", "r", "withReplacement"], 1, withReplacement));
+  else if (isOptions(withReplacement)) ({ withReplacement } = named("combinations", withReplacement, ["input", "r", "withReplacement"], 2));
   if (isTensor(input)) return wrap(call(184, input.handle, r, withReplacement));
   throw refuse("combinations", "combinations(input: Tensor, r = 2, withReplacement = false)", [input, r, withReplacement]);
 }
@@ -1954,8 +1962,8 @@ export function combinations(input: any, r?: any, withReplacement?: any): any {
 export function complex(real: Tensor, imag: Tensor, options?: Out): Tensor;
 export function complex(real: any, imag: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("complex", options, ["out"]));
-  if (isTensor(real) && isTensor(imag)) return out === undefined ? wrap(call(185, real.handle, imag.handle)) : callInto(out, 1218, real.handle, imag.handle);
+  if (options !== undefined) ({ out } = named("complex", options, ["real", "imag", "out"], 2));
+  if (isTensor(real) && isTensor(imag)) return out === undefined ? wrap(call(185, real.handle, imag.handle)) : callInto(out, 1220, real.handle, imag.handle);
   throw refuse("complex", "complex(real: Tensor, imag: Tensor, { out? })", [real, imag, { out }]);
 }
 
@@ -1970,9 +1978,9 @@ export function concat(tensors: readonly Tensor[], dim?: number, options?: Out):
 export function concat(tensors: readonly Tensor[], options?: { dim?: number | undefined } & Out): Tensor;
 export function concat(tensors: any, dim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, out } = named("concat", dim, ["dim", "out"], options));
-  else if (options !== undefined) ({ out } = named("concat", options, ["out"]));
-  if (isTensors(tensors)) return out === undefined ? wrap(call(186, handles(tensors), dim)) : callInto(out, 1219, handles(tensors), dim);
+  if (isOptions(dim)) ({ dim, out } = named("concat", dim, ["tensors", "dim", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("concat", options, ["tensors", "dim", "out"], 2));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(186, handles(tensors), dim)) : callInto(out, 1221, handles(tensors), dim);
   throw refuse("concat", "concat(tensors: Tensor[], dim = 0, { out? })", [tensors, dim, { out }]);
 }
 
@@ -1987,9 +1995,9 @@ export function concatenate(tensors: readonly Tensor[], dim?: number, options?: 
 export function concatenate(tensors: readonly Tensor[], options?: { dim?: number | undefined } & Out): Tensor;
 export function concatenate(tensors: any, dim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, out } = named("concatenate", dim, ["dim", "out"], options));
-  else if (options !== undefined) ({ out } = named("concatenate", options, ["out"]));
-  if (isTensors(tensors)) return out === undefined ? wrap(call(187, handles(tensors), dim)) : callInto(out, 1220, handles(tensors), dim);
+  if (isOptions(dim)) ({ dim, out } = named("concatenate", dim, ["tensors", "dim", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("concatenate", options, ["tensors", "dim", "out"], 2));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(187, handles(tensors), dim)) : callInto(out, 1222, handles(tensors), dim);
   throw refuse("concatenate", "concatenate(tensors: Tensor[], dim = 0, { out? })", [tensors, dim, { out }]);
 }
 
@@ -2015,8 +2023,8 @@ export function conj(input: Tensor): Tensor {
 export function conjPhysical(input: Tensor, options?: Out): Tensor;
 export function conjPhysical(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("conjPhysical", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(189, input.handle)) : callInto(out, 1221, input.handle);
+  if (options !== undefined) ({ out } = named("conjPhysical", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(189, input.handle)) : callInto(out, 1223, input.handle);
   throw refuse("conjPhysical", "conjPhysical(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -2046,8 +2054,8 @@ export function constantPadNd(input: Tensor, pad: readonly number[], value?: Sca
 export function constantPadNd(input: Tensor, pad: readonly number[], options?: { value?: Scalar | undefined }): Tensor;
 export function constantPadNd(input: Tensor, options: { pad: readonly number[]; value?: Scalar | undefined }): Tensor;
 export function constantPadNd(input: any, pad?: any, value?: any): any {
-  if (isOptions(pad)) ({ pad, value } = named("constantPadNd", pad, ["pad", "value"], value));
-  else if (isOptions(value)) ({ value } = named("constantPadNd", value, ["value"]));
+  if (isOptions(pad)) ({ pad, value } = named("constantPadNd", pad, ["input", "pad", "value"], 1, value));
+  else if (isOptions(value)) ({ value } = named("constantPadNd", value, ["input", "pad", "value"], 2));
   if (isTensor(input)) return wrap(call(191, input.handle, pad, value));
   throw refuse("constantPadNd", "constantPadNd(input: Tensor, pad: number[], value = 0)", [input, pad, value]);
 }
@@ -2065,11 +2073,11 @@ export function conv1d(input: Tensor, weight: Tensor, options?: { bias?: Tensor 
 export function conv1d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: string, dilation?: number | readonly number[], groups?: number): Tensor;
 export function conv1d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor;
 export function conv1d(input: any, weight: any, bias?: any, stride?: any, padding?: any, dilation?: any, groups?: any): any {
-  if (isOptions(bias)) ({ bias, stride, padding, dilation, groups } = named("conv1d", bias, ["bias", "stride", "padding", "dilation", "groups"], stride, padding, dilation, groups));
-  else if (isOptions(stride)) ({ stride, padding, dilation, groups } = named("conv1d", stride, ["stride", "padding", "dilation", "groups"], padding, dilation, groups));
-  else if (isOptions(padding)) ({ padding, dilation, groups } = named("conv1d", padding, ["padding", "dilation", "groups"], dilation, groups));
-  else if (isOptions(dilation)) ({ dilation, groups } = named("conv1d", dilation, ["dilation", "groups"], groups));
-  else if (isOptions(groups)) ({ groups } = named("conv1d", groups, ["groups"]));
+  if (isOptions(bias)) ({ bias, stride, padding, dilation, groups } = named("conv1d", bias, ["input", "weight", "bias", "stride", "padding", "dilation", "groups"], 2, stride, padding, dilation, groups));
+  else if (isOptions(stride)) ({ stride, padding, dilation, groups } = named("conv1d", stride, ["input", "weight", "bias", "stride", "padding", "dilation", "groups"], 3, padding, dilation, groups));
+  else if (isOptions(padding)) ({ padding, dilation, groups } = named("conv1d", padding, ["input", "weight", "bias", "stride", "padding", "dilation", "groups"], 4, dilation, groups));
+  else if (isOptions(dilation)) ({ dilation, groups } = named("conv1d", dilation, ["input", "weight", "bias", "stride", "padding", "dilation", "groups"], 5, groups));
+  else if (isOptions(groups)) ({ groups } = named("conv1d", groups, ["input", "weight", "bias", "stride", "padding", "dilation", "groups"], 6));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias)) && (padding === undefined || isNumberOrNumbers(padding))) return wrap(call(193, input.handle, weight.handle, bias?.handle, stride, padding, dilation, groups));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias)) && (padding === undefined || isString(padding))) return wrap(call(194, input.handle, weight.handle, bias?.handle, stride, padding, dilation, groups));
   throw refuse("conv1d", "conv1d(input: Tensor, weight: Tensor, bias?, stride = [1], padding = [0], dilation = [1], groups = 1)\nconv1d(input: Tensor, weight: Tensor, bias?, stride = [1], padding = \"valid\", dilation = [1], groups = 1)", [input, weight, bias, stride, padding, dilation, groups]);
@@ -2088,11 +2096,11 @@ export function conv2d(input: Tensor, weight: Tensor, options?: { bias?: Tensor 
 export function conv2d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: string, dilation?: number | readonly number[], groups?: number): Tensor;
 export function conv2d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor;
 export function conv2d(input: any, weight: any, bias?: any, stride?: any, padding?: any, dilation?: any, groups?: any): any {
-  if (isOptions(bias)) ({ bias, stride, padding, dilation, groups } = named("conv2d", bias, ["bias", "stride", "padding", "dilation", "groups"], stride, padding, dilation, groups));
-  else if (isOptions(stride)) ({ stride, padding, dilation, groups } = named("conv2d", stride, ["stride", "padding", "dilation", "groups"], padding, dilation, groups));
-  else if (isOptions(padding)) ({ padding, dilation, groups } = named("conv2d", padding, ["padding", "dilation", "groups"], dilation, groups));
-  else if (isOptions(dilation)) ({ dilation, groups } = named("conv2d", dilation, ["dilation", "groups"], groups));
-  else if (isOptions(groups)) ({ groups } = named("conv2d", groups, ["groups"]));
+  if (isOptions(bias)) ({ bias, stride, padding, dilation, groups } = named("conv2d", bias, ["input", "weight", "bias", "stride", "padding", "dilation", "groups"], 2, stride, padding, dilation, groups));
+  else if (isOptions(stride)) ({ stride, padding, dilation, groups } = named("conv2d", stride, ["input", "weight", "bias", "stride", "padding", "dilation", "groups"], 3, padding, dilation, groups));
+  else if (isOptions(padding)) ({ padding, dilation, groups } = named("conv2d", padding, ["input", "weight", "bias", "stride", "padding", "dilation", "groups"], 4, dilation, groups));
+  else if (isOptions(dilation)) ({ dilation, groups } = named("conv2d", dilation, ["input", "weight", "bias", "stride", "padding", "dilation", "groups"], 5, groups));
+  else if (isOptions(groups)) ({ groups } = named("conv2d", groups, ["input", "weight", "bias", "stride", "padding", "dilation", "groups"], 6));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias)) && (padding === undefined || isNumberOrNumbers(padding))) return wrap(call(195, input.handle, weight.handle, bias?.handle, stride, padding, dilation, groups));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias)) && (padding === undefined || isString(padding))) return wrap(call(196, input.handle, weight.handle, bias?.handle, stride, padding, dilation, groups));
   throw refuse("conv2d", "conv2d(input: Tensor, weight: Tensor, bias?, stride = [1, 1], padding = [0, 0], dilation = [1, 1], groups = 1)\nconv2d(input: Tensor, weight: Tensor, bias?, stride = [1, 1], padding = \"valid\", dilation = [1, 1], groups = 1)", [input, weight, bias, stride, padding, dilation, groups]);
@@ -2111,11 +2119,11 @@ export function conv3d(input: Tensor, weight: Tensor, options?: { bias?: Tensor 
 export function conv3d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: string, dilation?: number | readonly number[], groups?: number): Tensor;
 export function conv3d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor;
 export function conv3d(input: any, weight: any, bias?: any, stride?: any, padding?: any, dilation?: any, groups?: any): any {
-  if (isOptions(bias)) ({ bias, stride, padding, dilation, groups } = named("conv3d", bias, ["bias", "stride", "padding", "dilation", "groups"], stride, padding, dilation, groups));
-  else if (isOptions(stride)) ({ stride, padding, dilation, groups } = named("conv3d", stride, ["stride", "padding", "dilation", "groups"], padding, dilation, groups));
-  else if (isOptions(padding)) ({ padding, dilation, groups } = named("conv3d", padding, ["padding", "dilation", "groups"], dilation, groups));
-  else if (isOptions(dilation)) ({ dilation, groups } = named("conv3d", dilation, ["dilation", "groups"], groups));
-  else if (isOptions(groups)) ({ groups } = named("conv3d", groups, ["groups"]));
+  if (isOptions(bias)) ({ bias, stride, padding, dilation, groups } = named("conv3d", bias, ["input", "weight", "bias", "stride", "padding", "dilation", "groups"], 2, stride, padding, dilation, groups));
+  else if (isOptions(stride)) ({ stride, padding, dilation, groups } = named("conv3d", stride, ["input", "weight", "bias", "stride", "padding", "dilation", "groups"], 3, padding, dilation, groups));
+  else if (isOptions(padding)) ({ padding, dilation, groups } = named("conv3d", padding, ["input", "weight", "bias", "stride", "padding", "dilation", "groups"], 4, dilation, groups));
+  else if (isOptions(dilation)) ({ dilation, groups } = named("conv3d", dilation, ["input", "weight", "bias", "stride", "padding", "dilation", "groups"], 5, groups));
+  else if (isOptions(groups)) ({ groups } = named("conv3d", groups, ["input", "weight", "bias", "stride", "padding", "dilation", "groups"], 6));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias)) && (padding === undefined || isNumberOrNumbers(padding))) return wrap(call(197, input.handle, weight.handle, bias?.handle, stride, padding, dilation, groups));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias)) && (padding === undefined || isString(padding))) return wrap(call(198, input.handle, weight.handle, bias?.handle, stride, padding, dilation, groups));
   throw refuse("conv3d", "conv3d(input: Tensor, weight: Tensor, bias?, stride = [1, 1, 1], padding = [0, 0, 0], dilation = [1, 1, 1], groups = 1)\nconv3d(input: Tensor, weight: Tensor, bias?, stride = [1, 1, 1], padding = \"valid\", dilation = [1, 1, 1], groups = 1)", [input, weight, bias, stride, padding, dilation, groups]);
@@ -2131,7 +2139,7 @@ export function conv3d(input: any, weight: any, bias?: any, stride?: any, paddin
 export function convTbc(input: Tensor, weight: Tensor, bias: Tensor, pad?: number): Tensor;
 export function convTbc(input: Tensor, weight: Tensor, bias: Tensor, options?: { pad?: number | undefined }): Tensor;
 export function convTbc(input: any, weight: any, bias: any, pad?: any): any {
-  if (isOptions(pad)) ({ pad } = named("convTbc", pad, ["pad"]));
+  if (isOptions(pad)) ({ pad } = named("convTbc", pad, ["input", "weight", "bias", "pad"], 3));
   if (isTensor(input) && isTensor(weight) && isTensor(bias)) return wrap(call(200, input.handle, weight.handle, bias.handle, pad));
   throw refuse("convTbc", "convTbc(input: Tensor, weight: Tensor, bias: Tensor, pad = 0)", [input, weight, bias, pad]);
 }
@@ -2146,12 +2154,12 @@ export function convTbc(input: any, weight: any, bias: any, pad?: any): any {
 export function convTranspose1d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], outputPadding?: number | readonly number[], groups?: number, dilation?: number | readonly number[]): Tensor;
 export function convTranspose1d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; outputPadding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor;
 export function convTranspose1d(input: any, weight: any, bias?: any, stride?: any, padding?: any, outputPadding?: any, groups?: any, dilation?: any): any {
-  if (isOptions(bias)) ({ bias, stride, padding, outputPadding, groups, dilation } = named("convTranspose1d", bias, ["bias", "stride", "padding", "outputPadding", "groups", "dilation"], stride, padding, outputPadding, groups, dilation));
-  else if (isOptions(stride)) ({ stride, padding, outputPadding, groups, dilation } = named("convTranspose1d", stride, ["stride", "padding", "outputPadding", "groups", "dilation"], padding, outputPadding, groups, dilation));
-  else if (isOptions(padding)) ({ padding, outputPadding, groups, dilation } = named("convTranspose1d", padding, ["padding", "outputPadding", "groups", "dilation"], outputPadding, groups, dilation));
-  else if (isOptions(outputPadding)) ({ outputPadding, groups, dilation } = named("convTranspose1d", outputPadding, ["outputPadding", "groups", "dilation"], groups, dilation));
-  else if (isOptions(groups)) ({ groups, dilation } = named("convTranspose1d", groups, ["groups", "dilation"], dilation));
-  else if (isOptions(dilation)) ({ dilation } = named("convTranspose1d", dilation, ["dilation"]));
+  if (isOptions(bias)) ({ bias, stride, padding, outputPadding, groups, dilation } = named("convTranspose1d", bias, ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"], 2, stride, padding, outputPadding, groups, dilation));
+  else if (isOptions(stride)) ({ stride, padding, outputPadding, groups, dilation } = named("convTranspose1d", stride, ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"], 3, padding, outputPadding, groups, dilation));
+  else if (isOptions(padding)) ({ padding, outputPadding, groups, dilation } = named("convTranspose1d", padding, ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"], 4, outputPadding, groups, dilation));
+  else if (isOptions(outputPadding)) ({ outputPadding, groups, dilation } = named("convTranspose1d", outputPadding, ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"], 5, groups, dilation));
+  else if (isOptions(groups)) ({ groups, dilation } = named("convTranspose1d", groups, ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"], 6, dilation));
+  else if (isOptions(dilation)) ({ dilation } = named("convTranspose1d", dilation, ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"], 7));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias))) return wrap(call(201, input.handle, weight.handle, bias?.handle, stride, padding, outputPadding, groups, dilation));
   throw refuse("convTranspose1d", "convTranspose1d(input: Tensor, weight: Tensor, bias?, stride = [1], padding = [0], outputPadding = [0], groups = 1, dilation = [1])", [input, weight, bias, stride, padding, outputPadding, groups, dilation]);
 }
@@ -2166,12 +2174,12 @@ export function convTranspose1d(input: any, weight: any, bias?: any, stride?: an
 export function convTranspose2d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], outputPadding?: number | readonly number[], groups?: number, dilation?: number | readonly number[]): Tensor;
 export function convTranspose2d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; outputPadding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor;
 export function convTranspose2d(input: any, weight: any, bias?: any, stride?: any, padding?: any, outputPadding?: any, groups?: any, dilation?: any): any {
-  if (isOptions(bias)) ({ bias, stride, padding, outputPadding, groups, dilation } = named("convTranspose2d", bias, ["bias", "stride", "padding", "outputPadding", "groups", "dilation"], stride, padding, outputPadding, groups, dilation));
-  else if (isOptions(stride)) ({ stride, padding, outputPadding, groups, dilation } = named("convTranspose2d", stride, ["stride", "padding", "outputPadding", "groups", "dilation"], padding, outputPadding, groups, dilation));
-  else if (isOptions(padding)) ({ padding, outputPadding, groups, dilation } = named("convTranspose2d", padding, ["padding", "outputPadding", "groups", "dilation"], outputPadding, groups, dilation));
-  else if (isOptions(outputPadding)) ({ outputPadding, groups, dilation } = named("convTranspose2d", outputPadding, ["outputPadding", "groups", "dilation"], groups, dilation));
-  else if (isOptions(groups)) ({ groups, dilation } = named("convTranspose2d", groups, ["groups", "dilation"], dilation));
-  else if (isOptions(dilation)) ({ dilation } = named("convTranspose2d", dilation, ["dilation"]));
+  if (isOptions(bias)) ({ bias, stride, padding, outputPadding, groups, dilation } = named("convTranspose2d", bias, ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"], 2, stride, padding, outputPadding, groups, dilation));
+  else if (isOptions(stride)) ({ stride, padding, outputPadding, groups, dilation } = named("convTranspose2d", stride, ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"], 3, padding, outputPadding, groups, dilation));
+  else if (isOptions(padding)) ({ padding, outputPadding, groups, dilation } = named("convTranspose2d", padding, ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"], 4, outputPadding, groups, dilation));
+  else if (isOptions(outputPadding)) ({ outputPadding, groups, dilation } = named("convTranspose2d", outputPadding, ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"], 5, groups, dilation));
+  else if (isOptions(groups)) ({ groups, dilation } = named("convTranspose2d", groups, ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"], 6, dilation));
+  else if (isOptions(dilation)) ({ dilation } = named("convTranspose2d", dilation, ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"], 7));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias))) return wrap(call(202, input.handle, weight.handle, bias?.handle, stride, padding, outputPadding, groups, dilation));
   throw refuse("convTranspose2d", "convTranspose2d(input: Tensor, weight: Tensor, bias?, stride = [1, 1], padding = [0, 0], outputPadding = [0, 0], groups = 1, dilation = [1, 1])", [input, weight, bias, stride, padding, outputPadding, groups, dilation]);
 }
@@ -2186,12 +2194,12 @@ export function convTranspose2d(input: any, weight: any, bias?: any, stride?: an
 export function convTranspose3d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | readonly number[], padding?: number | readonly number[], outputPadding?: number | readonly number[], groups?: number, dilation?: number | readonly number[]): Tensor;
 export function convTranspose3d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; outputPadding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor;
 export function convTranspose3d(input: any, weight: any, bias?: any, stride?: any, padding?: any, outputPadding?: any, groups?: any, dilation?: any): any {
-  if (isOptions(bias)) ({ bias, stride, padding, outputPadding, groups, dilation } = named("convTranspose3d", bias, ["bias", "stride", "padding", "outputPadding", "groups", "dilation"], stride, padding, outputPadding, groups, dilation));
-  else if (isOptions(stride)) ({ stride, padding, outputPadding, groups, dilation } = named("convTranspose3d", stride, ["stride", "padding", "outputPadding", "groups", "dilation"], padding, outputPadding, groups, dilation));
-  else if (isOptions(padding)) ({ padding, outputPadding, groups, dilation } = named("convTranspose3d", padding, ["padding", "outputPadding", "groups", "dilation"], outputPadding, groups, dilation));
-  else if (isOptions(outputPadding)) ({ outputPadding, groups, dilation } = named("convTranspose3d", outputPadding, ["outputPadding", "groups", "dilation"], groups, dilation));
-  else if (isOptions(groups)) ({ groups, dilation } = named("convTranspose3d", groups, ["groups", "dilation"], dilation));
-  else if (isOptions(dilation)) ({ dilation } = named("convTranspose3d", dilation, ["dilation"]));
+  if (isOptions(bias)) ({ bias, stride, padding, outputPadding, groups, dilation } = named("convTranspose3d", bias, ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"], 2, stride, padding, outputPadding, groups, dilation));
+  else if (isOptions(stride)) ({ stride, padding, outputPadding, groups, dilation } = named("convTranspose3d", stride, ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"], 3, padding, outputPadding, groups, dilation));
+  else if (isOptions(padding)) ({ padding, outputPadding, groups, dilation } = named("convTranspose3d", padding, ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"], 4, outputPadding, groups, dilation));
+  else if (isOptions(outputPadding)) ({ outputPadding, groups, dilation } = named("convTranspose3d", outputPadding, ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"], 5, groups, dilation));
+  else if (isOptions(groups)) ({ groups, dilation } = named("convTranspose3d", groups, ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"], 6, dilation));
+  else if (isOptions(dilation)) ({ dilation } = named("convTranspose3d", dilation, ["input", "weight", "bias", "stride", "padding", "outputPadding", "groups", "dilation"], 7));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias))) return wrap(call(203, input.handle, weight.handle, bias?.handle, stride, padding, outputPadding, groups, dilation));
   throw refuse("convTranspose3d", "convTranspose3d(input: Tensor, weight: Tensor, bias?, stride = [1, 1, 1], padding = [0, 0, 0], outputPadding = [0, 0, 0], groups = 1, dilation = [1, 1, 1])", [input, weight, bias, stride, padding, outputPadding, groups, dilation]);
 }
@@ -2206,13 +2214,13 @@ export function convTranspose3d(input: any, weight: any, bias?: any, stride?: an
 export function convolution(input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], transposed: boolean, outputPadding: readonly number[], groups: number): Tensor;
 export function convolution(input: Tensor, weight: Tensor, options: { bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; transposed: boolean; outputPadding: readonly number[]; groups: number }): Tensor;
 export function convolution(input: any, weight: any, bias?: any, stride?: any, padding?: any, dilation?: any, transposed?: any, outputPadding?: any, groups?: any): any {
-  if (isOptions(bias)) ({ bias, stride, padding, dilation, transposed, outputPadding, groups } = named("convolution", bias, ["bias", "stride", "padding", "dilation", "transposed", "outputPadding", "groups"], stride, padding, dilation, transposed, outputPadding, groups));
-  else if (isOptions(stride)) ({ stride, padding, dilation, transposed, outputPadding, groups } = named("convolution", stride, ["stride", "padding", "dilation", "transposed", "outputPadding", "groups"], padding, dilation, transposed, outputPadding, groups));
-  else if (isOptions(padding)) ({ padding, dilation, transposed, outputPadding, groups } = named("convolution", padding, ["padding", "dilation", "transposed", "outputPadding", "groups"], dilation, transposed, outputPadding, groups));
-  else if (isOptions(dilation)) ({ dilation, transposed, outputPadding, groups } = named("convolution", dilation, ["dilation", "transposed", "outputPadding", "groups"], transposed, outputPadding, groups));
-  else if (isOptions(transposed)) ({ transposed, outputPadding, groups } = named("convolution", transposed, ["transposed", "outputPadding", "groups"], outputPadding, groups));
-  else if (isOptions(outputPadding)) ({ outputPadding, groups } = named("convolution", outputPadding, ["outputPadding", "groups"], groups));
-  else if (isOptions(groups)) ({ groups } = named("convolution", groups, ["groups"]));
+  if (isOptions(bias)) ({ bias, stride, padding, dilation, transposed, outputPadding, groups } = named("convolution", bias, ["input", "weight", "bias", "stride", "padding", "dilation", "transposed", "outputPadding", "groups"], 2, stride, padding, dilation, transposed, outputPadding, groups));
+  else if (isOptions(stride)) ({ stride, padding, dilation, transposed, outputPadding, groups } = named("convolution", stride, ["input", "weight", "bias", "stride", "padding", "dilation", "transposed", "outputPadding", "groups"], 3, padding, dilation, transposed, outputPadding, groups));
+  else if (isOptions(padding)) ({ padding, dilation, transposed, outputPadding, groups } = named("convolution", padding, ["input", "weight", "bias", "stride", "padding", "dilation", "transposed", "outputPadding", "groups"], 4, dilation, transposed, outputPadding, groups));
+  else if (isOptions(dilation)) ({ dilation, transposed, outputPadding, groups } = named("convolution", dilation, ["input", "weight", "bias", "stride", "padding", "dilation", "transposed", "outputPadding", "groups"], 5, transposed, outputPadding, groups));
+  else if (isOptions(transposed)) ({ transposed, outputPadding, groups } = named("convolution", transposed, ["input", "weight", "bias", "stride", "padding", "dilation", "transposed", "outputPadding", "groups"], 6, outputPadding, groups));
+  else if (isOptions(outputPadding)) ({ outputPadding, groups } = named("convolution", outputPadding, ["input", "weight", "bias", "stride", "padding", "dilation", "transposed", "outputPadding", "groups"], 7, groups));
+  else if (isOptions(groups)) ({ groups } = named("convolution", groups, ["input", "weight", "bias", "stride", "padding", "dilation", "transposed", "outputPadding", "groups"], 8));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias))) return wrap(call(204, input.handle, weight.handle, bias?.handle, stride, padding, dilation, transposed, outputPadding, groups));
   throw refuse("convolution", "convolution(input: Tensor, weight: Tensor, bias: Tensor | null, stride: number[], padding: number[], dilation: number[], transposed: boolean, outputPadding: number[], groups: number)", [input, weight, bias, stride, padding, dilation, transposed, outputPadding, groups]);
 }
@@ -2229,9 +2237,9 @@ export function copysign(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function copysign(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function copysign(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("copysign", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(207, input.handle, other.handle)) : callInto(out, 1223, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(206, input.handle, other)) : callInto(out, 1222, input.handle, other);
+  if (options !== undefined) ({ out } = named("copysign", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(207, input.handle, other.handle)) : callInto(out, 1225, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(206, input.handle, other)) : callInto(out, 1224, input.handle, other);
   throw refuse("copysign", "copysign(input: Tensor, other: Tensor, { out? })\ncopysign(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
@@ -2257,8 +2265,8 @@ export function corrcoef(input: Tensor): Tensor {
 export function cos(input: Tensor, options?: Out): Tensor;
 export function cos(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("cos", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(211, input.handle)) : callInto(out, 1224, input.handle);
+  if (options !== undefined) ({ out } = named("cos", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(211, input.handle)) : callInto(out, 1226, input.handle);
   throw refuse("cos", "cos(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -2287,8 +2295,8 @@ export function cos_(input: Tensor): Tensor {
 export function cosh(input: Tensor, options?: Out): Tensor;
 export function cosh(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("cosh", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(213, input.handle)) : callInto(out, 1225, input.handle);
+  if (options !== undefined) ({ out } = named("cosh", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(213, input.handle)) : callInto(out, 1227, input.handle);
   throw refuse("cosh", "cosh(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -2317,8 +2325,8 @@ export function cosh_(input: Tensor): Tensor {
 export function cosineEmbeddingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin?: number, reduction?: number): Tensor;
 export function cosineEmbeddingLoss(input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | undefined; reduction?: number | undefined }): Tensor;
 export function cosineEmbeddingLoss(input1: any, input2: any, target: any, margin?: any, reduction?: any): any {
-  if (isOptions(margin)) ({ margin, reduction } = named("cosineEmbeddingLoss", margin, ["margin", "reduction"], reduction));
-  else if (isOptions(reduction)) ({ reduction } = named("cosineEmbeddingLoss", reduction, ["reduction"]));
+  if (isOptions(margin)) ({ margin, reduction } = named("cosineEmbeddingLoss", margin, ["input1", "input2", "target", "margin", "reduction"], 3, reduction));
+  else if (isOptions(reduction)) ({ reduction } = named("cosineEmbeddingLoss", reduction, ["input1", "input2", "target", "margin", "reduction"], 4));
   if (isTensor(input1) && isTensor(input2) && isTensor(target)) return wrap(call(215, input1.handle, input2.handle, target.handle, margin, reduction));
   throw refuse("cosineEmbeddingLoss", "cosineEmbeddingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin = 0, reduction = 1)", [input1, input2, target, margin, reduction]);
 }
@@ -2333,8 +2341,8 @@ export function cosineEmbeddingLoss(input1: any, input2: any, target: any, margi
 export function cosineSimilarity(x1: Tensor, x2: Tensor, dim?: number, eps?: number): Tensor;
 export function cosineSimilarity(x1: Tensor, x2: Tensor, options?: { dim?: number | undefined; eps?: number | undefined }): Tensor;
 export function cosineSimilarity(x1: any, x2: any, dim?: any, eps?: any): any {
-  if (isOptions(dim)) ({ dim, eps } = named("cosineSimilarity", dim, ["dim", "eps"], eps));
-  else if (isOptions(eps)) ({ eps } = named("cosineSimilarity", eps, ["eps"]));
+  if (isOptions(dim)) ({ dim, eps } = named("cosineSimilarity", dim, ["x1", "x2", "dim", "eps"], 2, eps));
+  else if (isOptions(eps)) ({ eps } = named("cosineSimilarity", eps, ["x1", "x2", "dim", "eps"], 3));
   if (isTensor(x1) && isTensor(x2)) return wrap(call(216, x1.handle, x2.handle, dim, eps));
   throw refuse("cosineSimilarity", "cosineSimilarity(x1: Tensor, x2: Tensor, dim = 1, eps = 1e-8)", [x1, x2, dim, eps]);
 }
@@ -2352,7 +2360,7 @@ export function countNonzero(input: Tensor, options?: { dim?: number | null | un
 export function countNonzero(input: Tensor, dim: readonly number[]): Tensor;
 export function countNonzero(input: Tensor, options: { dim: readonly number[] }): Tensor;
 export function countNonzero(input: any, dim?: any): any {
-  if (isOptions(dim)) ({ dim } = named("countNonzero", dim, ["dim"]));
+  if (isOptions(dim)) ({ dim } = named("countNonzero", dim, ["input", "dim"], 1));
   if (isTensor(input) && (dim == null || isNumber(dim))) return wrap(call(217, input.handle, dim));
   if (isTensor(input) && isNumbers(dim)) return wrap(call(218, input.handle, dim));
   throw refuse("countNonzero", "countNonzero(input: Tensor, dim?)\ncountNonzero(input: Tensor, dim: number[])", [input, dim]);
@@ -2368,7 +2376,7 @@ export function countNonzero(input: any, dim?: any): any {
 export function cov(input: Tensor, options?: { correction?: number | undefined; fweights?: Tensor | null | undefined; aweights?: Tensor | null | undefined }): Tensor;
 export function cov(input: any, options?: any): any {
   let correction: any, fweights: any, aweights: any;
-  if (options !== undefined) ({ correction, fweights, aweights } = named("cov", options, ["correction", "fweights", "aweights"]));
+  if (options !== undefined) ({ correction, fweights, aweights } = named("cov", options, ["input", "correction", "fweights", "aweights"], 1));
   if (isTensor(input) && (fweights == null || isTensor(fweights)) && (aweights == null || isTensor(aweights))) return wrap(call(219, input.handle, correction, fweights?.handle, aweights?.handle));
   throw refuse("cov", "cov(input: Tensor, { correction = 1, fweights?, aweights? })", [input, { correction, fweights, aweights }]);
 }
@@ -2384,9 +2392,9 @@ export function cross(input: Tensor, other: Tensor, dim?: number | null, options
 export function cross(input: Tensor, other: Tensor, options?: { dim?: number | null | undefined } & Out): Tensor;
 export function cross(input: any, other: any, dim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, out } = named("cross", dim, ["dim", "out"], options));
-  else if (options !== undefined) ({ out } = named("cross", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(220, input.handle, other.handle, dim)) : callInto(out, 1226, input.handle, other.handle, dim);
+  if (isOptions(dim)) ({ dim, out } = named("cross", dim, ["input", "other", "dim", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("cross", options, ["input", "other", "dim", "out"], 3));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(220, input.handle, other.handle, dim)) : callInto(out, 1228, input.handle, other.handle, dim);
   throw refuse("cross", "cross(input: Tensor, other: Tensor, dim?, { out? })", [input, other, dim, { out }]);
 }
 
@@ -2405,11 +2413,11 @@ export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonl
 export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: readonly number[], targetLengths: readonly number[], options?: { blank?: number | undefined; reduction?: number | undefined; zeroInfinity?: boolean | undefined }): Tensor;
 export function ctcLoss(logProbs: Tensor, targets: Tensor, options: { inputLengths: readonly number[]; targetLengths: readonly number[]; blank?: number | undefined; reduction?: number | undefined; zeroInfinity?: boolean | undefined }): Tensor;
 export function ctcLoss(logProbs: any, targets: any, inputLengths?: any, targetLengths?: any, blank?: any, reduction?: any, zeroInfinity?: any): any {
-  if (isOptions(inputLengths)) ({ inputLengths, targetLengths, blank, reduction, zeroInfinity } = named("ctcLoss", inputLengths, ["inputLengths", "targetLengths", "blank", "reduction", "zeroInfinity"], targetLengths, blank, reduction, zeroInfinity));
-  else if (isOptions(targetLengths)) ({ targetLengths, blank, reduction, zeroInfinity } = named("ctcLoss", targetLengths, ["targetLengths", "blank", "reduction", "zeroInfinity"], blank, reduction, zeroInfinity));
-  else if (isOptions(blank)) ({ blank, reduction, zeroInfinity } = named("ctcLoss", blank, ["blank", "reduction", "zeroInfinity"], reduction, zeroInfinity));
-  else if (isOptions(reduction)) ({ reduction, zeroInfinity } = named("ctcLoss", reduction, ["reduction", "zeroInfinity"], zeroInfinity));
-  else if (isOptions(zeroInfinity)) ({ zeroInfinity } = named("ctcLoss", zeroInfinity, ["zeroInfinity"]));
+  if (isOptions(inputLengths)) ({ inputLengths, targetLengths, blank, reduction, zeroInfinity } = named("ctcLoss", inputLengths, ["logProbs", "targets", "inputLengths", "targetLengths", "blank", "reduction", "zeroInfinity"], 2, targetLengths, blank, reduction, zeroInfinity));
+  else if (isOptions(targetLengths)) ({ targetLengths, blank, reduction, zeroInfinity } = named("ctcLoss", targetLengths, ["logProbs", "targets", "inputLengths", "targetLengths", "blank", "reduction", "zeroInfinity"], 3, blank, reduction, zeroInfinity));
+  else if (isOptions(blank)) ({ blank, reduction, zeroInfinity } = named("ctcLoss", blank, ["logProbs", "targets", "inputLengths", "targetLengths", "blank", "reduction", "zeroInfinity"], 4, reduction, zeroInfinity));
+  else if (isOptions(reduction)) ({ reduction, zeroInfinity } = named("ctcLoss", reduction, ["logProbs", "targets", "inputLengths", "targetLengths", "blank", "reduction", "zeroInfinity"], 5, zeroInfinity));
+  else if (isOptions(zeroInfinity)) ({ zeroInfinity } = named("ctcLoss", zeroInfinity, ["logProbs", "targets", "inputLengths", "targetLengths", "blank", "reduction", "zeroInfinity"], 6));
   if (isTensor(logProbs) && isTensor(targets) && isTensor(inputLengths) && isTensor(targetLengths)) return wrap(call(224, logProbs.handle, targets.handle, inputLengths.handle, targetLengths.handle, blank, reduction, zeroInfinity));
   if (isTensor(logProbs) && isTensor(targets) && isNumbers(inputLengths) && isNumbers(targetLengths)) return wrap(call(223, logProbs.handle, targets.handle, inputLengths, targetLengths, blank, reduction, zeroInfinity));
   throw refuse("ctcLoss", "ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, blank = 0, reduction = 1, zeroInfinity = false)\nctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: number[], targetLengths: number[], blank = 0, reduction = 1, zeroInfinity = false)", [logProbs, targets, inputLengths, targetLengths, blank, reduction, zeroInfinity]);
@@ -2426,10 +2434,10 @@ export function cummax(input: Tensor, dim: number, options?: Out<[Tensor, Tensor
 export function cummax(input: Tensor, options: { dim: number } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
 export function cummax(input: any, dim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, out } = named("cummax", dim, ["dim", "out"], options));
-  else if (options !== undefined) ({ out } = named("cummax", options, ["out"]));
+  if (isOptions(dim)) ({ dim, out } = named("cummax", dim, ["input", "dim", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("cummax", options, ["input", "dim", "out"], 2));
   if (isTensor(input)) {
-    if (out !== undefined) return callInto(out, 1227, input.handle, dim);
+    if (out !== undefined) return callInto(out, 1229, input.handle, dim);
     const results = call(225, input.handle, dim);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -2447,10 +2455,10 @@ export function cummin(input: Tensor, dim: number, options?: Out<[Tensor, Tensor
 export function cummin(input: Tensor, options: { dim: number } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
 export function cummin(input: any, dim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, out } = named("cummin", dim, ["dim", "out"], options));
-  else if (options !== undefined) ({ out } = named("cummin", options, ["out"]));
+  if (isOptions(dim)) ({ dim, out } = named("cummin", dim, ["input", "dim", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("cummin", options, ["input", "dim", "out"], 2));
   if (isTensor(input)) {
-    if (out !== undefined) return callInto(out, 1228, input.handle, dim);
+    if (out !== undefined) return callInto(out, 1230, input.handle, dim);
     const results = call(226, input.handle, dim);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -2468,9 +2476,9 @@ export function cumprod(input: Tensor, dim: number, options?: { dtype?: Dtype | 
 export function cumprod(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function cumprod(input: any, dim?: any, options?: any): any {
   let dtype: any, out: any;
-  if (isOptions(dim)) ({ dim, dtype, out } = named("cumprod", dim, ["dim", "dtype", "out"], options));
-  else if (options !== undefined) ({ dtype, out } = named("cumprod", options, ["dtype", "out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(227, input.handle, dim, dtypeCode(dtype))) : callInto(out, 1229, input.handle, dim, dtypeCode(dtype));
+  if (isOptions(dim)) ({ dim, dtype, out } = named("cumprod", dim, ["input", "dim", "dtype", "out"], 1, options));
+  else if (options !== undefined) ({ dtype, out } = named("cumprod", options, ["input", "dim", "dtype", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(227, input.handle, dim, dtypeCode(dtype))) : callInto(out, 1231, input.handle, dim, dtypeCode(dtype));
   throw refuse("cumprod", "cumprod(input: Tensor, dim: number, { dtype?, out? })", [input, dim, { dtype, out }]);
 }
 
@@ -2485,9 +2493,9 @@ export function cumsum(input: Tensor, dim: number, options?: { dtype?: Dtype | n
 export function cumsum(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function cumsum(input: any, dim?: any, options?: any): any {
   let dtype: any, out: any;
-  if (isOptions(dim)) ({ dim, dtype, out } = named("cumsum", dim, ["dim", "dtype", "out"], options));
-  else if (options !== undefined) ({ dtype, out } = named("cumsum", options, ["dtype", "out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(229, input.handle, dim, dtypeCode(dtype))) : callInto(out, 1230, input.handle, dim, dtypeCode(dtype));
+  if (isOptions(dim)) ({ dim, dtype, out } = named("cumsum", dim, ["input", "dim", "dtype", "out"], 1, options));
+  else if (options !== undefined) ({ dtype, out } = named("cumsum", options, ["input", "dim", "dtype", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(229, input.handle, dim, dtypeCode(dtype))) : callInto(out, 1232, input.handle, dim, dtypeCode(dtype));
   throw refuse("cumsum", "cumsum(input: Tensor, dim: number, { dtype?, out? })", [input, dim, { dtype, out }]);
 }
 
@@ -2504,8 +2512,8 @@ export function cumulativeTrapezoid(y: Tensor, options: { x: Tensor; dim?: numbe
 export function cumulativeTrapezoid(y: Tensor, options?: { dx?: Scalar | undefined; dim?: number | undefined }): Tensor;
 export function cumulativeTrapezoid(y: any, x?: any, options?: any): any {
   let dim: any, dx: any;
-  if (isOptions(x)) ({ x, dim, dx } = named("cumulativeTrapezoid", x, ["x", "dim", "dx"], options));
-  else if (options !== undefined) ({ dim, dx } = named("cumulativeTrapezoid", options, ["dim", "dx"]));
+  if (isOptions(x)) ({ x, dim, dx } = named("cumulativeTrapezoid", x, ["y", "x", "dim", "dx"], 1, options));
+  else if (options !== undefined) ({ dim, dx } = named("cumulativeTrapezoid", options, ["y", "x", "dim", "dx"], 2));
   if (isTensor(y) && isTensor(x) && dx === undefined) return wrap(call(232, y.handle, x.handle, dim));
   if (isTensor(y) && x === undefined && (dx === undefined || isScalar(dx))) return wrap(call(231, y.handle, dx, dim));
   throw refuse("cumulativeTrapezoid", "cumulativeTrapezoid(y: Tensor, x: Tensor, { dim = -1 })\ncumulativeTrapezoid(y: Tensor, { dx = 1, dim = -1 })", [y, x, { dim, dx }]);
@@ -2521,8 +2529,8 @@ export function cumulativeTrapezoid(y: any, x?: any, options?: any): any {
 export function deg2rad(input: Tensor, options?: Out): Tensor;
 export function deg2rad(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("deg2rad", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(233, input.handle)) : callInto(out, 1231, input.handle);
+  if (options !== undefined) ({ out } = named("deg2rad", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(233, input.handle)) : callInto(out, 1233, input.handle);
   throw refuse("deg2rad", "deg2rad(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -2591,9 +2599,9 @@ export function diag(input: Tensor, diagonal?: number, options?: Out): Tensor;
 export function diag(input: Tensor, options?: { diagonal?: number | undefined } & Out): Tensor;
 export function diag(input: any, diagonal?: any, options?: any): any {
   let out: any;
-  if (isOptions(diagonal)) ({ diagonal, out } = named("diag", diagonal, ["diagonal", "out"], options));
-  else if (options !== undefined) ({ out } = named("diag", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(239, input.handle, diagonal)) : callInto(out, 1232, input.handle, diagonal);
+  if (isOptions(diagonal)) ({ diagonal, out } = named("diag", diagonal, ["input", "diagonal", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("diag", options, ["input", "diagonal", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(239, input.handle, diagonal)) : callInto(out, 1234, input.handle, diagonal);
   throw refuse("diag", "diag(input: Tensor, diagonal = 0, { out? })", [input, diagonal, { out }]);
 }
 
@@ -2607,9 +2615,9 @@ export function diag(input: any, diagonal?: any, options?: any): any {
 export function diagEmbed(input: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor;
 export function diagEmbed(input: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor;
 export function diagEmbed(input: any, offset?: any, dim1?: any, dim2?: any): any {
-  if (isOptions(offset)) ({ offset, dim1, dim2 } = named("diagEmbed", offset, ["offset", "dim1", "dim2"], dim1, dim2));
-  else if (isOptions(dim1)) ({ dim1, dim2 } = named("diagEmbed", dim1, ["dim1", "dim2"], dim2));
-  else if (isOptions(dim2)) ({ dim2 } = named("diagEmbed", dim2, ["dim2"]));
+  if (isOptions(offset)) ({ offset, dim1, dim2 } = named("diagEmbed", offset, ["input", "offset", "dim1", "dim2"], 1, dim1, dim2));
+  else if (isOptions(dim1)) ({ dim1, dim2 } = named("diagEmbed", dim1, ["input", "offset", "dim1", "dim2"], 2, dim2));
+  else if (isOptions(dim2)) ({ dim2 } = named("diagEmbed", dim2, ["input", "offset", "dim1", "dim2"], 3));
   if (isTensor(input)) return wrap(call(240, input.handle, offset, dim1, dim2));
   throw refuse("diagEmbed", "diagEmbed(input: Tensor, offset = 0, dim1 = -2, dim2 = -1)", [input, offset, dim1, dim2]);
 }
@@ -2624,7 +2632,7 @@ export function diagEmbed(input: any, offset?: any, dim1?: any, dim2?: any): any
 export function diagflat(input: Tensor, offset?: number): Tensor;
 export function diagflat(input: Tensor, options?: { offset?: number | undefined }): Tensor;
 export function diagflat(input: any, offset?: any): any {
-  if (isOptions(offset)) ({ offset } = named("diagflat", offset, ["offset"]));
+  if (isOptions(offset)) ({ offset } = named("diagflat", offset, ["input", "offset"], 1));
   if (isTensor(input)) return wrap(call(241, input.handle, offset));
   throw refuse("diagflat", "diagflat(input: Tensor, offset = 0)", [input, offset]);
 }
@@ -2639,9 +2647,9 @@ export function diagflat(input: any, offset?: any): any {
 export function diagonal(input: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor;
 export function diagonal(input: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor;
 export function diagonal(input: any, offset?: any, dim1?: any, dim2?: any): any {
-  if (isOptions(offset)) ({ offset, dim1, dim2 } = named("diagonal", offset, ["offset", "dim1", "dim2"], dim1, dim2));
-  else if (isOptions(dim1)) ({ dim1, dim2 } = named("diagonal", dim1, ["dim1", "dim2"], dim2));
-  else if (isOptions(dim2)) ({ dim2 } = named("diagonal", dim2, ["dim2"]));
+  if (isOptions(offset)) ({ offset, dim1, dim2 } = named("diagonal", offset, ["input", "offset", "dim1", "dim2"], 1, dim1, dim2));
+  else if (isOptions(dim1)) ({ dim1, dim2 } = named("diagonal", dim1, ["input", "offset", "dim1", "dim2"], 2, dim2));
+  else if (isOptions(dim2)) ({ dim2 } = named("diagonal", dim2, ["input", "offset", "dim1", "dim2"], 3));
   if (isTensor(input)) return wrap(call(242, input.handle, offset, dim1, dim2));
   throw refuse("diagonal", "diagonal(input: Tensor, offset = 0, dim1 = 0, dim2 = 1)", [input, offset, dim1, dim2]);
 }
@@ -2656,9 +2664,9 @@ export function diagonal(input: any, offset?: any, dim1?: any, dim2?: any): any 
 export function diagonalScatter(input: Tensor, src: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor;
 export function diagonalScatter(input: Tensor, src: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor;
 export function diagonalScatter(input: any, src: any, offset?: any, dim1?: any, dim2?: any): any {
-  if (isOptions(offset)) ({ offset, dim1, dim2 } = named("diagonalScatter", offset, ["offset", "dim1", "dim2"], dim1, dim2));
-  else if (isOptions(dim1)) ({ dim1, dim2 } = named("diagonalScatter", dim1, ["dim1", "dim2"], dim2));
-  else if (isOptions(dim2)) ({ dim2 } = named("diagonalScatter", dim2, ["dim2"]));
+  if (isOptions(offset)) ({ offset, dim1, dim2 } = named("diagonalScatter", offset, ["input", "src", "offset", "dim1", "dim2"], 2, dim1, dim2));
+  else if (isOptions(dim1)) ({ dim1, dim2 } = named("diagonalScatter", dim1, ["input", "src", "offset", "dim1", "dim2"], 3, dim2));
+  else if (isOptions(dim2)) ({ dim2 } = named("diagonalScatter", dim2, ["input", "src", "offset", "dim1", "dim2"], 4));
   if (isTensor(input) && isTensor(src)) return wrap(call(243, input.handle, src.handle, offset, dim1, dim2));
   throw refuse("diagonalScatter", "diagonalScatter(input: Tensor, src: Tensor, offset = 0, dim1 = 0, dim2 = 1)", [input, src, offset, dim1, dim2]);
 }
@@ -2674,12 +2682,12 @@ export function diff(input: Tensor, n?: number, dim?: number, prepend?: Tensor |
 export function diff(input: Tensor, options?: { n?: number | undefined; dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined } & Out): Tensor;
 export function diff(input: any, n?: any, dim?: any, prepend?: any, append?: any, options?: any): any {
   let out: any;
-  if (isOptions(n)) ({ n, dim, prepend, append, out } = named("diff", n, ["n", "dim", "prepend", "append", "out"], dim, prepend, append, options));
-  else if (isOptions(dim)) ({ dim, prepend, append, out } = named("diff", dim, ["dim", "prepend", "append", "out"], prepend, append, options));
-  else if (isOptions(prepend)) ({ prepend, append, out } = named("diff", prepend, ["prepend", "append", "out"], append, options));
-  else if (isOptions(append)) ({ append, out } = named("diff", append, ["append", "out"], options));
-  else if (options !== undefined) ({ out } = named("diff", options, ["out"]));
-  if (isTensor(input) && (prepend == null || isTensor(prepend)) && (append == null || isTensor(append))) return out === undefined ? wrap(call(244, input.handle, n, dim, prepend?.handle, append?.handle)) : callInto(out, 1233, input.handle, n, dim, prepend?.handle, append?.handle);
+  if (isOptions(n)) ({ n, dim, prepend, append, out } = named("diff", n, ["input", "n", "dim", "prepend", "append", "out"], 1, dim, prepend, append, options));
+  else if (isOptions(dim)) ({ dim, prepend, append, out } = named("diff", dim, ["input", "n", "dim", "prepend", "append", "out"], 2, prepend, append, options));
+  else if (isOptions(prepend)) ({ prepend, append, out } = named("diff", prepend, ["input", "n", "dim", "prepend", "append", "out"], 3, append, options));
+  else if (isOptions(append)) ({ append, out } = named("diff", append, ["input", "n", "dim", "prepend", "append", "out"], 4, options));
+  else if (options !== undefined) ({ out } = named("diff", options, ["input", "n", "dim", "prepend", "append", "out"], 5));
+  if (isTensor(input) && (prepend == null || isTensor(prepend)) && (append == null || isTensor(append))) return out === undefined ? wrap(call(244, input.handle, n, dim, prepend?.handle, append?.handle)) : callInto(out, 1235, input.handle, n, dim, prepend?.handle, append?.handle);
   throw refuse("diff", "diff(input: Tensor, n = 1, dim = -1, prepend?, append?, { out? })", [input, n, dim, prepend, append, { out }]);
 }
 
@@ -2693,8 +2701,8 @@ export function diff(input: any, n?: any, dim?: any, prepend?: any, append?: any
 export function digamma(input: Tensor, options?: Out): Tensor;
 export function digamma(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("digamma", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(245, input.handle)) : callInto(out, 1234, input.handle);
+  if (options !== undefined) ({ out } = named("digamma", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(245, input.handle)) : callInto(out, 1236, input.handle);
   throw refuse("digamma", "digamma(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -2708,7 +2716,7 @@ export function digamma(input: any, options?: any): any {
 export function dist(input: Tensor, other: Tensor, p?: Scalar): Tensor;
 export function dist(input: Tensor, other: Tensor, options?: { p?: Scalar | undefined }): Tensor;
 export function dist(input: any, other: any, p?: any): any {
-  if (isOptions(p)) ({ p } = named("dist", p, ["p"]));
+  if (isOptions(p)) ({ p } = named("dist", p, ["input", "other", "p"], 2));
   if (isTensor(input) && isTensor(other)) return wrap(call(247, input.handle, other.handle, p));
   throw refuse("dist", "dist(input: Tensor, other: Tensor, p = 2)", [input, other, p]);
 }
@@ -2729,11 +2737,11 @@ export function div(input: Tensor, other: Tensor, options: { roundingMode: strin
 export function div(input: Tensor, other: Scalar, options: { roundingMode: string | null } & Out): Tensor;
 export function div(input: any, other: any, options?: any): any {
   let roundingMode: any, out: any;
-  if (options !== undefined) ({ roundingMode, out } = named("div", options, ["roundingMode", "out"]));
-  if (isTensor(input) && isTensor(other) && roundingMode === undefined) return out === undefined ? wrap(call(250, input.handle, other.handle)) : callInto(out, 1235, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other) && roundingMode === undefined) return out === undefined ? wrap(call(248, input.handle, other)) : callInto(out, 1235, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle);
-  if (isTensor(input) && isTensor(other) && (roundingMode == null || isString(roundingMode))) return out === undefined ? wrap(call(251, input.handle, other.handle, roundingMode)) : callInto(out, 1236, input.handle, other.handle, roundingMode);
-  if (isTensor(input) && isScalar(other) && (roundingMode == null || isString(roundingMode))) return out === undefined ? wrap(call(249, input.handle, other, roundingMode)) : callInto(out, 1236, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle, roundingMode);
+  if (options !== undefined) ({ roundingMode, out } = named("div", options, ["input", "other", "roundingMode", "out"], 2));
+  if (isTensor(input) && isTensor(other) && roundingMode === undefined) return out === undefined ? wrap(call(250, input.handle, other.handle)) : callInto(out, 1237, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other) && roundingMode === undefined) return out === undefined ? wrap(call(248, input.handle, other)) : callInto(out, 1237, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle);
+  if (isTensor(input) && isTensor(other) && (roundingMode == null || isString(roundingMode))) return out === undefined ? wrap(call(251, input.handle, other.handle, roundingMode)) : callInto(out, 1238, input.handle, other.handle, roundingMode);
+  if (isTensor(input) && isScalar(other) && (roundingMode == null || isString(roundingMode))) return out === undefined ? wrap(call(249, input.handle, other, roundingMode)) : callInto(out, 1238, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle, roundingMode);
   throw refuse("div", "div(input: Tensor, other: Tensor, { out? })\ndiv(input: Tensor, other: Scalar, { out? })\ndiv(input: Tensor, other: Tensor, { roundingMode: string | null, out? })\ndiv(input: Tensor, other: Scalar, { roundingMode: string | null, out? })", [input, other, { roundingMode, out }]);
 }
 
@@ -2753,11 +2761,11 @@ export function divide(input: Tensor, other: Tensor, options: { roundingMode: st
 export function divide(input: Tensor, other: Scalar, options: { roundingMode: string | null } & Out): Tensor;
 export function divide(input: any, other: any, options?: any): any {
   let roundingMode: any, out: any;
-  if (options !== undefined) ({ roundingMode, out } = named("divide", options, ["roundingMode", "out"]));
-  if (isTensor(input) && isTensor(other) && roundingMode === undefined) return out === undefined ? wrap(call(258, input.handle, other.handle)) : callInto(out, 1237, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other) && roundingMode === undefined) return out === undefined ? wrap(call(256, input.handle, other)) : callInto(out, 1237, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle);
-  if (isTensor(input) && isTensor(other) && (roundingMode == null || isString(roundingMode))) return out === undefined ? wrap(call(259, input.handle, other.handle, roundingMode)) : callInto(out, 1238, input.handle, other.handle, roundingMode);
-  if (isTensor(input) && isScalar(other) && (roundingMode == null || isString(roundingMode))) return out === undefined ? wrap(call(257, input.handle, other, roundingMode)) : callInto(out, 1238, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle, roundingMode);
+  if (options !== undefined) ({ roundingMode, out } = named("divide", options, ["input", "other", "roundingMode", "out"], 2));
+  if (isTensor(input) && isTensor(other) && roundingMode === undefined) return out === undefined ? wrap(call(258, input.handle, other.handle)) : callInto(out, 1239, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other) && roundingMode === undefined) return out === undefined ? wrap(call(256, input.handle, other)) : callInto(out, 1239, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle);
+  if (isTensor(input) && isTensor(other) && (roundingMode == null || isString(roundingMode))) return out === undefined ? wrap(call(259, input.handle, other.handle, roundingMode)) : callInto(out, 1240, input.handle, other.handle, roundingMode);
+  if (isTensor(input) && isScalar(other) && (roundingMode == null || isString(roundingMode))) return out === undefined ? wrap(call(257, input.handle, other, roundingMode)) : callInto(out, 1240, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle, roundingMode);
   throw refuse("divide", "divide(input: Tensor, other: Tensor, { out? })\ndivide(input: Tensor, other: Scalar, { out? })\ndivide(input: Tensor, other: Tensor, { roundingMode: string | null, out? })\ndivide(input: Tensor, other: Scalar, { roundingMode: string | null, out? })", [input, other, { roundingMode, out }]);
 }
 
@@ -2771,8 +2779,8 @@ export function divide(input: any, other: any, options?: any): any {
 export function dot(input: Tensor, tensor: Tensor, options?: Out): Tensor;
 export function dot(input: any, tensor: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("dot", options, ["out"]));
-  if (isTensor(input) && isTensor(tensor)) return out === undefined ? wrap(call(264, input.handle, tensor.handle)) : callInto(out, 1239, input.handle, tensor.handle);
+  if (options !== undefined) ({ out } = named("dot", options, ["input", "tensor", "out"], 2));
+  if (isTensor(input) && isTensor(tensor)) return out === undefined ? wrap(call(264, input.handle, tensor.handle)) : callInto(out, 1241, input.handle, tensor.handle);
   throw refuse("dot", "dot(input: Tensor, tensor: Tensor, { out? })", [input, tensor, { out }]);
 }
 
@@ -2786,8 +2794,8 @@ export function dot(input: any, tensor: any, options?: any): any {
 export function dropout(input: Tensor, p: number, train: boolean): Tensor;
 export function dropout(input: Tensor, options: { p: number; train: boolean }): Tensor;
 export function dropout(input: any, p?: any, train?: any): any {
-  if (isOptions(p)) ({ p, train } = named("dropout", p, ["p", "train"], train));
-  else if (isOptions(train)) ({ train } = named("dropout", train, ["train"]));
+  if (isOptions(p)) ({ p, train } = named("dropout", p, ["input", "p", "train"], 1, train));
+  else if (isOptions(train)) ({ train } = named("dropout", train, ["input", "p", "train"], 2));
   if (isTensor(input)) return wrap(call(265, input.handle, p, train));
   throw refuse("dropout", "dropout(input: Tensor, p: number, train: boolean)", [input, p, train]);
 }
@@ -2802,8 +2810,8 @@ export function dropout(input: any, p?: any, train?: any): any {
 export function dropout_(input: Tensor, p: number, train: boolean): Tensor;
 export function dropout_(input: Tensor, options: { p: number; train: boolean }): Tensor;
 export function dropout_(input: any, p?: any, train?: any): any {
-  if (isOptions(p)) ({ p, train } = named("dropout_", p, ["p", "train"], train));
-  else if (isOptions(train)) ({ train } = named("dropout_", train, ["train"]));
+  if (isOptions(p)) ({ p, train } = named("dropout_", p, ["input", "p", "train"], 1, train));
+  else if (isOptions(train)) ({ train } = named("dropout_", train, ["input", "p", "train"], 2));
   if (isTensor(input)) {
     call(266, input.handle, p, train);
     return input;
@@ -2842,8 +2850,8 @@ export function dsplit(input: any, arg1?: any, options?: any): any {
 export function dstack(tensors: readonly Tensor[], options?: Out): Tensor;
 export function dstack(tensors: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("dstack", options, ["out"]));
-  if (isTensors(tensors)) return out === undefined ? wrap(call(269, handles(tensors))) : callInto(out, 1240, handles(tensors));
+  if (options !== undefined) ({ out } = named("dstack", options, ["tensors", "out"], 1));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(269, handles(tensors))) : callInto(out, 1242, handles(tensors));
   throw refuse("dstack", "dstack(tensors: Tensor[], { out? })", [tensors, { out }]);
 }
 
@@ -2857,7 +2865,7 @@ export function dstack(tensors: any, options?: any): any {
 export function einsum(equation: string, tensors: readonly Tensor[], options?: { path?: readonly number[] | null | undefined }): Tensor;
 export function einsum(equation: any, tensors: any, options?: any): any {
   let path: any;
-  if (options !== undefined) ({ path } = named("einsum", options, ["path"]));
+  if (options !== undefined) ({ path } = named("einsum", options, ["equation", "tensors", "path"], 2));
   if (isTensors(tensors)) return wrap(call(270, equation, handles(tensors), path));
   throw refuse("einsum", "einsum(equation: string, tensors: Tensor[], { path? })", [equation, tensors, { path }]);
 }
@@ -2872,9 +2880,9 @@ export function einsum(equation: any, tensors: any, options?: any): any {
 export function embedding(weight: Tensor, indices: Tensor, paddingIdx?: number, scaleGradByFreq?: boolean, sparse?: boolean): Tensor;
 export function embedding(weight: Tensor, indices: Tensor, options?: { paddingIdx?: number | undefined; scaleGradByFreq?: boolean | undefined; sparse?: boolean | undefined }): Tensor;
 export function embedding(weight: any, indices: any, paddingIdx?: any, scaleGradByFreq?: any, sparse?: any): any {
-  if (isOptions(paddingIdx)) ({ paddingIdx, scaleGradByFreq, sparse } = named("embedding", paddingIdx, ["paddingIdx", "scaleGradByFreq", "sparse"], scaleGradByFreq, sparse));
-  else if (isOptions(scaleGradByFreq)) ({ scaleGradByFreq, sparse } = named("embedding", scaleGradByFreq, ["scaleGradByFreq", "sparse"], sparse));
-  else if (isOptions(sparse)) ({ sparse } = named("embedding", sparse, ["sparse"]));
+  if (isOptions(paddingIdx)) ({ paddingIdx, scaleGradByFreq, sparse } = named("embedding", paddingIdx, ["weight", "indices", "paddingIdx", "scaleGradByFreq", "sparse"], 2, scaleGradByFreq, sparse));
+  else if (isOptions(scaleGradByFreq)) ({ scaleGradByFreq, sparse } = named("embedding", scaleGradByFreq, ["weight", "indices", "paddingIdx", "scaleGradByFreq", "sparse"], 3, sparse));
+  else if (isOptions(sparse)) ({ sparse } = named("embedding", sparse, ["weight", "indices", "paddingIdx", "scaleGradByFreq", "sparse"], 4));
   if (isTensor(weight) && isTensor(indices)) return wrap(call(273, weight.handle, indices.handle, paddingIdx, scaleGradByFreq, sparse));
   throw refuse("embedding", "embedding(weight: Tensor, indices: Tensor, paddingIdx = -1, scaleGradByFreq = false, sparse = false)", [weight, indices, paddingIdx, scaleGradByFreq, sparse]);
 }
@@ -2892,12 +2900,12 @@ export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, o
 export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, mode: number, sparse: boolean, perSampleWeights: Tensor | null, includeLastOffset: boolean, paddingIdx: number | null): [Tensor, Tensor, Tensor, Tensor];
 export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, options: { scaleGradByFreq: boolean; mode: number; sparse: boolean; perSampleWeights: Tensor | null; includeLastOffset: boolean; paddingIdx: number | null }): [Tensor, Tensor, Tensor, Tensor];
 export function embeddingBag(weight: any, indices: any, offsets: any, scaleGradByFreq?: any, mode?: any, sparse?: any, perSampleWeights?: any, includeLastOffset?: any, paddingIdx?: any): any {
-  if (isOptions(scaleGradByFreq)) ({ scaleGradByFreq, mode, sparse, perSampleWeights, includeLastOffset, paddingIdx } = named("embeddingBag", scaleGradByFreq, ["scaleGradByFreq", "mode", "sparse", "perSampleWeights", "includeLastOffset", "paddingIdx"], mode, sparse, perSampleWeights, includeLastOffset, paddingIdx));
-  else if (isOptions(mode)) ({ mode, sparse, perSampleWeights, includeLastOffset, paddingIdx } = named("embeddingBag", mode, ["mode", "sparse", "perSampleWeights", "includeLastOffset", "paddingIdx"], sparse, perSampleWeights, includeLastOffset, paddingIdx));
-  else if (isOptions(sparse)) ({ sparse, perSampleWeights, includeLastOffset, paddingIdx } = named("embeddingBag", sparse, ["sparse", "perSampleWeights", "includeLastOffset", "paddingIdx"], perSampleWeights, includeLastOffset, paddingIdx));
-  else if (isOptions(perSampleWeights)) ({ perSampleWeights, includeLastOffset, paddingIdx } = named("embeddingBag", perSampleWeights, ["perSampleWeights", "includeLastOffset", "paddingIdx"], includeLastOffset, paddingIdx));
-  else if (isOptions(includeLastOffset)) ({ includeLastOffset, paddingIdx } = named("embeddingBag", includeLastOffset, ["includeLastOffset", "paddingIdx"], paddingIdx));
-  else if (isOptions(paddingIdx)) ({ paddingIdx } = named("embeddingBag", paddingIdx, ["paddingIdx"]));
+  if (isOptions(scaleGradByFreq)) ({ scaleGradByFreq, mode, sparse, perSampleWeights, includeLastOffset, paddingIdx } = named("embeddingBag", scaleGradByFreq, ["weight", "indices", "offsets", "scaleGradByFreq", "mode", "sparse", "perSampleWeights", "includeLastOffset", "paddingIdx"], 3, mode, sparse, perSampleWeights, includeLastOffset, paddingIdx));
+  else if (isOptions(mode)) ({ mode, sparse, perSampleWeights, includeLastOffset, paddingIdx } = named("embeddingBag", mode, ["weight", "indices", "offsets", "scaleGradByFreq", "mode", "sparse", "perSampleWeights", "includeLastOffset", "paddingIdx"], 4, sparse, perSampleWeights, includeLastOffset, paddingIdx));
+  else if (isOptions(sparse)) ({ sparse, perSampleWeights, includeLastOffset, paddingIdx } = named("embeddingBag", sparse, ["weight", "indices", "offsets", "scaleGradByFreq", "mode", "sparse", "perSampleWeights", "includeLastOffset", "paddingIdx"], 5, perSampleWeights, includeLastOffset, paddingIdx));
+  else if (isOptions(perSampleWeights)) ({ perSampleWeights, includeLastOffset, paddingIdx } = named("embeddingBag", perSampleWeights, ["weight", "indices", "offsets", "scaleGradByFreq", "mode", "sparse", "perSampleWeights", "includeLastOffset", "paddingIdx"], 6, includeLastOffset, paddingIdx));
+  else if (isOptions(includeLastOffset)) ({ includeLastOffset, paddingIdx } = named("embeddingBag", includeLastOffset, ["weight", "indices", "offsets", "scaleGradByFreq", "mode", "sparse", "perSampleWeights", "includeLastOffset", "paddingIdx"], 7, paddingIdx));
+  else if (isOptions(paddingIdx)) ({ paddingIdx } = named("embeddingBag", paddingIdx, ["weight", "indices", "offsets", "scaleGradByFreq", "mode", "sparse", "perSampleWeights", "includeLastOffset", "paddingIdx"], 8));
   if (isTensor(weight) && isTensor(indices) && isTensor(offsets) && (scaleGradByFreq === undefined || isBoolean(scaleGradByFreq)) && (mode === undefined || isNumber(mode)) && (sparse === undefined || isBoolean(sparse)) && (perSampleWeights == null || isTensor(perSampleWeights)) && (includeLastOffset === undefined || isBoolean(includeLastOffset)) && paddingIdx === undefined) {
     const results = call(274, weight.handle, indices.handle, offsets.handle, scaleGradByFreq, mode, sparse, perSampleWeights?.handle, includeLastOffset);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2]), wrap(results[3])];
@@ -2919,8 +2927,8 @@ export function embeddingBag(weight: any, indices: any, offsets: any, scaleGradB
 export function embeddingRenorm_(input: Tensor, indices: Tensor, maxNorm: number, normType: number): Tensor;
 export function embeddingRenorm_(input: Tensor, indices: Tensor, options: { maxNorm: number; normType: number }): Tensor;
 export function embeddingRenorm_(input: any, indices: any, maxNorm?: any, normType?: any): any {
-  if (isOptions(maxNorm)) ({ maxNorm, normType } = named("embeddingRenorm_", maxNorm, ["maxNorm", "normType"], normType));
-  else if (isOptions(normType)) ({ normType } = named("embeddingRenorm_", normType, ["normType"]));
+  if (isOptions(maxNorm)) ({ maxNorm, normType } = named("embeddingRenorm_", maxNorm, ["input", "indices", "maxNorm", "normType"], 2, normType));
+  else if (isOptions(normType)) ({ normType } = named("embeddingRenorm_", normType, ["input", "indices", "maxNorm", "normType"], 3));
   if (isTensor(input) && isTensor(indices)) {
     call(276, input.handle, indices.handle, maxNorm, normType);
     return input;
@@ -2931,15 +2939,21 @@ export function embeddingRenorm_(input: any, indices: any, maxNorm?: any, normTy
 /**
  * Calls PyTorch's `torch.empty`.
  *
- * - `empty(size: number[], { dtype?, layout?, device?, pinMemory?, memoryFormat?, requiresGrad = false })`
+ * - `empty(size: number[], { dtype?, layout?, device?, pinMemory?, memoryFormat?, requiresGrad = false, out? })`
+ * - `empty(...size: number[], { dtype?, layout?, device?, pinMemory?, memoryFormat?, requiresGrad = false, out? })`
  *
  * Source: aten::empty.memory_format
  */
-export function empty(size: readonly number[], options?: { memoryFormat?: MemoryFormat | null | undefined } & TensorOptions): Tensor;
-export function empty(size: any, options?: any): any {
-  let dtype: any, layout: any, device: any, pinMemory: any, memoryFormat: any, requiresGrad: any;
-  if (options !== undefined) ({ dtype, layout, device, pinMemory, memoryFormat, requiresGrad } = named("empty", options, ["dtype", "layout", "device", "pinMemory", "memoryFormat", "requiresGrad"]));
-  return withGrad(wrap(call(277, size, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory, memoryFormatCode(memoryFormat))), requiresGrad);
+export function empty(size: readonly number[], options?: { memoryFormat?: MemoryFormat | null | undefined } & TensorOptions & Out): Tensor;
+export function empty(...size: number[]): Tensor;
+export function empty(...given: [...size: number[], options: { memoryFormat?: MemoryFormat | null | undefined } & TensorOptions & Out]): Tensor;
+export function empty(size?: any, options?: any, ...more: any[]): any {
+  if (isNumber(size)) [size, options] = oneList([size, options, ...more]);
+  let dtype: any, layout: any, device: any, pinMemory: any, memoryFormat: any, requiresGrad: any, out: any;
+  if (options !== undefined) ({ dtype, layout, device, pinMemory, memoryFormat, requiresGrad, out } = named("empty", options, ["size", "dtype", "layout", "device", "pinMemory", "memoryFormat", "requiresGrad", "out"], 1));
+  if (out === undefined) return withGrad(wrap(call(277, size, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory, memoryFormatCode(memoryFormat))), requiresGrad);
+  checkOut(out, dtype, layout, device);
+  return withGrad(callInto(out, 1243, size, memoryFormatCode(memoryFormat)), requiresGrad);
 }
 
 /**
@@ -2952,7 +2966,7 @@ export function empty(size: any, options?: any): any {
 export function emptyLike(input: Tensor, options?: { memoryFormat?: MemoryFormat | null | undefined } & TensorOptions): Tensor;
 export function emptyLike(input: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, memoryFormat: any, requiresGrad: any;
-  if (options !== undefined) ({ dtype, layout, device, pinMemory, memoryFormat, requiresGrad } = named("emptyLike", options, ["dtype", "layout", "device", "pinMemory", "memoryFormat", "requiresGrad"]));
+  if (options !== undefined) ({ dtype, layout, device, pinMemory, memoryFormat, requiresGrad } = named("emptyLike", options, ["input", "dtype", "layout", "device", "pinMemory", "memoryFormat", "requiresGrad"], 1));
   if (isTensor(input)) return withGrad(wrap(call(278, input.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory, memoryFormatCode(memoryFormat))), requiresGrad);
   throw refuse("emptyLike", "emptyLike(input: Tensor, { dtype?, layout?, device?, pinMemory?, memoryFormat?, requiresGrad = false })", [input, { dtype, layout, device, pinMemory, memoryFormat, requiresGrad }]);
 }
@@ -2968,8 +2982,8 @@ export function emptyPermuted(size: readonly number[], physicalLayout: readonly 
 export function emptyPermuted(size: readonly number[], options: { physicalLayout: readonly number[] } & TensorOptions): Tensor;
 export function emptyPermuted(size: any, physicalLayout?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(physicalLayout)) ({ physicalLayout, dtype, layout, device, pinMemory, requiresGrad } = named("emptyPermuted", physicalLayout, ["physicalLayout", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("emptyPermuted", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(physicalLayout)) ({ physicalLayout, dtype, layout, device, pinMemory, requiresGrad } = named("emptyPermuted", physicalLayout, ["size", "physicalLayout", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 1, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("emptyPermuted", options, ["size", "physicalLayout", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 2));
   return withGrad(wrap(call(279, size, physicalLayout, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
 }
 
@@ -2984,8 +2998,8 @@ export function emptyStrided(size: readonly number[], stride: readonly number[],
 export function emptyStrided(size: readonly number[], options: { stride: readonly number[] } & TensorOptions): Tensor;
 export function emptyStrided(size: any, stride?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(stride)) ({ stride, dtype, layout, device, pinMemory, requiresGrad } = named("emptyStrided", stride, ["stride", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("emptyStrided", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(stride)) ({ stride, dtype, layout, device, pinMemory, requiresGrad } = named("emptyStrided", stride, ["size", "stride", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 1, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("emptyStrided", options, ["size", "stride", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 2));
   return withGrad(wrap(call(280, size, stride, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
 }
 
@@ -3001,9 +3015,9 @@ export function eq(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function eq(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function eq(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("eq", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(282, input.handle, other.handle)) : callInto(out, 1242, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(281, input.handle, other)) : callInto(out, 1241, input.handle, other);
+  if (options !== undefined) ({ out } = named("eq", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(282, input.handle, other.handle)) : callInto(out, 1245, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(281, input.handle, other)) : callInto(out, 1244, input.handle, other);
   throw refuse("eq", "eq(input: Tensor, other: Tensor, { out? })\neq(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
@@ -3029,8 +3043,8 @@ export function equal(input: Tensor, other: Tensor): boolean {
 export function erf(input: Tensor, options?: Out): Tensor;
 export function erf(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("erf", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(286, input.handle)) : callInto(out, 1243, input.handle);
+  if (options !== undefined) ({ out } = named("erf", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(286, input.handle)) : callInto(out, 1246, input.handle);
   throw refuse("erf", "erf(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -3059,8 +3073,8 @@ export function erf_(input: Tensor): Tensor {
 export function erfc(input: Tensor, options?: Out): Tensor;
 export function erfc(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("erfc", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(288, input.handle)) : callInto(out, 1244, input.handle);
+  if (options !== undefined) ({ out } = named("erfc", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(288, input.handle)) : callInto(out, 1247, input.handle);
   throw refuse("erfc", "erfc(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -3089,8 +3103,8 @@ export function erfc_(input: Tensor): Tensor {
 export function erfinv(input: Tensor, options?: Out): Tensor;
 export function erfinv(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("erfinv", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(290, input.handle)) : callInto(out, 1245, input.handle);
+  if (options !== undefined) ({ out } = named("erfinv", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(290, input.handle)) : callInto(out, 1248, input.handle);
   throw refuse("erfinv", "erfinv(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -3104,8 +3118,8 @@ export function erfinv(input: any, options?: any): any {
 export function exp(input: Tensor, options?: Out): Tensor;
 export function exp(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("exp", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(292, input.handle)) : callInto(out, 1246, input.handle);
+  if (options !== undefined) ({ out } = named("exp", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(292, input.handle)) : callInto(out, 1249, input.handle);
   throw refuse("exp", "exp(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -3119,8 +3133,8 @@ export function exp(input: any, options?: any): any {
 export function exp2(input: Tensor, options?: Out): Tensor;
 export function exp2(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("exp2", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(293, input.handle)) : callInto(out, 1247, input.handle);
+  if (options !== undefined) ({ out } = named("exp2", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(293, input.handle)) : callInto(out, 1250, input.handle);
   throw refuse("exp2", "exp2(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -3164,8 +3178,8 @@ export function exp_(input: Tensor): Tensor {
 export function expm1(input: Tensor, options?: Out): Tensor;
 export function expm1(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("expm1", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(298, input.handle)) : callInto(out, 1248, input.handle);
+  if (options !== undefined) ({ out } = named("expm1", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(298, input.handle)) : callInto(out, 1251, input.handle);
   throw refuse("expm1", "expm1(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -3187,21 +3201,29 @@ export function expm1_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.eye`.
  *
- * - `eye(n: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
- * - `eye(n: number, m: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
+ * - `eye(n: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `eye(n: number, m: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
  *
  * Source: aten::eye, aten::eye.m
  */
-export function eye(n: number, options?: TensorOptions): Tensor;
-export function eye(n: number, m: number, options?: TensorOptions): Tensor;
-export function eye(n: number, options: { m: number } & TensorOptions): Tensor;
+export function eye(n: number, options?: TensorOptions & Out): Tensor;
+export function eye(n: number, m: number, options?: TensorOptions & Out): Tensor;
+export function eye(n: number, options: { m: number } & TensorOptions & Out): Tensor;
 export function eye(n: any, m?: any, options?: any): any {
-  let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(m)) ({ m, dtype, layout, device, pinMemory, requiresGrad } = named("eye", m, ["m", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("eye", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-  if (m === undefined) return withGrad(wrap(call(301, n, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  if (isNumber(m)) return withGrad(wrap(call(302, n, m, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  throw refuse("eye", "eye(n: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })\neye(n: number, m: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })", [n, m, { dtype, layout, device, pinMemory, requiresGrad }]);
+  let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any, out: any;
+  if (isOptions(m)) ({ m, dtype, layout, device, pinMemory, requiresGrad, out } = named("eye", m, ["n", "m", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], 1, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad, out } = named("eye", options, ["n", "m", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], 2));
+  if (m === undefined) {
+    if (out === undefined) return withGrad(wrap(call(301, n, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1252, n), requiresGrad);
+  }
+  if (isNumber(m)) {
+    if (out === undefined) return withGrad(wrap(call(302, n, m, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1253, n, m), requiresGrad);
+  }
+  throw refuse("eye", "eye(n: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })\neye(n: number, m: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })", [n, m, { dtype, layout, device, pinMemory, requiresGrad, out }]);
 }
 
 /**
@@ -3214,8 +3236,8 @@ export function eye(n: any, m?: any, options?: any): any {
 export function featureAlphaDropout(input: Tensor, p: number, train: boolean): Tensor;
 export function featureAlphaDropout(input: Tensor, options: { p: number; train: boolean }): Tensor;
 export function featureAlphaDropout(input: any, p?: any, train?: any): any {
-  if (isOptions(p)) ({ p, train } = named("featureAlphaDropout", p, ["p", "train"], train));
-  else if (isOptions(train)) ({ train } = named("featureAlphaDropout", train, ["train"]));
+  if (isOptions(p)) ({ p, train } = named("featureAlphaDropout", p, ["input", "p", "train"], 1, train));
+  else if (isOptions(train)) ({ train } = named("featureAlphaDropout", train, ["input", "p", "train"], 2));
   if (isTensor(input)) return wrap(call(303, input.handle, p, train));
   throw refuse("featureAlphaDropout", "featureAlphaDropout(input: Tensor, p: number, train: boolean)", [input, p, train]);
 }
@@ -3230,8 +3252,8 @@ export function featureAlphaDropout(input: any, p?: any, train?: any): any {
 export function featureAlphaDropout_(input: Tensor, p: number, train: boolean): Tensor;
 export function featureAlphaDropout_(input: Tensor, options: { p: number; train: boolean }): Tensor;
 export function featureAlphaDropout_(input: any, p?: any, train?: any): any {
-  if (isOptions(p)) ({ p, train } = named("featureAlphaDropout_", p, ["p", "train"], train));
-  else if (isOptions(train)) ({ train } = named("featureAlphaDropout_", train, ["train"]));
+  if (isOptions(p)) ({ p, train } = named("featureAlphaDropout_", p, ["input", "p", "train"], 1, train));
+  else if (isOptions(train)) ({ train } = named("featureAlphaDropout_", train, ["input", "p", "train"], 2));
   if (isTensor(input)) {
     call(304, input.handle, p, train);
     return input;
@@ -3249,8 +3271,8 @@ export function featureAlphaDropout_(input: any, p?: any, train?: any): any {
 export function featureDropout(input: Tensor, p: number, train: boolean): Tensor;
 export function featureDropout(input: Tensor, options: { p: number; train: boolean }): Tensor;
 export function featureDropout(input: any, p?: any, train?: any): any {
-  if (isOptions(p)) ({ p, train } = named("featureDropout", p, ["p", "train"], train));
-  else if (isOptions(train)) ({ train } = named("featureDropout", train, ["train"]));
+  if (isOptions(p)) ({ p, train } = named("featureDropout", p, ["input", "p", "train"], 1, train));
+  else if (isOptions(train)) ({ train } = named("featureDropout", train, ["input", "p", "train"], 2));
   if (isTensor(input)) return wrap(call(305, input.handle, p, train));
   throw refuse("featureDropout", "featureDropout(input: Tensor, p: number, train: boolean)", [input, p, train]);
 }
@@ -3265,8 +3287,8 @@ export function featureDropout(input: any, p?: any, train?: any): any {
 export function featureDropout_(input: Tensor, p: number, train: boolean): Tensor;
 export function featureDropout_(input: Tensor, options: { p: number; train: boolean }): Tensor;
 export function featureDropout_(input: any, p?: any, train?: any): any {
-  if (isOptions(p)) ({ p, train } = named("featureDropout_", p, ["p", "train"], train));
-  else if (isOptions(train)) ({ train } = named("featureDropout_", train, ["train"]));
+  if (isOptions(p)) ({ p, train } = named("featureDropout_", p, ["input", "p", "train"], 1, train));
+  else if (isOptions(train)) ({ train } = named("featureDropout_", train, ["input", "p", "train"], 2));
   if (isTensor(input)) {
     call(306, input.handle, p, train);
     return input;
@@ -3322,8 +3344,8 @@ export function fill_(input: any, value: any): any {
 export function fix(input: Tensor, options?: Out): Tensor;
 export function fix(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("fix", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(334, input.handle)) : callInto(out, 1267, input.handle);
+  if (options !== undefined) ({ out } = named("fix", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(334, input.handle)) : callInto(out, 1274, input.handle);
   throw refuse("fix", "fix(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -3352,8 +3374,8 @@ export function fix_(input: Tensor): Tensor {
 export function flatten(input: Tensor, startDim?: number, endDim?: number): Tensor;
 export function flatten(input: Tensor, options?: { startDim?: number | undefined; endDim?: number | undefined }): Tensor;
 export function flatten(input: any, startDim?: any, endDim?: any): any {
-  if (isOptions(startDim)) ({ startDim, endDim } = named("flatten", startDim, ["startDim", "endDim"], endDim));
-  else if (isOptions(endDim)) ({ endDim } = named("flatten", endDim, ["endDim"]));
+  if (isOptions(startDim)) ({ startDim, endDim } = named("flatten", startDim, ["input", "startDim", "endDim"], 1, endDim));
+  else if (isOptions(endDim)) ({ endDim } = named("flatten", endDim, ["input", "startDim", "endDim"], 2));
   if (isTensor(input)) return wrap(call(336, input.handle, startDim, endDim));
   throw refuse("flatten", "flatten(input: Tensor, startDim = 0, endDim = -1)", [input, startDim, endDim]);
 }
@@ -3368,7 +3390,7 @@ export function flatten(input: any, startDim?: any, endDim?: any): any {
 export function flip(input: Tensor, dims: readonly number[]): Tensor;
 export function flip(input: Tensor, options: { dims: readonly number[] }): Tensor;
 export function flip(input: any, dims?: any): any {
-  if (isOptions(dims)) ({ dims } = named("flip", dims, ["dims"]));
+  if (isOptions(dims)) ({ dims } = named("flip", dims, ["input", "dims"], 1));
   if (isTensor(input)) return wrap(call(338, input.handle, dims));
   throw refuse("flip", "flip(input: Tensor, dims: number[])", [input, dims]);
 }
@@ -3411,10 +3433,10 @@ export function floatPower(input: Scalar, exponent: Tensor, options?: Out): Tens
 export function floatPower(input: Tensor, exponent: Scalar, options?: Out): Tensor;
 export function floatPower(input: any, exponent: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("floatPower", options, ["out"]));
-  if (isTensor(input) && isTensor(exponent)) return out === undefined ? wrap(call(343, input.handle, exponent.handle)) : callInto(out, 1270, input.handle, exponent.handle);
-  if (isScalar(input) && isTensor(exponent)) return out === undefined ? wrap(call(341, input, exponent.handle)) : callInto(out, 1268, input, exponent.handle);
-  if (isTensor(input) && isScalar(exponent)) return out === undefined ? wrap(call(342, input.handle, exponent)) : callInto(out, 1269, input.handle, exponent);
+  if (options !== undefined) ({ out } = named("floatPower", options, ["input", "exponent", "out"], 2));
+  if (isTensor(input) && isTensor(exponent)) return out === undefined ? wrap(call(343, input.handle, exponent.handle)) : callInto(out, 1277, input.handle, exponent.handle);
+  if (isScalar(input) && isTensor(exponent)) return out === undefined ? wrap(call(341, input, exponent.handle)) : callInto(out, 1275, input, exponent.handle);
+  if (isTensor(input) && isScalar(exponent)) return out === undefined ? wrap(call(342, input.handle, exponent)) : callInto(out, 1276, input.handle, exponent);
   throw refuse("floatPower", "floatPower(input: Tensor, exponent: Tensor, { out? })\nfloatPower(input: Scalar, exponent: Tensor, { out? })\nfloatPower(input: Tensor, exponent: Scalar, { out? })", [input, exponent, { out }]);
 }
 
@@ -3428,8 +3450,8 @@ export function floatPower(input: any, exponent: any, options?: any): any {
 export function floor(input: Tensor, options?: Out): Tensor;
 export function floor(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("floor", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(346, input.handle)) : callInto(out, 1271, input.handle);
+  if (options !== undefined) ({ out } = named("floor", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(346, input.handle)) : callInto(out, 1278, input.handle);
   throw refuse("floor", "floor(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -3445,9 +3467,9 @@ export function floorDivide(input: Tensor, other: Tensor, options?: Out): Tensor
 export function floorDivide(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function floorDivide(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("floorDivide", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(348, input.handle, other.handle)) : callInto(out, 1272, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(349, input.handle, other)) : callInto(out, 1272, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle);
+  if (options !== undefined) ({ out } = named("floorDivide", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(348, input.handle, other.handle)) : callInto(out, 1279, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(349, input.handle, other)) : callInto(out, 1279, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle);
   throw refuse("floorDivide", "floorDivide(input: Tensor, other: Tensor, { out? })\nfloorDivide(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
@@ -3476,8 +3498,8 @@ export function floor_(input: Tensor): Tensor {
 export function fmax(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function fmax(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("fmax", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(352, input.handle, other.handle)) : callInto(out, 1273, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("fmax", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(352, input.handle, other.handle)) : callInto(out, 1280, input.handle, other.handle);
   throw refuse("fmax", "fmax(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -3491,8 +3513,8 @@ export function fmax(input: any, other: any, options?: any): any {
 export function fmin(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function fmin(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("fmin", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(353, input.handle, other.handle)) : callInto(out, 1274, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("fmin", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(353, input.handle, other.handle)) : callInto(out, 1281, input.handle, other.handle);
   throw refuse("fmin", "fmin(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -3508,9 +3530,9 @@ export function fmod(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function fmod(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function fmod(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("fmod", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(355, input.handle, other.handle)) : callInto(out, 1276, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(354, input.handle, other)) : callInto(out, 1275, input.handle, other);
+  if (options !== undefined) ({ out } = named("fmod", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(355, input.handle, other.handle)) : callInto(out, 1283, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(354, input.handle, other)) : callInto(out, 1282, input.handle, other);
   throw refuse("fmod", "fmod(input: Tensor, other: Tensor, { out? })\nfmod(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
@@ -3524,8 +3546,8 @@ export function fmod(input: any, other: any, options?: any): any {
 export function frac(input: Tensor, options?: Out): Tensor;
 export function frac(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("frac", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(358, input.handle)) : callInto(out, 1277, input.handle);
+  if (options !== undefined) ({ out } = named("frac", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(358, input.handle)) : callInto(out, 1284, input.handle);
   throw refuse("frac", "frac(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -3554,9 +3576,9 @@ export function frac_(input: Tensor): Tensor {
 export function frexp(input: Tensor, options?: Out<[Tensor, Tensor]>): [mantissa: Tensor, exponent: Tensor];
 export function frexp(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("frexp", options, ["out"]));
+  if (options !== undefined) ({ out } = named("frexp", options, ["input", "out"], 1));
   if (isTensor(input)) {
-    if (out !== undefined) return callInto(out, 1278, input.handle);
+    if (out !== undefined) return callInto(out, 1285, input.handle);
     const results = call(362, input.handle);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -3575,10 +3597,10 @@ export function frobeniusNorm(input: Tensor, dim: number | readonly number[], op
 export function frobeniusNorm(input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined } & Out): Tensor;
 export function frobeniusNorm(input: any, dim?: any, keepdim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, keepdim, out } = named("frobeniusNorm", dim, ["dim", "keepdim", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, out } = named("frobeniusNorm", keepdim, ["keepdim", "out"], options));
-  else if (options !== undefined) ({ out } = named("frobeniusNorm", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(363, input.handle, dim, keepdim)) : callInto(out, 1279, input.handle, dim, keepdim);
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("frobeniusNorm", dim, ["input", "dim", "keepdim", "out"], 1, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("frobeniusNorm", keepdim, ["input", "dim", "keepdim", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("frobeniusNorm", options, ["input", "dim", "keepdim", "out"], 3));
+  if (isTensor(input)) return out === undefined ? wrap(call(363, input.handle, dim, keepdim)) : callInto(out, 1286, input.handle, dim, keepdim);
   throw refuse("frobeniusNorm", "frobeniusNorm(input: Tensor, dim: number | number[], keepdim = false, { out? })", [input, dim, keepdim, { out }]);
 }
 
@@ -3593,24 +3615,26 @@ export function fromFile(filename: string, shared?: boolean | null, size?: numbe
 export function fromFile(filename: string, options?: { shared?: boolean | null | undefined; size?: number | null | undefined } & TensorOptions): Tensor;
 export function fromFile(filename: any, shared?: any, size?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(shared)) ({ shared, size, dtype, layout, device, pinMemory, requiresGrad } = named("fromFile", shared, ["shared", "size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], size, options));
-  else if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("fromFile", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("fromFile", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(shared)) ({ shared, size, dtype, layout, device, pinMemory, requiresGrad } = named("fromFile", shared, ["filename", "shared", "size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 1, size, options));
+  else if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("fromFile", size, ["filename", "shared", "size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 2, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("fromFile", options, ["filename", "shared", "size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 3));
   return withGrad(wrap(call(364, filename, shared, size, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
 }
 
 /**
  * Calls PyTorch's `torch.full`.
  *
- * - `full(size: number[], fillValue: Scalar, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
+ * - `full(size: number[], fillValue: Scalar, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
  *
  * Source: aten::full
  */
-export function full(size: readonly number[], fillValue: Scalar, options?: TensorOptions): Tensor;
+export function full(size: readonly number[], fillValue: Scalar, options?: TensorOptions & Out): Tensor;
 export function full(size: any, fillValue: any, options?: any): any {
-  let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("full", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-  return withGrad(wrap(call(365, size, fillValue, dtype === undefined && typeof fillValue === "number" ? defaultDtypeCode() : dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+  let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any, out: any;
+  if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad, out } = named("full", options, ["size", "fillValue", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], 2));
+  if (out === undefined) return withGrad(wrap(call(365, size, fillValue, dtype === undefined && typeof fillValue === "number" ? defaultDtypeCode() : dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+  checkOut(out, dtype, layout, device);
+  return withGrad(callInto(out, 1287, size, fillValue), requiresGrad);
 }
 
 /**
@@ -3623,7 +3647,7 @@ export function full(size: any, fillValue: any, options?: any): any {
 export function fullLike(input: Tensor, fillValue: Scalar, options?: { memoryFormat?: MemoryFormat | null | undefined } & TensorOptions): Tensor;
 export function fullLike(input: any, fillValue: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, memoryFormat: any, requiresGrad: any;
-  if (options !== undefined) ({ dtype, layout, device, pinMemory, memoryFormat, requiresGrad } = named("fullLike", options, ["dtype", "layout", "device", "pinMemory", "memoryFormat", "requiresGrad"]));
+  if (options !== undefined) ({ dtype, layout, device, pinMemory, memoryFormat, requiresGrad } = named("fullLike", options, ["input", "fillValue", "dtype", "layout", "device", "pinMemory", "memoryFormat", "requiresGrad"], 2));
   if (isTensor(input)) return withGrad(wrap(call(366, input.handle, fillValue, dtypeCode(dtype), layoutCode(layout), device, pinMemory, memoryFormatCode(memoryFormat))), requiresGrad);
   throw refuse("fullLike", "fullLike(input: Tensor, fillValue: Scalar, { dtype?, layout?, device?, pinMemory?, memoryFormat?, requiresGrad = false })", [input, fillValue, { dtype, layout, device, pinMemory, memoryFormat, requiresGrad }]);
 }
@@ -3639,10 +3663,10 @@ export function gather(input: Tensor, dim: number, index: Tensor, options?: { sp
 export function gather(input: Tensor, options: { dim: number; index: Tensor; sparseGrad?: boolean | undefined } & Out): Tensor;
 export function gather(input: any, dim?: any, index?: any, options?: any): any {
   let sparseGrad: any, out: any;
-  if (isOptions(dim)) ({ dim, index, sparseGrad, out } = named("gather", dim, ["dim", "index", "sparseGrad", "out"], index, options));
-  else if (isOptions(index)) ({ index, sparseGrad, out } = named("gather", index, ["index", "sparseGrad", "out"], options));
-  else if (options !== undefined) ({ sparseGrad, out } = named("gather", options, ["sparseGrad", "out"]));
-  if (isTensor(input) && isTensor(index)) return out === undefined ? wrap(call(367, input.handle, dim, index.handle, sparseGrad)) : callInto(out, 1280, input.handle, dim, index.handle, sparseGrad);
+  if (isOptions(dim)) ({ dim, index, sparseGrad, out } = named("gather", dim, ["input", "dim", "index", "sparseGrad", "out"], 1, index, options));
+  else if (isOptions(index)) ({ index, sparseGrad, out } = named("gather", index, ["input", "dim", "index", "sparseGrad", "out"], 2, options));
+  else if (options !== undefined) ({ sparseGrad, out } = named("gather", options, ["input", "dim", "index", "sparseGrad", "out"], 3));
+  if (isTensor(input) && isTensor(index)) return out === undefined ? wrap(call(367, input.handle, dim, index.handle, sparseGrad)) : callInto(out, 1288, input.handle, dim, index.handle, sparseGrad);
   throw refuse("gather", "gather(input: Tensor, dim: number, index: Tensor, { sparseGrad = false, out? })", [input, dim, index, { sparseGrad, out }]);
 }
 
@@ -3656,8 +3680,8 @@ export function gather(input: any, dim?: any, index?: any, options?: any): any {
 export function gcd(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function gcd(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("gcd", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(368, input.handle, other.handle)) : callInto(out, 1281, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("gcd", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(368, input.handle, other.handle)) : callInto(out, 1289, input.handle, other.handle);
   throw refuse("gcd", "gcd(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -3688,9 +3712,9 @@ export function ge(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function ge(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function ge(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("ge", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(371, input.handle, other.handle)) : callInto(out, 1283, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(370, input.handle, other)) : callInto(out, 1282, input.handle, other);
+  if (options !== undefined) ({ out } = named("ge", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(371, input.handle, other.handle)) : callInto(out, 1291, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(370, input.handle, other)) : callInto(out, 1290, input.handle, other);
   throw refuse("ge", "ge(input: Tensor, other: Tensor, { out? })\nge(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
@@ -3704,9 +3728,9 @@ export function ge(input: any, other: any, options?: any): any {
 export function geqrf(input: Tensor, options?: Out<[Tensor, Tensor]>): [a: Tensor, tau: Tensor];
 export function geqrf(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("geqrf", options, ["out"]));
+  if (options !== undefined) ({ out } = named("geqrf", options, ["input", "out"], 1));
   if (isTensor(input)) {
-    if (out !== undefined) return callInto(out, 1284, input.handle);
+    if (out !== undefined) return callInto(out, 1292, input.handle);
     const results = call(377, input.handle);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -3723,8 +3747,8 @@ export function geqrf(input: any, options?: any): any {
 export function ger(input: Tensor, vec2: Tensor, options?: Out): Tensor;
 export function ger(input: any, vec2: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("ger", options, ["out"]));
-  if (isTensor(input) && isTensor(vec2)) return out === undefined ? wrap(call(378, input.handle, vec2.handle)) : callInto(out, 1285, input.handle, vec2.handle);
+  if (options !== undefined) ({ out } = named("ger", options, ["input", "vec2", "out"], 2));
+  if (isTensor(input) && isTensor(vec2)) return out === undefined ? wrap(call(378, input.handle, vec2.handle)) : callInto(out, 1293, input.handle, vec2.handle);
   throw refuse("ger", "ger(input: Tensor, vec2: Tensor, { out? })", [input, vec2, { out }]);
 }
 
@@ -3750,7 +3774,7 @@ export function gradient(input: Tensor, options: { spacing: readonly Scalar[]; d
 export function gradient(input: Tensor, options: { spacing: readonly Scalar[]; dim?: number | null | undefined; edgeOrder?: number | undefined }): Tensor[];
 export function gradient(input: any, options?: any): any {
   let dim: any, edgeOrder: any, spacing: any;
-  if (options !== undefined) ({ dim, edgeOrder, spacing } = named("gradient", options, ["dim", "edgeOrder", "spacing"]));
+  if (options !== undefined) ({ dim, edgeOrder, spacing } = named("gradient", options, ["input", "dim", "edgeOrder", "spacing"], 1));
   if (isTensor(input) && isNumbers(dim) && spacing === undefined) return wrapList(call(381, input.handle, dim, edgeOrder));
   if (isTensor(input) && isNumbers(dim) && isTensors(spacing)) return wrapList(call(386, input.handle, handles(spacing), dim, edgeOrder));
   if (isTensor(input) && (dim == null || isNumber(dim)) && isTensors(spacing)) return wrapList(call(387, input.handle, handles(spacing), dim, edgeOrder));
@@ -3773,9 +3797,9 @@ export function greater(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function greater(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function greater(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("greater", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(389, input.handle, other.handle)) : callInto(out, 1287, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(388, input.handle, other)) : callInto(out, 1286, input.handle, other);
+  if (options !== undefined) ({ out } = named("greater", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(389, input.handle, other.handle)) : callInto(out, 1295, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(388, input.handle, other)) : callInto(out, 1294, input.handle, other);
   throw refuse("greater", "greater(input: Tensor, other: Tensor, { out? })\ngreater(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
@@ -3791,9 +3815,9 @@ export function greaterEqual(input: Tensor, other: Tensor, options?: Out): Tenso
 export function greaterEqual(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function greaterEqual(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("greaterEqual", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(393, input.handle, other.handle)) : callInto(out, 1289, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(392, input.handle, other)) : callInto(out, 1288, input.handle, other);
+  if (options !== undefined) ({ out } = named("greaterEqual", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(393, input.handle, other.handle)) : callInto(out, 1297, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(392, input.handle, other)) : callInto(out, 1296, input.handle, other);
   throw refuse("greaterEqual", "greaterEqual(input: Tensor, other: Tensor, { out? })\ngreaterEqual(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
@@ -3807,9 +3831,9 @@ export function greaterEqual(input: any, other: any, options?: any): any {
 export function gridSampler(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean): Tensor;
 export function gridSampler(input: Tensor, grid: Tensor, options: { interpolationMode: number; paddingMode: number; alignCorners: boolean }): Tensor;
 export function gridSampler(input: any, grid: any, interpolationMode?: any, paddingMode?: any, alignCorners?: any): any {
-  if (isOptions(interpolationMode)) ({ interpolationMode, paddingMode, alignCorners } = named("gridSampler", interpolationMode, ["interpolationMode", "paddingMode", "alignCorners"], paddingMode, alignCorners));
-  else if (isOptions(paddingMode)) ({ paddingMode, alignCorners } = named("gridSampler", paddingMode, ["paddingMode", "alignCorners"], alignCorners));
-  else if (isOptions(alignCorners)) ({ alignCorners } = named("gridSampler", alignCorners, ["alignCorners"]));
+  if (isOptions(interpolationMode)) ({ interpolationMode, paddingMode, alignCorners } = named("gridSampler", interpolationMode, ["input", "grid", "interpolationMode", "paddingMode", "alignCorners"], 2, paddingMode, alignCorners));
+  else if (isOptions(paddingMode)) ({ paddingMode, alignCorners } = named("gridSampler", paddingMode, ["input", "grid", "interpolationMode", "paddingMode", "alignCorners"], 3, alignCorners));
+  else if (isOptions(alignCorners)) ({ alignCorners } = named("gridSampler", alignCorners, ["input", "grid", "interpolationMode", "paddingMode", "alignCorners"], 4));
   if (isTensor(input) && isTensor(grid)) return wrap(call(396, input.handle, grid.handle, interpolationMode, paddingMode, alignCorners));
   throw refuse("gridSampler", "gridSampler(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean)", [input, grid, interpolationMode, paddingMode, alignCorners]);
 }
@@ -3824,9 +3848,9 @@ export function gridSampler(input: any, grid: any, interpolationMode?: any, padd
 export function gridSampler2d(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean): Tensor;
 export function gridSampler2d(input: Tensor, grid: Tensor, options: { interpolationMode: number; paddingMode: number; alignCorners: boolean }): Tensor;
 export function gridSampler2d(input: any, grid: any, interpolationMode?: any, paddingMode?: any, alignCorners?: any): any {
-  if (isOptions(interpolationMode)) ({ interpolationMode, paddingMode, alignCorners } = named("gridSampler2d", interpolationMode, ["interpolationMode", "paddingMode", "alignCorners"], paddingMode, alignCorners));
-  else if (isOptions(paddingMode)) ({ paddingMode, alignCorners } = named("gridSampler2d", paddingMode, ["paddingMode", "alignCorners"], alignCorners));
-  else if (isOptions(alignCorners)) ({ alignCorners } = named("gridSampler2d", alignCorners, ["alignCorners"]));
+  if (isOptions(interpolationMode)) ({ interpolationMode, paddingMode, alignCorners } = named("gridSampler2d", interpolationMode, ["input", "grid", "interpolationMode", "paddingMode", "alignCorners"], 2, paddingMode, alignCorners));
+  else if (isOptions(paddingMode)) ({ paddingMode, alignCorners } = named("gridSampler2d", paddingMode, ["input", "grid", "interpolationMode", "paddingMode", "alignCorners"], 3, alignCorners));
+  else if (isOptions(alignCorners)) ({ alignCorners } = named("gridSampler2d", alignCorners, ["input", "grid", "interpolationMode", "paddingMode", "alignCorners"], 4));
   if (isTensor(input) && isTensor(grid)) return wrap(call(397, input.handle, grid.handle, interpolationMode, paddingMode, alignCorners));
   throw refuse("gridSampler2d", "gridSampler2d(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean)", [input, grid, interpolationMode, paddingMode, alignCorners]);
 }
@@ -3841,9 +3865,9 @@ export function gridSampler2d(input: any, grid: any, interpolationMode?: any, pa
 export function gridSampler3d(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean): Tensor;
 export function gridSampler3d(input: Tensor, grid: Tensor, options: { interpolationMode: number; paddingMode: number; alignCorners: boolean }): Tensor;
 export function gridSampler3d(input: any, grid: any, interpolationMode?: any, paddingMode?: any, alignCorners?: any): any {
-  if (isOptions(interpolationMode)) ({ interpolationMode, paddingMode, alignCorners } = named("gridSampler3d", interpolationMode, ["interpolationMode", "paddingMode", "alignCorners"], paddingMode, alignCorners));
-  else if (isOptions(paddingMode)) ({ paddingMode, alignCorners } = named("gridSampler3d", paddingMode, ["paddingMode", "alignCorners"], alignCorners));
-  else if (isOptions(alignCorners)) ({ alignCorners } = named("gridSampler3d", alignCorners, ["alignCorners"]));
+  if (isOptions(interpolationMode)) ({ interpolationMode, paddingMode, alignCorners } = named("gridSampler3d", interpolationMode, ["input", "grid", "interpolationMode", "paddingMode", "alignCorners"], 2, paddingMode, alignCorners));
+  else if (isOptions(paddingMode)) ({ paddingMode, alignCorners } = named("gridSampler3d", paddingMode, ["input", "grid", "interpolationMode", "paddingMode", "alignCorners"], 3, alignCorners));
+  else if (isOptions(alignCorners)) ({ alignCorners } = named("gridSampler3d", alignCorners, ["input", "grid", "interpolationMode", "paddingMode", "alignCorners"], 4));
   if (isTensor(input) && isTensor(grid)) return wrap(call(398, input.handle, grid.handle, interpolationMode, paddingMode, alignCorners));
   throw refuse("gridSampler3d", "gridSampler3d(input: Tensor, grid: Tensor, interpolationMode: number, paddingMode: number, alignCorners: boolean)", [input, grid, interpolationMode, paddingMode, alignCorners]);
 }
@@ -3859,11 +3883,11 @@ export function groupNorm(input: Tensor, numGroups: number, weight?: Tensor | nu
 export function groupNorm(input: Tensor, numGroups: number, options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnnEnabled?: boolean | undefined }): Tensor;
 export function groupNorm(input: Tensor, options: { numGroups: number; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnnEnabled?: boolean | undefined }): Tensor;
 export function groupNorm(input: any, numGroups?: any, weight?: any, bias?: any, eps?: any, cudnnEnabled?: any): any {
-  if (isOptions(numGroups)) ({ numGroups, weight, bias, eps, cudnnEnabled } = named("groupNorm", numGroups, ["numGroups", "weight", "bias", "eps", "cudnnEnabled"], weight, bias, eps, cudnnEnabled));
-  else if (isOptions(weight)) ({ weight, bias, eps, cudnnEnabled } = named("groupNorm", weight, ["weight", "bias", "eps", "cudnnEnabled"], bias, eps, cudnnEnabled));
-  else if (isOptions(bias)) ({ bias, eps, cudnnEnabled } = named("groupNorm", bias, ["bias", "eps", "cudnnEnabled"], eps, cudnnEnabled));
-  else if (isOptions(eps)) ({ eps, cudnnEnabled } = named("groupNorm", eps, ["eps", "cudnnEnabled"], cudnnEnabled));
-  else if (isOptions(cudnnEnabled)) ({ cudnnEnabled } = named("groupNorm", cudnnEnabled, ["cudnnEnabled"]));
+  if (isOptions(numGroups)) ({ numGroups, weight, bias, eps, cudnnEnabled } = named("groupNorm", numGroups, ["input", "numGroups", "weight", "bias", "eps", "cudnnEnabled"], 1, weight, bias, eps, cudnnEnabled));
+  else if (isOptions(weight)) ({ weight, bias, eps, cudnnEnabled } = named("groupNorm", weight, ["input", "numGroups", "weight", "bias", "eps", "cudnnEnabled"], 2, bias, eps, cudnnEnabled));
+  else if (isOptions(bias)) ({ bias, eps, cudnnEnabled } = named("groupNorm", bias, ["input", "numGroups", "weight", "bias", "eps", "cudnnEnabled"], 3, eps, cudnnEnabled));
+  else if (isOptions(eps)) ({ eps, cudnnEnabled } = named("groupNorm", eps, ["input", "numGroups", "weight", "bias", "eps", "cudnnEnabled"], 4, cudnnEnabled));
+  else if (isOptions(cudnnEnabled)) ({ cudnnEnabled } = named("groupNorm", cudnnEnabled, ["input", "numGroups", "weight", "bias", "eps", "cudnnEnabled"], 5));
   if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias))) return wrap(call(399, input.handle, numGroups, weight?.handle, bias?.handle, eps, cudnnEnabled));
   throw refuse("groupNorm", "groupNorm(input: Tensor, numGroups: number, weight?, bias?, eps = 0.00001, cudnnEnabled = true)", [input, numGroups, weight, bias, eps, cudnnEnabled]);
 }
@@ -3905,8 +3929,8 @@ export function gru(arg0: any, arg1: any, arg2: any, arg3?: any, arg4?: any, arg
 export function gruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh?: Tensor | null, bHh?: Tensor | null): Tensor;
 export function gruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null | undefined; bHh?: Tensor | null | undefined }): Tensor;
 export function gruCell(input: any, hx: any, wIh: any, wHh: any, bIh?: any, bHh?: any): any {
-  if (isOptions(bIh)) ({ bIh, bHh } = named("gruCell", bIh, ["bIh", "bHh"], bHh));
-  else if (isOptions(bHh)) ({ bHh } = named("gruCell", bHh, ["bHh"]));
+  if (isOptions(bIh)) ({ bIh, bHh } = named("gruCell", bIh, ["input", "hx", "wIh", "wHh", "bIh", "bHh"], 4, bHh));
+  else if (isOptions(bHh)) ({ bHh } = named("gruCell", bHh, ["input", "hx", "wIh", "wHh", "bIh", "bHh"], 5));
   if (isTensor(input) && isTensor(hx) && isTensor(wIh) && isTensor(wHh) && (bIh == null || isTensor(bIh)) && (bHh == null || isTensor(bHh))) return wrap(call(402, input.handle, hx.handle, wIh.handle, wHh.handle, bIh?.handle, bHh?.handle));
   throw refuse("gruCell", "gruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh?, bHh?)", [input, hx, wIh, wHh, bIh, bHh]);
 }
@@ -3923,9 +3947,9 @@ export function gt(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function gt(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function gt(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("gt", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(404, input.handle, other.handle)) : callInto(out, 1291, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(403, input.handle, other)) : callInto(out, 1290, input.handle, other);
+  if (options !== undefined) ({ out } = named("gt", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(404, input.handle, other.handle)) : callInto(out, 1299, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(403, input.handle, other)) : callInto(out, 1298, input.handle, other);
   throw refuse("gt", "gt(input: Tensor, other: Tensor, { out? })\ngt(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
@@ -3948,10 +3972,10 @@ export function hammingWindow(windowLength: number, periodic: boolean, alpha: nu
 export function hammingWindow(windowLength: number, options: { periodic: boolean; alpha: number; beta: number } & TensorOptions): Tensor;
 export function hammingWindow(windowLength: any, periodic?: any, alpha?: any, beta?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(periodic)) ({ periodic, alpha, beta, dtype, layout, device, pinMemory, requiresGrad } = named("hammingWindow", periodic, ["periodic", "alpha", "beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"], alpha, beta, options));
-  else if (isOptions(alpha)) ({ alpha, beta, dtype, layout, device, pinMemory, requiresGrad } = named("hammingWindow", alpha, ["alpha", "beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"], beta, options));
-  else if (isOptions(beta)) ({ beta, dtype, layout, device, pinMemory, requiresGrad } = named("hammingWindow", beta, ["beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("hammingWindow", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(periodic)) ({ periodic, alpha, beta, dtype, layout, device, pinMemory, requiresGrad } = named("hammingWindow", periodic, ["windowLength", "periodic", "alpha", "beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 1, alpha, beta, options));
+  else if (isOptions(alpha)) ({ alpha, beta, dtype, layout, device, pinMemory, requiresGrad } = named("hammingWindow", alpha, ["windowLength", "periodic", "alpha", "beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 2, beta, options));
+  else if (isOptions(beta)) ({ beta, dtype, layout, device, pinMemory, requiresGrad } = named("hammingWindow", beta, ["windowLength", "periodic", "alpha", "beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 3, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("hammingWindow", options, ["windowLength", "periodic", "alpha", "beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 4));
   if (periodic === undefined && alpha === undefined && beta === undefined) return withGrad(wrap(call(407, windowLength, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
   if (isBoolean(periodic) && alpha === undefined && beta === undefined) return withGrad(wrap(call(408, windowLength, periodic, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
   if (isBoolean(periodic) && isNumber(alpha) && beta === undefined) return withGrad(wrap(call(409, windowLength, periodic, alpha, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
@@ -3972,8 +3996,8 @@ export function hannWindow(windowLength: number, periodic: boolean, options?: Te
 export function hannWindow(windowLength: number, options: { periodic: boolean } & TensorOptions): Tensor;
 export function hannWindow(windowLength: any, periodic?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(periodic)) ({ periodic, dtype, layout, device, pinMemory, requiresGrad } = named("hannWindow", periodic, ["periodic", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("hannWindow", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(periodic)) ({ periodic, dtype, layout, device, pinMemory, requiresGrad } = named("hannWindow", periodic, ["windowLength", "periodic", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 1, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("hannWindow", options, ["windowLength", "periodic", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 2));
   if (periodic === undefined) return withGrad(wrap(call(411, windowLength, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
   if (isBoolean(periodic)) return withGrad(wrap(call(412, windowLength, periodic, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
   throw refuse("hannWindow", "hannWindow(windowLength: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })\nhannWindow(windowLength: number, periodic: boolean, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })", [windowLength, periodic, { dtype, layout, device, pinMemory, requiresGrad }]);
@@ -3990,9 +4014,9 @@ export function hardshrink(input: Tensor, lambd?: Scalar, options?: Out): Tensor
 export function hardshrink(input: Tensor, options?: { lambd?: Scalar | undefined } & Out): Tensor;
 export function hardshrink(input: any, lambd?: any, options?: any): any {
   let out: any;
-  if (isOptions(lambd)) ({ lambd, out } = named("hardshrink", lambd, ["lambd", "out"], options));
-  else if (options !== undefined) ({ out } = named("hardshrink", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(413, input.handle, lambd)) : callInto(out, 1292, input.handle, lambd);
+  if (isOptions(lambd)) ({ lambd, out } = named("hardshrink", lambd, ["input", "lambd", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("hardshrink", options, ["input", "lambd", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(413, input.handle, lambd)) : callInto(out, 1300, input.handle, lambd);
   throw refuse("hardshrink", "hardshrink(input: Tensor, lambd = 0.5, { out? })", [input, lambd, { out }]);
 }
 
@@ -4007,9 +4031,9 @@ export function hashTensor(input: Tensor, dim?: number | readonly number[], opti
 export function hashTensor(input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; mode?: number | undefined } & Out): Tensor;
 export function hashTensor(input: any, dim?: any, options?: any): any {
   let keepdim: any, mode: any, out: any;
-  if (isOptions(dim)) ({ dim, keepdim, mode, out } = named("hashTensor", dim, ["dim", "keepdim", "mode", "out"], options));
-  else if (options !== undefined) ({ keepdim, mode, out } = named("hashTensor", options, ["keepdim", "mode", "out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(420, input.handle, dim, keepdim, mode)) : callInto(out, 1293, input.handle, dim, keepdim, mode);
+  if (isOptions(dim)) ({ dim, keepdim, mode, out } = named("hashTensor", dim, ["input", "dim", "keepdim", "mode", "out"], 1, options));
+  else if (options !== undefined) ({ keepdim, mode, out } = named("hashTensor", options, ["input", "dim", "keepdim", "mode", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(420, input.handle, dim, keepdim, mode)) : callInto(out, 1301, input.handle, dim, keepdim, mode);
   throw refuse("hashTensor", "hashTensor(input: Tensor, dim = [], { keepdim = false, mode = 0, out? })", [input, dim, { keepdim, mode, out }]);
 }
 
@@ -4023,8 +4047,8 @@ export function hashTensor(input: any, dim?: any, options?: any): any {
 export function heaviside(input: Tensor, values: Tensor, options?: Out): Tensor;
 export function heaviside(input: any, values: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("heaviside", options, ["out"]));
-  if (isTensor(input) && isTensor(values)) return out === undefined ? wrap(call(421, input.handle, values.handle)) : callInto(out, 1294, input.handle, values.handle);
+  if (options !== undefined) ({ out } = named("heaviside", options, ["input", "values", "out"], 2));
+  if (isTensor(input) && isTensor(values)) return out === undefined ? wrap(call(421, input.handle, values.handle)) : callInto(out, 1302, input.handle, values.handle);
   throw refuse("heaviside", "heaviside(input: Tensor, values: Tensor, { out? })", [input, values, { out }]);
 }
 
@@ -4038,8 +4062,8 @@ export function heaviside(input: any, values: any, options?: any): any {
 export function hingeEmbeddingLoss(input: Tensor, target: Tensor, margin?: number, reduction?: number): Tensor;
 export function hingeEmbeddingLoss(input: Tensor, target: Tensor, options?: { margin?: number | undefined; reduction?: number | undefined }): Tensor;
 export function hingeEmbeddingLoss(input: any, target: any, margin?: any, reduction?: any): any {
-  if (isOptions(margin)) ({ margin, reduction } = named("hingeEmbeddingLoss", margin, ["margin", "reduction"], reduction));
-  else if (isOptions(reduction)) ({ reduction } = named("hingeEmbeddingLoss", reduction, ["reduction"]));
+  if (isOptions(margin)) ({ margin, reduction } = named("hingeEmbeddingLoss", margin, ["input", "target", "margin", "reduction"], 2, reduction));
+  else if (isOptions(reduction)) ({ reduction } = named("hingeEmbeddingLoss", reduction, ["input", "target", "margin", "reduction"], 3));
   if (isTensor(input) && isTensor(target)) return wrap(call(423, input.handle, target.handle, margin, reduction));
   throw refuse("hingeEmbeddingLoss", "hingeEmbeddingLoss(input: Tensor, target: Tensor, margin = 1, reduction = 1)", [input, target, margin, reduction]);
 }
@@ -4055,11 +4079,11 @@ export function histc(input: Tensor, bins?: number, min?: Scalar, max?: Scalar, 
 export function histc(input: Tensor, options?: { bins?: number | undefined; min?: Scalar | undefined; max?: Scalar | undefined } & Out): Tensor;
 export function histc(input: any, bins?: any, min?: any, max?: any, options?: any): any {
   let out: any;
-  if (isOptions(bins)) ({ bins, min, max, out } = named("histc", bins, ["bins", "min", "max", "out"], min, max, options));
-  else if (isOptions(min)) ({ min, max, out } = named("histc", min, ["min", "max", "out"], max, options));
-  else if (isOptions(max)) ({ max, out } = named("histc", max, ["max", "out"], options));
-  else if (options !== undefined) ({ out } = named("histc", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(424, input.handle, bins, min, max)) : callInto(out, 1295, input.handle, bins, min, max);
+  if (isOptions(bins)) ({ bins, min, max, out } = named("histc", bins, ["input", "bins", "min", "max", "out"], 1, min, max, options));
+  else if (isOptions(min)) ({ min, max, out } = named("histc", min, ["input", "bins", "min", "max", "out"], 2, max, options));
+  else if (isOptions(max)) ({ max, out } = named("histc", max, ["input", "bins", "min", "max", "out"], 3, options));
+  else if (options !== undefined) ({ out } = named("histc", options, ["input", "bins", "min", "max", "out"], 4));
+  if (isTensor(input)) return out === undefined ? wrap(call(424, input.handle, bins, min, max)) : callInto(out, 1303, input.handle, bins, min, max);
   throw refuse("histc", "histc(input: Tensor, bins = 100, min = 0, max = 0, { out? })", [input, bins, min, max, { out }]);
 }
 
@@ -4077,15 +4101,15 @@ export function histogram(input: Tensor, bins?: number, options?: { range?: read
 export function histogram(input: Tensor, options?: { bins?: number | undefined; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined } & Out<[Tensor, Tensor]>): [hist: Tensor, binEdges: Tensor];
 export function histogram(input: any, bins?: any, options?: any): any {
   let weight: any, density: any, range: any, out: any;
-  if (isOptions(bins)) ({ bins, weight, density, range, out } = named("histogram", bins, ["bins", "weight", "density", "range", "out"], options));
-  else if (options !== undefined) ({ weight, density, range, out } = named("histogram", options, ["weight", "density", "range", "out"]));
+  if (isOptions(bins)) ({ bins, weight, density, range, out } = named("histogram", bins, ["input", "bins", "weight", "density", "range", "out"], 1, options));
+  else if (options !== undefined) ({ weight, density, range, out } = named("histogram", options, ["input", "bins", "weight", "density", "range", "out"], 2));
   if (isTensor(input) && isTensor(bins) && (weight == null || isTensor(weight)) && range === undefined) {
-    if (out !== undefined) return callInto(out, 1297, input.handle, bins.handle, weight?.handle, density);
+    if (out !== undefined) return callInto(out, 1305, input.handle, bins.handle, weight?.handle, density);
     const results = call(426, input.handle, bins.handle, weight?.handle, density);
     return [wrap(results[0]), wrap(results[1])];
   }
   if (isTensor(input) && (bins === undefined || isNumber(bins)) && (weight == null || isTensor(weight)) && (range == null || isNumbers(range))) {
-    if (out !== undefined) return callInto(out, 1296, input.handle, bins, range, weight?.handle, density);
+    if (out !== undefined) return callInto(out, 1304, input.handle, bins, range, weight?.handle, density);
     const results = call(425, input.handle, bins, range, weight?.handle, density);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -4111,10 +4135,10 @@ export function histogramdd(input: Tensor, bins: number, range?: readonly number
 export function histogramdd(input: Tensor, bins: number, options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): [hist: Tensor, binEdges: Tensor[]];
 export function histogramdd(input: Tensor, options: { bins: number; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): [hist: Tensor, binEdges: Tensor[]];
 export function histogramdd(input: any, bins?: any, range?: any, weight?: any, density?: any): any {
-  if (isOptions(bins)) ({ bins, range, weight, density } = named("histogramdd", bins, ["bins", "range", "weight", "density"], range, weight, density));
-  else if (isOptions(range)) ({ range, weight, density } = named("histogramdd", range, ["range", "weight", "density"], weight, density));
-  else if (isOptions(weight)) ({ weight, density } = named("histogramdd", weight, ["weight", "density"], density));
-  else if (isOptions(density)) ({ density } = named("histogramdd", density, ["density"]));
+  if (isOptions(bins)) ({ bins, range, weight, density } = named("histogramdd", bins, ["input", "bins", "range", "weight", "density"], 1, range, weight, density));
+  else if (isOptions(range)) ({ range, weight, density } = named("histogramdd", range, ["input", "bins", "range", "weight", "density"], 2, weight, density));
+  else if (isOptions(weight)) ({ weight, density } = named("histogramdd", weight, ["input", "bins", "range", "weight", "density"], 3, density));
+  else if (isOptions(density)) ({ density } = named("histogramdd", density, ["input", "bins", "range", "weight", "density"], 4));
   if (isTensor(input) && isTensors(bins) && (weight == null || isTensor(weight))) {
     const results = call(428, input.handle, handles(bins), range, weight?.handle, density);
     return [wrap(results[0]), wrapList(results[1])];
@@ -4161,8 +4185,8 @@ export function hsplit(input: any, arg1?: any, options?: any): any {
 export function hspmm(mat1: Tensor, mat2: Tensor, options?: Out): Tensor;
 export function hspmm(mat1: any, mat2: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("hspmm", options, ["out"]));
-  if (isTensor(mat1) && isTensor(mat2)) return out === undefined ? wrap(call(432, mat1.handle, mat2.handle)) : callInto(out, 1298, mat1.handle, mat2.handle);
+  if (options !== undefined) ({ out } = named("hspmm", options, ["mat1", "mat2", "out"], 2));
+  if (isTensor(mat1) && isTensor(mat2)) return out === undefined ? wrap(call(432, mat1.handle, mat2.handle)) : callInto(out, 1306, mat1.handle, mat2.handle);
   throw refuse("hspmm", "hspmm(mat1: Tensor, mat2: Tensor, { out? })", [mat1, mat2, { out }]);
 }
 
@@ -4176,8 +4200,8 @@ export function hspmm(mat1: any, mat2: any, options?: any): any {
 export function hstack(tensors: readonly Tensor[], options?: Out): Tensor;
 export function hstack(tensors: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("hstack", options, ["out"]));
-  if (isTensors(tensors)) return out === undefined ? wrap(call(433, handles(tensors))) : callInto(out, 1299, handles(tensors));
+  if (options !== undefined) ({ out } = named("hstack", options, ["tensors", "out"], 1));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(433, handles(tensors))) : callInto(out, 1307, handles(tensors));
   throw refuse("hstack", "hstack(tensors: Tensor[], { out? })", [tensors, { out }]);
 }
 
@@ -4191,8 +4215,8 @@ export function hstack(tensors: any, options?: any): any {
 export function hypot(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function hypot(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("hypot", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(435, input.handle, other.handle)) : callInto(out, 1300, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("hypot", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(435, input.handle, other.handle)) : callInto(out, 1308, input.handle, other.handle);
   throw refuse("hypot", "hypot(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -4206,8 +4230,8 @@ export function hypot(input: any, other: any, options?: any): any {
 export function i0(input: Tensor, options?: Out): Tensor;
 export function i0(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("i0", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(437, input.handle)) : callInto(out, 1301, input.handle);
+  if (options !== undefined) ({ out } = named("i0", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(437, input.handle)) : callInto(out, 1309, input.handle);
   throw refuse("i0", "i0(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -4236,8 +4260,8 @@ export function i0_(input: Tensor): Tensor {
 export function igamma(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function igamma(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("igamma", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(439, input.handle, other.handle)) : callInto(out, 1302, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("igamma", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(439, input.handle, other.handle)) : callInto(out, 1310, input.handle, other.handle);
   throw refuse("igamma", "igamma(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -4251,8 +4275,8 @@ export function igamma(input: any, other: any, options?: any): any {
 export function igammac(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function igammac(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("igammac", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(441, input.handle, other.handle)) : callInto(out, 1303, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("igammac", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(441, input.handle, other.handle)) : callInto(out, 1311, input.handle, other.handle);
   throw refuse("igammac", "igammac(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -4278,8 +4302,8 @@ export function imag(input: Tensor): Tensor {
 export function index(input: Tensor, indices: readonly (Tensor | null)[], options?: Out): Tensor;
 export function index(input: any, indices: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("index", options, ["out"]));
-  if (isTensor(input) && isTensors(indices)) return out === undefined ? wrap(call(445, input.handle, handlesOrNull(indices))) : callInto(out, 1304, input.handle, handlesOrNull(indices));
+  if (options !== undefined) ({ out } = named("index", options, ["input", "indices", "out"], 2));
+  if (isTensor(input) && isTensors(indices)) return out === undefined ? wrap(call(445, input.handle, handlesOrNull(indices))) : callInto(out, 1312, input.handle, handlesOrNull(indices));
   throw refuse("index", "index(input: Tensor, indices: (Tensor | null)[], { out? })", [input, indices, { out }]);
 }
 
@@ -4294,11 +4318,11 @@ export function indexAdd(input: Tensor, dim: number, index: Tensor, source: Tens
 export function indexAdd(input: Tensor, options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined } & Out): Tensor;
 export function indexAdd(input: any, dim?: any, index?: any, source?: any, options?: any): any {
   let alpha: any, out: any;
-  if (isOptions(dim)) ({ dim, index, source, alpha, out } = named("indexAdd", dim, ["dim", "index", "source", "alpha", "out"], index, source, options));
-  else if (isOptions(index)) ({ index, source, alpha, out } = named("indexAdd", index, ["index", "source", "alpha", "out"], source, options));
-  else if (isOptions(source)) ({ source, alpha, out } = named("indexAdd", source, ["source", "alpha", "out"], options));
-  else if (options !== undefined) ({ alpha, out } = named("indexAdd", options, ["alpha", "out"]));
-  if (isTensor(input) && isTensor(index) && isTensor(source)) return out === undefined ? wrap(call(446, input.handle, dim, index.handle, source.handle, alpha)) : callInto(out, 1305, input.handle, dim, index.handle, source.handle, alpha);
+  if (isOptions(dim)) ({ dim, index, source, alpha, out } = named("indexAdd", dim, ["input", "dim", "index", "source", "alpha", "out"], 1, index, source, options));
+  else if (isOptions(index)) ({ index, source, alpha, out } = named("indexAdd", index, ["input", "dim", "index", "source", "alpha", "out"], 2, source, options));
+  else if (isOptions(source)) ({ source, alpha, out } = named("indexAdd", source, ["input", "dim", "index", "source", "alpha", "out"], 3, options));
+  else if (options !== undefined) ({ alpha, out } = named("indexAdd", options, ["input", "dim", "index", "source", "alpha", "out"], 4));
+  if (isTensor(input) && isTensor(index) && isTensor(source)) return out === undefined ? wrap(call(446, input.handle, dim, index.handle, source.handle, alpha)) : callInto(out, 1313, input.handle, dim, index.handle, source.handle, alpha);
   throw refuse("indexAdd", "indexAdd(input: Tensor, dim: number, index: Tensor, source: Tensor, { alpha = 1, out? })", [input, dim, index, source, { alpha, out }]);
 }
 
@@ -4315,9 +4339,9 @@ export function indexFill(input: Tensor, options: { dim: number; index: Tensor; 
 export function indexFill(input: Tensor, dim: number, index: Tensor, value: Scalar): Tensor;
 export function indexFill(input: Tensor, options: { dim: number; index: Tensor; value: Scalar }): Tensor;
 export function indexFill(input: any, dim?: any, index?: any, value?: any): any {
-  if (isOptions(dim)) ({ dim, index, value } = named("indexFill", dim, ["dim", "index", "value"], index, value));
-  else if (isOptions(index)) ({ index, value } = named("indexFill", index, ["index", "value"], value));
-  else if (isOptions(value)) ({ value } = named("indexFill", value, ["value"]));
+  if (isOptions(dim)) ({ dim, index, value } = named("indexFill", dim, ["input", "dim", "index", "value"], 1, index, value));
+  else if (isOptions(index)) ({ index, value } = named("indexFill", index, ["input", "dim", "index", "value"], 2, value));
+  else if (isOptions(value)) ({ value } = named("indexFill", value, ["input", "dim", "index", "value"], 3));
   if (isTensor(input) && isTensor(index) && isTensor(value)) return wrap(call(450, input.handle, dim, index.handle, value.handle));
   if (isTensor(input) && isTensor(index) && isScalar(value)) return wrap(call(449, input.handle, dim, index.handle, value));
   throw refuse("indexFill", "indexFill(input: Tensor, dim: number, index: Tensor, value: Tensor)\nindexFill(input: Tensor, dim: number, index: Tensor, value: Scalar)", [input, dim, index, value]);
@@ -4333,7 +4357,7 @@ export function indexFill(input: any, dim?: any, index?: any, value?: any): any 
 export function indexPut(input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean): Tensor;
 export function indexPut(input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }): Tensor;
 export function indexPut(input: any, indices: any, values: any, accumulate?: any): any {
-  if (isOptions(accumulate)) ({ accumulate } = named("indexPut", accumulate, ["accumulate"]));
+  if (isOptions(accumulate)) ({ accumulate } = named("indexPut", accumulate, ["input", "indices", "values", "accumulate"], 3));
   if (isTensor(input) && isTensors(indices) && isTensor(values)) return wrap(call(453, input.handle, handlesOrNull(indices), values.handle, accumulate));
   throw refuse("indexPut", "indexPut(input: Tensor, indices: (Tensor | null)[], values: Tensor, accumulate = false)", [input, indices, values, accumulate]);
 }
@@ -4348,7 +4372,7 @@ export function indexPut(input: any, indices: any, values: any, accumulate?: any
 export function indexPut_(input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean): Tensor;
 export function indexPut_(input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }): Tensor;
 export function indexPut_(input: any, indices: any, values: any, accumulate?: any): any {
-  if (isOptions(accumulate)) ({ accumulate } = named("indexPut_", accumulate, ["accumulate"]));
+  if (isOptions(accumulate)) ({ accumulate } = named("indexPut_", accumulate, ["input", "indices", "values", "accumulate"], 3));
   if (isTensor(input) && isTensors(indices) && isTensor(values)) {
     call(454, input.handle, handlesOrNull(indices), values.handle, accumulate);
     return input;
@@ -4367,12 +4391,12 @@ export function indexReduce(input: Tensor, dim: number, index: Tensor, source: T
 export function indexReduce(input: Tensor, options: { dim: number; index: Tensor; source: Tensor; reduce: string; includeSelf?: boolean | undefined } & Out): Tensor;
 export function indexReduce(input: any, dim?: any, index?: any, source?: any, reduce?: any, options?: any): any {
   let includeSelf: any, out: any;
-  if (isOptions(dim)) ({ dim, index, source, reduce, includeSelf, out } = named("indexReduce", dim, ["dim", "index", "source", "reduce", "includeSelf", "out"], index, source, reduce, options));
-  else if (isOptions(index)) ({ index, source, reduce, includeSelf, out } = named("indexReduce", index, ["index", "source", "reduce", "includeSelf", "out"], source, reduce, options));
-  else if (isOptions(source)) ({ source, reduce, includeSelf, out } = named("indexReduce", source, ["source", "reduce", "includeSelf", "out"], reduce, options));
-  else if (isOptions(reduce)) ({ reduce, includeSelf, out } = named("indexReduce", reduce, ["reduce", "includeSelf", "out"], options));
-  else if (options !== undefined) ({ includeSelf, out } = named("indexReduce", options, ["includeSelf", "out"]));
-  if (isTensor(input) && isTensor(index) && isTensor(source)) return out === undefined ? wrap(call(455, input.handle, dim, index.handle, source.handle, reduce, includeSelf)) : callInto(out, 1306, input.handle, dim, index.handle, source.handle, reduce, includeSelf);
+  if (isOptions(dim)) ({ dim, index, source, reduce, includeSelf, out } = named("indexReduce", dim, ["input", "dim", "index", "source", "reduce", "includeSelf", "out"], 1, index, source, reduce, options));
+  else if (isOptions(index)) ({ index, source, reduce, includeSelf, out } = named("indexReduce", index, ["input", "dim", "index", "source", "reduce", "includeSelf", "out"], 2, source, reduce, options));
+  else if (isOptions(source)) ({ source, reduce, includeSelf, out } = named("indexReduce", source, ["input", "dim", "index", "source", "reduce", "includeSelf", "out"], 3, reduce, options));
+  else if (isOptions(reduce)) ({ reduce, includeSelf, out } = named("indexReduce", reduce, ["input", "dim", "index", "source", "reduce", "includeSelf", "out"], 4, options));
+  else if (options !== undefined) ({ includeSelf, out } = named("indexReduce", options, ["input", "dim", "index", "source", "reduce", "includeSelf", "out"], 5));
+  if (isTensor(input) && isTensor(index) && isTensor(source)) return out === undefined ? wrap(call(455, input.handle, dim, index.handle, source.handle, reduce, includeSelf)) : callInto(out, 1314, input.handle, dim, index.handle, source.handle, reduce, includeSelf);
   throw refuse("indexReduce", "indexReduce(input: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, { includeSelf = true, out? })", [input, dim, index, source, reduce, { includeSelf, out }]);
 }
 
@@ -4387,10 +4411,10 @@ export function indexSelect(input: Tensor, dim: number, index: Tensor, options?:
 export function indexSelect(input: Tensor, options: { dim: number; index: Tensor } & Out): Tensor;
 export function indexSelect(input: any, dim?: any, index?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, index, out } = named("indexSelect", dim, ["dim", "index", "out"], index, options));
-  else if (isOptions(index)) ({ index, out } = named("indexSelect", index, ["index", "out"], options));
-  else if (options !== undefined) ({ out } = named("indexSelect", options, ["out"]));
-  if (isTensor(input) && isTensor(index)) return out === undefined ? wrap(call(457, input.handle, dim, index.handle)) : callInto(out, 1307, input.handle, dim, index.handle);
+  if (isOptions(dim)) ({ dim, index, out } = named("indexSelect", dim, ["input", "dim", "index", "out"], 1, index, options));
+  else if (isOptions(index)) ({ index, out } = named("indexSelect", index, ["input", "dim", "index", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("indexSelect", options, ["input", "dim", "index", "out"], 3));
+  if (isTensor(input) && isTensor(index)) return out === undefined ? wrap(call(457, input.handle, dim, index.handle)) : callInto(out, 1315, input.handle, dim, index.handle);
   throw refuse("indexSelect", "indexSelect(input: Tensor, dim: number, index: Tensor, { out? })", [input, dim, index, { out }]);
 }
 
@@ -4404,8 +4428,8 @@ export function indexSelect(input: any, dim?: any, index?: any, options?: any): 
 export function inner(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function inner(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("inner", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(459, input.handle, other.handle)) : callInto(out, 1308, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("inner", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(459, input.handle, other.handle)) : callInto(out, 1316, input.handle, other.handle);
   throw refuse("inner", "inner(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -4419,14 +4443,14 @@ export function inner(input: any, other: any, options?: any): any {
 export function instanceNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, useInputStats: boolean, momentum: number, eps: number, cudnnEnabled: boolean): Tensor;
 export function instanceNorm(input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; useInputStats: boolean; momentum: number; eps: number; cudnnEnabled: boolean }): Tensor;
 export function instanceNorm(input: any, weight?: any, bias?: any, runningMean?: any, runningVar?: any, useInputStats?: any, momentum?: any, eps?: any, cudnnEnabled?: any): any {
-  if (isOptions(weight)) ({ weight, bias, runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", weight, ["weight", "bias", "runningMean", "runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"], bias, runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled));
-  else if (isOptions(bias)) ({ bias, runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", bias, ["bias", "runningMean", "runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"], runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled));
-  else if (isOptions(runningMean)) ({ runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", runningMean, ["runningMean", "runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"], runningVar, useInputStats, momentum, eps, cudnnEnabled));
-  else if (isOptions(runningVar)) ({ runningVar, useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", runningVar, ["runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"], useInputStats, momentum, eps, cudnnEnabled));
-  else if (isOptions(useInputStats)) ({ useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", useInputStats, ["useInputStats", "momentum", "eps", "cudnnEnabled"], momentum, eps, cudnnEnabled));
-  else if (isOptions(momentum)) ({ momentum, eps, cudnnEnabled } = named("instanceNorm", momentum, ["momentum", "eps", "cudnnEnabled"], eps, cudnnEnabled));
-  else if (isOptions(eps)) ({ eps, cudnnEnabled } = named("instanceNorm", eps, ["eps", "cudnnEnabled"], cudnnEnabled));
-  else if (isOptions(cudnnEnabled)) ({ cudnnEnabled } = named("instanceNorm", cudnnEnabled, ["cudnnEnabled"]));
+  if (isOptions(weight)) ({ weight, bias, runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", weight, ["input", "weight", "bias", "runningMean", "runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"], 1, bias, runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled));
+  else if (isOptions(bias)) ({ bias, runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", bias, ["input", "weight", "bias", "runningMean", "runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"], 2, runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled));
+  else if (isOptions(runningMean)) ({ runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", runningMean, ["input", "weight", "bias", "runningMean", "runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"], 3, runningVar, useInputStats, momentum, eps, cudnnEnabled));
+  else if (isOptions(runningVar)) ({ runningVar, useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", runningVar, ["input", "weight", "bias", "runningMean", "runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"], 4, useInputStats, momentum, eps, cudnnEnabled));
+  else if (isOptions(useInputStats)) ({ useInputStats, momentum, eps, cudnnEnabled } = named("instanceNorm", useInputStats, ["input", "weight", "bias", "runningMean", "runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"], 5, momentum, eps, cudnnEnabled));
+  else if (isOptions(momentum)) ({ momentum, eps, cudnnEnabled } = named("instanceNorm", momentum, ["input", "weight", "bias", "runningMean", "runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"], 6, eps, cudnnEnabled));
+  else if (isOptions(eps)) ({ eps, cudnnEnabled } = named("instanceNorm", eps, ["input", "weight", "bias", "runningMean", "runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"], 7, cudnnEnabled));
+  else if (isOptions(cudnnEnabled)) ({ cudnnEnabled } = named("instanceNorm", cudnnEnabled, ["input", "weight", "bias", "runningMean", "runningVar", "useInputStats", "momentum", "eps", "cudnnEnabled"], 8));
   if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias)) && (runningMean == null || isTensor(runningMean)) && (runningVar == null || isTensor(runningVar))) return wrap(call(460, input.handle, weight?.handle, bias?.handle, runningMean?.handle, runningVar?.handle, useInputStats, momentum, eps, cudnnEnabled));
   throw refuse("instanceNorm", "instanceNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, useInputStats: boolean, momentum: number, eps: number, cudnnEnabled: boolean)", [input, weight, bias, runningMean, runningVar, useInputStats, momentum, eps, cudnnEnabled]);
 }
@@ -4441,8 +4465,8 @@ export function instanceNorm(input: any, weight?: any, bias?: any, runningMean?:
 export function inverse(input: Tensor, options?: Out): Tensor;
 export function inverse(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("inverse", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(461, input.handle)) : callInto(out, 1309, input.handle);
+  if (options !== undefined) ({ out } = named("inverse", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(461, input.handle)) : callInto(out, 1317, input.handle);
   throw refuse("inverse", "inverse(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -4563,9 +4587,9 @@ export function isVulkanAvailable(): boolean {
 export function isclose(input: Tensor, other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): Tensor;
 export function isclose(input: Tensor, other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equalNan?: boolean | undefined }): Tensor;
 export function isclose(input: any, other: any, rtol?: any, atol?: any, equalNan?: any): any {
-  if (isOptions(rtol)) ({ rtol, atol, equalNan } = named("isclose", rtol, ["rtol", "atol", "equalNan"], atol, equalNan));
-  else if (isOptions(atol)) ({ atol, equalNan } = named("isclose", atol, ["atol", "equalNan"], equalNan));
-  else if (isOptions(equalNan)) ({ equalNan } = named("isclose", equalNan, ["equalNan"]));
+  if (isOptions(rtol)) ({ rtol, atol, equalNan } = named("isclose", rtol, ["input", "other", "rtol", "atol", "equalNan"], 2, atol, equalNan));
+  else if (isOptions(atol)) ({ atol, equalNan } = named("isclose", atol, ["input", "other", "rtol", "atol", "equalNan"], 3, equalNan));
+  else if (isOptions(equalNan)) ({ equalNan } = named("isclose", equalNan, ["input", "other", "rtol", "atol", "equalNan"], 4));
   if (isTensor(input) && isTensor(other)) return wrap(call(475, input.handle, other.handle, rtol, atol, equalNan));
   throw refuse("isclose", "isclose(input: Tensor, other: Tensor, rtol = 0.00001, atol = 1e-8, equalNan = false)", [input, other, rtol, atol, equalNan]);
 }
@@ -4596,10 +4620,10 @@ export function isin(element: Scalar, testElements: Tensor, options?: { assumeUn
 export function isin(elements: Tensor, testElement: Scalar, options?: { assumeUnique?: boolean | undefined; invert?: boolean | undefined } & Out): Tensor;
 export function isin(elements: any, testElements: any, options?: any): any {
   let assumeUnique: any, invert: any, out: any;
-  if (options !== undefined) ({ assumeUnique, invert, out } = named("isin", options, ["assumeUnique", "invert", "out"]));
-  if (isTensor(elements) && isTensor(testElements)) return out === undefined ? wrap(call(479, elements.handle, testElements.handle, assumeUnique, invert)) : callInto(out, 1312, elements.handle, testElements.handle, assumeUnique, invert);
-  if (isScalar(elements) && isTensor(testElements)) return out === undefined ? wrap(call(477, elements, testElements.handle, assumeUnique, invert)) : callInto(out, 1310, elements, testElements.handle, assumeUnique, invert);
-  if (isTensor(elements) && isScalar(testElements)) return out === undefined ? wrap(call(478, elements.handle, testElements, assumeUnique, invert)) : callInto(out, 1311, elements.handle, testElements, assumeUnique, invert);
+  if (options !== undefined) ({ assumeUnique, invert, out } = named("isin", options, ["elements", "testElements", "assumeUnique", "invert", "out"], 2));
+  if (isTensor(elements) && isTensor(testElements)) return out === undefined ? wrap(call(479, elements.handle, testElements.handle, assumeUnique, invert)) : callInto(out, 1320, elements.handle, testElements.handle, assumeUnique, invert);
+  if (isScalar(elements) && isTensor(testElements)) return out === undefined ? wrap(call(477, elements, testElements.handle, assumeUnique, invert)) : callInto(out, 1318, elements, testElements.handle, assumeUnique, invert);
+  if (isTensor(elements) && isScalar(testElements)) return out === undefined ? wrap(call(478, elements.handle, testElements, assumeUnique, invert)) : callInto(out, 1319, elements.handle, testElements, assumeUnique, invert);
   throw refuse("isin", "isin(elements: Tensor, testElements: Tensor, { assumeUnique = false, invert = false, out? })\nisin(element: Scalar, testElements: Tensor, { assumeUnique = false, invert = false, out? })\nisin(elements: Tensor, testElement: Scalar, { assumeUnique = false, invert = false, out? })", [elements, testElements, { assumeUnique, invert, out }]);
 }
 
@@ -4637,8 +4661,8 @@ export function isnan(input: Tensor): Tensor {
 export function isneginf(input: Tensor, options?: Out): Tensor;
 export function isneginf(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("isneginf", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(482, input.handle)) : callInto(out, 1313, input.handle);
+  if (options !== undefined) ({ out } = named("isneginf", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(482, input.handle)) : callInto(out, 1321, input.handle);
   throw refuse("isneginf", "isneginf(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -4652,8 +4676,8 @@ export function isneginf(input: any, options?: any): any {
 export function isposinf(input: Tensor, options?: Out): Tensor;
 export function isposinf(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("isposinf", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(483, input.handle)) : callInto(out, 1314, input.handle);
+  if (options !== undefined) ({ out } = named("isposinf", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(483, input.handle)) : callInto(out, 1322, input.handle);
   throw refuse("isposinf", "isposinf(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -4680,15 +4704,15 @@ export function istft(input: Tensor, nFft: number, hopLength?: number | null, wi
 export function istft(input: Tensor, nFft: number, options?: { hopLength?: number | null | undefined; winLength?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; returnComplex?: boolean | undefined }): Tensor;
 export function istft(input: Tensor, options: { nFft: number; hopLength?: number | null | undefined; winLength?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; returnComplex?: boolean | undefined }): Tensor;
 export function istft(input: any, nFft?: any, hopLength?: any, winLength?: any, window?: any, center?: any, normalized?: any, onesided?: any, length?: any, returnComplex?: any): any {
-  if (isOptions(nFft)) ({ nFft, hopLength, winLength, window, center, normalized, onesided, length, returnComplex } = named("istft", nFft, ["nFft", "hopLength", "winLength", "window", "center", "normalized", "onesided", "length", "returnComplex"], hopLength, winLength, window, center, normalized, onesided, length, returnComplex));
-  else if (isOptions(hopLength)) ({ hopLength, winLength, window, center, normalized, onesided, length, returnComplex } = named("istft", hopLength, ["hopLength", "winLength", "window", "center", "normalized", "onesided", "length", "returnComplex"], winLength, window, center, normalized, onesided, length, returnComplex));
-  else if (isOptions(winLength)) ({ winLength, window, center, normalized, onesided, length, returnComplex } = named("istft", winLength, ["winLength", "window", "center", "normalized", "onesided", "length", "returnComplex"], window, center, normalized, onesided, length, returnComplex));
-  else if (isOptions(window)) ({ window, center, normalized, onesided, length, returnComplex } = named("istft", window, ["window", "center", "normalized", "onesided", "length", "returnComplex"], center, normalized, onesided, length, returnComplex));
-  else if (isOptions(center)) ({ center, normalized, onesided, length, returnComplex } = named("istft", center, ["center", "normalized", "onesided", "length", "returnComplex"], normalized, onesided, length, returnComplex));
-  else if (isOptions(normalized)) ({ normalized, onesided, length, returnComplex } = named("istft", normalized, ["normalized", "onesided", "length", "returnComplex"], onesided, length, returnComplex));
-  else if (isOptions(onesided)) ({ onesided, length, returnComplex } = named("istft", onesided, ["onesided", "length", "returnComplex"], length, returnComplex));
-  else if (isOptions(length)) ({ length, returnComplex } = named("istft", length, ["length", "returnComplex"], returnComplex));
-  else if (isOptions(returnComplex)) ({ returnComplex } = named("istft", returnComplex, ["returnComplex"]));
+  if (isOptions(nFft)) ({ nFft, hopLength, winLength, window, center, normalized, onesided, length, returnComplex } = named("istft", nFft, ["input", "nFft", "hopLength", "winLength", "window", "center", "normalized", "onesided", "length", "returnComplex"], 1, hopLength, winLength, window, center, normalized, onesided, length, returnComplex));
+  else if (isOptions(hopLength)) ({ hopLength, winLength, window, center, normalized, onesided, length, returnComplex } = named("istft", hopLength, ["input", "nFft", "hopLength", "winLength", "window", "center", "normalized", "onesided", "length", "returnComplex"], 2, winLength, window, center, normalized, onesided, length, returnComplex));
+  else if (isOptions(winLength)) ({ winLength, window, center, normalized, onesided, length, returnComplex } = named("istft", winLength, ["input", "nFft", "hopLength", "winLength", "window", "center", "normalized", "onesided", "length", "returnComplex"], 3, window, center, normalized, onesided, length, returnComplex));
+  else if (isOptions(window)) ({ window, center, normalized, onesided, length, returnComplex } = named("istft", window, ["input", "nFft", "hopLength", "winLength", "window", "center", "normalized", "onesided", "length", "returnComplex"], 4, center, normalized, onesided, length, returnComplex));
+  else if (isOptions(center)) ({ center, normalized, onesided, length, returnComplex } = named("istft", center, ["input", "nFft", "hopLength", "winLength", "window", "center", "normalized", "onesided", "length", "returnComplex"], 5, normalized, onesided, length, returnComplex));
+  else if (isOptions(normalized)) ({ normalized, onesided, length, returnComplex } = named("istft", normalized, ["input", "nFft", "hopLength", "winLength", "window", "center", "normalized", "onesided", "length", "returnComplex"], 6, onesided, length, returnComplex));
+  else if (isOptions(onesided)) ({ onesided, length, returnComplex } = named("istft", onesided, ["input", "nFft", "hopLength", "winLength", "window", "center", "normalized", "onesided", "length", "returnComplex"], 7, length, returnComplex));
+  else if (isOptions(length)) ({ length, returnComplex } = named("istft", length, ["input", "nFft", "hopLength", "winLength", "window", "center", "normalized", "onesided", "length", "returnComplex"], 8, returnComplex));
+  else if (isOptions(returnComplex)) ({ returnComplex } = named("istft", returnComplex, ["input", "nFft", "hopLength", "winLength", "window", "center", "normalized", "onesided", "length", "returnComplex"], 9));
   if (isTensor(input) && (window == null || isTensor(window))) return wrap(call(485, input.handle, nFft, hopLength, winLength, window?.handle, center, normalized, onesided, length, returnComplex));
   throw refuse("istft", "istft(input: Tensor, nFft: number, hopLength?, winLength?, window?, center = true, normalized = false, onesided?, length?, returnComplex = false)", [input, nFft, hopLength, winLength, window, center, normalized, onesided, length, returnComplex]);
 }
@@ -4709,9 +4733,9 @@ export function kaiserWindow(windowLength: number, periodic: boolean, beta: numb
 export function kaiserWindow(windowLength: number, options: { periodic: boolean; beta: number } & TensorOptions): Tensor;
 export function kaiserWindow(windowLength: any, periodic?: any, beta?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(periodic)) ({ periodic, beta, dtype, layout, device, pinMemory, requiresGrad } = named("kaiserWindow", periodic, ["periodic", "beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"], beta, options));
-  else if (isOptions(beta)) ({ beta, dtype, layout, device, pinMemory, requiresGrad } = named("kaiserWindow", beta, ["beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("kaiserWindow", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(periodic)) ({ periodic, beta, dtype, layout, device, pinMemory, requiresGrad } = named("kaiserWindow", periodic, ["windowLength", "periodic", "beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 1, beta, options));
+  else if (isOptions(beta)) ({ beta, dtype, layout, device, pinMemory, requiresGrad } = named("kaiserWindow", beta, ["windowLength", "periodic", "beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 2, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("kaiserWindow", options, ["windowLength", "periodic", "beta", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 3));
   if (periodic === undefined && beta === undefined) return withGrad(wrap(call(486, windowLength, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
   if (isBoolean(periodic) && beta === undefined) return withGrad(wrap(call(488, windowLength, periodic, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
   if (isBoolean(periodic) && isNumber(beta)) return withGrad(wrap(call(487, windowLength, periodic, beta, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
@@ -4729,8 +4753,8 @@ export function klDiv(input: Tensor, target: Tensor, reduction?: number, options
 export function klDiv(input: Tensor, target: Tensor, options?: { reduction?: number | undefined; logTarget?: boolean | undefined }): Tensor;
 export function klDiv(input: any, target: any, reduction?: any, options?: any): any {
   let logTarget: any;
-  if (isOptions(reduction)) ({ reduction, logTarget } = named("klDiv", reduction, ["reduction", "logTarget"], options));
-  else if (options !== undefined) ({ logTarget } = named("klDiv", options, ["logTarget"]));
+  if (isOptions(reduction)) ({ reduction, logTarget } = named("klDiv", reduction, ["input", "target", "reduction", "logTarget"], 2, options));
+  else if (options !== undefined) ({ logTarget } = named("klDiv", options, ["input", "target", "reduction", "logTarget"], 3));
   if (isTensor(input) && isTensor(target)) return wrap(call(489, input.handle, target.handle, reduction, logTarget));
   throw refuse("klDiv", "klDiv(input: Tensor, target: Tensor, reduction = 1, { logTarget = false })", [input, target, reduction, { logTarget }]);
 }
@@ -4745,8 +4769,8 @@ export function klDiv(input: any, target: any, reduction?: any, options?: any): 
 export function kron(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function kron(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("kron", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(490, input.handle, other.handle)) : callInto(out, 1315, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("kron", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(490, input.handle, other.handle)) : callInto(out, 1323, input.handle, other.handle);
   throw refuse("kron", "kron(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -4762,12 +4786,12 @@ export function kthvalue(input: Tensor, k: number, options?: { dim?: number | un
 export function kthvalue(input: Tensor, options: { k: number; dim?: number | undefined; keepdim?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
 export function kthvalue(input: any, k?: any, dim?: any, keepdim?: any, options?: any): any {
   let out: any;
-  if (isOptions(k)) ({ k, dim, keepdim, out } = named("kthvalue", k, ["k", "dim", "keepdim", "out"], dim, keepdim, options));
-  else if (isOptions(dim)) ({ dim, keepdim, out } = named("kthvalue", dim, ["dim", "keepdim", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, out } = named("kthvalue", keepdim, ["keepdim", "out"], options));
-  else if (options !== undefined) ({ out } = named("kthvalue", options, ["out"]));
+  if (isOptions(k)) ({ k, dim, keepdim, out } = named("kthvalue", k, ["input", "k", "dim", "keepdim", "out"], 1, dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, out } = named("kthvalue", dim, ["input", "k", "dim", "keepdim", "out"], 2, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("kthvalue", keepdim, ["input", "k", "dim", "keepdim", "out"], 3, options));
+  else if (options !== undefined) ({ out } = named("kthvalue", options, ["input", "k", "dim", "keepdim", "out"], 4));
   if (isTensor(input)) {
-    if (out !== undefined) return callInto(out, 1316, input.handle, k, dim, keepdim);
+    if (out !== undefined) return callInto(out, 1324, input.handle, k, dim, keepdim);
     const results = call(491, input.handle, k, dim, keepdim);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -4785,11 +4809,11 @@ export function layerNorm(input: Tensor, normalizedShape: readonly number[], wei
 export function layerNorm(input: Tensor, normalizedShape: readonly number[], options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnnEnable?: boolean | undefined }): Tensor;
 export function layerNorm(input: Tensor, options: { normalizedShape: readonly number[]; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnnEnable?: boolean | undefined }): Tensor;
 export function layerNorm(input: any, normalizedShape?: any, weight?: any, bias?: any, eps?: any, cudnnEnable?: any): any {
-  if (isOptions(normalizedShape)) ({ normalizedShape, weight, bias, eps, cudnnEnable } = named("layerNorm", normalizedShape, ["normalizedShape", "weight", "bias", "eps", "cudnnEnable"], weight, bias, eps, cudnnEnable));
-  else if (isOptions(weight)) ({ weight, bias, eps, cudnnEnable } = named("layerNorm", weight, ["weight", "bias", "eps", "cudnnEnable"], bias, eps, cudnnEnable));
-  else if (isOptions(bias)) ({ bias, eps, cudnnEnable } = named("layerNorm", bias, ["bias", "eps", "cudnnEnable"], eps, cudnnEnable));
-  else if (isOptions(eps)) ({ eps, cudnnEnable } = named("layerNorm", eps, ["eps", "cudnnEnable"], cudnnEnable));
-  else if (isOptions(cudnnEnable)) ({ cudnnEnable } = named("layerNorm", cudnnEnable, ["cudnnEnable"]));
+  if (isOptions(normalizedShape)) ({ normalizedShape, weight, bias, eps, cudnnEnable } = named("layerNorm", normalizedShape, ["input", "normalizedShape", "weight", "bias", "eps", "cudnnEnable"], 1, weight, bias, eps, cudnnEnable));
+  else if (isOptions(weight)) ({ weight, bias, eps, cudnnEnable } = named("layerNorm", weight, ["input", "normalizedShape", "weight", "bias", "eps", "cudnnEnable"], 2, bias, eps, cudnnEnable));
+  else if (isOptions(bias)) ({ bias, eps, cudnnEnable } = named("layerNorm", bias, ["input", "normalizedShape", "weight", "bias", "eps", "cudnnEnable"], 3, eps, cudnnEnable));
+  else if (isOptions(eps)) ({ eps, cudnnEnable } = named("layerNorm", eps, ["input", "normalizedShape", "weight", "bias", "eps", "cudnnEnable"], 4, cudnnEnable));
+  else if (isOptions(cudnnEnable)) ({ cudnnEnable } = named("layerNorm", cudnnEnable, ["input", "normalizedShape", "weight", "bias", "eps", "cudnnEnable"], 5));
   if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias))) return wrap(call(493, input.handle, normalizedShape, weight?.handle, bias?.handle, eps, cudnnEnable));
   throw refuse("layerNorm", "layerNorm(input: Tensor, normalizedShape: number[], weight?, bias?, eps = 0.00001, cudnnEnable = true)", [input, normalizedShape, weight, bias, eps, cudnnEnable]);
 }
@@ -4804,8 +4828,8 @@ export function layerNorm(input: any, normalizedShape?: any, weight?: any, bias?
 export function lcm(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function lcm(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("lcm", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(494, input.handle, other.handle)) : callInto(out, 1317, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("lcm", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(494, input.handle, other.handle)) : callInto(out, 1325, input.handle, other.handle);
   throw refuse("lcm", "lcm(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -4834,8 +4858,8 @@ export function lcm_(input: Tensor, other: Tensor): Tensor {
 export function ldexp(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function ldexp(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("ldexp", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(496, input.handle, other.handle)) : callInto(out, 1318, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("ldexp", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(496, input.handle, other.handle)) : callInto(out, 1326, input.handle, other.handle);
   throw refuse("ldexp", "ldexp(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -4866,9 +4890,9 @@ export function le(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function le(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function le(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("le", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(499, input.handle, other.handle)) : callInto(out, 1320, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(498, input.handle, other)) : callInto(out, 1319, input.handle, other);
+  if (options !== undefined) ({ out } = named("le", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(499, input.handle, other.handle)) : callInto(out, 1328, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(498, input.handle, other)) : callInto(out, 1327, input.handle, other);
   throw refuse("le", "le(input: Tensor, other: Tensor, { out? })\nle(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
@@ -4884,9 +4908,9 @@ export function lerp(input: Tensor, end: Tensor, weight: Tensor, options?: Out):
 export function lerp(input: Tensor, end: Tensor, weight: Scalar, options?: Out): Tensor;
 export function lerp(input: any, end: any, weight: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("lerp", options, ["out"]));
-  if (isTensor(input) && isTensor(end) && isTensor(weight)) return out === undefined ? wrap(call(505, input.handle, end.handle, weight.handle)) : callInto(out, 1322, input.handle, end.handle, weight.handle);
-  if (isTensor(input) && isTensor(end) && isScalar(weight)) return out === undefined ? wrap(call(504, input.handle, end.handle, weight)) : callInto(out, 1321, input.handle, end.handle, weight);
+  if (options !== undefined) ({ out } = named("lerp", options, ["input", "end", "weight", "out"], 3));
+  if (isTensor(input) && isTensor(end) && isTensor(weight)) return out === undefined ? wrap(call(505, input.handle, end.handle, weight.handle)) : callInto(out, 1330, input.handle, end.handle, weight.handle);
+  if (isTensor(input) && isTensor(end) && isScalar(weight)) return out === undefined ? wrap(call(504, input.handle, end.handle, weight)) : callInto(out, 1329, input.handle, end.handle, weight);
   throw refuse("lerp", "lerp(input: Tensor, end: Tensor, weight: Tensor, { out? })\nlerp(input: Tensor, end: Tensor, weight: Scalar, { out? })", [input, end, weight, { out }]);
 }
 
@@ -4902,9 +4926,9 @@ export function less(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function less(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function less(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("less", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(509, input.handle, other.handle)) : callInto(out, 1324, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(508, input.handle, other)) : callInto(out, 1323, input.handle, other);
+  if (options !== undefined) ({ out } = named("less", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(509, input.handle, other.handle)) : callInto(out, 1332, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(508, input.handle, other)) : callInto(out, 1331, input.handle, other);
   throw refuse("less", "less(input: Tensor, other: Tensor, { out? })\nless(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
@@ -4920,9 +4944,9 @@ export function lessEqual(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function lessEqual(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function lessEqual(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("lessEqual", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(513, input.handle, other.handle)) : callInto(out, 1326, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(512, input.handle, other)) : callInto(out, 1325, input.handle, other);
+  if (options !== undefined) ({ out } = named("lessEqual", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(513, input.handle, other.handle)) : callInto(out, 1334, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(512, input.handle, other)) : callInto(out, 1333, input.handle, other);
   throw refuse("lessEqual", "lessEqual(input: Tensor, other: Tensor, { out? })\nlessEqual(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
@@ -4936,38 +4960,54 @@ export function lessEqual(input: any, other: any, options?: any): any {
 export function lgamma(input: Tensor, options?: Out): Tensor;
 export function lgamma(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("lgamma", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(516, input.handle)) : callInto(out, 1327, input.handle);
+  if (options !== undefined) ({ out } = named("lgamma", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(516, input.handle)) : callInto(out, 1335, input.handle);
   throw refuse("lgamma", "lgamma(input: Tensor, { out? })", [input, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.linspace`.
  *
- * - `linspace(start: Tensor, end: Tensor, steps: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
- * - `linspace(start: Scalar, end: Tensor, steps: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
- * - `linspace(start: Tensor, end: Scalar, steps: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
- * - `linspace(start: Scalar, end: Scalar, steps: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
+ * - `linspace(start: Tensor, end: Tensor, steps: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `linspace(start: Scalar, end: Tensor, steps: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `linspace(start: Tensor, end: Scalar, steps: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `linspace(start: Scalar, end: Scalar, steps: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
  *
  * Source: aten::linspace, aten::linspace.Scalar_Tensor, aten::linspace.Tensor_Scalar, aten::linspace.Tensor_Tensor
  */
-export function linspace(start: Tensor, end: Tensor, steps: number, options?: TensorOptions): Tensor;
-export function linspace(start: Tensor, end: Tensor, options: { steps: number } & TensorOptions): Tensor;
-export function linspace(start: Scalar, end: Tensor, steps: number, options?: TensorOptions): Tensor;
-export function linspace(start: Scalar, end: Tensor, options: { steps: number } & TensorOptions): Tensor;
-export function linspace(start: Tensor, end: Scalar, steps: number, options?: TensorOptions): Tensor;
-export function linspace(start: Tensor, end: Scalar, options: { steps: number } & TensorOptions): Tensor;
-export function linspace(start: Scalar, end: Scalar, steps: number, options?: TensorOptions): Tensor;
-export function linspace(start: Scalar, end: Scalar, options: { steps: number } & TensorOptions): Tensor;
+export function linspace(start: Tensor, end: Tensor, steps: number, options?: TensorOptions & Out): Tensor;
+export function linspace(start: Tensor, end: Tensor, options: { steps: number } & TensorOptions & Out): Tensor;
+export function linspace(start: Scalar, end: Tensor, steps: number, options?: TensorOptions & Out): Tensor;
+export function linspace(start: Scalar, end: Tensor, options: { steps: number } & TensorOptions & Out): Tensor;
+export function linspace(start: Tensor, end: Scalar, steps: number, options?: TensorOptions & Out): Tensor;
+export function linspace(start: Tensor, end: Scalar, options: { steps: number } & TensorOptions & Out): Tensor;
+export function linspace(start: Scalar, end: Scalar, steps: number, options?: TensorOptions & Out): Tensor;
+export function linspace(start: Scalar, end: Scalar, options: { steps: number } & TensorOptions & Out): Tensor;
 export function linspace(start: any, end: any, steps?: any, options?: any): any {
-  let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(steps)) ({ steps, dtype, layout, device, pinMemory, requiresGrad } = named("linspace", steps, ["steps", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("linspace", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-  if (isTensor(start) && isTensor(end)) return withGrad(wrap(call(573, start.handle, end.handle, steps, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
-  if (isScalar(start) && isTensor(end)) return withGrad(wrap(call(571, start, end.handle, steps, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
-  if (isTensor(start) && isScalar(end)) return withGrad(wrap(call(572, start.handle, end, steps, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
-  if (isScalar(start) && isScalar(end)) return withGrad(wrap(call(570, start, end, steps, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  throw refuse("linspace", "linspace(start: Tensor, end: Tensor, steps: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })\nlinspace(start: Scalar, end: Tensor, steps: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })\nlinspace(start: Tensor, end: Scalar, steps: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })\nlinspace(start: Scalar, end: Scalar, steps: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })", [start, end, steps, { dtype, layout, device, pinMemory, requiresGrad }]);
+  let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any, out: any;
+  if (isOptions(steps)) ({ steps, dtype, layout, device, pinMemory, requiresGrad, out } = named("linspace", steps, ["start", "end", "steps", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], 2, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad, out } = named("linspace", options, ["start", "end", "steps", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], 3));
+  if (isTensor(start) && isTensor(end)) {
+    if (out === undefined) return withGrad(wrap(call(573, start.handle, end.handle, steps, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1386, start.handle, end.handle, steps), requiresGrad);
+  }
+  if (isScalar(start) && isTensor(end)) {
+    if (out === undefined) return withGrad(wrap(call(571, start, end.handle, steps, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1384, start, end.handle, steps), requiresGrad);
+  }
+  if (isTensor(start) && isScalar(end)) {
+    if (out === undefined) return withGrad(wrap(call(572, start.handle, end, steps, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1385, start.handle, end, steps), requiresGrad);
+  }
+  if (isScalar(start) && isScalar(end)) {
+    if (out === undefined) return withGrad(wrap(call(570, start, end, steps, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1383, start, end, steps), requiresGrad);
+  }
+  throw refuse("linspace", "linspace(start: Tensor, end: Tensor, steps: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })\nlinspace(start: Scalar, end: Tensor, steps: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })\nlinspace(start: Tensor, end: Scalar, steps: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })\nlinspace(start: Scalar, end: Scalar, steps: number, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })", [start, end, steps, { dtype, layout, device, pinMemory, requiresGrad, out }]);
 }
 
 /**
@@ -4980,8 +5020,8 @@ export function linspace(start: any, end: any, steps?: any, options?: any): any 
 export function log(input: Tensor, options?: Out): Tensor;
 export function log(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("log", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(574, input.handle)) : callInto(out, 1375, input.handle);
+  if (options !== undefined) ({ out } = named("log", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(574, input.handle)) : callInto(out, 1387, input.handle);
   throw refuse("log", "log(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -4995,8 +5035,8 @@ export function log(input: any, options?: any): any {
 export function log10(input: Tensor, options?: Out): Tensor;
 export function log10(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("log10", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(575, input.handle)) : callInto(out, 1376, input.handle);
+  if (options !== undefined) ({ out } = named("log10", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(575, input.handle)) : callInto(out, 1388, input.handle);
   throw refuse("log10", "log10(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -5025,8 +5065,8 @@ export function log10_(input: Tensor): Tensor {
 export function log1p(input: Tensor, options?: Out): Tensor;
 export function log1p(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("log1p", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(577, input.handle)) : callInto(out, 1377, input.handle);
+  if (options !== undefined) ({ out } = named("log1p", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(577, input.handle)) : callInto(out, 1389, input.handle);
   throw refuse("log1p", "log1p(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -5055,8 +5095,8 @@ export function log1p_(input: Tensor): Tensor {
 export function log2(input: Tensor, options?: Out): Tensor;
 export function log2(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("log2", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(579, input.handle)) : callInto(out, 1378, input.handle);
+  if (options !== undefined) ({ out } = named("log2", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(579, input.handle)) : callInto(out, 1390, input.handle);
   throw refuse("log2", "log2(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -5087,10 +5127,10 @@ export function logSoftmax(input: Tensor, dim: number, options?: { dtype?: Dtype
 export function logSoftmax(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function logSoftmax(input: any, dim?: any, dtype?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, dtype, out } = named("logSoftmax", dim, ["dim", "dtype", "out"], dtype, options));
-  else if (isOptions(dtype)) ({ dtype, out } = named("logSoftmax", dtype, ["dtype", "out"], options));
-  else if (options !== undefined) ({ out } = named("logSoftmax", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(584, input.handle, dim, dtypeCode(dtype))) : callInto(out, 1379, input.handle, dim, dtypeCode(dtype));
+  if (isOptions(dim)) ({ dim, dtype, out } = named("logSoftmax", dim, ["input", "dim", "dtype", "out"], 1, dtype, options));
+  else if (isOptions(dtype)) ({ dtype, out } = named("logSoftmax", dtype, ["input", "dim", "dtype", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("logSoftmax", options, ["input", "dim", "dtype", "out"], 3));
+  if (isTensor(input)) return out === undefined ? wrap(call(584, input.handle, dim, dtypeCode(dtype))) : callInto(out, 1391, input.handle, dim, dtypeCode(dtype));
   throw refuse("logSoftmax", "logSoftmax(input: Tensor, dim: number, dtype?, { out? })", [input, dim, dtype, { out }]);
 }
 
@@ -5119,8 +5159,8 @@ export function log_(input: Tensor): Tensor {
 export function logaddexp(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function logaddexp(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("logaddexp", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(585, input.handle, other.handle)) : callInto(out, 1380, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("logaddexp", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(585, input.handle, other.handle)) : callInto(out, 1392, input.handle, other.handle);
   throw refuse("logaddexp", "logaddexp(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -5134,8 +5174,8 @@ export function logaddexp(input: any, other: any, options?: any): any {
 export function logaddexp2(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function logaddexp2(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("logaddexp2", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(586, input.handle, other.handle)) : callInto(out, 1381, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("logaddexp2", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(586, input.handle, other.handle)) : callInto(out, 1393, input.handle, other.handle);
   throw refuse("logaddexp2", "logaddexp2(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -5150,9 +5190,9 @@ export function logcumsumexp(input: Tensor, dim: number, options?: Out): Tensor;
 export function logcumsumexp(input: Tensor, options: { dim: number } & Out): Tensor;
 export function logcumsumexp(input: any, dim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, out } = named("logcumsumexp", dim, ["dim", "out"], options));
-  else if (options !== undefined) ({ out } = named("logcumsumexp", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(587, input.handle, dim)) : callInto(out, 1382, input.handle, dim);
+  if (isOptions(dim)) ({ dim, out } = named("logcumsumexp", dim, ["input", "dim", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("logcumsumexp", options, ["input", "dim", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(587, input.handle, dim)) : callInto(out, 1394, input.handle, dim);
   throw refuse("logcumsumexp", "logcumsumexp(input: Tensor, dim: number, { out? })", [input, dim, { out }]);
 }
 
@@ -5178,8 +5218,8 @@ export function logdet(input: Tensor): Tensor {
 export function logicalAnd(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function logicalAnd(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("logicalAnd", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(589, input.handle, other.handle)) : callInto(out, 1383, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("logicalAnd", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(589, input.handle, other.handle)) : callInto(out, 1395, input.handle, other.handle);
   throw refuse("logicalAnd", "logicalAnd(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -5193,8 +5233,8 @@ export function logicalAnd(input: any, other: any, options?: any): any {
 export function logicalNot(input: Tensor, options?: Out): Tensor;
 export function logicalNot(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("logicalNot", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(591, input.handle)) : callInto(out, 1384, input.handle);
+  if (options !== undefined) ({ out } = named("logicalNot", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(591, input.handle)) : callInto(out, 1396, input.handle);
   throw refuse("logicalNot", "logicalNot(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -5208,8 +5248,8 @@ export function logicalNot(input: any, options?: any): any {
 export function logicalOr(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function logicalOr(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("logicalOr", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(593, input.handle, other.handle)) : callInto(out, 1385, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("logicalOr", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(593, input.handle, other.handle)) : callInto(out, 1397, input.handle, other.handle);
   throw refuse("logicalOr", "logicalOr(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -5223,8 +5263,8 @@ export function logicalOr(input: any, other: any, options?: any): any {
 export function logicalXor(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function logicalXor(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("logicalXor", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(595, input.handle, other.handle)) : callInto(out, 1386, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("logicalXor", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(595, input.handle, other.handle)) : callInto(out, 1398, input.handle, other.handle);
   throw refuse("logicalXor", "logicalXor(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -5239,9 +5279,9 @@ export function logit(input: Tensor, eps?: number | null, options?: Out): Tensor
 export function logit(input: Tensor, options?: { eps?: number | null | undefined } & Out): Tensor;
 export function logit(input: any, eps?: any, options?: any): any {
   let out: any;
-  if (isOptions(eps)) ({ eps, out } = named("logit", eps, ["eps", "out"], options));
-  else if (options !== undefined) ({ out } = named("logit", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(597, input.handle, eps)) : callInto(out, 1387, input.handle, eps);
+  if (isOptions(eps)) ({ eps, out } = named("logit", eps, ["input", "eps", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("logit", options, ["input", "eps", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(597, input.handle, eps)) : callInto(out, 1399, input.handle, eps);
   throw refuse("logit", "logit(input: Tensor, eps?, { out? })", [input, eps, { out }]);
 }
 
@@ -5255,7 +5295,7 @@ export function logit(input: any, eps?: any, options?: any): any {
 export function logit_(input: Tensor, eps?: number | null): Tensor;
 export function logit_(input: Tensor, options?: { eps?: number | null | undefined }): Tensor;
 export function logit_(input: any, eps?: any): any {
-  if (isOptions(eps)) ({ eps } = named("logit_", eps, ["eps"]));
+  if (isOptions(eps)) ({ eps } = named("logit_", eps, ["input", "eps"], 1));
   if (isTensor(input)) {
     call(598, input.handle, eps);
     return input;
@@ -5266,35 +5306,51 @@ export function logit_(input: any, eps?: any): any {
 /**
  * Calls PyTorch's `torch.logspace`.
  *
- * - `logspace(start: Tensor, end: Tensor, steps: number, base = 10, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
- * - `logspace(start: Scalar, end: Tensor, steps: number, base = 10, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
- * - `logspace(start: Tensor, end: Scalar, steps: number, base = 10, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
- * - `logspace(start: Scalar, end: Scalar, steps: number, base = 10, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
+ * - `logspace(start: Tensor, end: Tensor, steps: number, base = 10, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `logspace(start: Scalar, end: Tensor, steps: number, base = 10, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `logspace(start: Tensor, end: Scalar, steps: number, base = 10, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `logspace(start: Scalar, end: Scalar, steps: number, base = 10, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
  *
  * Source: aten::logspace, aten::logspace.Scalar_Tensor, aten::logspace.Tensor_Scalar, aten::logspace.Tensor_Tensor
  */
-export function logspace(start: Tensor, end: Tensor, steps: number, base?: number, options?: TensorOptions): Tensor;
-export function logspace(start: Tensor, end: Tensor, steps: number, options?: { base?: number | undefined } & TensorOptions): Tensor;
-export function logspace(start: Tensor, end: Tensor, options: { steps: number; base?: number | undefined } & TensorOptions): Tensor;
-export function logspace(start: Scalar, end: Tensor, steps: number, base?: number, options?: TensorOptions): Tensor;
-export function logspace(start: Scalar, end: Tensor, steps: number, options?: { base?: number | undefined } & TensorOptions): Tensor;
-export function logspace(start: Scalar, end: Tensor, options: { steps: number; base?: number | undefined } & TensorOptions): Tensor;
-export function logspace(start: Tensor, end: Scalar, steps: number, base?: number, options?: TensorOptions): Tensor;
-export function logspace(start: Tensor, end: Scalar, steps: number, options?: { base?: number | undefined } & TensorOptions): Tensor;
-export function logspace(start: Tensor, end: Scalar, options: { steps: number; base?: number | undefined } & TensorOptions): Tensor;
-export function logspace(start: Scalar, end: Scalar, steps: number, base?: number, options?: TensorOptions): Tensor;
-export function logspace(start: Scalar, end: Scalar, steps: number, options?: { base?: number | undefined } & TensorOptions): Tensor;
-export function logspace(start: Scalar, end: Scalar, options: { steps: number; base?: number | undefined } & TensorOptions): Tensor;
+export function logspace(start: Tensor, end: Tensor, steps: number, base?: number, options?: TensorOptions & Out): Tensor;
+export function logspace(start: Tensor, end: Tensor, steps: number, options?: { base?: number | undefined } & TensorOptions & Out): Tensor;
+export function logspace(start: Tensor, end: Tensor, options: { steps: number; base?: number | undefined } & TensorOptions & Out): Tensor;
+export function logspace(start: Scalar, end: Tensor, steps: number, base?: number, options?: TensorOptions & Out): Tensor;
+export function logspace(start: Scalar, end: Tensor, steps: number, options?: { base?: number | undefined } & TensorOptions & Out): Tensor;
+export function logspace(start: Scalar, end: Tensor, options: { steps: number; base?: number | undefined } & TensorOptions & Out): Tensor;
+export function logspace(start: Tensor, end: Scalar, steps: number, base?: number, options?: TensorOptions & Out): Tensor;
+export function logspace(start: Tensor, end: Scalar, steps: number, options?: { base?: number | undefined } & TensorOptions & Out): Tensor;
+export function logspace(start: Tensor, end: Scalar, options: { steps: number; base?: number | undefined } & TensorOptions & Out): Tensor;
+export function logspace(start: Scalar, end: Scalar, steps: number, base?: number, options?: TensorOptions & Out): Tensor;
+export function logspace(start: Scalar, end: Scalar, steps: number, options?: { base?: number | undefined } & TensorOptions & Out): Tensor;
+export function logspace(start: Scalar, end: Scalar, options: { steps: number; base?: number | undefined } & TensorOptions & Out): Tensor;
 export function logspace(start: any, end: any, steps?: any, base?: any, options?: any): any {
-  let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(steps)) ({ steps, base, dtype, layout, device, pinMemory, requiresGrad } = named("logspace", steps, ["steps", "base", "dtype", "layout", "device", "pinMemory", "requiresGrad"], base, options));
-  else if (isOptions(base)) ({ base, dtype, layout, device, pinMemory, requiresGrad } = named("logspace", base, ["base", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("logspace", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-  if (isTensor(start) && isTensor(end)) return withGrad(wrap(call(602, start.handle, end.handle, steps, base, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
-  if (isScalar(start) && isTensor(end)) return withGrad(wrap(call(600, start, end.handle, steps, base, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
-  if (isTensor(start) && isScalar(end)) return withGrad(wrap(call(601, start.handle, end, steps, base, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
-  if (isScalar(start) && isScalar(end)) return withGrad(wrap(call(599, start, end, steps, base, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  throw refuse("logspace", "logspace(start: Tensor, end: Tensor, steps: number, base = 10, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })\nlogspace(start: Scalar, end: Tensor, steps: number, base = 10, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })\nlogspace(start: Tensor, end: Scalar, steps: number, base = 10, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })\nlogspace(start: Scalar, end: Scalar, steps: number, base = 10, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })", [start, end, steps, base, { dtype, layout, device, pinMemory, requiresGrad }]);
+  let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any, out: any;
+  if (isOptions(steps)) ({ steps, base, dtype, layout, device, pinMemory, requiresGrad, out } = named("logspace", steps, ["start", "end", "steps", "base", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], 2, base, options));
+  else if (isOptions(base)) ({ base, dtype, layout, device, pinMemory, requiresGrad, out } = named("logspace", base, ["start", "end", "steps", "base", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], 3, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad, out } = named("logspace", options, ["start", "end", "steps", "base", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], 4));
+  if (isTensor(start) && isTensor(end)) {
+    if (out === undefined) return withGrad(wrap(call(602, start.handle, end.handle, steps, base, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1403, start.handle, end.handle, steps, base), requiresGrad);
+  }
+  if (isScalar(start) && isTensor(end)) {
+    if (out === undefined) return withGrad(wrap(call(600, start, end.handle, steps, base, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1401, start, end.handle, steps, base), requiresGrad);
+  }
+  if (isTensor(start) && isScalar(end)) {
+    if (out === undefined) return withGrad(wrap(call(601, start.handle, end, steps, base, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1402, start.handle, end, steps, base), requiresGrad);
+  }
+  if (isScalar(start) && isScalar(end)) {
+    if (out === undefined) return withGrad(wrap(call(599, start, end, steps, base, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1400, start, end, steps, base), requiresGrad);
+  }
+  throw refuse("logspace", "logspace(start: Tensor, end: Tensor, steps: number, base = 10, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })\nlogspace(start: Scalar, end: Tensor, steps: number, base = 10, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })\nlogspace(start: Tensor, end: Scalar, steps: number, base = 10, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })\nlogspace(start: Scalar, end: Scalar, steps: number, base = 10, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })", [start, end, steps, base, { dtype, layout, device, pinMemory, requiresGrad, out }]);
 }
 
 /**
@@ -5309,10 +5365,10 @@ export function logsumexp(input: Tensor, dim: number | readonly number[], option
 export function logsumexp(input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined } & Out): Tensor;
 export function logsumexp(input: any, dim?: any, keepdim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, keepdim, out } = named("logsumexp", dim, ["dim", "keepdim", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, out } = named("logsumexp", keepdim, ["keepdim", "out"], options));
-  else if (options !== undefined) ({ out } = named("logsumexp", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(603, input.handle, dim, keepdim)) : callInto(out, 1388, input.handle, dim, keepdim);
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("logsumexp", dim, ["input", "dim", "keepdim", "out"], 1, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("logsumexp", keepdim, ["input", "dim", "keepdim", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("logsumexp", options, ["input", "dim", "keepdim", "out"], 3));
+  if (isTensor(input)) return out === undefined ? wrap(call(603, input.handle, dim, keepdim)) : callInto(out, 1404, input.handle, dim, keepdim);
   throw refuse("logsumexp", "logsumexp(input: Tensor, dim: number | number[], keepdim = false, { out? })", [input, dim, keepdim, { out }]);
 }
 
@@ -5353,8 +5409,8 @@ export function lstm(arg0: any, arg1: any, arg2: any, arg3?: any, arg4?: any, ar
 export function lstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, bIh?: Tensor | null, bHh?: Tensor | null): [Tensor, Tensor];
 export function lstmCell(input: Tensor, hx: readonly Tensor[], wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null | undefined; bHh?: Tensor | null | undefined }): [Tensor, Tensor];
 export function lstmCell(input: any, hx: any, wIh: any, wHh: any, bIh?: any, bHh?: any): any {
-  if (isOptions(bIh)) ({ bIh, bHh } = named("lstmCell", bIh, ["bIh", "bHh"], bHh));
-  else if (isOptions(bHh)) ({ bHh } = named("lstmCell", bHh, ["bHh"]));
+  if (isOptions(bIh)) ({ bIh, bHh } = named("lstmCell", bIh, ["input", "hx", "wIh", "wHh", "bIh", "bHh"], 4, bHh));
+  else if (isOptions(bHh)) ({ bHh } = named("lstmCell", bHh, ["input", "hx", "wIh", "wHh", "bIh", "bHh"], 5));
   if (isTensor(input) && isTensors(hx) && isTensor(wIh) && isTensor(wHh) && (bIh == null || isTensor(bIh)) && (bHh == null || isTensor(bHh))) {
     const results = call(606, input.handle, handles(hx), wIh.handle, wHh.handle, bIh?.handle, bHh?.handle);
     return [wrap(results[0]), wrap(results[1])];
@@ -5374,9 +5430,9 @@ export function lt(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function lt(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function lt(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("lt", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(608, input.handle, other.handle)) : callInto(out, 1390, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(607, input.handle, other)) : callInto(out, 1389, input.handle, other);
+  if (options !== undefined) ({ out } = named("lt", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(608, input.handle, other.handle)) : callInto(out, 1406, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(607, input.handle, other)) : callInto(out, 1405, input.handle, other);
   throw refuse("lt", "lt(input: Tensor, other: Tensor, { out? })\nlt(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
@@ -5390,8 +5446,8 @@ export function lt(input: any, other: any, options?: any): any {
 export function luSolve(input: Tensor, LUData: Tensor, LUPivots: Tensor, options?: Out): Tensor;
 export function luSolve(input: any, LUData: any, LUPivots: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("luSolve", options, ["out"]));
-  if (isTensor(input) && isTensor(LUData) && isTensor(LUPivots)) return out === undefined ? wrap(call(611, input.handle, LUData.handle, LUPivots.handle)) : callInto(out, 1391, input.handle, LUData.handle, LUPivots.handle);
+  if (options !== undefined) ({ out } = named("luSolve", options, ["input", "LUData", "LUPivots", "out"], 3));
+  if (isTensor(input) && isTensor(LUData) && isTensor(LUPivots)) return out === undefined ? wrap(call(611, input.handle, LUData.handle, LUPivots.handle)) : callInto(out, 1407, input.handle, LUData.handle, LUPivots.handle);
   throw refuse("luSolve", "luSolve(input: Tensor, LUData: Tensor, LUPivots: Tensor, { out? })", [input, LUData, LUPivots, { out }]);
 }
 
@@ -5406,11 +5462,11 @@ export function luUnpack(LUData: Tensor, LUPivots: Tensor, unpackData?: boolean,
 export function luUnpack(LUData: Tensor, LUPivots: Tensor, options?: { unpackData?: boolean | undefined; unpackPivots?: boolean | undefined } & Out<[Tensor, Tensor, Tensor]>): [P: Tensor, L: Tensor, U: Tensor];
 export function luUnpack(LUData: any, LUPivots: any, unpackData?: any, unpackPivots?: any, options?: any): any {
   let out: any;
-  if (isOptions(unpackData)) ({ unpackData, unpackPivots, out } = named("luUnpack", unpackData, ["unpackData", "unpackPivots", "out"], unpackPivots, options));
-  else if (isOptions(unpackPivots)) ({ unpackPivots, out } = named("luUnpack", unpackPivots, ["unpackPivots", "out"], options));
-  else if (options !== undefined) ({ out } = named("luUnpack", options, ["out"]));
+  if (isOptions(unpackData)) ({ unpackData, unpackPivots, out } = named("luUnpack", unpackData, ["LUData", "LUPivots", "unpackData", "unpackPivots", "out"], 2, unpackPivots, options));
+  else if (isOptions(unpackPivots)) ({ unpackPivots, out } = named("luUnpack", unpackPivots, ["LUData", "LUPivots", "unpackData", "unpackPivots", "out"], 3, options));
+  else if (options !== undefined) ({ out } = named("luUnpack", options, ["LUData", "LUPivots", "unpackData", "unpackPivots", "out"], 4));
   if (isTensor(LUData) && isTensor(LUPivots)) {
-    if (out !== undefined) return callInto(out, 1392, LUData.handle, LUPivots.handle, unpackData, unpackPivots);
+    if (out !== undefined) return callInto(out, 1408, LUData.handle, LUPivots.handle, unpackData, unpackPivots);
     const results = call(612, LUData.handle, LUPivots.handle, unpackData, unpackPivots);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2])];
   }
@@ -5427,8 +5483,8 @@ export function luUnpack(LUData: any, LUPivots: any, unpackData?: any, unpackPiv
 export function marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin?: number, reduction?: number): Tensor;
 export function marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | undefined; reduction?: number | undefined }): Tensor;
 export function marginRankingLoss(input1: any, input2: any, target: any, margin?: any, reduction?: any): any {
-  if (isOptions(margin)) ({ margin, reduction } = named("marginRankingLoss", margin, ["margin", "reduction"], reduction));
-  else if (isOptions(reduction)) ({ reduction } = named("marginRankingLoss", reduction, ["reduction"]));
+  if (isOptions(margin)) ({ margin, reduction } = named("marginRankingLoss", margin, ["input1", "input2", "target", "margin", "reduction"], 3, reduction));
+  else if (isOptions(reduction)) ({ reduction } = named("marginRankingLoss", reduction, ["input1", "input2", "target", "margin", "reduction"], 4));
   if (isTensor(input1) && isTensor(input2) && isTensor(target)) return wrap(call(615, input1.handle, input2.handle, target.handle, margin, reduction));
   throw refuse("marginRankingLoss", "marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin = 0, reduction = 1)", [input1, input2, target, margin, reduction]);
 }
@@ -5471,8 +5527,8 @@ export function maskedScatter(input: Tensor, mask: Tensor, source: Tensor): Tens
 export function maskedSelect(input: Tensor, mask: Tensor, options?: Out): Tensor;
 export function maskedSelect(input: any, mask: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("maskedSelect", options, ["out"]));
-  if (isTensor(input) && isTensor(mask)) return out === undefined ? wrap(call(622, input.handle, mask.handle)) : callInto(out, 1393, input.handle, mask.handle);
+  if (options !== undefined) ({ out } = named("maskedSelect", options, ["input", "mask", "out"], 2));
+  if (isTensor(input) && isTensor(mask)) return out === undefined ? wrap(call(622, input.handle, mask.handle)) : callInto(out, 1409, input.handle, mask.handle);
   throw refuse("maskedSelect", "maskedSelect(input: Tensor, mask: Tensor, { out? })", [input, mask, { out }]);
 }
 
@@ -5486,8 +5542,8 @@ export function maskedSelect(input: any, mask: any, options?: any): any {
 export function matmul(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function matmul(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("matmul", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(623, input.handle, other.handle)) : callInto(out, 1394, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("matmul", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(623, input.handle, other.handle)) : callInto(out, 1410, input.handle, other.handle);
   throw refuse("matmul", "matmul(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -5514,9 +5570,9 @@ export function matrixPower(input: Tensor, n: number, options?: Out): Tensor;
 export function matrixPower(input: Tensor, options: { n: number } & Out): Tensor;
 export function matrixPower(input: any, n?: any, options?: any): any {
   let out: any;
-  if (isOptions(n)) ({ n, out } = named("matrixPower", n, ["n", "out"], options));
-  else if (options !== undefined) ({ out } = named("matrixPower", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(626, input.handle, n)) : callInto(out, 1395, input.handle, n);
+  if (isOptions(n)) ({ n, out } = named("matrixPower", n, ["input", "n", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("matrixPower", options, ["input", "n", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(626, input.handle, n)) : callInto(out, 1411, input.handle, n);
   throw refuse("matrixPower", "matrixPower(input: Tensor, n: number, { out? })", [input, n, { out }]);
 }
 
@@ -5540,10 +5596,10 @@ export function max(input: any, arg1?: any, arg2?: any, options?: any): any {
     [input, arg1, arg2, options] = rebind("max", [[["input"], ["out"]], [["input","other"], ["out"]], [["input","dim","keepdim"], ["out"]]], [input, arg1, arg2, options]);
   }
   const out = options?.out;
-  if (isTensor(input) && arg1 === undefined && arg2 === undefined) return out === undefined ? wrap(call(627, input.handle)) : callInto(out, 1396, input.handle);
-  if (isTensor(input) && isTensor(arg1) && arg2 === undefined) return out === undefined ? wrap(call(629, input.handle, arg1.handle)) : callInto(out, 1398, input.handle, arg1.handle);
+  if (isTensor(input) && arg1 === undefined && arg2 === undefined) return out === undefined ? wrap(call(627, input.handle)) : callInto(out, 1412, input.handle);
+  if (isTensor(input) && isTensor(arg1) && arg2 === undefined) return out === undefined ? wrap(call(629, input.handle, arg1.handle)) : callInto(out, 1414, input.handle, arg1.handle);
   if (isTensor(input) && isNumber(arg1) && (arg2 === undefined || isBoolean(arg2))) {
-    if (out !== undefined) return callInto(out, 1397, input.handle, arg1, arg2);
+    if (out !== undefined) return callInto(out, 1413, input.handle, arg1, arg2);
     const results = call(628, input.handle, arg1, arg2);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -5561,11 +5617,11 @@ export function maxPool1d(input: Tensor, kernelSize: number | readonly number[],
 export function maxPool1d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
 export function maxPool1d(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
 export function maxPool1d(input: any, kernelSize?: any, stride?: any, padding?: any, dilation?: any, ceilMode?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("maxPool1d", kernelSize, ["kernelSize", "stride", "padding", "dilation", "ceilMode"], stride, padding, dilation, ceilMode));
-  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("maxPool1d", stride, ["stride", "padding", "dilation", "ceilMode"], padding, dilation, ceilMode));
-  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("maxPool1d", padding, ["padding", "dilation", "ceilMode"], dilation, ceilMode));
-  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("maxPool1d", dilation, ["dilation", "ceilMode"], ceilMode));
-  else if (isOptions(ceilMode)) ({ ceilMode } = named("maxPool1d", ceilMode, ["ceilMode"]));
+  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("maxPool1d", kernelSize, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 1, stride, padding, dilation, ceilMode));
+  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("maxPool1d", stride, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 2, padding, dilation, ceilMode));
+  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("maxPool1d", padding, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 3, dilation, ceilMode));
+  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("maxPool1d", dilation, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 4, ceilMode));
+  else if (isOptions(ceilMode)) ({ ceilMode } = named("maxPool1d", ceilMode, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 5));
   if (isTensor(input)) return wrap(call(630, input.handle, kernelSize, stride, padding, dilation, ceilMode));
   throw refuse("maxPool1d", "maxPool1d(input: Tensor, kernelSize: number | number[], stride = [], padding = [0], dilation = [1], ceilMode = false)", [input, kernelSize, stride, padding, dilation, ceilMode]);
 }
@@ -5581,11 +5637,11 @@ export function maxPool1dWithIndices(input: Tensor, kernelSize: number | readonl
 export function maxPool1dWithIndices(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): [Tensor, Tensor];
 export function maxPool1dWithIndices(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): [Tensor, Tensor];
 export function maxPool1dWithIndices(input: any, kernelSize?: any, stride?: any, padding?: any, dilation?: any, ceilMode?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("maxPool1dWithIndices", kernelSize, ["kernelSize", "stride", "padding", "dilation", "ceilMode"], stride, padding, dilation, ceilMode));
-  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("maxPool1dWithIndices", stride, ["stride", "padding", "dilation", "ceilMode"], padding, dilation, ceilMode));
-  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("maxPool1dWithIndices", padding, ["padding", "dilation", "ceilMode"], dilation, ceilMode));
-  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("maxPool1dWithIndices", dilation, ["dilation", "ceilMode"], ceilMode));
-  else if (isOptions(ceilMode)) ({ ceilMode } = named("maxPool1dWithIndices", ceilMode, ["ceilMode"]));
+  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("maxPool1dWithIndices", kernelSize, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 1, stride, padding, dilation, ceilMode));
+  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("maxPool1dWithIndices", stride, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 2, padding, dilation, ceilMode));
+  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("maxPool1dWithIndices", padding, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 3, dilation, ceilMode));
+  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("maxPool1dWithIndices", dilation, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 4, ceilMode));
+  else if (isOptions(ceilMode)) ({ ceilMode } = named("maxPool1dWithIndices", ceilMode, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 5));
   if (isTensor(input)) {
     const results = call(631, input.handle, kernelSize, stride, padding, dilation, ceilMode);
     return [wrap(results[0]), wrap(results[1])];
@@ -5604,11 +5660,11 @@ export function maxPool2d(input: Tensor, kernelSize: number | readonly number[],
 export function maxPool2d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
 export function maxPool2d(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
 export function maxPool2d(input: any, kernelSize?: any, stride?: any, padding?: any, dilation?: any, ceilMode?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("maxPool2d", kernelSize, ["kernelSize", "stride", "padding", "dilation", "ceilMode"], stride, padding, dilation, ceilMode));
-  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("maxPool2d", stride, ["stride", "padding", "dilation", "ceilMode"], padding, dilation, ceilMode));
-  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("maxPool2d", padding, ["padding", "dilation", "ceilMode"], dilation, ceilMode));
-  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("maxPool2d", dilation, ["dilation", "ceilMode"], ceilMode));
-  else if (isOptions(ceilMode)) ({ ceilMode } = named("maxPool2d", ceilMode, ["ceilMode"]));
+  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("maxPool2d", kernelSize, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 1, stride, padding, dilation, ceilMode));
+  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("maxPool2d", stride, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 2, padding, dilation, ceilMode));
+  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("maxPool2d", padding, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 3, dilation, ceilMode));
+  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("maxPool2d", dilation, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 4, ceilMode));
+  else if (isOptions(ceilMode)) ({ ceilMode } = named("maxPool2d", ceilMode, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 5));
   if (isTensor(input)) return wrap(call(632, input.handle, kernelSize, stride, padding, dilation, ceilMode));
   throw refuse("maxPool2d", "maxPool2d(input: Tensor, kernelSize: number | number[], stride = [], padding = 0, dilation = 1, ceilMode = false)", [input, kernelSize, stride, padding, dilation, ceilMode]);
 }
@@ -5624,11 +5680,11 @@ export function maxPool3d(input: Tensor, kernelSize: number | readonly number[],
 export function maxPool3d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
 export function maxPool3d(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
 export function maxPool3d(input: any, kernelSize?: any, stride?: any, padding?: any, dilation?: any, ceilMode?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("maxPool3d", kernelSize, ["kernelSize", "stride", "padding", "dilation", "ceilMode"], stride, padding, dilation, ceilMode));
-  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("maxPool3d", stride, ["stride", "padding", "dilation", "ceilMode"], padding, dilation, ceilMode));
-  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("maxPool3d", padding, ["padding", "dilation", "ceilMode"], dilation, ceilMode));
-  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("maxPool3d", dilation, ["dilation", "ceilMode"], ceilMode));
-  else if (isOptions(ceilMode)) ({ ceilMode } = named("maxPool3d", ceilMode, ["ceilMode"]));
+  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("maxPool3d", kernelSize, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 1, stride, padding, dilation, ceilMode));
+  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("maxPool3d", stride, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 2, padding, dilation, ceilMode));
+  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("maxPool3d", padding, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 3, dilation, ceilMode));
+  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("maxPool3d", dilation, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 4, ceilMode));
+  else if (isOptions(ceilMode)) ({ ceilMode } = named("maxPool3d", ceilMode, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 5));
   if (isTensor(input)) return wrap(call(634, input.handle, kernelSize, stride, padding, dilation, ceilMode));
   throw refuse("maxPool3d", "maxPool3d(input: Tensor, kernelSize: number | number[], stride = [], padding = 0, dilation = 1, ceilMode = false)", [input, kernelSize, stride, padding, dilation, ceilMode]);
 }
@@ -5643,8 +5699,8 @@ export function maxPool3d(input: any, kernelSize?: any, stride?: any, padding?: 
 export function maximum(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function maximum(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("maximum", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(638, input.handle, other.handle)) : callInto(out, 1399, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("maximum", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(638, input.handle, other.handle)) : callInto(out, 1415, input.handle, other.handle);
   throw refuse("maximum", "maximum(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -5662,11 +5718,11 @@ export function mean(input: Tensor, dim: number | readonly number[] | null, opti
 export function mean(input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function mean(input: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any, out: any;
-  if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("mean", dim, ["dim", "keepdim", "dtype", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("mean", keepdim, ["keepdim", "dtype", "out"], options));
-  else if (options !== undefined) ({ dtype, out } = named("mean", options, ["dtype", "out"]));
-  if (isTensor(input) && dim === undefined && keepdim === undefined) return out === undefined ? wrap(call(639, input.handle, dtypeCode(dtype))) : callInto(out, 1400, input.handle, dtypeCode(dtype));
-  if (isTensor(input) && (dim == null || isNumberOrNumbers(dim)) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(640, input.handle, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1401, input.handle, dim, keepdim, dtypeCode(dtype));
+  if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("mean", dim, ["input", "dim", "keepdim", "dtype", "out"], 1, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("mean", keepdim, ["input", "dim", "keepdim", "dtype", "out"], 2, options));
+  else if (options !== undefined) ({ dtype, out } = named("mean", options, ["input", "dim", "keepdim", "dtype", "out"], 3));
+  if (isTensor(input) && dim === undefined && keepdim === undefined) return out === undefined ? wrap(call(639, input.handle, dtypeCode(dtype))) : callInto(out, 1416, input.handle, dtypeCode(dtype));
+  if (isTensor(input) && (dim == null || isNumberOrNumbers(dim)) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(640, input.handle, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1417, input.handle, dim, keepdim, dtypeCode(dtype));
   throw refuse("mean", "mean(input: Tensor, { dtype?, out? })\nmean(input: Tensor, dim: number | number[] | null, keepdim = false, { dtype?, out? })", [input, dim, keepdim, { dtype, out }]);
 }
 
@@ -5684,12 +5740,12 @@ export function median(input: Tensor, dim: number, options?: { keepdim?: boolean
 export function median(input: Tensor, options: { dim: number; keepdim?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
 export function median(input: any, dim?: any, keepdim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, keepdim, out } = named("median", dim, ["dim", "keepdim", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, out } = named("median", keepdim, ["keepdim", "out"], options));
-  else if (options !== undefined) ({ out } = named("median", options, ["out"]));
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("median", dim, ["input", "dim", "keepdim", "out"], 1, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("median", keepdim, ["input", "dim", "keepdim", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("median", options, ["input", "dim", "keepdim", "out"], 3));
   if (isTensor(input) && dim === undefined && keepdim === undefined && out === undefined) return wrap(call(641, input.handle));
   if (isTensor(input) && isNumber(dim) && (keepdim === undefined || isBoolean(keepdim))) {
-    if (out !== undefined) return callInto(out, 1402, input.handle, dim, keepdim);
+    if (out !== undefined) return callInto(out, 1418, input.handle, dim, keepdim);
     const results = call(642, input.handle, dim, keepdim);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -5708,7 +5764,7 @@ export function meshgrid(tensors: readonly Tensor[]): Tensor[];
 export function meshgrid(tensors: readonly Tensor[], options: { indexing: string }): Tensor[];
 export function meshgrid(tensors: any, options?: any): any {
   let indexing: any;
-  if (options !== undefined) ({ indexing } = named("meshgrid", options, ["indexing"]));
+  if (options !== undefined) ({ indexing } = named("meshgrid", options, ["tensors", "indexing"], 1));
   if (isTensors(tensors) && indexing === undefined) return wrapList(call(643, handles(tensors)));
   if (isTensors(tensors) && isString(indexing)) return wrapList(call(644, handles(tensors), indexing));
   throw refuse("meshgrid", "meshgrid(tensors: Tensor[])\nmeshgrid(tensors: Tensor[], { indexing: string })", [tensors, { indexing }]);
@@ -5734,10 +5790,10 @@ export function min(input: any, arg1?: any, arg2?: any, options?: any): any {
     [input, arg1, arg2, options] = rebind("min", [[["input"], ["out"]], [["input","other"], ["out"]], [["input","dim","keepdim"], ["out"]]], [input, arg1, arg2, options]);
   }
   const out = options?.out;
-  if (isTensor(input) && arg1 === undefined && arg2 === undefined) return out === undefined ? wrap(call(645, input.handle)) : callInto(out, 1403, input.handle);
-  if (isTensor(input) && isTensor(arg1) && arg2 === undefined) return out === undefined ? wrap(call(647, input.handle, arg1.handle)) : callInto(out, 1405, input.handle, arg1.handle);
+  if (isTensor(input) && arg1 === undefined && arg2 === undefined) return out === undefined ? wrap(call(645, input.handle)) : callInto(out, 1419, input.handle);
+  if (isTensor(input) && isTensor(arg1) && arg2 === undefined) return out === undefined ? wrap(call(647, input.handle, arg1.handle)) : callInto(out, 1421, input.handle, arg1.handle);
   if (isTensor(input) && isNumber(arg1) && (arg2 === undefined || isBoolean(arg2))) {
-    if (out !== undefined) return callInto(out, 1404, input.handle, arg1, arg2);
+    if (out !== undefined) return callInto(out, 1420, input.handle, arg1, arg2);
     const results = call(646, input.handle, arg1, arg2);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -5754,8 +5810,8 @@ export function min(input: any, arg1?: any, arg2?: any, options?: any): any {
 export function minimum(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function minimum(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("minimum", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(648, input.handle, other.handle)) : callInto(out, 1406, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("minimum", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(648, input.handle, other.handle)) : callInto(out, 1422, input.handle, other.handle);
   throw refuse("minimum", "minimum(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -5772,10 +5828,10 @@ export function mm(input: Tensor, mat2: Tensor, outDtype: Dtype, options?: Out):
 export function mm(input: Tensor, mat2: Tensor, options: { outDtype: Dtype } & Out): Tensor;
 export function mm(input: any, mat2: any, outDtype?: any, options?: any): any {
   let out: any;
-  if (isOptions(outDtype)) ({ outDtype, out } = named("mm", outDtype, ["outDtype", "out"], options));
-  else if (options !== undefined) ({ out } = named("mm", options, ["out"]));
-  if (isTensor(input) && isTensor(mat2) && outDtype === undefined) return out === undefined ? wrap(call(651, input.handle, mat2.handle)) : callInto(out, 1407, input.handle, mat2.handle);
-  if (isTensor(input) && isTensor(mat2) && isString(outDtype)) return out === undefined ? wrap(call(652, input.handle, mat2.handle, dtypeCode(outDtype))) : callInto(out, 1408, input.handle, mat2.handle, dtypeCode(outDtype));
+  if (isOptions(outDtype)) ({ outDtype, out } = named("mm", outDtype, ["input", "mat2", "outDtype", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("mm", options, ["input", "mat2", "outDtype", "out"], 3));
+  if (isTensor(input) && isTensor(mat2) && outDtype === undefined) return out === undefined ? wrap(call(651, input.handle, mat2.handle)) : callInto(out, 1423, input.handle, mat2.handle);
+  if (isTensor(input) && isTensor(mat2) && isString(outDtype)) return out === undefined ? wrap(call(652, input.handle, mat2.handle, dtypeCode(outDtype))) : callInto(out, 1424, input.handle, mat2.handle, dtypeCode(outDtype));
   throw refuse("mm", "mm(input: Tensor, mat2: Tensor, { out? })\nmm(input: Tensor, mat2: Tensor, outDtype: Dtype, { out? })", [input, mat2, outDtype, { out }]);
 }
 
@@ -5790,11 +5846,11 @@ export function mode(input: Tensor, dim?: number, keepdim?: boolean, options?: O
 export function mode(input: Tensor, options?: { dim?: number | undefined; keepdim?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
 export function mode(input: any, dim?: any, keepdim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, keepdim, out } = named("mode", dim, ["dim", "keepdim", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, out } = named("mode", keepdim, ["keepdim", "out"], options));
-  else if (options !== undefined) ({ out } = named("mode", options, ["out"]));
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("mode", dim, ["input", "dim", "keepdim", "out"], 1, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("mode", keepdim, ["input", "dim", "keepdim", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("mode", options, ["input", "dim", "keepdim", "out"], 3));
   if (isTensor(input)) {
-    if (out !== undefined) return callInto(out, 1409, input.handle, dim, keepdim);
+    if (out !== undefined) return callInto(out, 1425, input.handle, dim, keepdim);
     const results = call(653, input.handle, dim, keepdim);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -5814,8 +5870,8 @@ export function moveaxis(input: Tensor, options: { source: number; destination: 
 export function moveaxis(input: Tensor, source: readonly number[], destination: readonly number[]): Tensor;
 export function moveaxis(input: Tensor, options: { source: readonly number[]; destination: readonly number[] }): Tensor;
 export function moveaxis(input: any, source?: any, destination?: any): any {
-  if (isOptions(source)) ({ source, destination } = named("moveaxis", source, ["source", "destination"], destination));
-  else if (isOptions(destination)) ({ destination } = named("moveaxis", destination, ["destination"]));
+  if (isOptions(source)) ({ source, destination } = named("moveaxis", source, ["input", "source", "destination"], 1, destination));
+  else if (isOptions(destination)) ({ destination } = named("moveaxis", destination, ["input", "source", "destination"], 2));
   if (isTensor(input) && isNumber(source) && isNumber(destination)) return wrap(call(654, input.handle, source, destination));
   if (isTensor(input) && isNumbers(source) && isNumbers(destination)) return wrap(call(655, input.handle, source, destination));
   throw refuse("moveaxis", "moveaxis(input: Tensor, source: number, destination: number)\nmoveaxis(input: Tensor, source: number[], destination: number[])", [input, source, destination]);
@@ -5834,8 +5890,8 @@ export function movedim(input: Tensor, options: { source: number; destination: n
 export function movedim(input: Tensor, source: readonly number[], destination: readonly number[]): Tensor;
 export function movedim(input: Tensor, options: { source: readonly number[]; destination: readonly number[] }): Tensor;
 export function movedim(input: any, source?: any, destination?: any): any {
-  if (isOptions(source)) ({ source, destination } = named("movedim", source, ["source", "destination"], destination));
-  else if (isOptions(destination)) ({ destination } = named("movedim", destination, ["destination"]));
+  if (isOptions(source)) ({ source, destination } = named("movedim", source, ["input", "source", "destination"], 1, destination));
+  else if (isOptions(destination)) ({ destination } = named("movedim", destination, ["input", "source", "destination"], 2));
   if (isTensor(input) && isNumber(source) && isNumber(destination)) return wrap(call(656, input.handle, source, destination));
   if (isTensor(input) && isNumbers(source) && isNumbers(destination)) return wrap(call(657, input.handle, source, destination));
   throw refuse("movedim", "movedim(input: Tensor, source: number, destination: number)\nmovedim(input: Tensor, source: number[], destination: number[])", [input, source, destination]);
@@ -5851,8 +5907,8 @@ export function movedim(input: any, source?: any, destination?: any): any {
 export function msort(input: Tensor, options?: Out): Tensor;
 export function msort(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("msort", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(659, input.handle)) : callInto(out, 1410, input.handle);
+  if (options !== undefined) ({ out } = named("msort", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(659, input.handle)) : callInto(out, 1426, input.handle);
   throw refuse("msort", "msort(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -5868,9 +5924,9 @@ export function mul(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function mul(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function mul(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("mul", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(661, input.handle, other.handle)) : callInto(out, 1411, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(660, input.handle, other)) : callInto(out, 1411, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle);
+  if (options !== undefined) ({ out } = named("mul", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(661, input.handle, other.handle)) : callInto(out, 1427, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(660, input.handle, other)) : callInto(out, 1427, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle);
   throw refuse("mul", "mul(input: Tensor, other: Tensor, { out? })\nmul(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
@@ -5886,10 +5942,10 @@ export function multinomial(input: Tensor, numSamples: number, options?: { repla
 export function multinomial(input: Tensor, options: { numSamples: number; replacement?: boolean | undefined; generator?: Generator | null | undefined } & Out): Tensor;
 export function multinomial(input: any, numSamples?: any, replacement?: any, options?: any): any {
   let generator: any, out: any;
-  if (isOptions(numSamples)) ({ numSamples, replacement, generator, out } = named("multinomial", numSamples, ["numSamples", "replacement", "generator", "out"], replacement, options));
-  else if (isOptions(replacement)) ({ replacement, generator, out } = named("multinomial", replacement, ["replacement", "generator", "out"], options));
-  else if (options !== undefined) ({ generator, out } = named("multinomial", options, ["generator", "out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(666, input.handle, numSamples, replacement, generator?.handle)) : callInto(out, 1412, input.handle, numSamples, replacement, generator?.handle);
+  if (isOptions(numSamples)) ({ numSamples, replacement, generator, out } = named("multinomial", numSamples, ["input", "numSamples", "replacement", "generator", "out"], 1, replacement, options));
+  else if (isOptions(replacement)) ({ replacement, generator, out } = named("multinomial", replacement, ["input", "numSamples", "replacement", "generator", "out"], 2, options));
+  else if (options !== undefined) ({ generator, out } = named("multinomial", options, ["input", "numSamples", "replacement", "generator", "out"], 3));
+  if (isTensor(input)) return out === undefined ? wrap(call(666, input.handle, numSamples, replacement, generator?.handle)) : callInto(out, 1428, input.handle, numSamples, replacement, generator?.handle);
   throw refuse("multinomial", "multinomial(input: Tensor, numSamples: number, replacement = false, { generator?, out? })", [input, numSamples, replacement, { generator, out }]);
 }
 
@@ -5905,9 +5961,9 @@ export function multiply(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function multiply(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function multiply(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("multiply", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(668, input.handle, other.handle)) : callInto(out, 1413, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(667, input.handle, other)) : callInto(out, 1413, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle);
+  if (options !== undefined) ({ out } = named("multiply", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(668, input.handle, other.handle)) : callInto(out, 1429, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(667, input.handle, other)) : callInto(out, 1429, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle);
   throw refuse("multiply", "multiply(input: Tensor, other: Tensor, { out? })\nmultiply(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
@@ -5921,8 +5977,8 @@ export function multiply(input: any, other: any, options?: any): any {
 export function mv(input: Tensor, vec: Tensor, options?: Out): Tensor;
 export function mv(input: any, vec: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("mv", options, ["out"]));
-  if (isTensor(input) && isTensor(vec)) return out === undefined ? wrap(call(671, input.handle, vec.handle)) : callInto(out, 1414, input.handle, vec.handle);
+  if (options !== undefined) ({ out } = named("mv", options, ["input", "vec", "out"], 2));
+  if (isTensor(input) && isTensor(vec)) return out === undefined ? wrap(call(671, input.handle, vec.handle)) : callInto(out, 1430, input.handle, vec.handle);
   throw refuse("mv", "mv(input: Tensor, vec: Tensor, { out? })", [input, vec, { out }]);
 }
 
@@ -5937,9 +5993,9 @@ export function mvlgamma(input: Tensor, p: number, options?: Out): Tensor;
 export function mvlgamma(input: Tensor, options: { p: number } & Out): Tensor;
 export function mvlgamma(input: any, p?: any, options?: any): any {
   let out: any;
-  if (isOptions(p)) ({ p, out } = named("mvlgamma", p, ["p", "out"], options));
-  else if (options !== undefined) ({ out } = named("mvlgamma", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(672, input.handle, p)) : callInto(out, 1415, input.handle, p);
+  if (isOptions(p)) ({ p, out } = named("mvlgamma", p, ["input", "p", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("mvlgamma", options, ["input", "p", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(672, input.handle, p)) : callInto(out, 1431, input.handle, p);
   throw refuse("mvlgamma", "mvlgamma(input: Tensor, p: number, { out? })", [input, p, { out }]);
 }
 
@@ -5954,11 +6010,11 @@ export function nanToNum(input: Tensor, nan?: number | null, posinf?: number | n
 export function nanToNum(input: Tensor, options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined } & Out): Tensor;
 export function nanToNum(input: any, nan?: any, posinf?: any, neginf?: any, options?: any): any {
   let out: any;
-  if (isOptions(nan)) ({ nan, posinf, neginf, out } = named("nanToNum", nan, ["nan", "posinf", "neginf", "out"], posinf, neginf, options));
-  else if (isOptions(posinf)) ({ posinf, neginf, out } = named("nanToNum", posinf, ["posinf", "neginf", "out"], neginf, options));
-  else if (isOptions(neginf)) ({ neginf, out } = named("nanToNum", neginf, ["neginf", "out"], options));
-  else if (options !== undefined) ({ out } = named("nanToNum", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(674, input.handle, nan, posinf, neginf)) : callInto(out, 1416, input.handle, nan, posinf, neginf);
+  if (isOptions(nan)) ({ nan, posinf, neginf, out } = named("nanToNum", nan, ["input", "nan", "posinf", "neginf", "out"], 1, posinf, neginf, options));
+  else if (isOptions(posinf)) ({ posinf, neginf, out } = named("nanToNum", posinf, ["input", "nan", "posinf", "neginf", "out"], 2, neginf, options));
+  else if (isOptions(neginf)) ({ neginf, out } = named("nanToNum", neginf, ["input", "nan", "posinf", "neginf", "out"], 3, options));
+  else if (options !== undefined) ({ out } = named("nanToNum", options, ["input", "nan", "posinf", "neginf", "out"], 4));
+  if (isTensor(input)) return out === undefined ? wrap(call(674, input.handle, nan, posinf, neginf)) : callInto(out, 1432, input.handle, nan, posinf, neginf);
   throw refuse("nanToNum", "nanToNum(input: Tensor, nan?, posinf?, neginf?, { out? })", [input, nan, posinf, neginf, { out }]);
 }
 
@@ -5972,9 +6028,9 @@ export function nanToNum(input: any, nan?: any, posinf?: any, neginf?: any, opti
 export function nanToNum_(input: Tensor, nan?: number | null, posinf?: number | null, neginf?: number | null): Tensor;
 export function nanToNum_(input: Tensor, options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor;
 export function nanToNum_(input: any, nan?: any, posinf?: any, neginf?: any): any {
-  if (isOptions(nan)) ({ nan, posinf, neginf } = named("nanToNum_", nan, ["nan", "posinf", "neginf"], posinf, neginf));
-  else if (isOptions(posinf)) ({ posinf, neginf } = named("nanToNum_", posinf, ["posinf", "neginf"], neginf));
-  else if (isOptions(neginf)) ({ neginf } = named("nanToNum_", neginf, ["neginf"]));
+  if (isOptions(nan)) ({ nan, posinf, neginf } = named("nanToNum_", nan, ["input", "nan", "posinf", "neginf"], 1, posinf, neginf));
+  else if (isOptions(posinf)) ({ posinf, neginf } = named("nanToNum_", posinf, ["input", "nan", "posinf", "neginf"], 2, neginf));
+  else if (isOptions(neginf)) ({ neginf } = named("nanToNum_", neginf, ["input", "nan", "posinf", "neginf"], 3));
   if (isTensor(input)) {
     call(675, input.handle, nan, posinf, neginf);
     return input;
@@ -5993,10 +6049,10 @@ export function nanmean(input: Tensor, dim?: number | readonly number[] | null, 
 export function nanmean(input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function nanmean(input: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any, out: any;
-  if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("nanmean", dim, ["dim", "keepdim", "dtype", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("nanmean", keepdim, ["keepdim", "dtype", "out"], options));
-  else if (options !== undefined) ({ dtype, out } = named("nanmean", options, ["dtype", "out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(676, input.handle, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1417, input.handle, dim, keepdim, dtypeCode(dtype));
+  if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("nanmean", dim, ["input", "dim", "keepdim", "dtype", "out"], 1, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("nanmean", keepdim, ["input", "dim", "keepdim", "dtype", "out"], 2, options));
+  else if (options !== undefined) ({ dtype, out } = named("nanmean", options, ["input", "dim", "keepdim", "dtype", "out"], 3));
+  if (isTensor(input)) return out === undefined ? wrap(call(676, input.handle, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1433, input.handle, dim, keepdim, dtypeCode(dtype));
   throw refuse("nanmean", "nanmean(input: Tensor, dim?, keepdim = false, { dtype?, out? })", [input, dim, keepdim, { dtype, out }]);
 }
 
@@ -6014,12 +6070,12 @@ export function nanmedian(input: Tensor, dim: number, options?: { keepdim?: bool
 export function nanmedian(input: Tensor, options: { dim: number; keepdim?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
 export function nanmedian(input: any, dim?: any, keepdim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, keepdim, out } = named("nanmedian", dim, ["dim", "keepdim", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, out } = named("nanmedian", keepdim, ["keepdim", "out"], options));
-  else if (options !== undefined) ({ out } = named("nanmedian", options, ["out"]));
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("nanmedian", dim, ["input", "dim", "keepdim", "out"], 1, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("nanmedian", keepdim, ["input", "dim", "keepdim", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("nanmedian", options, ["input", "dim", "keepdim", "out"], 3));
   if (isTensor(input) && dim === undefined && keepdim === undefined && out === undefined) return wrap(call(677, input.handle));
   if (isTensor(input) && isNumber(dim) && (keepdim === undefined || isBoolean(keepdim))) {
-    if (out !== undefined) return callInto(out, 1418, input.handle, dim, keepdim);
+    if (out !== undefined) return callInto(out, 1434, input.handle, dim, keepdim);
     const results = call(678, input.handle, dim, keepdim);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -6042,12 +6098,12 @@ export function nanquantile(input: Tensor, q: number, options?: { dim?: number |
 export function nanquantile(input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined } & Out): Tensor;
 export function nanquantile(input: any, q?: any, dim?: any, keepdim?: any, options?: any): any {
   let interpolation: any, out: any;
-  if (isOptions(q)) ({ q, dim, keepdim, interpolation, out } = named("nanquantile", q, ["q", "dim", "keepdim", "interpolation", "out"], dim, keepdim, options));
-  else if (isOptions(dim)) ({ dim, keepdim, interpolation, out } = named("nanquantile", dim, ["dim", "keepdim", "interpolation", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, interpolation, out } = named("nanquantile", keepdim, ["keepdim", "interpolation", "out"], options));
-  else if (options !== undefined) ({ interpolation, out } = named("nanquantile", options, ["interpolation", "out"]));
-  if (isTensor(input) && isTensor(q)) return out === undefined ? wrap(call(679, input.handle, q.handle, dim, keepdim, interpolation)) : callInto(out, 1419, input.handle, q.handle, dim, keepdim, interpolation);
-  if (isTensor(input) && isNumber(q)) return out === undefined ? wrap(call(680, input.handle, q, dim, keepdim, interpolation)) : callInto(out, 1420, input.handle, q, dim, keepdim, interpolation);
+  if (isOptions(q)) ({ q, dim, keepdim, interpolation, out } = named("nanquantile", q, ["input", "q", "dim", "keepdim", "interpolation", "out"], 1, dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, interpolation, out } = named("nanquantile", dim, ["input", "q", "dim", "keepdim", "interpolation", "out"], 2, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, interpolation, out } = named("nanquantile", keepdim, ["input", "q", "dim", "keepdim", "interpolation", "out"], 3, options));
+  else if (options !== undefined) ({ interpolation, out } = named("nanquantile", options, ["input", "q", "dim", "keepdim", "interpolation", "out"], 4));
+  if (isTensor(input) && isTensor(q)) return out === undefined ? wrap(call(679, input.handle, q.handle, dim, keepdim, interpolation)) : callInto(out, 1435, input.handle, q.handle, dim, keepdim, interpolation);
+  if (isTensor(input) && isNumber(q)) return out === undefined ? wrap(call(680, input.handle, q, dim, keepdim, interpolation)) : callInto(out, 1436, input.handle, q, dim, keepdim, interpolation);
   throw refuse("nanquantile", "nanquantile(input: Tensor, q: Tensor, dim?, keepdim = false, { interpolation = \"linear\", out? })\nnanquantile(input: Tensor, q: number, dim?, keepdim = false, { interpolation = \"linear\", out? })", [input, q, dim, keepdim, { interpolation, out }]);
 }
 
@@ -6062,10 +6118,10 @@ export function nansum(input: Tensor, dim?: number | readonly number[] | null, k
 export function nansum(input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function nansum(input: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any, out: any;
-  if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("nansum", dim, ["dim", "keepdim", "dtype", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("nansum", keepdim, ["keepdim", "dtype", "out"], options));
-  else if (options !== undefined) ({ dtype, out } = named("nansum", options, ["dtype", "out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(681, input.handle, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1421, input.handle, dim, keepdim, dtypeCode(dtype));
+  if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("nansum", dim, ["input", "dim", "keepdim", "dtype", "out"], 1, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("nansum", keepdim, ["input", "dim", "keepdim", "dtype", "out"], 2, options));
+  else if (options !== undefined) ({ dtype, out } = named("nansum", options, ["input", "dim", "keepdim", "dtype", "out"], 3));
+  if (isTensor(input)) return out === undefined ? wrap(call(681, input.handle, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1437, input.handle, dim, keepdim, dtypeCode(dtype));
   throw refuse("nansum", "nansum(input: Tensor, dim?, keepdim = false, { dtype?, out? })", [input, dim, keepdim, { dtype, out }]);
 }
 
@@ -6082,9 +6138,9 @@ export function narrow(input: Tensor, options: { dim: number; start: Tensor; len
 export function narrow(input: Tensor, dim: number, start: number, length: number): Tensor;
 export function narrow(input: Tensor, options: { dim: number; start: number; length: number }): Tensor;
 export function narrow(input: any, dim?: any, start?: any, length?: any): any {
-  if (isOptions(dim)) ({ dim, start, length } = named("narrow", dim, ["dim", "start", "length"], start, length));
-  else if (isOptions(start)) ({ start, length } = named("narrow", start, ["start", "length"], length));
-  else if (isOptions(length)) ({ length } = named("narrow", length, ["length"]));
+  if (isOptions(dim)) ({ dim, start, length } = named("narrow", dim, ["input", "dim", "start", "length"], 1, start, length));
+  else if (isOptions(start)) ({ start, length } = named("narrow", start, ["input", "dim", "start", "length"], 2, length));
+  else if (isOptions(length)) ({ length } = named("narrow", length, ["input", "dim", "start", "length"], 3));
   if (isTensor(input) && isTensor(start)) return wrap(call(683, input.handle, dim, start.handle, length));
   if (isTensor(input) && isNumber(start)) return wrap(call(682, input.handle, dim, start, length));
   throw refuse("narrow", "narrow(input: Tensor, dim: number, start: Tensor, length: number)\nnarrow(input: Tensor, dim: number, start: number, length: number)", [input, dim, start, length]);
@@ -6101,16 +6157,16 @@ export function nativeBatchNorm(input: Tensor, weight: Tensor | null, bias: Tens
 export function nativeBatchNorm(input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; runningMean: Tensor | null; runningVar: Tensor | null; training: boolean; momentum: number; eps: number } & Out<[Tensor, Tensor, Tensor]>): [Tensor, Tensor, Tensor];
 export function nativeBatchNorm(input: any, weight?: any, bias?: any, runningMean?: any, runningVar?: any, training?: any, momentum?: any, eps?: any, options?: any): any {
   let out: any;
-  if (isOptions(weight)) ({ weight, bias, runningMean, runningVar, training, momentum, eps, out } = named("nativeBatchNorm", weight, ["weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "out"], bias, runningMean, runningVar, training, momentum, eps, options));
-  else if (isOptions(bias)) ({ bias, runningMean, runningVar, training, momentum, eps, out } = named("nativeBatchNorm", bias, ["bias", "runningMean", "runningVar", "training", "momentum", "eps", "out"], runningMean, runningVar, training, momentum, eps, options));
-  else if (isOptions(runningMean)) ({ runningMean, runningVar, training, momentum, eps, out } = named("nativeBatchNorm", runningMean, ["runningMean", "runningVar", "training", "momentum", "eps", "out"], runningVar, training, momentum, eps, options));
-  else if (isOptions(runningVar)) ({ runningVar, training, momentum, eps, out } = named("nativeBatchNorm", runningVar, ["runningVar", "training", "momentum", "eps", "out"], training, momentum, eps, options));
-  else if (isOptions(training)) ({ training, momentum, eps, out } = named("nativeBatchNorm", training, ["training", "momentum", "eps", "out"], momentum, eps, options));
-  else if (isOptions(momentum)) ({ momentum, eps, out } = named("nativeBatchNorm", momentum, ["momentum", "eps", "out"], eps, options));
-  else if (isOptions(eps)) ({ eps, out } = named("nativeBatchNorm", eps, ["eps", "out"], options));
-  else if (options !== undefined) ({ out } = named("nativeBatchNorm", options, ["out"]));
+  if (isOptions(weight)) ({ weight, bias, runningMean, runningVar, training, momentum, eps, out } = named("nativeBatchNorm", weight, ["input", "weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "out"], 1, bias, runningMean, runningVar, training, momentum, eps, options));
+  else if (isOptions(bias)) ({ bias, runningMean, runningVar, training, momentum, eps, out } = named("nativeBatchNorm", bias, ["input", "weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "out"], 2, runningMean, runningVar, training, momentum, eps, options));
+  else if (isOptions(runningMean)) ({ runningMean, runningVar, training, momentum, eps, out } = named("nativeBatchNorm", runningMean, ["input", "weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "out"], 3, runningVar, training, momentum, eps, options));
+  else if (isOptions(runningVar)) ({ runningVar, training, momentum, eps, out } = named("nativeBatchNorm", runningVar, ["input", "weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "out"], 4, training, momentum, eps, options));
+  else if (isOptions(training)) ({ training, momentum, eps, out } = named("nativeBatchNorm", training, ["input", "weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "out"], 5, momentum, eps, options));
+  else if (isOptions(momentum)) ({ momentum, eps, out } = named("nativeBatchNorm", momentum, ["input", "weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "out"], 6, eps, options));
+  else if (isOptions(eps)) ({ eps, out } = named("nativeBatchNorm", eps, ["input", "weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "out"], 7, options));
+  else if (options !== undefined) ({ out } = named("nativeBatchNorm", options, ["input", "weight", "bias", "runningMean", "runningVar", "training", "momentum", "eps", "out"], 8));
   if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias)) && (runningMean == null || isTensor(runningMean)) && (runningVar == null || isTensor(runningVar))) {
-    if (out !== undefined) return callInto(out, 1422, input.handle, weight?.handle, bias?.handle, runningMean?.handle, runningVar?.handle, training, momentum, eps);
+    if (out !== undefined) return callInto(out, 1438, input.handle, weight?.handle, bias?.handle, runningMean?.handle, runningVar?.handle, training, momentum, eps);
     const results = call(684, input.handle, weight?.handle, bias?.handle, runningMean?.handle, runningVar?.handle, training, momentum, eps);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2])];
   }
@@ -6127,7 +6183,7 @@ export function nativeBatchNorm(input: any, weight?: any, bias?: any, runningMea
 export function nativeChannelShuffle(input: Tensor, groups: number): Tensor;
 export function nativeChannelShuffle(input: Tensor, options: { groups: number }): Tensor;
 export function nativeChannelShuffle(input: any, groups?: any): any {
-  if (isOptions(groups)) ({ groups } = named("nativeChannelShuffle", groups, ["groups"]));
+  if (isOptions(groups)) ({ groups } = named("nativeChannelShuffle", groups, ["input", "groups"], 1));
   if (isTensor(input)) return wrap(call(685, input.handle, groups));
   throw refuse("nativeChannelShuffle", "nativeChannelShuffle(input: Tensor, groups: number)", [input, groups]);
 }
@@ -6142,8 +6198,8 @@ export function nativeChannelShuffle(input: any, groups?: any): any {
 export function nativeDropout(input: Tensor, p: number, train: boolean | null): [Tensor, Tensor];
 export function nativeDropout(input: Tensor, options: { p: number; train: boolean | null }): [Tensor, Tensor];
 export function nativeDropout(input: any, p?: any, train?: any): any {
-  if (isOptions(p)) ({ p, train } = named("nativeDropout", p, ["p", "train"], train));
-  else if (isOptions(train)) ({ train } = named("nativeDropout", train, ["train"]));
+  if (isOptions(p)) ({ p, train } = named("nativeDropout", p, ["input", "p", "train"], 1, train));
+  else if (isOptions(train)) ({ train } = named("nativeDropout", train, ["input", "p", "train"], 2));
   if (isTensor(input)) {
     const results = call(686, input.handle, p, train);
     return [wrap(results[0]), wrap(results[1])];
@@ -6161,13 +6217,13 @@ export function nativeDropout(input: any, p?: any, train?: any): any {
 export function nativeGroupNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, N: number, C: number, HxW: number, group: number, eps: number): [Tensor, Tensor, Tensor];
 export function nativeGroupNorm(input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; N: number; C: number; HxW: number; group: number; eps: number }): [Tensor, Tensor, Tensor];
 export function nativeGroupNorm(input: any, weight?: any, bias?: any, N?: any, C?: any, HxW?: any, group?: any, eps?: any): any {
-  if (isOptions(weight)) ({ weight, bias, N, C, HxW, group, eps } = named("nativeGroupNorm", weight, ["weight", "bias", "N", "C", "HxW", "group", "eps"], bias, N, C, HxW, group, eps));
-  else if (isOptions(bias)) ({ bias, N, C, HxW, group, eps } = named("nativeGroupNorm", bias, ["bias", "N", "C", "HxW", "group", "eps"], N, C, HxW, group, eps));
-  else if (isOptions(N)) ({ N, C, HxW, group, eps } = named("nativeGroupNorm", N, ["N", "C", "HxW", "group", "eps"], C, HxW, group, eps));
-  else if (isOptions(C)) ({ C, HxW, group, eps } = named("nativeGroupNorm", C, ["C", "HxW", "group", "eps"], HxW, group, eps));
-  else if (isOptions(HxW)) ({ HxW, group, eps } = named("nativeGroupNorm", HxW, ["HxW", "group", "eps"], group, eps));
-  else if (isOptions(group)) ({ group, eps } = named("nativeGroupNorm", group, ["group", "eps"], eps));
-  else if (isOptions(eps)) ({ eps } = named("nativeGroupNorm", eps, ["eps"]));
+  if (isOptions(weight)) ({ weight, bias, N, C, HxW, group, eps } = named("nativeGroupNorm", weight, ["input", "weight", "bias", "N", "C", "HxW", "group", "eps"], 1, bias, N, C, HxW, group, eps));
+  else if (isOptions(bias)) ({ bias, N, C, HxW, group, eps } = named("nativeGroupNorm", bias, ["input", "weight", "bias", "N", "C", "HxW", "group", "eps"], 2, N, C, HxW, group, eps));
+  else if (isOptions(N)) ({ N, C, HxW, group, eps } = named("nativeGroupNorm", N, ["input", "weight", "bias", "N", "C", "HxW", "group", "eps"], 3, C, HxW, group, eps));
+  else if (isOptions(C)) ({ C, HxW, group, eps } = named("nativeGroupNorm", C, ["input", "weight", "bias", "N", "C", "HxW", "group", "eps"], 4, HxW, group, eps));
+  else if (isOptions(HxW)) ({ HxW, group, eps } = named("nativeGroupNorm", HxW, ["input", "weight", "bias", "N", "C", "HxW", "group", "eps"], 5, group, eps));
+  else if (isOptions(group)) ({ group, eps } = named("nativeGroupNorm", group, ["input", "weight", "bias", "N", "C", "HxW", "group", "eps"], 6, eps));
+  else if (isOptions(eps)) ({ eps } = named("nativeGroupNorm", eps, ["input", "weight", "bias", "N", "C", "HxW", "group", "eps"], 7));
   if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias))) {
     const results = call(687, input.handle, weight?.handle, bias?.handle, N, C, HxW, group, eps);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2])];
@@ -6185,10 +6241,10 @@ export function nativeGroupNorm(input: any, weight?: any, bias?: any, N?: any, C
 export function nativeLayerNorm(input: Tensor, normalizedShape: readonly number[], weight: Tensor | null, bias: Tensor | null, eps: number): [Tensor, Tensor, Tensor];
 export function nativeLayerNorm(input: Tensor, options: { normalizedShape: readonly number[]; weight: Tensor | null; bias: Tensor | null; eps: number }): [Tensor, Tensor, Tensor];
 export function nativeLayerNorm(input: any, normalizedShape?: any, weight?: any, bias?: any, eps?: any): any {
-  if (isOptions(normalizedShape)) ({ normalizedShape, weight, bias, eps } = named("nativeLayerNorm", normalizedShape, ["normalizedShape", "weight", "bias", "eps"], weight, bias, eps));
-  else if (isOptions(weight)) ({ weight, bias, eps } = named("nativeLayerNorm", weight, ["weight", "bias", "eps"], bias, eps));
-  else if (isOptions(bias)) ({ bias, eps } = named("nativeLayerNorm", bias, ["bias", "eps"], eps));
-  else if (isOptions(eps)) ({ eps } = named("nativeLayerNorm", eps, ["eps"]));
+  if (isOptions(normalizedShape)) ({ normalizedShape, weight, bias, eps } = named("nativeLayerNorm", normalizedShape, ["input", "normalizedShape", "weight", "bias", "eps"], 1, weight, bias, eps));
+  else if (isOptions(weight)) ({ weight, bias, eps } = named("nativeLayerNorm", weight, ["input", "normalizedShape", "weight", "bias", "eps"], 2, bias, eps));
+  else if (isOptions(bias)) ({ bias, eps } = named("nativeLayerNorm", bias, ["input", "normalizedShape", "weight", "bias", "eps"], 3, eps));
+  else if (isOptions(eps)) ({ eps } = named("nativeLayerNorm", eps, ["input", "normalizedShape", "weight", "bias", "eps"], 4));
   if (isTensor(input) && (weight == null || isTensor(weight)) && (bias == null || isTensor(bias))) {
     const results = call(688, input.handle, normalizedShape, weight?.handle, bias?.handle, eps);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2])];
@@ -6209,10 +6265,10 @@ export function nativeNorm(input: Tensor, options?: { p?: Scalar | undefined }):
 export function nativeNorm(input: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: Dtype | null): Tensor;
 export function nativeNorm(input: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: Dtype | null }): Tensor;
 export function nativeNorm(input: any, p?: any, dim?: any, keepdim?: any, dtype?: any): any {
-  if (isOptions(p)) ({ p, dim, keepdim, dtype } = named("nativeNorm", p, ["p", "dim", "keepdim", "dtype"], dim, keepdim, dtype));
-  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("nativeNorm", dim, ["dim", "keepdim", "dtype"], keepdim, dtype));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("nativeNorm", keepdim, ["keepdim", "dtype"], dtype));
-  else if (isOptions(dtype)) ({ dtype } = named("nativeNorm", dtype, ["dtype"]));
+  if (isOptions(p)) ({ p, dim, keepdim, dtype } = named("nativeNorm", p, ["input", "p", "dim", "keepdim", "dtype"], 1, dim, keepdim, dtype));
+  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("nativeNorm", dim, ["input", "p", "dim", "keepdim", "dtype"], 2, keepdim, dtype));
+  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("nativeNorm", keepdim, ["input", "p", "dim", "keepdim", "dtype"], 3, dtype));
+  else if (isOptions(dtype)) ({ dtype } = named("nativeNorm", dtype, ["input", "p", "dim", "keepdim", "dtype"], 4));
   if (isTensor(input) && (p === undefined || isScalar(p)) && dim === undefined && keepdim === undefined && dtype === undefined) return wrap(call(689, input.handle, p));
   if (isTensor(input) && (p == null || isScalar(p)) && isNumberOrNumbers(dim) && isBoolean(keepdim) && (dtype == null || isString(dtype))) return wrap(call(690, input.handle, p, dim, keepdim, dtypeCode(dtype)));
   throw refuse("nativeNorm", "nativeNorm(input: Tensor, p = 2)\nnativeNorm(input: Tensor, p: Scalar | null, dim: number | number[], keepdim: boolean, dtype: Dtype | null)", [input, p, dim, keepdim, dtype]);
@@ -6230,9 +6286,9 @@ export function ne(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function ne(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function ne(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("ne", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(692, input.handle, other.handle)) : callInto(out, 1424, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(691, input.handle, other)) : callInto(out, 1423, input.handle, other);
+  if (options !== undefined) ({ out } = named("ne", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(692, input.handle, other.handle)) : callInto(out, 1440, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(691, input.handle, other)) : callInto(out, 1439, input.handle, other);
   throw refuse("ne", "ne(input: Tensor, other: Tensor, { out? })\nne(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
@@ -6246,8 +6302,8 @@ export function ne(input: any, other: any, options?: any): any {
 export function neg(input: Tensor, options?: Out): Tensor;
 export function neg(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("neg", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(695, input.handle)) : callInto(out, 1425, input.handle);
+  if (options !== undefined) ({ out } = named("neg", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(695, input.handle)) : callInto(out, 1441, input.handle);
   throw refuse("neg", "neg(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -6276,8 +6332,8 @@ export function neg_(input: Tensor): Tensor {
 export function negative(input: Tensor, options?: Out): Tensor;
 export function negative(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("negative", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(697, input.handle)) : callInto(out, 1426, input.handle);
+  if (options !== undefined) ({ out } = named("negative", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(697, input.handle)) : callInto(out, 1442, input.handle);
   throw refuse("negative", "negative(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -6306,8 +6362,8 @@ export function negative_(input: Tensor): Tensor {
 export function nextafter(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function nextafter(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("nextafter", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(704, input.handle, other.handle)) : callInto(out, 1427, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("nextafter", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(704, input.handle, other.handle)) : callInto(out, 1443, input.handle, other.handle);
   throw refuse("nextafter", "nextafter(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -6321,8 +6377,8 @@ export function nextafter(input: any, other: any, options?: any): any {
 export function nonzero(input: Tensor, options?: Out): Tensor;
 export function nonzero(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("nonzero", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(709, input.handle)) : callInto(out, 1428, input.handle);
+  if (options !== undefined) ({ out } = named("nonzero", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(709, input.handle)) : callInto(out, 1444, input.handle);
   throw refuse("nonzero", "nonzero(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -6336,8 +6392,8 @@ export function nonzero(input: any, options?: any): any {
 export function nonzeroStatic(input: Tensor, options: { size: number; fillValue?: number | undefined } & Out): Tensor;
 export function nonzeroStatic(input: any, options?: any): any {
   let size: any, fillValue: any, out: any;
-  if (options !== undefined) ({ size, fillValue, out } = named("nonzeroStatic", options, ["size", "fillValue", "out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(710, input.handle, size, fillValue)) : callInto(out, 1429, input.handle, size, fillValue);
+  if (options !== undefined) ({ size, fillValue, out } = named("nonzeroStatic", options, ["input", "size", "fillValue", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(710, input.handle, size, fillValue)) : callInto(out, 1445, input.handle, size, fillValue);
   throw refuse("nonzeroStatic", "nonzeroStatic(input: Tensor, { size: number, fillValue = -1, out? })", [input, { size, fillValue, out }]);
 }
 
@@ -6362,14 +6418,14 @@ export function norm(input: Tensor, p: Scalar | null, dim: number | readonly num
 export function norm(input: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: Dtype } & Out): Tensor;
 export function norm(input: any, p?: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any, out: any;
-  if (isOptions(p)) ({ p, dim, keepdim, dtype, out } = named("norm", p, ["p", "dim", "keepdim", "dtype", "out"], dim, keepdim, options));
-  else if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("norm", dim, ["dim", "keepdim", "dtype", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("norm", keepdim, ["keepdim", "dtype", "out"], options));
-  else if (options !== undefined) ({ dtype, out } = named("norm", options, ["dtype", "out"]));
+  if (isOptions(p)) ({ p, dim, keepdim, dtype, out } = named("norm", p, ["input", "p", "dim", "keepdim", "dtype", "out"], 1, dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("norm", dim, ["input", "p", "dim", "keepdim", "dtype", "out"], 2, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("norm", keepdim, ["input", "p", "dim", "keepdim", "dtype", "out"], 3, options));
+  else if (options !== undefined) ({ dtype, out } = named("norm", options, ["input", "p", "dim", "keepdim", "dtype", "out"], 4));
   if (isTensor(input) && (p === undefined || isScalar(p)) && dim === undefined && keepdim === undefined && dtype === undefined && out === undefined) return wrap(call(711, input.handle, p));
   if (isTensor(input) && (p == null || isScalar(p)) && dim === undefined && keepdim === undefined && isString(dtype) && out === undefined) return wrap(call(714, input.handle, p, dtypeCode(dtype)));
-  if (isTensor(input) && (p == null || isScalar(p)) && isNumberOrNumbers(dim) && (keepdim === undefined || isBoolean(keepdim)) && dtype === undefined) return out === undefined ? wrap(call(712, input.handle, p, dim, keepdim)) : callInto(out, 1430, input.handle, p, dim, keepdim);
-  if (isTensor(input) && (p == null || isScalar(p)) && isNumberOrNumbers(dim) && isBoolean(keepdim) && isString(dtype)) return out === undefined ? wrap(call(713, input.handle, p, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1431, input.handle, p, dim, keepdim, dtypeCode(dtype));
+  if (isTensor(input) && (p == null || isScalar(p)) && isNumberOrNumbers(dim) && (keepdim === undefined || isBoolean(keepdim)) && dtype === undefined) return out === undefined ? wrap(call(712, input.handle, p, dim, keepdim)) : callInto(out, 1446, input.handle, p, dim, keepdim);
+  if (isTensor(input) && (p == null || isScalar(p)) && isNumberOrNumbers(dim) && isBoolean(keepdim) && isString(dtype)) return out === undefined ? wrap(call(713, input.handle, p, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1447, input.handle, p, dim, keepdim, dtypeCode(dtype));
   throw refuse("norm", "norm(input: Tensor, p = 2)\nnorm(input: Tensor, p: Scalar | null, { dtype: Dtype })\nnorm(input: Tensor, p: Scalar | null, dim: number | number[], keepdim = false, { out? })\nnorm(input: Tensor, p: Scalar | null, dim: number | number[], keepdim: boolean, { dtype: Dtype, out? })", [input, p, dim, keepdim, { dtype, out }]);
 }
 
@@ -6383,8 +6439,8 @@ export function norm(input: any, p?: any, dim?: any, keepdim?: any, options?: an
 export function normExceptDim(v: Tensor, pow?: number, dim?: number): Tensor;
 export function normExceptDim(v: Tensor, options?: { pow?: number | undefined; dim?: number | undefined }): Tensor;
 export function normExceptDim(v: any, pow?: any, dim?: any): any {
-  if (isOptions(pow)) ({ pow, dim } = named("normExceptDim", pow, ["pow", "dim"], dim));
-  else if (isOptions(dim)) ({ dim } = named("normExceptDim", dim, ["dim"]));
+  if (isOptions(pow)) ({ pow, dim } = named("normExceptDim", pow, ["v", "pow", "dim"], 1, dim));
+  else if (isOptions(dim)) ({ dim } = named("normExceptDim", dim, ["v", "pow", "dim"], 2));
   if (isTensor(v)) return wrap(call(715, v.handle, pow, dim));
   throw refuse("normExceptDim", "normExceptDim(v: Tensor, pow = 2, dim = 0)", [v, pow, dim]);
 }
@@ -6395,7 +6451,7 @@ export function normExceptDim(v: any, pow?: any, dim?: any): any {
  * - `normal(mean: Tensor, std: Tensor, { generator?, out? })`
  * - `normal(mean: Tensor, std = 1, { generator?, out? })`
  * - `normal(mean: number, std: Tensor, { generator?, out? })`
- * - `normal(mean: number, std: number, size: number[], { generator?, dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
+ * - `normal(mean: number, std: number, size: number[], { generator?, dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
  *
  * Source: aten::normal.Tensor_Tensor, aten::normal.Tensor_float, aten::normal.float_Tensor, aten::normal.float_float
  */
@@ -6405,18 +6461,22 @@ export function normal(mean: Tensor, std?: number, options?: { generator?: Gener
 export function normal(mean: Tensor, options?: { std?: number | undefined; generator?: Generator | null | undefined } & Out): Tensor;
 export function normal(mean: number, std: Tensor, options?: { generator?: Generator | null | undefined } & Out): Tensor;
 export function normal(mean: number, options: { std: Tensor; generator?: Generator | null | undefined } & Out): Tensor;
-export function normal(mean: number, std: number, size: readonly number[], options?: { generator?: Generator | null | undefined } & TensorOptions): Tensor;
-export function normal(mean: number, options: { std: number; size: readonly number[]; generator?: Generator | null | undefined } & TensorOptions): Tensor;
+export function normal(mean: number, std: number, size: readonly number[], options?: { generator?: Generator | null | undefined } & TensorOptions & Out): Tensor;
+export function normal(mean: number, options: { std: number; size: readonly number[]; generator?: Generator | null | undefined } & TensorOptions & Out): Tensor;
 export function normal(mean: any, std?: any, size?: any, options?: any): any {
   let generator: any, dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any, out: any;
-  if (isOptions(std)) ({ std, size, generator, dtype, layout, device, pinMemory, requiresGrad, out } = named("normal", std, ["std", "size", "generator", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], size, options));
-  else if (isOptions(size)) ({ size, generator, dtype, layout, device, pinMemory, requiresGrad, out } = named("normal", size, ["size", "generator", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], options));
-  else if (options !== undefined) ({ generator, dtype, layout, device, pinMemory, requiresGrad, out } = named("normal", options, ["generator", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"]));
-  if (isTensor(mean) && isTensor(std) && size === undefined && dtype === undefined && layout === undefined && device === undefined && pinMemory === undefined && requiresGrad === undefined) return out === undefined ? wrap(call(716, mean.handle, std.handle, generator?.handle)) : callInto(out, 1432, mean.handle, std.handle, generator?.handle);
-  if (isTensor(mean) && (std === undefined || isNumber(std)) && size === undefined && dtype === undefined && layout === undefined && device === undefined && pinMemory === undefined && requiresGrad === undefined) return out === undefined ? wrap(call(717, mean.handle, std, generator?.handle)) : callInto(out, 1433, mean.handle, std, generator?.handle);
-  if (isNumber(mean) && isTensor(std) && size === undefined && dtype === undefined && layout === undefined && device === undefined && pinMemory === undefined && requiresGrad === undefined) return out === undefined ? wrap(call(718, mean, std.handle, generator?.handle)) : callInto(out, 1434, mean, std.handle, generator?.handle);
-  if (isNumber(mean) && isNumber(std) && isNumbers(size) && (dtype == null || isString(dtype)) && (layout == null || isString(layout)) && (device == null || isString(device)) && (pinMemory == null || isBoolean(pinMemory)) && out === undefined) return withGrad(wrap(call(719, mean, std, size, generator?.handle, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  throw refuse("normal", "normal(mean: Tensor, std: Tensor, { generator?, out? })\nnormal(mean: Tensor, std = 1, { generator?, out? })\nnormal(mean: number, std: Tensor, { generator?, out? })\nnormal(mean: number, std: number, size: number[], { generator?, dtype?, layout?, device?, pinMemory?, requiresGrad = false })", [mean, std, size, { generator, dtype, layout, device, pinMemory, requiresGrad, out }]);
+  if (isOptions(std)) ({ std, size, generator, dtype, layout, device, pinMemory, requiresGrad, out } = named("normal", std, ["mean", "std", "size", "generator", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], 1, size, options));
+  else if (isOptions(size)) ({ size, generator, dtype, layout, device, pinMemory, requiresGrad, out } = named("normal", size, ["mean", "std", "size", "generator", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], 2, options));
+  else if (options !== undefined) ({ generator, dtype, layout, device, pinMemory, requiresGrad, out } = named("normal", options, ["mean", "std", "size", "generator", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], 3));
+  if (isTensor(mean) && isTensor(std) && size === undefined && dtype === undefined && layout === undefined && device === undefined && pinMemory === undefined && requiresGrad === undefined) return out === undefined ? wrap(call(716, mean.handle, std.handle, generator?.handle)) : callInto(out, 1448, mean.handle, std.handle, generator?.handle);
+  if (isTensor(mean) && (std === undefined || isNumber(std)) && size === undefined && dtype === undefined && layout === undefined && device === undefined && pinMemory === undefined && requiresGrad === undefined) return out === undefined ? wrap(call(717, mean.handle, std, generator?.handle)) : callInto(out, 1449, mean.handle, std, generator?.handle);
+  if (isNumber(mean) && isTensor(std) && size === undefined && dtype === undefined && layout === undefined && device === undefined && pinMemory === undefined && requiresGrad === undefined) return out === undefined ? wrap(call(718, mean, std.handle, generator?.handle)) : callInto(out, 1450, mean, std.handle, generator?.handle);
+  if (isNumber(mean) && isNumber(std) && isNumbers(size) && (dtype == null || isString(dtype)) && (layout == null || isString(layout)) && (device == null || isString(device)) && (pinMemory == null || isBoolean(pinMemory))) {
+    if (out === undefined) return withGrad(wrap(call(719, mean, std, size, generator?.handle, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1451, mean, std, size, generator?.handle), requiresGrad);
+  }
+  throw refuse("normal", "normal(mean: Tensor, std: Tensor, { generator?, out? })\nnormal(mean: Tensor, std = 1, { generator?, out? })\nnormal(mean: number, std: Tensor, { generator?, out? })\nnormal(mean: number, std: number, size: number[], { generator?, dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })", [mean, std, size, { generator, dtype, layout, device, pinMemory, requiresGrad, out }]);
 }
 
 /**
@@ -6431,9 +6491,9 @@ export function notEqual(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function notEqual(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function notEqual(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("notEqual", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(722, input.handle, other.handle)) : callInto(out, 1436, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(721, input.handle, other)) : callInto(out, 1435, input.handle, other);
+  if (options !== undefined) ({ out } = named("notEqual", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(722, input.handle, other.handle)) : callInto(out, 1453, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(721, input.handle, other)) : callInto(out, 1452, input.handle, other);
   throw refuse("notEqual", "notEqual(input: Tensor, other: Tensor, { out? })\nnotEqual(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
@@ -6455,23 +6515,29 @@ export function nuclearNorm(input: any, arg1?: any, arg2?: any, options?: any): 
     [input, arg1, arg2, options] = rebind("nuclearNorm", [[["input","keepdim"], ["out"]], [["input","dim","keepdim"], ["out"]]], [input, arg1, arg2, options]);
   }
   const out = options?.out;
-  if (isTensor(input) && (arg1 === undefined || isBoolean(arg1)) && arg2 === undefined) return out === undefined ? wrap(call(725, input.handle, arg1)) : callInto(out, 1437, input.handle, arg1);
-  if (isTensor(input) && isNumberOrNumbers(arg1) && (arg2 === undefined || isBoolean(arg2))) return out === undefined ? wrap(call(726, input.handle, arg1, arg2)) : callInto(out, 1438, input.handle, arg1, arg2);
+  if (isTensor(input) && (arg1 === undefined || isBoolean(arg1)) && arg2 === undefined) return out === undefined ? wrap(call(725, input.handle, arg1)) : callInto(out, 1454, input.handle, arg1);
+  if (isTensor(input) && isNumberOrNumbers(arg1) && (arg2 === undefined || isBoolean(arg2))) return out === undefined ? wrap(call(726, input.handle, arg1, arg2)) : callInto(out, 1455, input.handle, arg1, arg2);
   throw refuse("nuclearNorm", "nuclearNorm(input: Tensor, keepdim = false, { out? })\nnuclearNorm(input: Tensor, dim: number | number[], keepdim = false, { out? })", [input, arg1, arg2, { out }]);
 }
 
 /**
  * Calls PyTorch's `torch.ones`.
  *
- * - `ones(size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
+ * - `ones(size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `ones(...size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
  *
  * Source: aten::ones
  */
-export function ones(size: readonly number[], options?: TensorOptions): Tensor;
-export function ones(size: any, options?: any): any {
-  let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("ones", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-  return withGrad(wrap(call(729, size, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+export function ones(size: readonly number[], options?: TensorOptions & Out): Tensor;
+export function ones(...size: number[]): Tensor;
+export function ones(...given: [...size: number[], options: TensorOptions & Out]): Tensor;
+export function ones(size?: any, options?: any, ...more: any[]): any {
+  if (isNumber(size)) [size, options] = oneList([size, options, ...more]);
+  let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any, out: any;
+  if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad, out } = named("ones", options, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], 1));
+  if (out === undefined) return withGrad(wrap(call(729, size, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+  checkOut(out, dtype, layout, device);
+  return withGrad(callInto(out, 1456, size), requiresGrad);
 }
 
 /**
@@ -6484,7 +6550,7 @@ export function ones(size: any, options?: any): any {
 export function onesLike(input: Tensor, options?: { memoryFormat?: MemoryFormat | null | undefined } & TensorOptions): Tensor;
 export function onesLike(input: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, memoryFormat: any, requiresGrad: any;
-  if (options !== undefined) ({ dtype, layout, device, pinMemory, memoryFormat, requiresGrad } = named("onesLike", options, ["dtype", "layout", "device", "pinMemory", "memoryFormat", "requiresGrad"]));
+  if (options !== undefined) ({ dtype, layout, device, pinMemory, memoryFormat, requiresGrad } = named("onesLike", options, ["input", "dtype", "layout", "device", "pinMemory", "memoryFormat", "requiresGrad"], 1));
   if (isTensor(input)) return withGrad(wrap(call(730, input.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory, memoryFormatCode(memoryFormat))), requiresGrad);
   throw refuse("onesLike", "onesLike(input: Tensor, { dtype?, layout?, device?, pinMemory?, memoryFormat?, requiresGrad = false })", [input, { dtype, layout, device, pinMemory, memoryFormat, requiresGrad }]);
 }
@@ -6499,8 +6565,8 @@ export function onesLike(input: any, options?: any): any {
 export function orgqr(input: Tensor, input2: Tensor, options?: Out): Tensor;
 export function orgqr(input: any, input2: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("orgqr", options, ["out"]));
-  if (isTensor(input) && isTensor(input2)) return out === undefined ? wrap(call(731, input.handle, input2.handle)) : callInto(out, 1439, input.handle, input2.handle);
+  if (options !== undefined) ({ out } = named("orgqr", options, ["input", "input2", "out"], 2));
+  if (isTensor(input) && isTensor(input2)) return out === undefined ? wrap(call(731, input.handle, input2.handle)) : callInto(out, 1457, input.handle, input2.handle);
   throw refuse("orgqr", "orgqr(input: Tensor, input2: Tensor, { out? })", [input, input2, { out }]);
 }
 
@@ -6515,10 +6581,10 @@ export function ormqr(input: Tensor, input2: Tensor, input3: Tensor, left?: bool
 export function ormqr(input: Tensor, input2: Tensor, input3: Tensor, options?: { left?: boolean | undefined; transpose?: boolean | undefined } & Out): Tensor;
 export function ormqr(input: any, input2: any, input3: any, left?: any, transpose?: any, options?: any): any {
   let out: any;
-  if (isOptions(left)) ({ left, transpose, out } = named("ormqr", left, ["left", "transpose", "out"], transpose, options));
-  else if (isOptions(transpose)) ({ transpose, out } = named("ormqr", transpose, ["transpose", "out"], options));
-  else if (options !== undefined) ({ out } = named("ormqr", options, ["out"]));
-  if (isTensor(input) && isTensor(input2) && isTensor(input3)) return out === undefined ? wrap(call(732, input.handle, input2.handle, input3.handle, left, transpose)) : callInto(out, 1440, input.handle, input2.handle, input3.handle, left, transpose);
+  if (isOptions(left)) ({ left, transpose, out } = named("ormqr", left, ["input", "input2", "input3", "left", "transpose", "out"], 3, transpose, options));
+  else if (isOptions(transpose)) ({ transpose, out } = named("ormqr", transpose, ["input", "input2", "input3", "left", "transpose", "out"], 4, options));
+  else if (options !== undefined) ({ out } = named("ormqr", options, ["input", "input2", "input3", "left", "transpose", "out"], 5));
+  if (isTensor(input) && isTensor(input2) && isTensor(input3)) return out === undefined ? wrap(call(732, input.handle, input2.handle, input3.handle, left, transpose)) : callInto(out, 1458, input.handle, input2.handle, input3.handle, left, transpose);
   throw refuse("ormqr", "ormqr(input: Tensor, input2: Tensor, input3: Tensor, left = true, transpose = false, { out? })", [input, input2, input3, left, transpose, { out }]);
 }
 
@@ -6532,8 +6598,8 @@ export function ormqr(input: any, input2: any, input3: any, left?: any, transpos
 export function outer(input: Tensor, vec2: Tensor, options?: Out): Tensor;
 export function outer(input: any, vec2: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("outer", options, ["out"]));
-  if (isTensor(input) && isTensor(vec2)) return out === undefined ? wrap(call(733, input.handle, vec2.handle)) : callInto(out, 1441, input.handle, vec2.handle);
+  if (options !== undefined) ({ out } = named("outer", options, ["input", "vec2", "out"], 2));
+  if (isTensor(input) && isTensor(vec2)) return out === undefined ? wrap(call(733, input.handle, vec2.handle)) : callInto(out, 1459, input.handle, vec2.handle);
   throw refuse("outer", "outer(input: Tensor, vec2: Tensor, { out? })", [input, vec2, { out }]);
 }
 
@@ -6547,9 +6613,9 @@ export function outer(input: any, vec2: any, options?: any): any {
 export function pairwiseDistance(x1: Tensor, x2: Tensor, p?: number, eps?: number, keepdim?: boolean): Tensor;
 export function pairwiseDistance(x1: Tensor, x2: Tensor, options?: { p?: number | undefined; eps?: number | undefined; keepdim?: boolean | undefined }): Tensor;
 export function pairwiseDistance(x1: any, x2: any, p?: any, eps?: any, keepdim?: any): any {
-  if (isOptions(p)) ({ p, eps, keepdim } = named("pairwiseDistance", p, ["p", "eps", "keepdim"], eps, keepdim));
-  else if (isOptions(eps)) ({ eps, keepdim } = named("pairwiseDistance", eps, ["eps", "keepdim"], keepdim));
-  else if (isOptions(keepdim)) ({ keepdim } = named("pairwiseDistance", keepdim, ["keepdim"]));
+  if (isOptions(p)) ({ p, eps, keepdim } = named("pairwiseDistance", p, ["x1", "x2", "p", "eps", "keepdim"], 2, eps, keepdim));
+  else if (isOptions(eps)) ({ eps, keepdim } = named("pairwiseDistance", eps, ["x1", "x2", "p", "eps", "keepdim"], 3, keepdim));
+  else if (isOptions(keepdim)) ({ keepdim } = named("pairwiseDistance", keepdim, ["x1", "x2", "p", "eps", "keepdim"], 4));
   if (isTensor(x1) && isTensor(x2)) return wrap(call(737, x1.handle, x2.handle, p, eps, keepdim));
   throw refuse("pairwiseDistance", "pairwiseDistance(x1: Tensor, x2: Tensor, p = 2, eps = 0.000001, keepdim = false)", [x1, x2, p, eps, keepdim]);
 }
@@ -6564,7 +6630,7 @@ export function pairwiseDistance(x1: any, x2: any, p?: any, eps?: any, keepdim?:
 export function pdist(input: Tensor, p?: number): Tensor;
 export function pdist(input: Tensor, options?: { p?: number | undefined }): Tensor;
 export function pdist(input: any, p?: any): any {
-  if (isOptions(p)) ({ p } = named("pdist", p, ["p"]));
+  if (isOptions(p)) ({ p } = named("pdist", p, ["input", "p"], 1));
   if (isTensor(input)) return wrap(call(738, input.handle, p));
   throw refuse("pdist", "pdist(input: Tensor, p = 2)", [input, p]);
 }
@@ -6579,7 +6645,7 @@ export function pdist(input: any, p?: any): any {
 export function permute(input: Tensor, dims: readonly number[]): Tensor;
 export function permute(input: Tensor, options: { dims: readonly number[] }): Tensor;
 export function permute(input: any, dims?: any): any {
-  if (isOptions(dims)) ({ dims } = named("permute", dims, ["dims"]));
+  if (isOptions(dims)) ({ dims } = named("permute", dims, ["input", "dims"], 1));
   if (isTensor(input)) return wrap(call(739, input.handle, dims));
   throw refuse("permute", "permute(input: Tensor, dims: number[])", [input, dims]);
 }
@@ -6594,7 +6660,7 @@ export function permute(input: any, dims?: any): any {
 export function pinverse(input: Tensor, rcond?: number): Tensor;
 export function pinverse(input: Tensor, options?: { rcond?: number | undefined }): Tensor;
 export function pinverse(input: any, rcond?: any): any {
-  if (isOptions(rcond)) ({ rcond } = named("pinverse", rcond, ["rcond"]));
+  if (isOptions(rcond)) ({ rcond } = named("pinverse", rcond, ["input", "rcond"], 1));
   if (isTensor(input)) return wrap(call(741, input.handle, rcond));
   throw refuse("pinverse", "pinverse(input: Tensor, rcond = 1e-15)", [input, rcond]);
 }
@@ -6609,7 +6675,7 @@ export function pinverse(input: any, rcond?: any): any {
 export function pixelShuffle(input: Tensor, upscaleFactor: number): Tensor;
 export function pixelShuffle(input: Tensor, options: { upscaleFactor: number }): Tensor;
 export function pixelShuffle(input: any, upscaleFactor?: any): any {
-  if (isOptions(upscaleFactor)) ({ upscaleFactor } = named("pixelShuffle", upscaleFactor, ["upscaleFactor"]));
+  if (isOptions(upscaleFactor)) ({ upscaleFactor } = named("pixelShuffle", upscaleFactor, ["input", "upscaleFactor"], 1));
   if (isTensor(input)) return wrap(call(742, input.handle, upscaleFactor));
   throw refuse("pixelShuffle", "pixelShuffle(input: Tensor, upscaleFactor: number)", [input, upscaleFactor]);
 }
@@ -6624,7 +6690,7 @@ export function pixelShuffle(input: any, upscaleFactor?: any): any {
 export function pixelUnshuffle(input: Tensor, downscaleFactor: number): Tensor;
 export function pixelUnshuffle(input: Tensor, options: { downscaleFactor: number }): Tensor;
 export function pixelUnshuffle(input: any, downscaleFactor?: any): any {
-  if (isOptions(downscaleFactor)) ({ downscaleFactor } = named("pixelUnshuffle", downscaleFactor, ["downscaleFactor"]));
+  if (isOptions(downscaleFactor)) ({ downscaleFactor } = named("pixelUnshuffle", downscaleFactor, ["input", "downscaleFactor"], 1));
   if (isTensor(input)) return wrap(call(743, input.handle, downscaleFactor));
   throw refuse("pixelUnshuffle", "pixelUnshuffle(input: Tensor, downscaleFactor: number)", [input, downscaleFactor]);
 }
@@ -6639,7 +6705,7 @@ export function pixelUnshuffle(input: any, downscaleFactor?: any): any {
 export function poisson(input: Tensor, generator?: Generator | null): Tensor;
 export function poisson(input: Tensor, options?: { generator?: Generator | null | undefined }): Tensor;
 export function poisson(input: any, generator?: any): any {
-  if (isOptions(generator)) ({ generator } = named("poisson", generator, ["generator"]));
+  if (isOptions(generator)) ({ generator } = named("poisson", generator, ["input", "generator"], 1));
   if (isTensor(input)) return wrap(call(744, input.handle, generator?.handle));
   throw refuse("poisson", "poisson(input: Tensor, generator?)", [input, generator]);
 }
@@ -6654,10 +6720,10 @@ export function poisson(input: any, generator?: any): any {
 export function poissonNllLoss(input: Tensor, target: Tensor, logInput: boolean, full: boolean, eps: number, reduction: number): Tensor;
 export function poissonNllLoss(input: Tensor, target: Tensor, options: { logInput: boolean; full: boolean; eps: number; reduction: number }): Tensor;
 export function poissonNllLoss(input: any, target: any, logInput?: any, full?: any, eps?: any, reduction?: any): any {
-  if (isOptions(logInput)) ({ logInput, full, eps, reduction } = named("poissonNllLoss", logInput, ["logInput", "full", "eps", "reduction"], full, eps, reduction));
-  else if (isOptions(full)) ({ full, eps, reduction } = named("poissonNllLoss", full, ["full", "eps", "reduction"], eps, reduction));
-  else if (isOptions(eps)) ({ eps, reduction } = named("poissonNllLoss", eps, ["eps", "reduction"], reduction));
-  else if (isOptions(reduction)) ({ reduction } = named("poissonNllLoss", reduction, ["reduction"]));
+  if (isOptions(logInput)) ({ logInput, full, eps, reduction } = named("poissonNllLoss", logInput, ["input", "target", "logInput", "full", "eps", "reduction"], 2, full, eps, reduction));
+  else if (isOptions(full)) ({ full, eps, reduction } = named("poissonNllLoss", full, ["input", "target", "logInput", "full", "eps", "reduction"], 3, eps, reduction));
+  else if (isOptions(eps)) ({ eps, reduction } = named("poissonNllLoss", eps, ["input", "target", "logInput", "full", "eps", "reduction"], 4, reduction));
+  else if (isOptions(reduction)) ({ reduction } = named("poissonNllLoss", reduction, ["input", "target", "logInput", "full", "eps", "reduction"], 5));
   if (isTensor(input) && isTensor(target)) return wrap(call(745, input.handle, target.handle, logInput, full, eps, reduction));
   throw refuse("poissonNllLoss", "poissonNllLoss(input: Tensor, target: Tensor, logInput: boolean, full: boolean, eps: number, reduction: number)", [input, target, logInput, full, eps, reduction]);
 }
@@ -6672,8 +6738,8 @@ export function poissonNllLoss(input: any, target: any, logInput?: any, full?: a
 export function polar(abs: Tensor, angle: Tensor, options?: Out): Tensor;
 export function polar(abs: any, angle: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("polar", options, ["out"]));
-  if (isTensor(abs) && isTensor(angle)) return out === undefined ? wrap(call(746, abs.handle, angle.handle)) : callInto(out, 1442, abs.handle, angle.handle);
+  if (options !== undefined) ({ out } = named("polar", options, ["abs", "angle", "out"], 2));
+  if (isTensor(abs) && isTensor(angle)) return out === undefined ? wrap(call(746, abs.handle, angle.handle)) : callInto(out, 1460, abs.handle, angle.handle);
   throw refuse("polar", "polar(abs: Tensor, angle: Tensor, { out? })", [abs, angle, { out }]);
 }
 
@@ -6687,8 +6753,8 @@ export function polar(abs: any, angle: any, options?: any): any {
 export function polygamma(n: number, input: Tensor, options?: Out): Tensor;
 export function polygamma(n: any, input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("polygamma", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(747, n, input.handle)) : callInto(out, 1443, n, input.handle);
+  if (options !== undefined) ({ out } = named("polygamma", options, ["n", "input", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(747, n, input.handle)) : callInto(out, 1461, n, input.handle);
   throw refuse("polygamma", "polygamma(n: number, input: Tensor, { out? })", [n, input, { out }]);
 }
 
@@ -6718,10 +6784,10 @@ export function pow(input: Scalar, exponent: Tensor, options?: Out): Tensor;
 export function pow(input: Tensor, exponent: Scalar, options?: Out): Tensor;
 export function pow(input: any, exponent: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("pow", options, ["out"]));
-  if (isTensor(input) && isTensor(exponent)) return out === undefined ? wrap(call(752, input.handle, exponent.handle)) : callInto(out, 1446, input.handle, exponent.handle);
-  if (isScalar(input) && isTensor(exponent)) return out === undefined ? wrap(call(750, input, exponent.handle)) : callInto(out, 1444, input, exponent.handle);
-  if (isTensor(input) && isScalar(exponent)) return out === undefined ? wrap(call(751, input.handle, exponent)) : callInto(out, 1445, input.handle, exponent);
+  if (options !== undefined) ({ out } = named("pow", options, ["input", "exponent", "out"], 2));
+  if (isTensor(input) && isTensor(exponent)) return out === undefined ? wrap(call(752, input.handle, exponent.handle)) : callInto(out, 1464, input.handle, exponent.handle);
+  if (isScalar(input) && isTensor(exponent)) return out === undefined ? wrap(call(750, input, exponent.handle)) : callInto(out, 1462, input, exponent.handle);
+  if (isTensor(input) && isScalar(exponent)) return out === undefined ? wrap(call(751, input.handle, exponent)) : callInto(out, 1463, input.handle, exponent);
   throw refuse("pow", "pow(input: Tensor, exponent: Tensor, { out? })\npow(input: Scalar, exponent: Tensor, { out? })\npow(input: Tensor, exponent: Scalar, { out? })", [input, exponent, { out }]);
 }
 
@@ -6751,11 +6817,11 @@ export function prod(input: Tensor, dim: number, options?: { keepdim?: boolean |
 export function prod(input: Tensor, options: { dim: number; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function prod(input: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any, out: any;
-  if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("prod", dim, ["dim", "keepdim", "dtype", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("prod", keepdim, ["keepdim", "dtype", "out"], options));
-  else if (options !== undefined) ({ dtype, out } = named("prod", options, ["dtype", "out"]));
+  if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("prod", dim, ["input", "dim", "keepdim", "dtype", "out"], 1, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("prod", keepdim, ["input", "dim", "keepdim", "dtype", "out"], 2, options));
+  else if (options !== undefined) ({ dtype, out } = named("prod", options, ["input", "dim", "keepdim", "dtype", "out"], 3));
   if (isTensor(input) && dim === undefined && keepdim === undefined && out === undefined) return wrap(call(756, input.handle, dtypeCode(dtype)));
-  if (isTensor(input) && isNumber(dim) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(757, input.handle, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1447, input.handle, dim, keepdim, dtypeCode(dtype));
+  if (isTensor(input) && isNumber(dim) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(757, input.handle, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1465, input.handle, dim, keepdim, dtypeCode(dtype));
   throw refuse("prod", "prod(input: Tensor, { dtype? })\nprod(input: Tensor, dim: number, keepdim = false, { dtype?, out? })", [input, dim, keepdim, { dtype, out }]);
 }
 
@@ -6769,7 +6835,7 @@ export function prod(input: any, dim?: any, keepdim?: any, options?: any): any {
 export function put(input: Tensor, index: Tensor, source: Tensor, accumulate?: boolean): Tensor;
 export function put(input: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean | undefined }): Tensor;
 export function put(input: any, index: any, source: any, accumulate?: any): any {
-  if (isOptions(accumulate)) ({ accumulate } = named("put", accumulate, ["accumulate"]));
+  if (isOptions(accumulate)) ({ accumulate } = named("put", accumulate, ["input", "index", "source", "accumulate"], 3));
   if (isTensor(input) && isTensor(index) && isTensor(source)) return wrap(call(758, input.handle, index.handle, source.handle, accumulate));
   throw refuse("put", "put(input: Tensor, index: Tensor, source: Tensor, accumulate = false)", [input, index, source, accumulate]);
 }
@@ -6785,10 +6851,10 @@ export function qr(input: Tensor, some?: boolean, options?: Out<[Tensor, Tensor]
 export function qr(input: Tensor, options?: { some?: boolean | undefined } & Out<[Tensor, Tensor]>): [Q: Tensor, R: Tensor];
 export function qr(input: any, some?: any, options?: any): any {
   let out: any;
-  if (isOptions(some)) ({ some, out } = named("qr", some, ["some", "out"], options));
-  else if (options !== undefined) ({ out } = named("qr", options, ["out"]));
+  if (isOptions(some)) ({ some, out } = named("qr", some, ["input", "some", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("qr", options, ["input", "some", "out"], 2));
   if (isTensor(input)) {
-    if (out !== undefined) return callInto(out, 1448, input.handle, some);
+    if (out !== undefined) return callInto(out, 1466, input.handle, some);
     const results = call(760, input.handle, some);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -6811,12 +6877,12 @@ export function quantile(input: Tensor, q: number, options?: { dim?: number | nu
 export function quantile(input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined } & Out): Tensor;
 export function quantile(input: any, q?: any, dim?: any, keepdim?: any, options?: any): any {
   let interpolation: any, out: any;
-  if (isOptions(q)) ({ q, dim, keepdim, interpolation, out } = named("quantile", q, ["q", "dim", "keepdim", "interpolation", "out"], dim, keepdim, options));
-  else if (isOptions(dim)) ({ dim, keepdim, interpolation, out } = named("quantile", dim, ["dim", "keepdim", "interpolation", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, interpolation, out } = named("quantile", keepdim, ["keepdim", "interpolation", "out"], options));
-  else if (options !== undefined) ({ interpolation, out } = named("quantile", options, ["interpolation", "out"]));
-  if (isTensor(input) && isTensor(q)) return out === undefined ? wrap(call(761, input.handle, q.handle, dim, keepdim, interpolation)) : callInto(out, 1449, input.handle, q.handle, dim, keepdim, interpolation);
-  if (isTensor(input) && isNumber(q)) return out === undefined ? wrap(call(762, input.handle, q, dim, keepdim, interpolation)) : callInto(out, 1450, input.handle, q, dim, keepdim, interpolation);
+  if (isOptions(q)) ({ q, dim, keepdim, interpolation, out } = named("quantile", q, ["input", "q", "dim", "keepdim", "interpolation", "out"], 1, dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, interpolation, out } = named("quantile", dim, ["input", "q", "dim", "keepdim", "interpolation", "out"], 2, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, interpolation, out } = named("quantile", keepdim, ["input", "q", "dim", "keepdim", "interpolation", "out"], 3, options));
+  else if (options !== undefined) ({ interpolation, out } = named("quantile", options, ["input", "q", "dim", "keepdim", "interpolation", "out"], 4));
+  if (isTensor(input) && isTensor(q)) return out === undefined ? wrap(call(761, input.handle, q.handle, dim, keepdim, interpolation)) : callInto(out, 1467, input.handle, q.handle, dim, keepdim, interpolation);
+  if (isTensor(input) && isNumber(q)) return out === undefined ? wrap(call(762, input.handle, q, dim, keepdim, interpolation)) : callInto(out, 1468, input.handle, q, dim, keepdim, interpolation);
   throw refuse("quantile", "quantile(input: Tensor, q: Tensor, dim?, keepdim = false, { interpolation = \"linear\", out? })\nquantile(input: Tensor, q: number, dim?, keepdim = false, { interpolation = \"linear\", out? })", [input, q, dim, keepdim, { interpolation, out }]);
 }
 
@@ -6830,8 +6896,8 @@ export function quantile(input: any, q?: any, dim?: any, keepdim?: any, options?
 export function rad2deg(input: Tensor, options?: Out): Tensor;
 export function rad2deg(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("rad2deg", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(763, input.handle)) : callInto(out, 1451, input.handle);
+  if (options !== undefined) ({ out } = named("rad2deg", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(763, input.handle)) : callInto(out, 1469, input.handle);
   throw refuse("rad2deg", "rad2deg(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -6853,19 +6919,33 @@ export function rad2deg_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.rand`.
  *
- * - `rand(size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
- * - `rand(size: number[], { generator: Generator | null, dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
+ * - `rand(size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `rand(...size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `rand(size: number[], { generator: Generator | null, dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `rand(...size: number[], { generator: Generator | null, dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
  *
  * Source: aten::rand, aten::rand.generator
  */
-export function rand(size: readonly number[], options?: TensorOptions): Tensor;
-export function rand(size: readonly number[], options: { generator: Generator | null } & TensorOptions): Tensor;
-export function rand(size: any, options?: any): any {
-  let dtype: any, layout: any, device: any, pinMemory: any, generator: any, requiresGrad: any;
-  if (options !== undefined) ({ dtype, layout, device, pinMemory, generator, requiresGrad } = named("rand", options, ["dtype", "layout", "device", "pinMemory", "generator", "requiresGrad"]));
-  if (generator === undefined) return withGrad(wrap(call(765, size, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  if ((generator == null || isGenerator(generator))) return withGrad(wrap(call(766, size, generator?.handle, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  throw refuse("rand", "rand(size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false })\nrand(size: number[], { generator: Generator | null, dtype?, layout?, device?, pinMemory?, requiresGrad = false })", [size, { dtype, layout, device, pinMemory, generator, requiresGrad }]);
+export function rand(size: readonly number[], options?: TensorOptions & Out): Tensor;
+export function rand(size: readonly number[], options: { generator: Generator | null } & TensorOptions & Out): Tensor;
+export function rand(...size: number[]): Tensor;
+export function rand(...given: [...size: number[], options: TensorOptions & Out]): Tensor;
+export function rand(...given: [...size: number[], options: { generator: Generator | null } & TensorOptions & Out]): Tensor;
+export function rand(size?: any, options?: any, ...more: any[]): any {
+  if (isNumber(size)) [size, options] = oneList([size, options, ...more]);
+  let dtype: any, layout: any, device: any, pinMemory: any, generator: any, requiresGrad: any, out: any;
+  if (options !== undefined) ({ dtype, layout, device, pinMemory, generator, requiresGrad, out } = named("rand", options, ["size", "dtype", "layout", "device", "pinMemory", "generator", "requiresGrad", "out"], 1));
+  if (generator === undefined) {
+    if (out === undefined) return withGrad(wrap(call(765, size, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1470, size), requiresGrad);
+  }
+  if ((generator == null || isGenerator(generator))) {
+    if (out === undefined) return withGrad(wrap(call(766, size, generator?.handle, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1471, size, generator?.handle), requiresGrad);
+  }
+  throw refuse("rand", "rand(size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })\nrand(...size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })\nrand(size: number[], { generator: Generator | null, dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })\nrand(...size: number[], { generator: Generator | null, dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })", [size, { dtype, layout, device, pinMemory, generator, requiresGrad, out }]);
 }
 
 /**
@@ -6880,7 +6960,7 @@ export function randLike(input: Tensor, options?: { memoryFormat?: MemoryFormat 
 export function randLike(input: Tensor, options: { generator: Generator | null; memoryFormat?: MemoryFormat | null | undefined } & TensorOptions): Tensor;
 export function randLike(input: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, memoryFormat: any, generator: any, requiresGrad: any;
-  if (options !== undefined) ({ dtype, layout, device, pinMemory, memoryFormat, generator, requiresGrad } = named("randLike", options, ["dtype", "layout", "device", "pinMemory", "memoryFormat", "generator", "requiresGrad"]));
+  if (options !== undefined) ({ dtype, layout, device, pinMemory, memoryFormat, generator, requiresGrad } = named("randLike", options, ["input", "dtype", "layout", "device", "pinMemory", "memoryFormat", "generator", "requiresGrad"], 1));
   if (isTensor(input) && generator === undefined) return withGrad(wrap(call(767, input.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory, memoryFormatCode(memoryFormat))), requiresGrad);
   if (isTensor(input) && (generator == null || isGenerator(generator))) return withGrad(wrap(call(768, input.handle, generator?.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory, memoryFormatCode(memoryFormat))), requiresGrad);
   throw refuse("randLike", "randLike(input: Tensor, { dtype?, layout?, device?, pinMemory?, memoryFormat?, requiresGrad = false })\nrandLike(input: Tensor, { generator: Generator | null, dtype?, layout?, device?, pinMemory?, memoryFormat?, requiresGrad = false })", [input, { dtype, layout, device, pinMemory, memoryFormat, generator, requiresGrad }]);
@@ -6889,24 +6969,24 @@ export function randLike(input: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.randint`.
  *
- * - `randint(high: number, size: number[], { dtype = 4, layout?, device?, pinMemory?, requiresGrad = false })`
- * - `randint(high: number, size: number[], { generator: Generator | null, dtype = 4, layout?, device?, pinMemory?, requiresGrad = false })`
- * - `randint(low: number, high: number, size: number[], { dtype = 4, layout?, device?, pinMemory?, requiresGrad = false })`
- * - `randint(low: number, high: number, size: number[], { generator: Generator | null, dtype = 4, layout?, device?, pinMemory?, requiresGrad = false })`
+ * - `randint(high: number, size: number[], { dtype = 4, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `randint(high: number, size: number[], { generator: Generator | null, dtype = 4, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `randint(low: number, high: number, size: number[], { dtype = 4, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `randint(low: number, high: number, size: number[], { generator: Generator | null, dtype = 4, layout?, device?, pinMemory?, requiresGrad = false, out? })`
  *
  * Source: aten::randint, aten::randint.generator, aten::randint.low, aten::randint.low_generator
  */
-export function randint(high: number, size: readonly number[], options?: TensorOptions): Tensor;
-export function randint(high: number, options: { size: readonly number[] } & TensorOptions): Tensor;
-export function randint(high: number, size: readonly number[], options: { generator: Generator | null } & TensorOptions): Tensor;
-export function randint(high: number, options: { size: readonly number[]; generator: Generator | null } & TensorOptions): Tensor;
-export function randint(low: number, high: number, size: readonly number[], options?: TensorOptions): Tensor;
-export function randint(low: number, options: { high: number; size: readonly number[] } & TensorOptions): Tensor;
-export function randint(low: number, high: number, size: readonly number[], options: { generator: Generator | null } & TensorOptions): Tensor;
-export function randint(low: number, options: { high: number; size: readonly number[]; generator: Generator | null } & TensorOptions): Tensor;
+export function randint(high: number, size: readonly number[], options?: TensorOptions & Out): Tensor;
+export function randint(high: number, options: { size: readonly number[] } & TensorOptions & Out): Tensor;
+export function randint(high: number, size: readonly number[], options: { generator: Generator | null } & TensorOptions & Out): Tensor;
+export function randint(high: number, options: { size: readonly number[]; generator: Generator | null } & TensorOptions & Out): Tensor;
+export function randint(low: number, high: number, size: readonly number[], options?: TensorOptions & Out): Tensor;
+export function randint(low: number, options: { high: number; size: readonly number[] } & TensorOptions & Out): Tensor;
+export function randint(low: number, high: number, size: readonly number[], options: { generator: Generator | null } & TensorOptions & Out): Tensor;
+export function randint(low: number, options: { high: number; size: readonly number[]; generator: Generator | null } & TensorOptions & Out): Tensor;
 export function randint(arg0: any, arg1?: any, arg2?: any, options?: any): any {
   if (isOptions(arg1) || isOptions(arg2) || options !== undefined) {
-    [arg0, arg1, arg2, options] = rebind("randint", [[["high","size"], ["dtype","layout","device","pinMemory","requiresGrad"]], [["high","size"], ["generator","dtype","layout","device","pinMemory","requiresGrad"]], [["low","high","size"], ["dtype","layout","device","pinMemory","requiresGrad"]], [["low","high","size"], ["generator","dtype","layout","device","pinMemory","requiresGrad"]]], [arg0, arg1, arg2, options]);
+    [arg0, arg1, arg2, options] = rebind("randint", [[["high","size"], ["dtype","layout","device","pinMemory","requiresGrad","out"]], [["high","size"], ["generator","dtype","layout","device","pinMemory","requiresGrad","out"]], [["low","high","size"], ["dtype","layout","device","pinMemory","requiresGrad","out"]], [["low","high","size"], ["generator","dtype","layout","device","pinMemory","requiresGrad","out"]]], [arg0, arg1, arg2, options]);
   }
   const dtype = options?.dtype;
   const layout = options?.layout;
@@ -6914,11 +6994,28 @@ export function randint(arg0: any, arg1?: any, arg2?: any, options?: any): any {
   const pinMemory = options?.pinMemory;
   const generator = options?.generator;
   const requiresGrad = options?.requiresGrad;
-  if (isNumbers(arg1) && arg2 === undefined && generator === undefined) return withGrad(wrap(call(769, arg0, arg1, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  if (isNumbers(arg1) && arg2 === undefined && (generator == null || isGenerator(generator))) return withGrad(wrap(call(770, arg0, arg1, generator?.handle, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  if (isNumber(arg1) && isNumbers(arg2) && generator === undefined) return withGrad(wrap(call(771, arg0, arg1, arg2, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  if (isNumber(arg1) && isNumbers(arg2) && (generator == null || isGenerator(generator))) return withGrad(wrap(call(772, arg0, arg1, arg2, generator?.handle, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  throw refuse("randint", "randint(high: number, size: number[], { dtype = 4, layout?, device?, pinMemory?, requiresGrad = false })\nrandint(high: number, size: number[], { generator: Generator | null, dtype = 4, layout?, device?, pinMemory?, requiresGrad = false })\nrandint(low: number, high: number, size: number[], { dtype = 4, layout?, device?, pinMemory?, requiresGrad = false })\nrandint(low: number, high: number, size: number[], { generator: Generator | null, dtype = 4, layout?, device?, pinMemory?, requiresGrad = false })", [arg0, arg1, arg2, { dtype, layout, device, pinMemory, generator, requiresGrad }]);
+  const out = options?.out;
+  if (isNumbers(arg1) && arg2 === undefined && generator === undefined) {
+    if (out === undefined) return withGrad(wrap(call(769, arg0, arg1, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1472, arg0, arg1), requiresGrad);
+  }
+  if (isNumbers(arg1) && arg2 === undefined && (generator == null || isGenerator(generator))) {
+    if (out === undefined) return withGrad(wrap(call(770, arg0, arg1, generator?.handle, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1473, arg0, arg1, generator?.handle), requiresGrad);
+  }
+  if (isNumber(arg1) && isNumbers(arg2) && generator === undefined) {
+    if (out === undefined) return withGrad(wrap(call(771, arg0, arg1, arg2, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1474, arg0, arg1, arg2), requiresGrad);
+  }
+  if (isNumber(arg1) && isNumbers(arg2) && (generator == null || isGenerator(generator))) {
+    if (out === undefined) return withGrad(wrap(call(772, arg0, arg1, arg2, generator?.handle, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1475, arg0, arg1, arg2, generator?.handle), requiresGrad);
+  }
+  throw refuse("randint", "randint(high: number, size: number[], { dtype = 4, layout?, device?, pinMemory?, requiresGrad = false, out? })\nrandint(high: number, size: number[], { generator: Generator | null, dtype = 4, layout?, device?, pinMemory?, requiresGrad = false, out? })\nrandint(low: number, high: number, size: number[], { dtype = 4, layout?, device?, pinMemory?, requiresGrad = false, out? })\nrandint(low: number, high: number, size: number[], { generator: Generator | null, dtype = 4, layout?, device?, pinMemory?, requiresGrad = false, out? })", [arg0, arg1, arg2, { dtype, layout, device, pinMemory, generator, requiresGrad, out }]);
 }
 
 /**
@@ -6968,19 +7065,33 @@ export function randintLike(input: any, arg1?: any, arg2?: any, options?: any): 
 /**
  * Calls PyTorch's `torch.randn`.
  *
- * - `randn(size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
- * - `randn(size: number[], { generator: Generator | null, dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
+ * - `randn(size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `randn(...size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `randn(size: number[], { generator: Generator | null, dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `randn(...size: number[], { generator: Generator | null, dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
  *
  * Source: aten::randn, aten::randn.generator
  */
-export function randn(size: readonly number[], options?: TensorOptions): Tensor;
-export function randn(size: readonly number[], options: { generator: Generator | null } & TensorOptions): Tensor;
-export function randn(size: any, options?: any): any {
-  let dtype: any, layout: any, device: any, pinMemory: any, generator: any, requiresGrad: any;
-  if (options !== undefined) ({ dtype, layout, device, pinMemory, generator, requiresGrad } = named("randn", options, ["dtype", "layout", "device", "pinMemory", "generator", "requiresGrad"]));
-  if (generator === undefined) return withGrad(wrap(call(779, size, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  if ((generator == null || isGenerator(generator))) return withGrad(wrap(call(780, size, generator?.handle, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  throw refuse("randn", "randn(size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false })\nrandn(size: number[], { generator: Generator | null, dtype?, layout?, device?, pinMemory?, requiresGrad = false })", [size, { dtype, layout, device, pinMemory, generator, requiresGrad }]);
+export function randn(size: readonly number[], options?: TensorOptions & Out): Tensor;
+export function randn(size: readonly number[], options: { generator: Generator | null } & TensorOptions & Out): Tensor;
+export function randn(...size: number[]): Tensor;
+export function randn(...given: [...size: number[], options: TensorOptions & Out]): Tensor;
+export function randn(...given: [...size: number[], options: { generator: Generator | null } & TensorOptions & Out]): Tensor;
+export function randn(size?: any, options?: any, ...more: any[]): any {
+  if (isNumber(size)) [size, options] = oneList([size, options, ...more]);
+  let dtype: any, layout: any, device: any, pinMemory: any, generator: any, requiresGrad: any, out: any;
+  if (options !== undefined) ({ dtype, layout, device, pinMemory, generator, requiresGrad, out } = named("randn", options, ["size", "dtype", "layout", "device", "pinMemory", "generator", "requiresGrad", "out"], 1));
+  if (generator === undefined) {
+    if (out === undefined) return withGrad(wrap(call(779, size, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1476, size), requiresGrad);
+  }
+  if ((generator == null || isGenerator(generator))) {
+    if (out === undefined) return withGrad(wrap(call(780, size, generator?.handle, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1477, size, generator?.handle), requiresGrad);
+  }
+  throw refuse("randn", "randn(size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })\nrandn(...size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })\nrandn(size: number[], { generator: Generator | null, dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })\nrandn(...size: number[], { generator: Generator | null, dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })", [size, { dtype, layout, device, pinMemory, generator, requiresGrad, out }]);
 }
 
 /**
@@ -6995,7 +7106,7 @@ export function randnLike(input: Tensor, options?: { memoryFormat?: MemoryFormat
 export function randnLike(input: Tensor, options: { generator: Generator | null; memoryFormat?: MemoryFormat | null | undefined } & TensorOptions): Tensor;
 export function randnLike(input: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, memoryFormat: any, generator: any, requiresGrad: any;
-  if (options !== undefined) ({ dtype, layout, device, pinMemory, memoryFormat, generator, requiresGrad } = named("randnLike", options, ["dtype", "layout", "device", "pinMemory", "memoryFormat", "generator", "requiresGrad"]));
+  if (options !== undefined) ({ dtype, layout, device, pinMemory, memoryFormat, generator, requiresGrad } = named("randnLike", options, ["input", "dtype", "layout", "device", "pinMemory", "memoryFormat", "generator", "requiresGrad"], 1));
   if (isTensor(input) && generator === undefined) return withGrad(wrap(call(781, input.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory, memoryFormatCode(memoryFormat))), requiresGrad);
   if (isTensor(input) && (generator == null || isGenerator(generator))) return withGrad(wrap(call(782, input.handle, generator?.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory, memoryFormatCode(memoryFormat))), requiresGrad);
   throw refuse("randnLike", "randnLike(input: Tensor, { dtype?, layout?, device?, pinMemory?, memoryFormat?, requiresGrad = false })\nrandnLike(input: Tensor, { generator: Generator | null, dtype?, layout?, device?, pinMemory?, memoryFormat?, requiresGrad = false })", [input, { dtype, layout, device, pinMemory, memoryFormat, generator, requiresGrad }]);
@@ -7004,39 +7115,55 @@ export function randnLike(input: any, options?: any): any {
 /**
  * Calls PyTorch's `torch.randperm`.
  *
- * - `randperm(n: number, { dtype = 4, layout?, device?, pinMemory?, requiresGrad = false })`
- * - `randperm(n: number, { generator: Generator | null, dtype = 4, layout?, device?, pinMemory?, requiresGrad = false })`
+ * - `randperm(n: number, { dtype = 4, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `randperm(n: number, { generator: Generator | null, dtype = 4, layout?, device?, pinMemory?, requiresGrad = false, out? })`
  *
  * Source: aten::randperm, aten::randperm.generator
  */
-export function randperm(n: number, options?: TensorOptions): Tensor;
-export function randperm(n: number, options: { generator: Generator | null } & TensorOptions): Tensor;
+export function randperm(n: number, options?: TensorOptions & Out): Tensor;
+export function randperm(n: number, options: { generator: Generator | null } & TensorOptions & Out): Tensor;
 export function randperm(n: any, options?: any): any {
-  let dtype: any, layout: any, device: any, pinMemory: any, generator: any, requiresGrad: any;
-  if (options !== undefined) ({ dtype, layout, device, pinMemory, generator, requiresGrad } = named("randperm", options, ["dtype", "layout", "device", "pinMemory", "generator", "requiresGrad"]));
-  if (generator === undefined) return withGrad(wrap(call(786, n, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  if ((generator == null || isGenerator(generator))) return withGrad(wrap(call(787, n, generator?.handle, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  throw refuse("randperm", "randperm(n: number, { dtype = 4, layout?, device?, pinMemory?, requiresGrad = false })\nrandperm(n: number, { generator: Generator | null, dtype = 4, layout?, device?, pinMemory?, requiresGrad = false })", [n, { dtype, layout, device, pinMemory, generator, requiresGrad }]);
+  let dtype: any, layout: any, device: any, pinMemory: any, generator: any, requiresGrad: any, out: any;
+  if (options !== undefined) ({ dtype, layout, device, pinMemory, generator, requiresGrad, out } = named("randperm", options, ["n", "dtype", "layout", "device", "pinMemory", "generator", "requiresGrad", "out"], 1));
+  if (generator === undefined) {
+    if (out === undefined) return withGrad(wrap(call(786, n, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1478, n), requiresGrad);
+  }
+  if ((generator == null || isGenerator(generator))) {
+    if (out === undefined) return withGrad(wrap(call(787, n, generator?.handle, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1479, n, generator?.handle), requiresGrad);
+  }
+  throw refuse("randperm", "randperm(n: number, { dtype = 4, layout?, device?, pinMemory?, requiresGrad = false, out? })\nrandperm(n: number, { generator: Generator | null, dtype = 4, layout?, device?, pinMemory?, requiresGrad = false, out? })", [n, { dtype, layout, device, pinMemory, generator, requiresGrad, out }]);
 }
 
 /**
  * Calls PyTorch's `torch.range`.
  *
- * - `range(start: Scalar, end: Scalar, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
- * - `range(start: Scalar, end: Scalar, step = 1, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
+ * - `range(start: Scalar, end: Scalar, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `range(start: Scalar, end: Scalar, step = 1, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
  *
  * Source: aten::range, aten::range.step
  */
-export function range(start: Scalar, end: Scalar, options?: TensorOptions): Tensor;
-export function range(start: Scalar, end: Scalar, step?: Scalar, options?: TensorOptions): Tensor;
-export function range(start: Scalar, end: Scalar, options?: { step?: Scalar | undefined } & TensorOptions): Tensor;
+export function range(start: Scalar, end: Scalar, options?: TensorOptions & Out): Tensor;
+export function range(start: Scalar, end: Scalar, step?: Scalar, options?: TensorOptions & Out): Tensor;
+export function range(start: Scalar, end: Scalar, options?: { step?: Scalar | undefined } & TensorOptions & Out): Tensor;
 export function range(start: any, end: any, step?: any, options?: any): any {
-  let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(step)) ({ step, dtype, layout, device, pinMemory, requiresGrad } = named("range", step, ["step", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("range", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-  if (step === undefined) return withGrad(wrap(call(788, start, end, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  if ((step === undefined || isScalar(step))) return withGrad(wrap(call(789, start, end, step, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
-  throw refuse("range", "range(start: Scalar, end: Scalar, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })\nrange(start: Scalar, end: Scalar, step = 1, { dtype?, layout?, device?, pinMemory?, requiresGrad = false })", [start, end, step, { dtype, layout, device, pinMemory, requiresGrad }]);
+  let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any, out: any;
+  if (isOptions(step)) ({ step, dtype, layout, device, pinMemory, requiresGrad, out } = named("range", step, ["start", "end", "step", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], 2, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad, out } = named("range", options, ["start", "end", "step", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], 3));
+  if (step === undefined) {
+    if (out === undefined) return withGrad(wrap(call(788, start, end, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1480, start, end), requiresGrad);
+  }
+  if ((step === undefined || isScalar(step))) {
+    if (out === undefined) return withGrad(wrap(call(789, start, end, step, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+    checkOut(out, dtype, layout, device);
+    return withGrad(callInto(out, 1481, start, end, step), requiresGrad);
+  }
+  throw refuse("range", "range(start: Scalar, end: Scalar, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })\nrange(start: Scalar, end: Scalar, step = 1, { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })", [start, end, step, { dtype, layout, device, pinMemory, requiresGrad, out }]);
 }
 
 /**
@@ -7073,8 +7200,8 @@ export function real(input: Tensor): Tensor {
 export function reciprocal(input: Tensor, options?: Out): Tensor;
 export function reciprocal(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("reciprocal", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(792, input.handle)) : callInto(out, 1452, input.handle);
+  if (options !== undefined) ({ out } = named("reciprocal", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(792, input.handle)) : callInto(out, 1482, input.handle);
   throw refuse("reciprocal", "reciprocal(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -7134,9 +7261,9 @@ export function remainder(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function remainder(input: Scalar, other: Tensor): Tensor;
 export function remainder(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("remainder", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(803, input.handle, other.handle)) : callInto(out, 1454, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(801, input.handle, other)) : callInto(out, 1453, input.handle, other);
+  if (options !== undefined) ({ out } = named("remainder", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(803, input.handle, other.handle)) : callInto(out, 1484, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(801, input.handle, other)) : callInto(out, 1483, input.handle, other);
   if (isScalar(input) && isTensor(other) && out === undefined) return wrap(call(802, input, other.handle));
   throw refuse("remainder", "remainder(input: Tensor, other: Tensor, { out? })\nremainder(input: Tensor, other: Scalar, { out? })\nremainder(input: Scalar, other: Tensor)", [input, other, { out }]);
 }
@@ -7152,10 +7279,10 @@ export function renorm(input: Tensor, p: Scalar, dim: number, maxnorm: Scalar, o
 export function renorm(input: Tensor, p: Scalar, options: { dim: number; maxnorm: Scalar } & Out): Tensor;
 export function renorm(input: any, p: any, dim?: any, maxnorm?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, maxnorm, out } = named("renorm", dim, ["dim", "maxnorm", "out"], maxnorm, options));
-  else if (isOptions(maxnorm)) ({ maxnorm, out } = named("renorm", maxnorm, ["maxnorm", "out"], options));
-  else if (options !== undefined) ({ out } = named("renorm", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(806, input.handle, p, dim, maxnorm)) : callInto(out, 1455, input.handle, p, dim, maxnorm);
+  if (isOptions(dim)) ({ dim, maxnorm, out } = named("renorm", dim, ["input", "p", "dim", "maxnorm", "out"], 2, maxnorm, options));
+  else if (isOptions(maxnorm)) ({ maxnorm, out } = named("renorm", maxnorm, ["input", "p", "dim", "maxnorm", "out"], 3, options));
+  else if (options !== undefined) ({ out } = named("renorm", options, ["input", "p", "dim", "maxnorm", "out"], 4));
+  if (isTensor(input)) return out === undefined ? wrap(call(806, input.handle, p, dim, maxnorm)) : callInto(out, 1485, input.handle, p, dim, maxnorm);
   throw refuse("renorm", "renorm(input: Tensor, p: Scalar, dim: number, maxnorm: Scalar, { out? })", [input, p, dim, maxnorm, { out }]);
 }
 
@@ -7177,9 +7304,9 @@ export function repeatInterleave(input: Tensor, repeats: number, options?: { dim
 export function repeatInterleave(input: Tensor, options: { repeats: number; dim?: number | null | undefined; outputSize?: number | null | undefined }): Tensor;
 export function repeatInterleave(repeats0: any, repeats?: any, dim?: any, options?: any): any {
   let outputSize: any;
-  if (isOptions(repeats)) ({ repeats, dim, outputSize } = named("repeatInterleave", repeats, ["repeats", "dim", "outputSize"], dim, options));
-  else if (isOptions(dim)) ({ dim, outputSize } = named("repeatInterleave", dim, ["dim", "outputSize"], options));
-  else if (options !== undefined) ({ outputSize } = named("repeatInterleave", options, ["outputSize"]));
+  if (isOptions(repeats)) ({ repeats, dim, outputSize } = named("repeatInterleave", repeats, ["repeats0", "repeats", "dim", "outputSize"], 1, dim, options));
+  else if (isOptions(dim)) ({ dim, outputSize } = named("repeatInterleave", dim, ["repeats0", "repeats", "dim", "outputSize"], 2, options));
+  else if (options !== undefined) ({ outputSize } = named("repeatInterleave", options, ["repeats0", "repeats", "dim", "outputSize"], 3));
   if (isTensor(repeats0) && repeats === undefined && dim === undefined) return wrap(call(809, repeats0.handle, outputSize));
   if (isTensor(repeats0) && isTensor(repeats) && (dim == null || isNumber(dim))) return wrap(call(810, repeats0.handle, repeats.handle, dim, outputSize));
   if (isTensor(repeats0) && isNumber(repeats) && (dim == null || isNumber(dim))) return wrap(call(811, repeats0.handle, repeats, dim, outputSize));
@@ -7196,7 +7323,7 @@ export function repeatInterleave(repeats0: any, repeats?: any, dim?: any, option
 export function reshape(input: Tensor, shape: readonly number[]): Tensor;
 export function reshape(input: Tensor, options: { shape: readonly number[] }): Tensor;
 export function reshape(input: any, shape?: any): any {
-  if (isOptions(shape)) ({ shape } = named("reshape", shape, ["shape"]));
+  if (isOptions(shape)) ({ shape } = named("reshape", shape, ["input", "shape"], 1));
   if (isTensor(input)) return wrap(call(815, input.handle, shape));
   throw refuse("reshape", "reshape(input: Tensor, shape: number[])", [input, shape]);
 }
@@ -7211,7 +7338,7 @@ export function reshape(input: any, shape?: any): any {
 export function resizeAs_(input: Tensor, theTemplate: Tensor, options?: { memoryFormat?: MemoryFormat | null | undefined }): Tensor;
 export function resizeAs_(input: any, theTemplate: any, options?: any): any {
   let memoryFormat: any;
-  if (options !== undefined) ({ memoryFormat } = named("resizeAs_", options, ["memoryFormat"]));
+  if (options !== undefined) ({ memoryFormat } = named("resizeAs_", options, ["input", "theTemplate", "memoryFormat"], 2));
   if (isTensor(input) && isTensor(theTemplate)) {
     call(818, input.handle, theTemplate.handle, memoryFormatCode(memoryFormat));
     return input;
@@ -7254,9 +7381,9 @@ export function rmsNorm(input: Tensor, normalizedShape: readonly number[], weigh
 export function rmsNorm(input: Tensor, normalizedShape: readonly number[], options?: { weight?: Tensor | null | undefined; eps?: number | null | undefined }): Tensor;
 export function rmsNorm(input: Tensor, options: { normalizedShape: readonly number[]; weight?: Tensor | null | undefined; eps?: number | null | undefined }): Tensor;
 export function rmsNorm(input: any, normalizedShape?: any, weight?: any, eps?: any): any {
-  if (isOptions(normalizedShape)) ({ normalizedShape, weight, eps } = named("rmsNorm", normalizedShape, ["normalizedShape", "weight", "eps"], weight, eps));
-  else if (isOptions(weight)) ({ weight, eps } = named("rmsNorm", weight, ["weight", "eps"], eps));
-  else if (isOptions(eps)) ({ eps } = named("rmsNorm", eps, ["eps"]));
+  if (isOptions(normalizedShape)) ({ normalizedShape, weight, eps } = named("rmsNorm", normalizedShape, ["input", "normalizedShape", "weight", "eps"], 1, weight, eps));
+  else if (isOptions(weight)) ({ weight, eps } = named("rmsNorm", weight, ["input", "normalizedShape", "weight", "eps"], 2, eps));
+  else if (isOptions(eps)) ({ eps } = named("rmsNorm", eps, ["input", "normalizedShape", "weight", "eps"], 3));
   if (isTensor(input) && (weight == null || isTensor(weight))) return wrap(call(822, input.handle, normalizedShape, weight?.handle, eps));
   throw refuse("rmsNorm", "rmsNorm(input: Tensor, normalizedShape: number[], weight?, eps?)", [input, normalizedShape, weight, eps]);
 }
@@ -7298,8 +7425,8 @@ export function rnnRelu(arg0: any, arg1: any, arg2: any, arg3?: any, arg4?: any,
 export function rnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh?: Tensor | null, bHh?: Tensor | null): Tensor;
 export function rnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null | undefined; bHh?: Tensor | null | undefined }): Tensor;
 export function rnnReluCell(input: any, hx: any, wIh: any, wHh: any, bIh?: any, bHh?: any): any {
-  if (isOptions(bIh)) ({ bIh, bHh } = named("rnnReluCell", bIh, ["bIh", "bHh"], bHh));
-  else if (isOptions(bHh)) ({ bHh } = named("rnnReluCell", bHh, ["bHh"]));
+  if (isOptions(bIh)) ({ bIh, bHh } = named("rnnReluCell", bIh, ["input", "hx", "wIh", "wHh", "bIh", "bHh"], 4, bHh));
+  else if (isOptions(bHh)) ({ bHh } = named("rnnReluCell", bHh, ["input", "hx", "wIh", "wHh", "bIh", "bHh"], 5));
   if (isTensor(input) && isTensor(hx) && isTensor(wIh) && isTensor(wHh) && (bIh == null || isTensor(bIh)) && (bHh == null || isTensor(bHh))) return wrap(call(825, input.handle, hx.handle, wIh.handle, wHh.handle, bIh?.handle, bHh?.handle));
   throw refuse("rnnReluCell", "rnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh?, bHh?)", [input, hx, wIh, wHh, bIh, bHh]);
 }
@@ -7341,8 +7468,8 @@ export function rnnTanh(arg0: any, arg1: any, arg2: any, arg3?: any, arg4?: any,
 export function rnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh?: Tensor | null, bHh?: Tensor | null): Tensor;
 export function rnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null | undefined; bHh?: Tensor | null | undefined }): Tensor;
 export function rnnTanhCell(input: any, hx: any, wIh: any, wHh: any, bIh?: any, bHh?: any): any {
-  if (isOptions(bIh)) ({ bIh, bHh } = named("rnnTanhCell", bIh, ["bIh", "bHh"], bHh));
-  else if (isOptions(bHh)) ({ bHh } = named("rnnTanhCell", bHh, ["bHh"]));
+  if (isOptions(bIh)) ({ bIh, bHh } = named("rnnTanhCell", bIh, ["input", "hx", "wIh", "wHh", "bIh", "bHh"], 4, bHh));
+  else if (isOptions(bHh)) ({ bHh } = named("rnnTanhCell", bHh, ["input", "hx", "wIh", "wHh", "bIh", "bHh"], 5));
   if (isTensor(input) && isTensor(hx) && isTensor(wIh) && isTensor(wHh) && (bIh == null || isTensor(bIh)) && (bHh == null || isTensor(bHh))) return wrap(call(828, input.handle, hx.handle, wIh.handle, wHh.handle, bIh?.handle, bHh?.handle));
   throw refuse("rnnTanhCell", "rnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh?, bHh?)", [input, hx, wIh, wHh, bIh, bHh]);
 }
@@ -7358,8 +7485,8 @@ export function roll(input: Tensor, shifts: number | readonly number[], dims?: n
 export function roll(input: Tensor, shifts: number | readonly number[], options?: { dims?: number | readonly number[] | undefined }): Tensor;
 export function roll(input: Tensor, options: { shifts: number | readonly number[]; dims?: number | readonly number[] | undefined }): Tensor;
 export function roll(input: any, shifts?: any, dims?: any): any {
-  if (isOptions(shifts)) ({ shifts, dims } = named("roll", shifts, ["shifts", "dims"], dims));
-  else if (isOptions(dims)) ({ dims } = named("roll", dims, ["dims"]));
+  if (isOptions(shifts)) ({ shifts, dims } = named("roll", shifts, ["input", "shifts", "dims"], 1, dims));
+  else if (isOptions(dims)) ({ dims } = named("roll", dims, ["input", "shifts", "dims"], 2));
   if (isTensor(input)) return wrap(call(829, input.handle, shifts, dims));
   throw refuse("roll", "roll(input: Tensor, shifts: number | number[], dims = [])", [input, shifts, dims]);
 }
@@ -7374,8 +7501,8 @@ export function roll(input: any, shifts?: any, dims?: any): any {
 export function rot90(input: Tensor, k?: number, dims?: readonly number[]): Tensor;
 export function rot90(input: Tensor, options?: { k?: number | undefined; dims?: readonly number[] | undefined }): Tensor;
 export function rot90(input: any, k?: any, dims?: any): any {
-  if (isOptions(k)) ({ k, dims } = named("rot90", k, ["k", "dims"], dims));
-  else if (isOptions(dims)) ({ dims } = named("rot90", dims, ["dims"]));
+  if (isOptions(k)) ({ k, dims } = named("rot90", k, ["input", "k", "dims"], 1, dims));
+  else if (isOptions(dims)) ({ dims } = named("rot90", dims, ["input", "k", "dims"], 2));
   if (isTensor(input)) return wrap(call(830, input.handle, k, dims));
   throw refuse("rot90", "rot90(input: Tensor, k = 1, dims = [0, 1])", [input, k, dims]);
 }
@@ -7392,9 +7519,9 @@ export function round(input: Tensor, options?: Out): Tensor;
 export function round(input: Tensor, options: { decimals: number } & Out): Tensor;
 export function round(input: any, options?: any): any {
   let decimals: any, out: any;
-  if (options !== undefined) ({ decimals, out } = named("round", options, ["decimals", "out"]));
-  if (isTensor(input) && decimals === undefined) return out === undefined ? wrap(call(831, input.handle)) : callInto(out, 1456, input.handle);
-  if (isTensor(input) && isNumber(decimals)) return out === undefined ? wrap(call(832, input.handle, decimals)) : callInto(out, 1457, input.handle, decimals);
+  if (options !== undefined) ({ decimals, out } = named("round", options, ["input", "decimals", "out"], 1));
+  if (isTensor(input) && decimals === undefined) return out === undefined ? wrap(call(831, input.handle)) : callInto(out, 1486, input.handle);
+  if (isTensor(input) && isNumber(decimals)) return out === undefined ? wrap(call(832, input.handle, decimals)) : callInto(out, 1487, input.handle, decimals);
   throw refuse("round", "round(input: Tensor, { out? })\nround(input: Tensor, { decimals: number, out? })", [input, { decimals, out }]);
 }
 
@@ -7410,7 +7537,7 @@ export function round_(input: Tensor): Tensor;
 export function round_(input: Tensor, options: { decimals: number }): Tensor;
 export function round_(input: any, options?: any): any {
   let decimals: any;
-  if (options !== undefined) ({ decimals } = named("round_", options, ["decimals"]));
+  if (options !== undefined) ({ decimals } = named("round_", options, ["input", "decimals"], 1));
   if (isTensor(input) && decimals === undefined) {
     call(833, input.handle);
     return input;
@@ -7432,8 +7559,8 @@ export function round_(input: any, options?: any): any {
 export function rowStack(tensors: readonly Tensor[], options?: Out): Tensor;
 export function rowStack(tensors: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("rowStack", options, ["out"]));
-  if (isTensors(tensors)) return out === undefined ? wrap(call(836, handles(tensors))) : callInto(out, 1458, handles(tensors));
+  if (options !== undefined) ({ out } = named("rowStack", options, ["tensors", "out"], 1));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(836, handles(tensors))) : callInto(out, 1488, handles(tensors));
   throw refuse("rowStack", "rowStack(tensors: Tensor[], { out? })", [tensors, { out }]);
 }
 
@@ -7447,10 +7574,10 @@ export function rowStack(tensors: any, options?: any): any {
 export function rrelu(input: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
 export function rrelu(input: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor;
 export function rrelu(input: any, lower?: any, upper?: any, training?: any, generator?: any): any {
-  if (isOptions(lower)) ({ lower, upper, training, generator } = named("rrelu", lower, ["lower", "upper", "training", "generator"], upper, training, generator));
-  else if (isOptions(upper)) ({ upper, training, generator } = named("rrelu", upper, ["upper", "training", "generator"], training, generator));
-  else if (isOptions(training)) ({ training, generator } = named("rrelu", training, ["training", "generator"], generator));
-  else if (isOptions(generator)) ({ generator } = named("rrelu", generator, ["generator"]));
+  if (isOptions(lower)) ({ lower, upper, training, generator } = named("rrelu", lower, ["input", "lower", "upper", "training", "generator"], 1, upper, training, generator));
+  else if (isOptions(upper)) ({ upper, training, generator } = named("rrelu", upper, ["input", "lower", "upper", "training", "generator"], 2, training, generator));
+  else if (isOptions(training)) ({ training, generator } = named("rrelu", training, ["input", "lower", "upper", "training", "generator"], 3, generator));
+  else if (isOptions(generator)) ({ generator } = named("rrelu", generator, ["input", "lower", "upper", "training", "generator"], 4));
   if (isTensor(input)) return wrap(call(837, input.handle, lower, upper, training, generator?.handle));
   throw refuse("rrelu", "rrelu(input: Tensor, lower = 0.125, upper = 0.3333333333333333, training = false, generator?)", [input, lower, upper, training, generator]);
 }
@@ -7465,10 +7592,10 @@ export function rrelu(input: any, lower?: any, upper?: any, training?: any, gene
 export function rrelu_(input: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
 export function rrelu_(input: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor;
 export function rrelu_(input: any, lower?: any, upper?: any, training?: any, generator?: any): any {
-  if (isOptions(lower)) ({ lower, upper, training, generator } = named("rrelu_", lower, ["lower", "upper", "training", "generator"], upper, training, generator));
-  else if (isOptions(upper)) ({ upper, training, generator } = named("rrelu_", upper, ["upper", "training", "generator"], training, generator));
-  else if (isOptions(training)) ({ training, generator } = named("rrelu_", training, ["training", "generator"], generator));
-  else if (isOptions(generator)) ({ generator } = named("rrelu_", generator, ["generator"]));
+  if (isOptions(lower)) ({ lower, upper, training, generator } = named("rrelu_", lower, ["input", "lower", "upper", "training", "generator"], 1, upper, training, generator));
+  else if (isOptions(upper)) ({ upper, training, generator } = named("rrelu_", upper, ["input", "lower", "upper", "training", "generator"], 2, training, generator));
+  else if (isOptions(training)) ({ training, generator } = named("rrelu_", training, ["input", "lower", "upper", "training", "generator"], 3, generator));
+  else if (isOptions(generator)) ({ generator } = named("rrelu_", generator, ["input", "lower", "upper", "training", "generator"], 4));
   if (isTensor(input)) {
     call(838, input.handle, lower, upper, training, generator?.handle);
     return input;
@@ -7486,8 +7613,8 @@ export function rrelu_(input: any, lower?: any, upper?: any, training?: any, gen
 export function rsqrt(input: Tensor, options?: Out): Tensor;
 export function rsqrt(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("rsqrt", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(841, input.handle)) : callInto(out, 1459, input.handle);
+  if (options !== undefined) ({ out } = named("rsqrt", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(841, input.handle)) : callInto(out, 1489, input.handle);
   throw refuse("rsqrt", "rsqrt(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -7518,7 +7645,7 @@ export function rsub(input: Tensor, other: Tensor, options?: { alpha?: Scalar | 
 export function rsub(input: Tensor, other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor;
 export function rsub(input: any, other: any, options?: any): any {
   let alpha: any;
-  if (options !== undefined) ({ alpha } = named("rsub", options, ["alpha"]));
+  if (options !== undefined) ({ alpha } = named("rsub", options, ["input", "other", "alpha"], 2));
   if (isTensor(input) && isTensor(other)) return wrap(call(844, input.handle, other.handle, alpha));
   if (isTensor(input) && isScalar(other)) return wrap(call(843, input.handle, other, alpha));
   throw refuse("rsub", "rsub(input: Tensor, other: Tensor, { alpha = 1 })\nrsub(input: Tensor, other: Scalar, { alpha = 1 })", [input, other, { alpha }]);
@@ -7534,7 +7661,7 @@ export function rsub(input: any, other: any, options?: any): any {
 export function scalarTensor(s: Scalar, options?: TensorOptions): Tensor;
 export function scalarTensor(s: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("scalarTensor", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("scalarTensor", options, ["s", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 1));
   return withGrad(wrap(call(845, s, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
 }
 
@@ -7562,10 +7689,10 @@ export function scatter(input: any, arg1?: any, arg2?: any, arg3?: any, options?
   }
   const reduce = options?.reduce;
   const out = options?.out;
-  if (isTensor(input) && isTensor(arg2) && isTensor(arg3) && reduce === undefined) return out === undefined ? wrap(call(848, input.handle, arg1, arg2.handle, arg3.handle)) : callInto(out, 1461, input.handle, arg1, arg2.handle, arg3.handle);
-  if (isTensor(input) && isTensor(arg2) && isScalar(arg3) && reduce === undefined) return out === undefined ? wrap(call(849, input.handle, arg1, arg2.handle, arg3)) : callInto(out, 1462, input.handle, arg1, arg2.handle, arg3);
-  if (isTensor(input) && isTensor(arg2) && isTensor(arg3) && isString(reduce)) return out === undefined ? wrap(call(847, input.handle, arg1, arg2.handle, arg3.handle, reduce)) : callInto(out, 1460, input.handle, arg1, arg2.handle, arg3.handle, reduce);
-  if (isTensor(input) && isTensor(arg2) && isScalar(arg3) && isString(reduce)) return out === undefined ? wrap(call(850, input.handle, arg1, arg2.handle, arg3, reduce)) : callInto(out, 1463, input.handle, arg1, arg2.handle, arg3, reduce);
+  if (isTensor(input) && isTensor(arg2) && isTensor(arg3) && reduce === undefined) return out === undefined ? wrap(call(848, input.handle, arg1, arg2.handle, arg3.handle)) : callInto(out, 1491, input.handle, arg1, arg2.handle, arg3.handle);
+  if (isTensor(input) && isTensor(arg2) && isScalar(arg3) && reduce === undefined) return out === undefined ? wrap(call(849, input.handle, arg1, arg2.handle, arg3)) : callInto(out, 1492, input.handle, arg1, arg2.handle, arg3);
+  if (isTensor(input) && isTensor(arg2) && isTensor(arg3) && isString(reduce)) return out === undefined ? wrap(call(847, input.handle, arg1, arg2.handle, arg3.handle, reduce)) : callInto(out, 1490, input.handle, arg1, arg2.handle, arg3.handle, reduce);
+  if (isTensor(input) && isTensor(arg2) && isScalar(arg3) && isString(reduce)) return out === undefined ? wrap(call(850, input.handle, arg1, arg2.handle, arg3, reduce)) : callInto(out, 1493, input.handle, arg1, arg2.handle, arg3, reduce);
   throw refuse("scatter", "scatter(input: Tensor, dim: number, index: Tensor, src: Tensor, { out? })\nscatter(input: Tensor, dim: number, index: Tensor, value: Scalar, { out? })\nscatter(input: Tensor, dim: number, index: Tensor, src: Tensor, { reduce: string, out? })\nscatter(input: Tensor, dim: number, index: Tensor, value: Scalar, { reduce: string, out? })", [input, arg1, arg2, arg3, { reduce, out }]);
 }
 
@@ -7580,11 +7707,11 @@ export function scatterAdd(input: Tensor, dim: number, index: Tensor, src: Tenso
 export function scatterAdd(input: Tensor, options: { dim: number; index: Tensor; src: Tensor } & Out): Tensor;
 export function scatterAdd(input: any, dim?: any, index?: any, src?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, index, src, out } = named("scatterAdd", dim, ["dim", "index", "src", "out"], index, src, options));
-  else if (isOptions(index)) ({ index, src, out } = named("scatterAdd", index, ["index", "src", "out"], src, options));
-  else if (isOptions(src)) ({ src, out } = named("scatterAdd", src, ["src", "out"], options));
-  else if (options !== undefined) ({ out } = named("scatterAdd", options, ["out"]));
-  if (isTensor(input) && isTensor(index) && isTensor(src)) return out === undefined ? wrap(call(855, input.handle, dim, index.handle, src.handle)) : callInto(out, 1464, input.handle, dim, index.handle, src.handle);
+  if (isOptions(dim)) ({ dim, index, src, out } = named("scatterAdd", dim, ["input", "dim", "index", "src", "out"], 1, index, src, options));
+  else if (isOptions(index)) ({ index, src, out } = named("scatterAdd", index, ["input", "dim", "index", "src", "out"], 2, src, options));
+  else if (isOptions(src)) ({ src, out } = named("scatterAdd", src, ["input", "dim", "index", "src", "out"], 3, options));
+  else if (options !== undefined) ({ out } = named("scatterAdd", options, ["input", "dim", "index", "src", "out"], 4));
+  if (isTensor(input) && isTensor(index) && isTensor(src)) return out === undefined ? wrap(call(855, input.handle, dim, index.handle, src.handle)) : callInto(out, 1494, input.handle, dim, index.handle, src.handle);
   throw refuse("scatterAdd", "scatterAdd(input: Tensor, dim: number, index: Tensor, src: Tensor, { out? })", [input, dim, index, src, { out }]);
 }
 
@@ -7599,12 +7726,12 @@ export function scatterReduce(input: Tensor, dim: number, index: Tensor, src: Te
 export function scatterReduce(input: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string; includeSelf?: boolean | undefined } & Out): Tensor;
 export function scatterReduce(input: any, dim?: any, index?: any, src?: any, reduce?: any, options?: any): any {
   let includeSelf: any, out: any;
-  if (isOptions(dim)) ({ dim, index, src, reduce, includeSelf, out } = named("scatterReduce", dim, ["dim", "index", "src", "reduce", "includeSelf", "out"], index, src, reduce, options));
-  else if (isOptions(index)) ({ index, src, reduce, includeSelf, out } = named("scatterReduce", index, ["index", "src", "reduce", "includeSelf", "out"], src, reduce, options));
-  else if (isOptions(src)) ({ src, reduce, includeSelf, out } = named("scatterReduce", src, ["src", "reduce", "includeSelf", "out"], reduce, options));
-  else if (isOptions(reduce)) ({ reduce, includeSelf, out } = named("scatterReduce", reduce, ["reduce", "includeSelf", "out"], options));
-  else if (options !== undefined) ({ includeSelf, out } = named("scatterReduce", options, ["includeSelf", "out"]));
-  if (isTensor(input) && isTensor(index) && isTensor(src)) return out === undefined ? wrap(call(857, input.handle, dim, index.handle, src.handle, reduce, includeSelf)) : callInto(out, 1465, input.handle, dim, index.handle, src.handle, reduce, includeSelf);
+  if (isOptions(dim)) ({ dim, index, src, reduce, includeSelf, out } = named("scatterReduce", dim, ["input", "dim", "index", "src", "reduce", "includeSelf", "out"], 1, index, src, reduce, options));
+  else if (isOptions(index)) ({ index, src, reduce, includeSelf, out } = named("scatterReduce", index, ["input", "dim", "index", "src", "reduce", "includeSelf", "out"], 2, src, reduce, options));
+  else if (isOptions(src)) ({ src, reduce, includeSelf, out } = named("scatterReduce", src, ["input", "dim", "index", "src", "reduce", "includeSelf", "out"], 3, reduce, options));
+  else if (isOptions(reduce)) ({ reduce, includeSelf, out } = named("scatterReduce", reduce, ["input", "dim", "index", "src", "reduce", "includeSelf", "out"], 4, options));
+  else if (options !== undefined) ({ includeSelf, out } = named("scatterReduce", options, ["input", "dim", "index", "src", "reduce", "includeSelf", "out"], 5));
+  if (isTensor(input) && isTensor(index) && isTensor(src)) return out === undefined ? wrap(call(857, input.handle, dim, index.handle, src.handle, reduce, includeSelf)) : callInto(out, 1495, input.handle, dim, index.handle, src.handle, reduce, includeSelf);
   throw refuse("scatterReduce", "scatterReduce(input: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, { includeSelf = true, out? })", [input, dim, index, src, reduce, { includeSelf, out }]);
 }
 
@@ -7620,9 +7747,9 @@ export function searchsorted(sortedSequence: Tensor, input: Tensor, options?: { 
 export function searchsorted(sortedSequence: Tensor, input: Scalar, options?: { outInt32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined } & Out): Tensor;
 export function searchsorted(sortedSequence: any, input: any, options?: any): any {
   let outInt32: any, right: any, side: any, sorter: any, out: any;
-  if (options !== undefined) ({ outInt32, right, side, sorter, out } = named("searchsorted", options, ["outInt32", "right", "side", "sorter", "out"]));
-  if (isTensor(sortedSequence) && isTensor(input) && (sorter == null || isTensor(sorter))) return out === undefined ? wrap(call(860, sortedSequence.handle, input.handle, outInt32, right, side, sorter?.handle)) : callInto(out, 1467, sortedSequence.handle, input.handle, outInt32, right, side, sorter?.handle);
-  if (isTensor(sortedSequence) && isScalar(input) && (sorter == null || isTensor(sorter))) return out === undefined ? wrap(call(859, sortedSequence.handle, input, outInt32, right, side, sorter?.handle)) : callInto(out, 1466, sortedSequence.handle, input, outInt32, right, side, sorter?.handle);
+  if (options !== undefined) ({ outInt32, right, side, sorter, out } = named("searchsorted", options, ["sortedSequence", "input", "outInt32", "right", "side", "sorter", "out"], 2));
+  if (isTensor(sortedSequence) && isTensor(input) && (sorter == null || isTensor(sorter))) return out === undefined ? wrap(call(860, sortedSequence.handle, input.handle, outInt32, right, side, sorter?.handle)) : callInto(out, 1497, sortedSequence.handle, input.handle, outInt32, right, side, sorter?.handle);
+  if (isTensor(sortedSequence) && isScalar(input) && (sorter == null || isTensor(sorter))) return out === undefined ? wrap(call(859, sortedSequence.handle, input, outInt32, right, side, sorter?.handle)) : callInto(out, 1496, sortedSequence.handle, input, outInt32, right, side, sorter?.handle);
   throw refuse("searchsorted", "searchsorted(sortedSequence: Tensor, input: Tensor, { outInt32 = false, right = false, side?, sorter?, out? })\nsearchsorted(sortedSequence: Tensor, input: Scalar, { outInt32 = false, right = false, side?, sorter?, out? })", [sortedSequence, input, { outInt32, right, side, sorter, out }]);
 }
 
@@ -7637,8 +7764,8 @@ export function segmentReduce(data: Tensor, reduce: string, options?: { lengths?
 export function segmentReduce(data: Tensor, options: { reduce: string; lengths?: Tensor | null | undefined; indices?: Tensor | null | undefined; offsets?: Tensor | null | undefined; axis?: number | undefined; unsafe?: boolean | undefined; initial?: Scalar | null | undefined }): Tensor;
 export function segmentReduce(data: any, reduce?: any, options?: any): any {
   let lengths: any, indices: any, offsets: any, axis: any, unsafe: any, initial: any;
-  if (isOptions(reduce)) ({ reduce, lengths, indices, offsets, axis, unsafe, initial } = named("segmentReduce", reduce, ["reduce", "lengths", "indices", "offsets", "axis", "unsafe", "initial"], options));
-  else if (options !== undefined) ({ lengths, indices, offsets, axis, unsafe, initial } = named("segmentReduce", options, ["lengths", "indices", "offsets", "axis", "unsafe", "initial"]));
+  if (isOptions(reduce)) ({ reduce, lengths, indices, offsets, axis, unsafe, initial } = named("segmentReduce", reduce, ["data", "reduce", "lengths", "indices", "offsets", "axis", "unsafe", "initial"], 1, options));
+  else if (options !== undefined) ({ lengths, indices, offsets, axis, unsafe, initial } = named("segmentReduce", options, ["data", "reduce", "lengths", "indices", "offsets", "axis", "unsafe", "initial"], 2));
   if (isTensor(data) && (lengths == null || isTensor(lengths)) && (indices == null || isTensor(indices)) && (offsets == null || isTensor(offsets))) return wrap(call(861, data.handle, reduce, lengths?.handle, indices?.handle, offsets?.handle, axis, unsafe, initial));
   throw refuse("segmentReduce", "segmentReduce(data: Tensor, reduce: string, { lengths?, indices?, offsets?, axis = 0, unsafe = false, initial? })", [data, reduce, { lengths, indices, offsets, axis, unsafe, initial }]);
 }
@@ -7653,8 +7780,8 @@ export function segmentReduce(data: any, reduce?: any, options?: any): any {
 export function select(input: Tensor, dim: number, index: number): Tensor;
 export function select(input: Tensor, options: { dim: number; index: number }): Tensor;
 export function select(input: any, dim?: any, index?: any): any {
-  if (isOptions(dim)) ({ dim, index } = named("select", dim, ["dim", "index"], index));
-  else if (isOptions(index)) ({ index } = named("select", index, ["index"]));
+  if (isOptions(dim)) ({ dim, index } = named("select", dim, ["input", "dim", "index"], 1, index));
+  else if (isOptions(index)) ({ index } = named("select", index, ["input", "dim", "index"], 2));
   if (isTensor(input)) return wrap(call(862, input.handle, dim, index));
   throw refuse("select", "select(input: Tensor, dim: number, index: number)", [input, dim, index]);
 }
@@ -7669,8 +7796,8 @@ export function select(input: any, dim?: any, index?: any): any {
 export function selectScatter(input: Tensor, src: Tensor, dim: number, index: number): Tensor;
 export function selectScatter(input: Tensor, src: Tensor, options: { dim: number; index: number }): Tensor;
 export function selectScatter(input: any, src: any, dim?: any, index?: any): any {
-  if (isOptions(dim)) ({ dim, index } = named("selectScatter", dim, ["dim", "index"], index));
-  else if (isOptions(index)) ({ index } = named("selectScatter", index, ["index"]));
+  if (isOptions(dim)) ({ dim, index } = named("selectScatter", dim, ["input", "src", "dim", "index"], 2, index));
+  else if (isOptions(index)) ({ index } = named("selectScatter", index, ["input", "src", "dim", "index"], 3));
   if (isTensor(input) && isTensor(src)) return wrap(call(863, input.handle, src.handle, dim, index));
   throw refuse("selectScatter", "selectScatter(input: Tensor, src: Tensor, dim: number, index: number)", [input, src, dim, index]);
 }
@@ -7712,8 +7839,8 @@ export function selu_(input: Tensor): Tensor {
 export function sgn(input: Tensor, options?: Out): Tensor;
 export function sgn(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("sgn", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(869, input.handle)) : callInto(out, 1468, input.handle);
+  if (options !== undefined) ({ out } = named("sgn", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(869, input.handle)) : callInto(out, 1498, input.handle);
   throw refuse("sgn", "sgn(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -7727,8 +7854,8 @@ export function sgn(input: any, options?: any): any {
 export function sigmoid(input: Tensor, options?: Out): Tensor;
 export function sigmoid(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("sigmoid", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(871, input.handle)) : callInto(out, 1469, input.handle);
+  if (options !== undefined) ({ out } = named("sigmoid", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(871, input.handle)) : callInto(out, 1499, input.handle);
   throw refuse("sigmoid", "sigmoid(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -7757,8 +7884,8 @@ export function sigmoid_(input: Tensor): Tensor {
 export function sign(input: Tensor, options?: Out): Tensor;
 export function sign(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("sign", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(873, input.handle)) : callInto(out, 1470, input.handle);
+  if (options !== undefined) ({ out } = named("sign", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(873, input.handle)) : callInto(out, 1500, input.handle);
   throw refuse("sign", "sign(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -7772,8 +7899,8 @@ export function sign(input: any, options?: any): any {
 export function signbit(input: Tensor, options?: Out): Tensor;
 export function signbit(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("signbit", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(875, input.handle)) : callInto(out, 1471, input.handle);
+  if (options !== undefined) ({ out } = named("signbit", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(875, input.handle)) : callInto(out, 1501, input.handle);
   throw refuse("signbit", "signbit(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -7787,8 +7914,8 @@ export function signbit(input: any, options?: any): any {
 export function sin(input: Tensor, options?: Out): Tensor;
 export function sin(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("sin", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(878, input.handle)) : callInto(out, 1472, input.handle);
+  if (options !== undefined) ({ out } = named("sin", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(878, input.handle)) : callInto(out, 1502, input.handle);
   throw refuse("sin", "sin(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -7817,8 +7944,8 @@ export function sin_(input: Tensor): Tensor {
 export function sinc(input: Tensor, options?: Out): Tensor;
 export function sinc(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("sinc", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(880, input.handle)) : callInto(out, 1473, input.handle);
+  if (options !== undefined) ({ out } = named("sinc", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(880, input.handle)) : callInto(out, 1503, input.handle);
   throw refuse("sinc", "sinc(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -7847,8 +7974,8 @@ export function sinc_(input: Tensor): Tensor {
 export function sinh(input: Tensor, options?: Out): Tensor;
 export function sinh(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("sinh", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(882, input.handle)) : callInto(out, 1474, input.handle);
+  if (options !== undefined) ({ out } = named("sinh", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(882, input.handle)) : callInto(out, 1504, input.handle);
   throw refuse("sinh", "sinh(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -7877,10 +8004,10 @@ export function sinh_(input: Tensor): Tensor {
 export function sliceInverse(input: Tensor, src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number): Tensor;
 export function sliceInverse(input: Tensor, src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor;
 export function sliceInverse(input: any, src: any, dim?: any, start?: any, end?: any, step?: any): any {
-  if (isOptions(dim)) ({ dim, start, end, step } = named("sliceInverse", dim, ["dim", "start", "end", "step"], start, end, step));
-  else if (isOptions(start)) ({ start, end, step } = named("sliceInverse", start, ["start", "end", "step"], end, step));
-  else if (isOptions(end)) ({ end, step } = named("sliceInverse", end, ["end", "step"], step));
-  else if (isOptions(step)) ({ step } = named("sliceInverse", step, ["step"]));
+  if (isOptions(dim)) ({ dim, start, end, step } = named("sliceInverse", dim, ["input", "src", "dim", "start", "end", "step"], 2, start, end, step));
+  else if (isOptions(start)) ({ start, end, step } = named("sliceInverse", start, ["input", "src", "dim", "start", "end", "step"], 3, end, step));
+  else if (isOptions(end)) ({ end, step } = named("sliceInverse", end, ["input", "src", "dim", "start", "end", "step"], 4, step));
+  else if (isOptions(step)) ({ step } = named("sliceInverse", step, ["input", "src", "dim", "start", "end", "step"], 5));
   if (isTensor(input) && isTensor(src)) return wrap(call(885, input.handle, src.handle, dim, start, end, step));
   throw refuse("sliceInverse", "sliceInverse(input: Tensor, src: Tensor, dim = 0, start?, end?, step = 1)", [input, src, dim, start, end, step]);
 }
@@ -7895,10 +8022,10 @@ export function sliceInverse(input: any, src: any, dim?: any, start?: any, end?:
 export function sliceScatter(input: Tensor, src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number): Tensor;
 export function sliceScatter(input: Tensor, src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor;
 export function sliceScatter(input: any, src: any, dim?: any, start?: any, end?: any, step?: any): any {
-  if (isOptions(dim)) ({ dim, start, end, step } = named("sliceScatter", dim, ["dim", "start", "end", "step"], start, end, step));
-  else if (isOptions(start)) ({ start, end, step } = named("sliceScatter", start, ["start", "end", "step"], end, step));
-  else if (isOptions(end)) ({ end, step } = named("sliceScatter", end, ["end", "step"], step));
-  else if (isOptions(step)) ({ step } = named("sliceScatter", step, ["step"]));
+  if (isOptions(dim)) ({ dim, start, end, step } = named("sliceScatter", dim, ["input", "src", "dim", "start", "end", "step"], 2, start, end, step));
+  else if (isOptions(start)) ({ start, end, step } = named("sliceScatter", start, ["input", "src", "dim", "start", "end", "step"], 3, end, step));
+  else if (isOptions(end)) ({ end, step } = named("sliceScatter", end, ["input", "src", "dim", "start", "end", "step"], 4, step));
+  else if (isOptions(step)) ({ step } = named("sliceScatter", step, ["input", "src", "dim", "start", "end", "step"], 5));
   if (isTensor(input) && isTensor(src)) return wrap(call(886, input.handle, src.handle, dim, start, end, step));
   throw refuse("sliceScatter", "sliceScatter(input: Tensor, src: Tensor, dim = 0, start?, end?, step = 1)", [input, src, dim, start, end, step]);
 }
@@ -7913,9 +8040,9 @@ export function sliceScatter(input: any, src: any, dim?: any, start?: any, end?:
 export function slogdet(input: Tensor, options?: Out<[Tensor, Tensor]>): [sign: Tensor, logabsdet: Tensor];
 export function slogdet(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("slogdet", options, ["out"]));
+  if (options !== undefined) ({ out } = named("slogdet", options, ["input", "out"], 1));
   if (isTensor(input)) {
-    if (out !== undefined) return callInto(out, 1475, input.handle);
+    if (out !== undefined) return callInto(out, 1505, input.handle);
     const results = call(887, input.handle);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -7946,10 +8073,10 @@ export function softmax(input: Tensor, dim: number, options?: { dtype?: Dtype | 
 export function softmax(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function softmax(input: any, dim?: any, dtype?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, dtype, out } = named("softmax", dim, ["dim", "dtype", "out"], dtype, options));
-  else if (isOptions(dtype)) ({ dtype, out } = named("softmax", dtype, ["dtype", "out"], options));
-  else if (options !== undefined) ({ out } = named("softmax", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(896, input.handle, dim, dtypeCode(dtype))) : callInto(out, 1476, input.handle, dim, dtypeCode(dtype));
+  if (isOptions(dim)) ({ dim, dtype, out } = named("softmax", dim, ["input", "dim", "dtype", "out"], 1, dtype, options));
+  else if (isOptions(dtype)) ({ dtype, out } = named("softmax", dtype, ["input", "dim", "dtype", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("softmax", options, ["input", "dim", "dtype", "out"], 3));
+  if (isTensor(input)) return out === undefined ? wrap(call(896, input.handle, dim, dtypeCode(dtype))) : callInto(out, 1506, input.handle, dim, dtypeCode(dtype));
   throw refuse("softmax", "softmax(input: Tensor, dim: number, dtype?, { out? })", [input, dim, dtype, { out }]);
 }
 
@@ -7973,12 +8100,12 @@ export function sort(input: any, arg1?: any, arg2?: any, options?: any): any {
   const descending = options?.descending;
   const out = options?.out;
   if (isTensor(input) && (arg1 === undefined || isNumber(arg1)) && (arg2 === undefined || isBoolean(arg2)) && stable === undefined && dim === undefined && descending === undefined) {
-    if (out !== undefined) return callInto(out, 1477, input.handle, arg1, arg2);
+    if (out !== undefined) return callInto(out, 1507, input.handle, arg1, arg2);
     const results = call(899, input.handle, arg1, arg2);
     return [wrap(results[0]), wrap(results[1])];
   }
   if (isTensor(input) && arg1 === undefined && arg2 === undefined && (stable == null || isBoolean(stable)) && (dim === undefined || isNumber(dim)) && (descending === undefined || isBoolean(descending))) {
-    if (out !== undefined) return callInto(out, 1478, input.handle, stable, dim, descending);
+    if (out !== undefined) return callInto(out, 1508, input.handle, stable, dim, descending);
     const results = call(900, input.handle, stable, dim, descending);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -7998,8 +8125,8 @@ export function sparseBscTensor(ccolIndices: Tensor, rowIndices: Tensor, values:
 export function sparseBscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, options: { size: readonly number[] } & TensorOptions): Tensor;
 export function sparseBscTensor(ccolIndices: any, rowIndices: any, values: any, size?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseBscTensor", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("sparseBscTensor", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseBscTensor", size, ["ccolIndices", "rowIndices", "values", "size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 3, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("sparseBscTensor", options, ["ccolIndices", "rowIndices", "values", "size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 4));
   if (isTensor(ccolIndices) && isTensor(rowIndices) && isTensor(values) && size === undefined) return withGrad(wrap(call(901, ccolIndices.handle, rowIndices.handle, values.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isTensor(ccolIndices) && isTensor(rowIndices) && isTensor(values) && isNumbers(size)) return withGrad(wrap(call(902, ccolIndices.handle, rowIndices.handle, values.handle, size, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   throw refuse("sparseBscTensor", "sparseBscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, { dtype?, layout?, device?, pinMemory = false, requiresGrad = false })\nsparseBscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, size: number[], { dtype?, layout?, device?, pinMemory = false, requiresGrad = false })", [ccolIndices, rowIndices, values, size, { dtype, layout, device, pinMemory, requiresGrad }]);
@@ -8018,8 +8145,8 @@ export function sparseBsrTensor(crowIndices: Tensor, colIndices: Tensor, values:
 export function sparseBsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, options: { size: readonly number[] } & TensorOptions): Tensor;
 export function sparseBsrTensor(crowIndices: any, colIndices: any, values: any, size?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseBsrTensor", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("sparseBsrTensor", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseBsrTensor", size, ["crowIndices", "colIndices", "values", "size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 3, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("sparseBsrTensor", options, ["crowIndices", "colIndices", "values", "size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 4));
   if (isTensor(crowIndices) && isTensor(colIndices) && isTensor(values) && size === undefined) return withGrad(wrap(call(903, crowIndices.handle, colIndices.handle, values.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isTensor(crowIndices) && isTensor(colIndices) && isTensor(values) && isNumbers(size)) return withGrad(wrap(call(904, crowIndices.handle, colIndices.handle, values.handle, size, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   throw refuse("sparseBsrTensor", "sparseBsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, { dtype?, layout?, device?, pinMemory = false, requiresGrad = false })\nsparseBsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, size: number[], { dtype?, layout?, device?, pinMemory = false, requiresGrad = false })", [crowIndices, colIndices, values, size, { dtype, layout, device, pinMemory, requiresGrad }]);
@@ -8038,8 +8165,8 @@ export function sparseCompressedTensor(compressedIndices: Tensor, plainIndices: 
 export function sparseCompressedTensor(compressedIndices: Tensor, plainIndices: Tensor, values: Tensor, options: { size: readonly number[] } & TensorOptions): Tensor;
 export function sparseCompressedTensor(compressedIndices: any, plainIndices: any, values: any, size?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseCompressedTensor", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("sparseCompressedTensor", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseCompressedTensor", size, ["compressedIndices", "plainIndices", "values", "size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 3, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("sparseCompressedTensor", options, ["compressedIndices", "plainIndices", "values", "size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 4));
   if (isTensor(compressedIndices) && isTensor(plainIndices) && isTensor(values) && size === undefined) return withGrad(wrap(call(905, compressedIndices.handle, plainIndices.handle, values.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isTensor(compressedIndices) && isTensor(plainIndices) && isTensor(values) && isNumbers(size)) return withGrad(wrap(call(906, compressedIndices.handle, plainIndices.handle, values.handle, size, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   throw refuse("sparseCompressedTensor", "sparseCompressedTensor(compressedIndices: Tensor, plainIndices: Tensor, values: Tensor, { dtype?, layout?, device?, pinMemory = false, requiresGrad = false })\nsparseCompressedTensor(compressedIndices: Tensor, plainIndices: Tensor, values: Tensor, size: number[], { dtype?, layout?, device?, pinMemory = false, requiresGrad = false })", [compressedIndices, plainIndices, values, size, { dtype, layout, device, pinMemory, requiresGrad }]);
@@ -8061,9 +8188,9 @@ export function sparseCooTensor(indices: Tensor, values: Tensor, size: readonly 
 export function sparseCooTensor(indices: Tensor, options: { values: Tensor; size: readonly number[]; isCoalesced?: boolean | null | undefined } & TensorOptions): Tensor;
 export function sparseCooTensor(size0: any, values?: any, size?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, isCoalesced: any, requiresGrad: any;
-  if (isOptions(values)) ({ values, size, dtype, layout, device, pinMemory, isCoalesced, requiresGrad } = named("sparseCooTensor", values, ["values", "size", "dtype", "layout", "device", "pinMemory", "isCoalesced", "requiresGrad"], size, options));
-  else if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, isCoalesced, requiresGrad } = named("sparseCooTensor", size, ["size", "dtype", "layout", "device", "pinMemory", "isCoalesced", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, isCoalesced, requiresGrad } = named("sparseCooTensor", options, ["dtype", "layout", "device", "pinMemory", "isCoalesced", "requiresGrad"]));
+  if (isOptions(values)) ({ values, size, dtype, layout, device, pinMemory, isCoalesced, requiresGrad } = named("sparseCooTensor", values, ["size0", "values", "size", "dtype", "layout", "device", "pinMemory", "isCoalesced", "requiresGrad"], 1, size, options));
+  else if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, isCoalesced, requiresGrad } = named("sparseCooTensor", size, ["size0", "values", "size", "dtype", "layout", "device", "pinMemory", "isCoalesced", "requiresGrad"], 2, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, isCoalesced, requiresGrad } = named("sparseCooTensor", options, ["size0", "values", "size", "dtype", "layout", "device", "pinMemory", "isCoalesced", "requiresGrad"], 3));
   if (isNumbers(size0) && values === undefined && size === undefined && isCoalesced === undefined) return withGrad(wrap(call(909, size0, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
   if (isTensor(size0) && isTensor(values) && size === undefined && (isCoalesced == null || isBoolean(isCoalesced))) return withGrad(wrap(call(907, size0.handle, values.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory, isCoalesced)), requiresGrad);
   if (isTensor(size0) && isTensor(values) && isNumbers(size) && (isCoalesced == null || isBoolean(isCoalesced))) return withGrad(wrap(call(908, size0.handle, values.handle, size, dtypeCode(dtype), layoutCode(layout), device, pinMemory, isCoalesced)), requiresGrad);
@@ -8083,8 +8210,8 @@ export function sparseCscTensor(ccolIndices: Tensor, rowIndices: Tensor, values:
 export function sparseCscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, options: { size: readonly number[] } & TensorOptions): Tensor;
 export function sparseCscTensor(ccolIndices: any, rowIndices: any, values: any, size?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseCscTensor", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("sparseCscTensor", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseCscTensor", size, ["ccolIndices", "rowIndices", "values", "size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 3, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("sparseCscTensor", options, ["ccolIndices", "rowIndices", "values", "size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 4));
   if (isTensor(ccolIndices) && isTensor(rowIndices) && isTensor(values) && size === undefined) return withGrad(wrap(call(910, ccolIndices.handle, rowIndices.handle, values.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isTensor(ccolIndices) && isTensor(rowIndices) && isTensor(values) && isNumbers(size)) return withGrad(wrap(call(911, ccolIndices.handle, rowIndices.handle, values.handle, size, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   throw refuse("sparseCscTensor", "sparseCscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, { dtype?, layout?, device?, pinMemory = false, requiresGrad = false })\nsparseCscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, size: number[], { dtype?, layout?, device?, pinMemory = false, requiresGrad = false })", [ccolIndices, rowIndices, values, size, { dtype, layout, device, pinMemory, requiresGrad }]);
@@ -8103,8 +8230,8 @@ export function sparseCsrTensor(crowIndices: Tensor, colIndices: Tensor, values:
 export function sparseCsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, options: { size: readonly number[] } & TensorOptions): Tensor;
 export function sparseCsrTensor(crowIndices: any, colIndices: any, values: any, size?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseCsrTensor", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("sparseCsrTensor", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("sparseCsrTensor", size, ["crowIndices", "colIndices", "values", "size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 3, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("sparseCsrTensor", options, ["crowIndices", "colIndices", "values", "size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 4));
   if (isTensor(crowIndices) && isTensor(colIndices) && isTensor(values) && size === undefined) return withGrad(wrap(call(912, crowIndices.handle, colIndices.handle, values.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   if (isTensor(crowIndices) && isTensor(colIndices) && isTensor(values) && isNumbers(size)) return withGrad(wrap(call(913, crowIndices.handle, colIndices.handle, values.handle, size, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   throw refuse("sparseCsrTensor", "sparseCsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, { dtype?, layout?, device?, pinMemory = false, requiresGrad = false })\nsparseCsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, size: number[], { dtype?, layout?, device?, pinMemory = false, requiresGrad = false })", [crowIndices, colIndices, values, size, { dtype, layout, device, pinMemory, requiresGrad }]);
@@ -8125,8 +8252,8 @@ export function split(input: Tensor, splitSize: readonly number[], dim?: number)
 export function split(input: Tensor, splitSize: readonly number[], options?: { dim?: number | undefined }): Tensor[];
 export function split(input: Tensor, options: { splitSize: readonly number[]; dim?: number | undefined }): Tensor[];
 export function split(input: any, splitSize?: any, dim?: any): any {
-  if (isOptions(splitSize)) ({ splitSize, dim } = named("split", splitSize, ["splitSize", "dim"], dim));
-  else if (isOptions(dim)) ({ dim } = named("split", dim, ["dim"]));
+  if (isOptions(splitSize)) ({ splitSize, dim } = named("split", splitSize, ["input", "splitSize", "dim"], 1, dim));
+  else if (isOptions(dim)) ({ dim } = named("split", dim, ["input", "splitSize", "dim"], 2));
   if (isTensor(input) && isNumber(splitSize)) return wrapList(call(1002, input.handle, splitSize, dim));
   if (isTensor(input) && isNumbers(splitSize)) return wrapList(call(1003, input.handle, splitSize, dim));
   throw refuse("split", "split(input: Tensor, splitSize: number, dim = 0)\nsplit(input: Tensor, splitSize: number[], dim = 0)", [input, splitSize, dim]);
@@ -8143,8 +8270,8 @@ export function splitWithSizes(input: Tensor, splitSizes: readonly number[], dim
 export function splitWithSizes(input: Tensor, splitSizes: readonly number[], options?: { dim?: number | undefined }): Tensor[];
 export function splitWithSizes(input: Tensor, options: { splitSizes: readonly number[]; dim?: number | undefined }): Tensor[];
 export function splitWithSizes(input: any, splitSizes?: any, dim?: any): any {
-  if (isOptions(splitSizes)) ({ splitSizes, dim } = named("splitWithSizes", splitSizes, ["splitSizes", "dim"], dim));
-  else if (isOptions(dim)) ({ dim } = named("splitWithSizes", dim, ["dim"]));
+  if (isOptions(splitSizes)) ({ splitSizes, dim } = named("splitWithSizes", splitSizes, ["input", "splitSizes", "dim"], 1, dim));
+  else if (isOptions(dim)) ({ dim } = named("splitWithSizes", dim, ["input", "splitSizes", "dim"], 2));
   if (isTensor(input)) return wrapList(call(1004, input.handle, splitSizes, dim));
   throw refuse("splitWithSizes", "splitWithSizes(input: Tensor, splitSizes: number[], dim = 0)", [input, splitSizes, dim]);
 }
@@ -8159,8 +8286,8 @@ export function splitWithSizes(input: any, splitSizes?: any, dim?: any): any {
 export function sqrt(input: Tensor, options?: Out): Tensor;
 export function sqrt(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("sqrt", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(1005, input.handle)) : callInto(out, 1563, input.handle);
+  if (options !== undefined) ({ out } = named("sqrt", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(1005, input.handle)) : callInto(out, 1593, input.handle);
   throw refuse("sqrt", "sqrt(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -8189,8 +8316,8 @@ export function sqrt_(input: Tensor): Tensor {
 export function square(input: Tensor, options?: Out): Tensor;
 export function square(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("square", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(1007, input.handle)) : callInto(out, 1564, input.handle);
+  if (options !== undefined) ({ out } = named("square", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(1007, input.handle)) : callInto(out, 1594, input.handle);
   throw refuse("square", "square(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -8224,7 +8351,7 @@ export function squeeze(input: Tensor, options: { dim: number }): Tensor;
 export function squeeze(input: Tensor, dim: readonly number[]): Tensor;
 export function squeeze(input: Tensor, options: { dim: readonly number[] }): Tensor;
 export function squeeze(input: any, dim?: any): any {
-  if (isOptions(dim)) ({ dim } = named("squeeze", dim, ["dim"]));
+  if (isOptions(dim)) ({ dim } = named("squeeze", dim, ["input", "dim"], 1));
   if (isTensor(input) && dim === undefined) return wrap(call(1009, input.handle));
   if (isTensor(input) && isNumber(dim)) return wrap(call(1010, input.handle, dim));
   if (isTensor(input) && isNumbers(dim)) return wrap(call(1011, input.handle, dim));
@@ -8241,8 +8368,8 @@ export function squeeze(input: any, dim?: any): any {
 export function sspaddmm(input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined } & Out): Tensor;
 export function sspaddmm(input: any, mat1: any, mat2: any, options?: any): any {
   let beta: any, alpha: any, out: any;
-  if (options !== undefined) ({ beta, alpha, out } = named("sspaddmm", options, ["beta", "alpha", "out"]));
-  if (isTensor(input) && isTensor(mat1) && isTensor(mat2)) return out === undefined ? wrap(call(1015, input.handle, mat1.handle, mat2.handle, beta, alpha)) : callInto(out, 1565, input.handle, mat1.handle, mat2.handle, beta, alpha);
+  if (options !== undefined) ({ beta, alpha, out } = named("sspaddmm", options, ["input", "mat1", "mat2", "beta", "alpha", "out"], 3));
+  if (isTensor(input) && isTensor(mat1) && isTensor(mat2)) return out === undefined ? wrap(call(1015, input.handle, mat1.handle, mat2.handle, beta, alpha)) : callInto(out, 1595, input.handle, mat1.handle, mat2.handle, beta, alpha);
   throw refuse("sspaddmm", "sspaddmm(input: Tensor, mat1: Tensor, mat2: Tensor, { beta = 1, alpha = 1, out? })", [input, mat1, mat2, { beta, alpha, out }]);
 }
 
@@ -8257,9 +8384,9 @@ export function stack(tensors: readonly Tensor[], dim?: number, options?: Out): 
 export function stack(tensors: readonly Tensor[], options?: { dim?: number | undefined } & Out): Tensor;
 export function stack(tensors: any, dim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, out } = named("stack", dim, ["dim", "out"], options));
-  else if (options !== undefined) ({ out } = named("stack", options, ["out"]));
-  if (isTensors(tensors)) return out === undefined ? wrap(call(1016, handles(tensors), dim)) : callInto(out, 1566, handles(tensors), dim);
+  if (isOptions(dim)) ({ dim, out } = named("stack", dim, ["tensors", "dim", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("stack", options, ["tensors", "dim", "out"], 2));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(1016, handles(tensors), dim)) : callInto(out, 1596, handles(tensors), dim);
   throw refuse("stack", "stack(tensors: Tensor[], dim = 0, { out? })", [tensors, dim, { out }]);
 }
 
@@ -8287,8 +8414,8 @@ export function std(input: any, arg1?: any, arg2?: any, arg3?: any, options?: an
   const keepdim = options?.keepdim;
   const out = options?.out;
   if (isTensor(input) && (arg1 === undefined || isBoolean(arg1)) && arg2 === undefined && arg3 === undefined && correction === undefined && keepdim === undefined && out === undefined) return wrap(call(1017, input.handle, arg1));
-  if (isTensor(input) && (arg1 == null || isNumberOrNumbers(arg1)) && arg2 === undefined && arg3 === undefined && (correction == null || isScalar(correction)) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(1018, input.handle, arg1, correction, keepdim)) : callInto(out, 1567, input.handle, arg1, correction, keepdim);
-  if (isTensor(input) && (arg1 == null || isNumberOrNumbers(arg1)) && (arg2 === undefined || isBoolean(arg2)) && (arg3 === undefined || isBoolean(arg3)) && correction === undefined && keepdim === undefined) return out === undefined ? wrap(call(1019, input.handle, arg1, arg2, arg3)) : callInto(out, 1568, input.handle, arg1, arg2, arg3);
+  if (isTensor(input) && (arg1 == null || isNumberOrNumbers(arg1)) && arg2 === undefined && arg3 === undefined && (correction == null || isScalar(correction)) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(1018, input.handle, arg1, correction, keepdim)) : callInto(out, 1597, input.handle, arg1, correction, keepdim);
+  if (isTensor(input) && (arg1 == null || isNumberOrNumbers(arg1)) && (arg2 === undefined || isBoolean(arg2)) && (arg3 === undefined || isBoolean(arg3)) && correction === undefined && keepdim === undefined) return out === undefined ? wrap(call(1019, input.handle, arg1, arg2, arg3)) : callInto(out, 1598, input.handle, arg1, arg2, arg3);
   throw refuse("std", "std(input: Tensor, unbiased = true)\nstd(input: Tensor, dim?, { correction?, keepdim = false, out? })\nstd(input: Tensor, dim: number | number[] | null, unbiased = true, keepdim = false, { out? })", [input, arg1, arg2, arg3, { correction, keepdim, out }]);
 }
 
@@ -8364,9 +8491,9 @@ export function sub(input: Tensor, other: Tensor, options?: { alpha?: Scalar | u
 export function sub(input: Tensor, other: Scalar, options?: { alpha?: Scalar | undefined } & Out): Tensor;
 export function sub(input: any, other: any, options?: any): any {
   let alpha: any, out: any;
-  if (options !== undefined) ({ alpha, out } = named("sub", options, ["alpha", "out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1027, input.handle, other.handle, alpha)) : callInto(out, 1569, input.handle, other.handle, alpha);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(1026, input.handle, other, alpha)) : callInto(out, 1569, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle, alpha);
+  if (options !== undefined) ({ alpha, out } = named("sub", options, ["input", "other", "alpha", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1027, input.handle, other.handle, alpha)) : callInto(out, 1599, input.handle, other.handle, alpha);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(1026, input.handle, other, alpha)) : callInto(out, 1599, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle, alpha);
   throw refuse("sub", "sub(input: Tensor, other: Tensor, { alpha = 1, out? })\nsub(input: Tensor, other: Scalar, { alpha = 1, out? })", [input, other, { alpha, out }]);
 }
 
@@ -8382,9 +8509,9 @@ export function subtract(input: Tensor, other: Tensor, options?: { alpha?: Scala
 export function subtract(input: Tensor, other: Scalar, options?: { alpha?: Scalar | undefined } & Out): Tensor;
 export function subtract(input: any, other: any, options?: any): any {
   let alpha: any, out: any;
-  if (options !== undefined) ({ alpha, out } = named("subtract", options, ["alpha", "out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1031, input.handle, other.handle, alpha)) : callInto(out, 1570, input.handle, other.handle, alpha);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(1030, input.handle, other, alpha)) : callInto(out, 1570, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle, alpha);
+  if (options !== undefined) ({ alpha, out } = named("subtract", options, ["input", "other", "alpha", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1031, input.handle, other.handle, alpha)) : callInto(out, 1600, input.handle, other.handle, alpha);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(1030, input.handle, other, alpha)) : callInto(out, 1600, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle, alpha);
   throw refuse("subtract", "subtract(input: Tensor, other: Tensor, { alpha = 1, out? })\nsubtract(input: Tensor, other: Scalar, { alpha = 1, out? })", [input, other, { alpha, out }]);
 }
 
@@ -8402,11 +8529,11 @@ export function sum(input: Tensor, dim: number | readonly number[] | null, optio
 export function sum(input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function sum(input: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any, out: any;
-  if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("sum", dim, ["dim", "keepdim", "dtype", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("sum", keepdim, ["keepdim", "dtype", "out"], options));
-  else if (options !== undefined) ({ dtype, out } = named("sum", options, ["dtype", "out"]));
+  if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("sum", dim, ["input", "dim", "keepdim", "dtype", "out"], 1, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("sum", keepdim, ["input", "dim", "keepdim", "dtype", "out"], 2, options));
+  else if (options !== undefined) ({ dtype, out } = named("sum", options, ["input", "dim", "keepdim", "dtype", "out"], 3));
   if (isTensor(input) && dim === undefined && keepdim === undefined && out === undefined) return wrap(call(1034, input.handle, dtypeCode(dtype)));
-  if (isTensor(input) && (dim == null || isNumberOrNumbers(dim)) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(1035, input.handle, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1571, input.handle, dim, keepdim, dtypeCode(dtype));
+  if (isTensor(input) && (dim == null || isNumberOrNumbers(dim)) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(1035, input.handle, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1601, input.handle, dim, keepdim, dtypeCode(dtype));
   throw refuse("sum", "sum(input: Tensor, { dtype? })\nsum(input: Tensor, dim: number | number[] | null, keepdim = false, { dtype?, out? })", [input, dim, keepdim, { dtype, out }]);
 }
 
@@ -8421,11 +8548,11 @@ export function svd(input: Tensor, some?: boolean, computeUv?: boolean, options?
 export function svd(input: Tensor, options?: { some?: boolean | undefined; computeUv?: boolean | undefined } & Out<[Tensor, Tensor, Tensor]>): [U: Tensor, S: Tensor, V: Tensor];
 export function svd(input: any, some?: any, computeUv?: any, options?: any): any {
   let out: any;
-  if (isOptions(some)) ({ some, computeUv, out } = named("svd", some, ["some", "computeUv", "out"], computeUv, options));
-  else if (isOptions(computeUv)) ({ computeUv, out } = named("svd", computeUv, ["computeUv", "out"], options));
-  else if (options !== undefined) ({ out } = named("svd", options, ["out"]));
+  if (isOptions(some)) ({ some, computeUv, out } = named("svd", some, ["input", "some", "computeUv", "out"], 1, computeUv, options));
+  else if (isOptions(computeUv)) ({ computeUv, out } = named("svd", computeUv, ["input", "some", "computeUv", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("svd", options, ["input", "some", "computeUv", "out"], 3));
   if (isTensor(input)) {
-    if (out !== undefined) return callInto(out, 1572, input.handle, some, computeUv);
+    if (out !== undefined) return callInto(out, 1602, input.handle, some, computeUv);
     const results = call(1037, input.handle, some, computeUv);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2])];
   }
@@ -8442,8 +8569,8 @@ export function svd(input: any, some?: any, computeUv?: any, options?: any): any
 export function swapaxes(input: Tensor, axis0: number, axis1: number): Tensor;
 export function swapaxes(input: Tensor, options: { axis0: number; axis1: number }): Tensor;
 export function swapaxes(input: any, axis0?: any, axis1?: any): any {
-  if (isOptions(axis0)) ({ axis0, axis1 } = named("swapaxes", axis0, ["axis0", "axis1"], axis1));
-  else if (isOptions(axis1)) ({ axis1 } = named("swapaxes", axis1, ["axis1"]));
+  if (isOptions(axis0)) ({ axis0, axis1 } = named("swapaxes", axis0, ["input", "axis0", "axis1"], 1, axis1));
+  else if (isOptions(axis1)) ({ axis1 } = named("swapaxes", axis1, ["input", "axis0", "axis1"], 2));
   if (isTensor(input)) return wrap(call(1038, input.handle, axis0, axis1));
   throw refuse("swapaxes", "swapaxes(input: Tensor, axis0: number, axis1: number)", [input, axis0, axis1]);
 }
@@ -8458,8 +8585,8 @@ export function swapaxes(input: any, axis0?: any, axis1?: any): any {
 export function swapdims(input: Tensor, dim0: number, dim1: number): Tensor;
 export function swapdims(input: Tensor, options: { dim0: number; dim1: number }): Tensor;
 export function swapdims(input: any, dim0?: any, dim1?: any): any {
-  if (isOptions(dim0)) ({ dim0, dim1 } = named("swapdims", dim0, ["dim0", "dim1"], dim1));
-  else if (isOptions(dim1)) ({ dim1 } = named("swapdims", dim1, ["dim1"]));
+  if (isOptions(dim0)) ({ dim0, dim1 } = named("swapdims", dim0, ["input", "dim0", "dim1"], 1, dim1));
+  else if (isOptions(dim1)) ({ dim1 } = named("swapdims", dim1, ["input", "dim0", "dim1"], 2));
   if (isTensor(input)) return wrap(call(1040, input.handle, dim0, dim1));
   throw refuse("swapdims", "swapdims(input: Tensor, dim0: number, dim1: number)", [input, dim0, dim1]);
 }
@@ -8486,8 +8613,8 @@ export function t(input: Tensor): Tensor {
 export function take(input: Tensor, index: Tensor, options?: Out): Tensor;
 export function take(input: any, index: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("take", options, ["out"]));
-  if (isTensor(input) && isTensor(index)) return out === undefined ? wrap(call(1044, input.handle, index.handle)) : callInto(out, 1573, input.handle, index.handle);
+  if (options !== undefined) ({ out } = named("take", options, ["input", "index", "out"], 2));
+  if (isTensor(input) && isTensor(index)) return out === undefined ? wrap(call(1044, input.handle, index.handle)) : callInto(out, 1603, input.handle, index.handle);
   throw refuse("take", "take(input: Tensor, index: Tensor, { out? })", [input, index, { out }]);
 }
 
@@ -8502,9 +8629,9 @@ export function takeAlongDim(input: Tensor, indices: Tensor, dim?: number | null
 export function takeAlongDim(input: Tensor, indices: Tensor, options?: { dim?: number | null | undefined } & Out): Tensor;
 export function takeAlongDim(input: any, indices: any, dim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, out } = named("takeAlongDim", dim, ["dim", "out"], options));
-  else if (options !== undefined) ({ out } = named("takeAlongDim", options, ["out"]));
-  if (isTensor(input) && isTensor(indices)) return out === undefined ? wrap(call(1045, input.handle, indices.handle, dim)) : callInto(out, 1574, input.handle, indices.handle, dim);
+  if (isOptions(dim)) ({ dim, out } = named("takeAlongDim", dim, ["input", "indices", "dim", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("takeAlongDim", options, ["input", "indices", "dim", "out"], 3));
+  if (isTensor(input) && isTensor(indices)) return out === undefined ? wrap(call(1045, input.handle, indices.handle, dim)) : callInto(out, 1604, input.handle, indices.handle, dim);
   throw refuse("takeAlongDim", "takeAlongDim(input: Tensor, indices: Tensor, dim?, { out? })", [input, indices, dim, { out }]);
 }
 
@@ -8518,8 +8645,8 @@ export function takeAlongDim(input: any, indices: any, dim?: any, options?: any)
 export function tan(input: Tensor, options?: Out): Tensor;
 export function tan(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("tan", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(1046, input.handle)) : callInto(out, 1575, input.handle);
+  if (options !== undefined) ({ out } = named("tan", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(1046, input.handle)) : callInto(out, 1605, input.handle);
   throw refuse("tan", "tan(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -8548,8 +8675,8 @@ export function tan_(input: Tensor): Tensor {
 export function tanh(input: Tensor, options?: Out): Tensor;
 export function tanh(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("tanh", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(1048, input.handle)) : callInto(out, 1576, input.handle);
+  if (options !== undefined) ({ out } = named("tanh", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(1048, input.handle)) : callInto(out, 1606, input.handle);
   throw refuse("tanh", "tanh(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -8607,10 +8734,10 @@ export function tensordot(input: Tensor, other: Tensor, dimsSelf: readonly numbe
 export function tensordot(input: Tensor, other: Tensor, options: { dimsSelf: readonly number[]; dimsOther: readonly number[] } & Out): Tensor;
 export function tensordot(input: any, other: any, dimsSelf?: any, dimsOther?: any, options?: any): any {
   let out: any;
-  if (isOptions(dimsSelf)) ({ dimsSelf, dimsOther, out } = named("tensordot", dimsSelf, ["dimsSelf", "dimsOther", "out"], dimsOther, options));
-  else if (isOptions(dimsOther)) ({ dimsOther, out } = named("tensordot", dimsOther, ["dimsOther", "out"], options));
-  else if (options !== undefined) ({ out } = named("tensordot", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1053, input.handle, other.handle, dimsSelf, dimsOther)) : callInto(out, 1577, input.handle, other.handle, dimsSelf, dimsOther);
+  if (isOptions(dimsSelf)) ({ dimsSelf, dimsOther, out } = named("tensordot", dimsSelf, ["input", "other", "dimsSelf", "dimsOther", "out"], 2, dimsOther, options));
+  else if (isOptions(dimsOther)) ({ dimsOther, out } = named("tensordot", dimsOther, ["input", "other", "dimsSelf", "dimsOther", "out"], 3, options));
+  else if (options !== undefined) ({ out } = named("tensordot", options, ["input", "other", "dimsSelf", "dimsOther", "out"], 4));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1053, input.handle, other.handle, dimsSelf, dimsOther)) : callInto(out, 1607, input.handle, other.handle, dimsSelf, dimsOther);
   throw refuse("tensordot", "tensordot(input: Tensor, other: Tensor, dimsSelf: number[], dimsOther: number[], { out? })", [input, other, dimsSelf, dimsOther, { out }]);
 }
 
@@ -8624,8 +8751,8 @@ export function tensordot(input: any, other: any, dimsSelf?: any, dimsOther?: an
 export function threshold(input: Tensor, threshold: Scalar, value: Scalar, options?: Out): Tensor;
 export function threshold(input: any, threshold: any, value: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("threshold", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(1055, input.handle, threshold, value)) : callInto(out, 1578, input.handle, threshold, value);
+  if (options !== undefined) ({ out } = named("threshold", options, ["input", "threshold", "value", "out"], 3));
+  if (isTensor(input)) return out === undefined ? wrap(call(1055, input.handle, threshold, value)) : callInto(out, 1608, input.handle, threshold, value);
   throw refuse("threshold", "threshold(input: Tensor, threshold: Scalar, value: Scalar, { out? })", [input, threshold, value, { out }]);
 }
 
@@ -8654,7 +8781,7 @@ export function threshold_(input: Tensor, threshold: Scalar, value: Scalar): Ten
 export function tile(input: Tensor, dims: readonly number[]): Tensor;
 export function tile(input: Tensor, options: { dims: readonly number[] }): Tensor;
 export function tile(input: any, dims?: any): any {
-  if (isOptions(dims)) ({ dims } = named("tile", dims, ["dims"]));
+  if (isOptions(dims)) ({ dims } = named("tile", dims, ["input", "dims"], 1));
   if (isTensor(input)) return wrap(call(1057, input.handle, dims));
   throw refuse("tile", "tile(input: Tensor, dims: number[])", [input, dims]);
 }
@@ -8670,11 +8797,11 @@ export function toDevice(input: Tensor, device: Device, dtype: Dtype, nonBlockin
 export function toDevice(input: Tensor, device: Device, dtype: Dtype, options?: { nonBlocking?: boolean | undefined; copy?: boolean | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
 export function toDevice(input: Tensor, options: { device: Device; dtype: Dtype; nonBlocking?: boolean | undefined; copy?: boolean | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
 export function toDevice(input: any, device?: any, dtype?: any, nonBlocking?: any, copy?: any, memoryFormat?: any): any {
-  if (isOptions(device)) ({ device, dtype, nonBlocking, copy, memoryFormat } = named("toDevice", device, ["device", "dtype", "nonBlocking", "copy", "memoryFormat"], dtype, nonBlocking, copy, memoryFormat));
-  else if (isOptions(dtype)) ({ dtype, nonBlocking, copy, memoryFormat } = named("toDevice", dtype, ["dtype", "nonBlocking", "copy", "memoryFormat"], nonBlocking, copy, memoryFormat));
-  else if (isOptions(nonBlocking)) ({ nonBlocking, copy, memoryFormat } = named("toDevice", nonBlocking, ["nonBlocking", "copy", "memoryFormat"], copy, memoryFormat));
-  else if (isOptions(copy)) ({ copy, memoryFormat } = named("toDevice", copy, ["copy", "memoryFormat"], memoryFormat));
-  else if (isOptions(memoryFormat)) ({ memoryFormat } = named("toDevice", memoryFormat, ["memoryFormat"]));
+  if (isOptions(device)) ({ device, dtype, nonBlocking, copy, memoryFormat } = named("toDevice", device, ["input", "device", "dtype", "nonBlocking", "copy", "memoryFormat"], 1, dtype, nonBlocking, copy, memoryFormat));
+  else if (isOptions(dtype)) ({ dtype, nonBlocking, copy, memoryFormat } = named("toDevice", dtype, ["input", "device", "dtype", "nonBlocking", "copy", "memoryFormat"], 2, nonBlocking, copy, memoryFormat));
+  else if (isOptions(nonBlocking)) ({ nonBlocking, copy, memoryFormat } = named("toDevice", nonBlocking, ["input", "device", "dtype", "nonBlocking", "copy", "memoryFormat"], 3, copy, memoryFormat));
+  else if (isOptions(copy)) ({ copy, memoryFormat } = named("toDevice", copy, ["input", "device", "dtype", "nonBlocking", "copy", "memoryFormat"], 4, memoryFormat));
+  else if (isOptions(memoryFormat)) ({ memoryFormat } = named("toDevice", memoryFormat, ["input", "device", "dtype", "nonBlocking", "copy", "memoryFormat"], 5));
   if (isTensor(input)) return wrap(call(1058, input.handle, device, dtypeCode(dtype), nonBlocking, copy, memoryFormatCode(memoryFormat)));
   throw refuse("toDevice", "toDevice(input: Tensor, device: Device, dtype: Dtype, nonBlocking = false, copy = false, memoryFormat?)", [input, device, dtype, nonBlocking, copy, memoryFormat]);
 }
@@ -8690,10 +8817,10 @@ export function toDtype(input: Tensor, dtype: Dtype, nonBlocking?: boolean, copy
 export function toDtype(input: Tensor, dtype: Dtype, options?: { nonBlocking?: boolean | undefined; copy?: boolean | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
 export function toDtype(input: Tensor, options: { dtype: Dtype; nonBlocking?: boolean | undefined; copy?: boolean | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
 export function toDtype(input: any, dtype?: any, nonBlocking?: any, copy?: any, memoryFormat?: any): any {
-  if (isOptions(dtype)) ({ dtype, nonBlocking, copy, memoryFormat } = named("toDtype", dtype, ["dtype", "nonBlocking", "copy", "memoryFormat"], nonBlocking, copy, memoryFormat));
-  else if (isOptions(nonBlocking)) ({ nonBlocking, copy, memoryFormat } = named("toDtype", nonBlocking, ["nonBlocking", "copy", "memoryFormat"], copy, memoryFormat));
-  else if (isOptions(copy)) ({ copy, memoryFormat } = named("toDtype", copy, ["copy", "memoryFormat"], memoryFormat));
-  else if (isOptions(memoryFormat)) ({ memoryFormat } = named("toDtype", memoryFormat, ["memoryFormat"]));
+  if (isOptions(dtype)) ({ dtype, nonBlocking, copy, memoryFormat } = named("toDtype", dtype, ["input", "dtype", "nonBlocking", "copy", "memoryFormat"], 1, nonBlocking, copy, memoryFormat));
+  else if (isOptions(nonBlocking)) ({ nonBlocking, copy, memoryFormat } = named("toDtype", nonBlocking, ["input", "dtype", "nonBlocking", "copy", "memoryFormat"], 2, copy, memoryFormat));
+  else if (isOptions(copy)) ({ copy, memoryFormat } = named("toDtype", copy, ["input", "dtype", "nonBlocking", "copy", "memoryFormat"], 3, memoryFormat));
+  else if (isOptions(memoryFormat)) ({ memoryFormat } = named("toDtype", memoryFormat, ["input", "dtype", "nonBlocking", "copy", "memoryFormat"], 4));
   if (isTensor(input)) return wrap(call(1059, input.handle, dtypeCode(dtype), nonBlocking, copy, memoryFormatCode(memoryFormat)));
   throw refuse("toDtype", "toDtype(input: Tensor, dtype: Dtype, nonBlocking = false, copy = false, memoryFormat?)", [input, dtype, nonBlocking, copy, memoryFormat]);
 }
@@ -8710,13 +8837,13 @@ export function topk(input: Tensor, k: number, options?: { dim?: number | undefi
 export function topk(input: Tensor, options: { k: number; dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined } & Out<[Tensor, Tensor]>): [values: Tensor, indices: Tensor];
 export function topk(input: any, k?: any, dim?: any, largest?: any, sorted?: any, options?: any): any {
   let out: any;
-  if (isOptions(k)) ({ k, dim, largest, sorted, out } = named("topk", k, ["k", "dim", "largest", "sorted", "out"], dim, largest, sorted, options));
-  else if (isOptions(dim)) ({ dim, largest, sorted, out } = named("topk", dim, ["dim", "largest", "sorted", "out"], largest, sorted, options));
-  else if (isOptions(largest)) ({ largest, sorted, out } = named("topk", largest, ["largest", "sorted", "out"], sorted, options));
-  else if (isOptions(sorted)) ({ sorted, out } = named("topk", sorted, ["sorted", "out"], options));
-  else if (options !== undefined) ({ out } = named("topk", options, ["out"]));
+  if (isOptions(k)) ({ k, dim, largest, sorted, out } = named("topk", k, ["input", "k", "dim", "largest", "sorted", "out"], 1, dim, largest, sorted, options));
+  else if (isOptions(dim)) ({ dim, largest, sorted, out } = named("topk", dim, ["input", "k", "dim", "largest", "sorted", "out"], 2, largest, sorted, options));
+  else if (isOptions(largest)) ({ largest, sorted, out } = named("topk", largest, ["input", "k", "dim", "largest", "sorted", "out"], 3, sorted, options));
+  else if (isOptions(sorted)) ({ sorted, out } = named("topk", sorted, ["input", "k", "dim", "largest", "sorted", "out"], 4, options));
+  else if (options !== undefined) ({ out } = named("topk", options, ["input", "k", "dim", "largest", "sorted", "out"], 5));
   if (isTensor(input)) {
-    if (out !== undefined) return callInto(out, 1579, input.handle, k, dim, largest, sorted);
+    if (out !== undefined) return callInto(out, 1609, input.handle, k, dim, largest, sorted);
     const results = call(1070, input.handle, k, dim, largest, sorted);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -8745,8 +8872,8 @@ export function trace(input: Tensor): Tensor {
 export function transpose(input: Tensor, dim0: number, dim1: number): Tensor;
 export function transpose(input: Tensor, options: { dim0: number; dim1: number }): Tensor;
 export function transpose(input: any, dim0?: any, dim1?: any): any {
-  if (isOptions(dim0)) ({ dim0, dim1 } = named("transpose", dim0, ["dim0", "dim1"], dim1));
-  else if (isOptions(dim1)) ({ dim1 } = named("transpose", dim1, ["dim1"]));
+  if (isOptions(dim0)) ({ dim0, dim1 } = named("transpose", dim0, ["input", "dim0", "dim1"], 1, dim1));
+  else if (isOptions(dim1)) ({ dim1 } = named("transpose", dim1, ["input", "dim0", "dim1"], 2));
   if (isTensor(input)) return wrap(call(1072, input.handle, dim0, dim1));
   throw refuse("transpose", "transpose(input: Tensor, dim0: number, dim1: number)", [input, dim0, dim1]);
 }
@@ -8764,8 +8891,8 @@ export function trapezoid(y: Tensor, options: { x: Tensor; dim?: number | undefi
 export function trapezoid(y: Tensor, options?: { dx?: Scalar | undefined; dim?: number | undefined }): Tensor;
 export function trapezoid(y: any, x?: any, options?: any): any {
   let dim: any, dx: any;
-  if (isOptions(x)) ({ x, dim, dx } = named("trapezoid", x, ["x", "dim", "dx"], options));
-  else if (options !== undefined) ({ dim, dx } = named("trapezoid", options, ["dim", "dx"]));
+  if (isOptions(x)) ({ x, dim, dx } = named("trapezoid", x, ["y", "x", "dim", "dx"], 1, options));
+  else if (options !== undefined) ({ dim, dx } = named("trapezoid", options, ["y", "x", "dim", "dx"], 2));
   if (isTensor(y) && isTensor(x) && dx === undefined) return wrap(call(1075, y.handle, x.handle, dim));
   if (isTensor(y) && x === undefined && (dx === undefined || isScalar(dx))) return wrap(call(1074, y.handle, dx, dim));
   throw refuse("trapezoid", "trapezoid(y: Tensor, x: Tensor, { dim = -1 })\ntrapezoid(y: Tensor, { dx = 1, dim = -1 })", [y, x, { dim, dx }]);
@@ -8784,8 +8911,8 @@ export function trapz(y: Tensor, options: { x: Tensor; dim?: number | undefined 
 export function trapz(y: Tensor, options?: { dx?: number | undefined; dim?: number | undefined }): Tensor;
 export function trapz(y: any, x?: any, options?: any): any {
   let dim: any, dx: any;
-  if (isOptions(x)) ({ x, dim, dx } = named("trapz", x, ["x", "dim", "dx"], options));
-  else if (options !== undefined) ({ dim, dx } = named("trapz", options, ["dim", "dx"]));
+  if (isOptions(x)) ({ x, dim, dx } = named("trapz", x, ["y", "x", "dim", "dx"], 1, options));
+  else if (options !== undefined) ({ dim, dx } = named("trapz", options, ["y", "x", "dim", "dx"], 2));
   if (isTensor(y) && isTensor(x) && dx === undefined) return wrap(call(1077, y.handle, x.handle, dim));
   if (isTensor(y) && x === undefined && (dx === undefined || isNumber(dx))) return wrap(call(1076, y.handle, dx, dim));
   throw refuse("trapz", "trapz(y: Tensor, x: Tensor, { dim = -1 })\ntrapz(y: Tensor, { dx = 1, dim = -1 })", [y, x, { dim, dx }]);
@@ -8802,12 +8929,12 @@ export function triangularSolve(input: Tensor, A: Tensor, upper?: boolean, trans
 export function triangularSolve(input: Tensor, A: Tensor, options?: { upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined } & Out<[Tensor, Tensor]>): [solution: Tensor, clonedCoefficient: Tensor];
 export function triangularSolve(input: any, A: any, upper?: any, transpose?: any, unitriangular?: any, options?: any): any {
   let out: any;
-  if (isOptions(upper)) ({ upper, transpose, unitriangular, out } = named("triangularSolve", upper, ["upper", "transpose", "unitriangular", "out"], transpose, unitriangular, options));
-  else if (isOptions(transpose)) ({ transpose, unitriangular, out } = named("triangularSolve", transpose, ["transpose", "unitriangular", "out"], unitriangular, options));
-  else if (isOptions(unitriangular)) ({ unitriangular, out } = named("triangularSolve", unitriangular, ["unitriangular", "out"], options));
-  else if (options !== undefined) ({ out } = named("triangularSolve", options, ["out"]));
+  if (isOptions(upper)) ({ upper, transpose, unitriangular, out } = named("triangularSolve", upper, ["input", "A", "upper", "transpose", "unitriangular", "out"], 2, transpose, unitriangular, options));
+  else if (isOptions(transpose)) ({ transpose, unitriangular, out } = named("triangularSolve", transpose, ["input", "A", "upper", "transpose", "unitriangular", "out"], 3, unitriangular, options));
+  else if (isOptions(unitriangular)) ({ unitriangular, out } = named("triangularSolve", unitriangular, ["input", "A", "upper", "transpose", "unitriangular", "out"], 4, options));
+  else if (options !== undefined) ({ out } = named("triangularSolve", options, ["input", "A", "upper", "transpose", "unitriangular", "out"], 5));
   if (isTensor(input) && isTensor(A)) {
-    if (out !== undefined) return callInto(out, 1580, input.handle, A.handle, upper, transpose, unitriangular);
+    if (out !== undefined) return callInto(out, 1610, input.handle, A.handle, upper, transpose, unitriangular);
     const results = call(1078, input.handle, A.handle, upper, transpose, unitriangular);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -8825,9 +8952,9 @@ export function tril(input: Tensor, diagonal?: number, options?: Out): Tensor;
 export function tril(input: Tensor, options?: { diagonal?: number | undefined } & Out): Tensor;
 export function tril(input: any, diagonal?: any, options?: any): any {
   let out: any;
-  if (isOptions(diagonal)) ({ diagonal, out } = named("tril", diagonal, ["diagonal", "out"], options));
-  else if (options !== undefined) ({ out } = named("tril", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(1079, input.handle, diagonal)) : callInto(out, 1581, input.handle, diagonal);
+  if (isOptions(diagonal)) ({ diagonal, out } = named("tril", diagonal, ["input", "diagonal", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("tril", options, ["input", "diagonal", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(1079, input.handle, diagonal)) : callInto(out, 1611, input.handle, diagonal);
   throw refuse("tril", "tril(input: Tensor, diagonal = 0, { out? })", [input, diagonal, { out }]);
 }
 
@@ -8843,9 +8970,9 @@ export function trilIndices(row: number, col: number, options?: { offset?: numbe
 export function trilIndices(row: number, options: { col: number; offset?: number | undefined } & TensorOptions): Tensor;
 export function trilIndices(row: any, col?: any, offset?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(col)) ({ col, offset, dtype, layout, device, pinMemory, requiresGrad } = named("trilIndices", col, ["col", "offset", "dtype", "layout", "device", "pinMemory", "requiresGrad"], offset, options));
-  else if (isOptions(offset)) ({ offset, dtype, layout, device, pinMemory, requiresGrad } = named("trilIndices", offset, ["offset", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("trilIndices", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(col)) ({ col, offset, dtype, layout, device, pinMemory, requiresGrad } = named("trilIndices", col, ["row", "col", "offset", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 1, offset, options));
+  else if (isOptions(offset)) ({ offset, dtype, layout, device, pinMemory, requiresGrad } = named("trilIndices", offset, ["row", "col", "offset", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 2, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("trilIndices", options, ["row", "col", "offset", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 3));
   return withGrad(wrap(call(1081, row, col, offset, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
 }
 
@@ -8859,11 +8986,11 @@ export function trilIndices(row: any, col?: any, offset?: any, options?: any): a
 export function tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, margin?: number, p?: number, eps?: number, swap?: boolean, reduction?: number): Tensor;
 export function tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, options?: { margin?: number | undefined; p?: number | undefined; eps?: number | undefined; swap?: boolean | undefined; reduction?: number | undefined }): Tensor;
 export function tripletMarginLoss(anchor: any, positive: any, negative: any, margin?: any, p?: any, eps?: any, swap?: any, reduction?: any): any {
-  if (isOptions(margin)) ({ margin, p, eps, swap, reduction } = named("tripletMarginLoss", margin, ["margin", "p", "eps", "swap", "reduction"], p, eps, swap, reduction));
-  else if (isOptions(p)) ({ p, eps, swap, reduction } = named("tripletMarginLoss", p, ["p", "eps", "swap", "reduction"], eps, swap, reduction));
-  else if (isOptions(eps)) ({ eps, swap, reduction } = named("tripletMarginLoss", eps, ["eps", "swap", "reduction"], swap, reduction));
-  else if (isOptions(swap)) ({ swap, reduction } = named("tripletMarginLoss", swap, ["swap", "reduction"], reduction));
-  else if (isOptions(reduction)) ({ reduction } = named("tripletMarginLoss", reduction, ["reduction"]));
+  if (isOptions(margin)) ({ margin, p, eps, swap, reduction } = named("tripletMarginLoss", margin, ["anchor", "positive", "negative", "margin", "p", "eps", "swap", "reduction"], 3, p, eps, swap, reduction));
+  else if (isOptions(p)) ({ p, eps, swap, reduction } = named("tripletMarginLoss", p, ["anchor", "positive", "negative", "margin", "p", "eps", "swap", "reduction"], 4, eps, swap, reduction));
+  else if (isOptions(eps)) ({ eps, swap, reduction } = named("tripletMarginLoss", eps, ["anchor", "positive", "negative", "margin", "p", "eps", "swap", "reduction"], 5, swap, reduction));
+  else if (isOptions(swap)) ({ swap, reduction } = named("tripletMarginLoss", swap, ["anchor", "positive", "negative", "margin", "p", "eps", "swap", "reduction"], 6, reduction));
+  else if (isOptions(reduction)) ({ reduction } = named("tripletMarginLoss", reduction, ["anchor", "positive", "negative", "margin", "p", "eps", "swap", "reduction"], 7));
   if (isTensor(anchor) && isTensor(positive) && isTensor(negative)) return wrap(call(1082, anchor.handle, positive.handle, negative.handle, margin, p, eps, swap, reduction));
   throw refuse("tripletMarginLoss", "tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, margin = 1, p = 2, eps = 0.000001, swap = false, reduction = 1)", [anchor, positive, negative, margin, p, eps, swap, reduction]);
 }
@@ -8879,9 +9006,9 @@ export function triu(input: Tensor, diagonal?: number, options?: Out): Tensor;
 export function triu(input: Tensor, options?: { diagonal?: number | undefined } & Out): Tensor;
 export function triu(input: any, diagonal?: any, options?: any): any {
   let out: any;
-  if (isOptions(diagonal)) ({ diagonal, out } = named("triu", diagonal, ["diagonal", "out"], options));
-  else if (options !== undefined) ({ out } = named("triu", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(1083, input.handle, diagonal)) : callInto(out, 1582, input.handle, diagonal);
+  if (isOptions(diagonal)) ({ diagonal, out } = named("triu", diagonal, ["input", "diagonal", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("triu", options, ["input", "diagonal", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(1083, input.handle, diagonal)) : callInto(out, 1612, input.handle, diagonal);
   throw refuse("triu", "triu(input: Tensor, diagonal = 0, { out? })", [input, diagonal, { out }]);
 }
 
@@ -8897,9 +9024,9 @@ export function triuIndices(row: number, col: number, options?: { offset?: numbe
 export function triuIndices(row: number, options: { col: number; offset?: number | undefined } & TensorOptions): Tensor;
 export function triuIndices(row: any, col?: any, offset?: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (isOptions(col)) ({ col, offset, dtype, layout, device, pinMemory, requiresGrad } = named("triuIndices", col, ["col", "offset", "dtype", "layout", "device", "pinMemory", "requiresGrad"], offset, options));
-  else if (isOptions(offset)) ({ offset, dtype, layout, device, pinMemory, requiresGrad } = named("triuIndices", offset, ["offset", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("triuIndices", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+  if (isOptions(col)) ({ col, offset, dtype, layout, device, pinMemory, requiresGrad } = named("triuIndices", col, ["row", "col", "offset", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 1, offset, options));
+  else if (isOptions(offset)) ({ offset, dtype, layout, device, pinMemory, requiresGrad } = named("triuIndices", offset, ["row", "col", "offset", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 2, options));
+  else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("triuIndices", options, ["row", "col", "offset", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 3));
   return withGrad(wrap(call(1085, row, col, offset, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
 }
 
@@ -8915,9 +9042,9 @@ export function trueDivide(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function trueDivide(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function trueDivide(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("trueDivide", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1087, input.handle, other.handle)) : callInto(out, 1583, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(1086, input.handle, other)) : callInto(out, 1583, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle);
+  if (options !== undefined) ({ out } = named("trueDivide", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1087, input.handle, other.handle)) : callInto(out, 1613, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(1086, input.handle, other)) : callInto(out, 1613, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle);
   throw refuse("trueDivide", "trueDivide(input: Tensor, other: Tensor, { out? })\ntrueDivide(input: Tensor, other: Scalar, { out? })", [input, other, { out }]);
 }
 
@@ -8931,8 +9058,8 @@ export function trueDivide(input: any, other: any, options?: any): any {
 export function trunc(input: Tensor, options?: Out): Tensor;
 export function trunc(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("trunc", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(1090, input.handle)) : callInto(out, 1584, input.handle);
+  if (options !== undefined) ({ out } = named("trunc", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(1090, input.handle)) : callInto(out, 1614, input.handle);
   throw refuse("trunc", "trunc(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -8961,7 +9088,7 @@ export function trunc_(input: Tensor): Tensor {
 export function unbind(input: Tensor, dim?: number): Tensor[];
 export function unbind(input: Tensor, options?: { dim?: number | undefined }): Tensor[];
 export function unbind(input: any, dim?: any): any {
-  if (isOptions(dim)) ({ dim } = named("unbind", dim, ["dim"]));
+  if (isOptions(dim)) ({ dim } = named("unbind", dim, ["input", "dim"], 1));
   if (isTensor(input)) return wrapList(call(1093, input.handle, dim));
   throw refuse("unbind", "unbind(input: Tensor, dim = 0)", [input, dim]);
 }
@@ -8976,8 +9103,8 @@ export function unbind(input: any, dim?: any): any {
 export function unflatten(input: Tensor, dim: number, sizes: readonly number[]): Tensor;
 export function unflatten(input: Tensor, options: { dim: number; sizes: readonly number[] }): Tensor;
 export function unflatten(input: any, dim?: any, sizes?: any): any {
-  if (isOptions(dim)) ({ dim, sizes } = named("unflatten", dim, ["dim", "sizes"], sizes));
-  else if (isOptions(sizes)) ({ sizes } = named("unflatten", sizes, ["sizes"]));
+  if (isOptions(dim)) ({ dim, sizes } = named("unflatten", dim, ["input", "dim", "sizes"], 1, sizes));
+  else if (isOptions(sizes)) ({ sizes } = named("unflatten", sizes, ["input", "dim", "sizes"], 2));
   if (isTensor(input)) return wrap(call(1094, input.handle, dim, sizes));
   throw refuse("unflatten", "unflatten(input: Tensor, dim: number, sizes: number[])", [input, dim, sizes]);
 }
@@ -8992,9 +9119,9 @@ export function unflatten(input: any, dim?: any, sizes?: any): any {
 export function uniqueConsecutive(input: Tensor, returnInverse?: boolean, returnCounts?: boolean, dim?: number | null): [Tensor, Tensor, Tensor];
 export function uniqueConsecutive(input: Tensor, options?: { returnInverse?: boolean | undefined; returnCounts?: boolean | undefined; dim?: number | null | undefined }): [Tensor, Tensor, Tensor];
 export function uniqueConsecutive(input: any, returnInverse?: any, returnCounts?: any, dim?: any): any {
-  if (isOptions(returnInverse)) ({ returnInverse, returnCounts, dim } = named("uniqueConsecutive", returnInverse, ["returnInverse", "returnCounts", "dim"], returnCounts, dim));
-  else if (isOptions(returnCounts)) ({ returnCounts, dim } = named("uniqueConsecutive", returnCounts, ["returnCounts", "dim"], dim));
-  else if (isOptions(dim)) ({ dim } = named("uniqueConsecutive", dim, ["dim"]));
+  if (isOptions(returnInverse)) ({ returnInverse, returnCounts, dim } = named("uniqueConsecutive", returnInverse, ["input", "returnInverse", "returnCounts", "dim"], 1, returnCounts, dim));
+  else if (isOptions(returnCounts)) ({ returnCounts, dim } = named("uniqueConsecutive", returnCounts, ["input", "returnInverse", "returnCounts", "dim"], 2, dim));
+  else if (isOptions(dim)) ({ dim } = named("uniqueConsecutive", dim, ["input", "returnInverse", "returnCounts", "dim"], 3));
   if (isTensor(input)) {
     const results = call(1098, input.handle, returnInverse, returnCounts, dim);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2])];
@@ -9013,8 +9140,8 @@ export function unsafeChunk(input: Tensor, chunks: number, dim?: number): Tensor
 export function unsafeChunk(input: Tensor, chunks: number, options?: { dim?: number | undefined }): Tensor[];
 export function unsafeChunk(input: Tensor, options: { chunks: number; dim?: number | undefined }): Tensor[];
 export function unsafeChunk(input: any, chunks?: any, dim?: any): any {
-  if (isOptions(chunks)) ({ chunks, dim } = named("unsafeChunk", chunks, ["chunks", "dim"], dim));
-  else if (isOptions(dim)) ({ dim } = named("unsafeChunk", dim, ["dim"]));
+  if (isOptions(chunks)) ({ chunks, dim } = named("unsafeChunk", chunks, ["input", "chunks", "dim"], 1, dim));
+  else if (isOptions(dim)) ({ dim } = named("unsafeChunk", dim, ["input", "chunks", "dim"], 2));
   if (isTensor(input)) return wrapList(call(1099, input.handle, chunks, dim));
   throw refuse("unsafeChunk", "unsafeChunk(input: Tensor, chunks: number, dim = 0)", [input, chunks, dim]);
 }
@@ -9030,8 +9157,8 @@ export function unsafeSplit(input: Tensor, splitSize: number, dim?: number): Ten
 export function unsafeSplit(input: Tensor, splitSize: number, options?: { dim?: number | undefined }): Tensor[];
 export function unsafeSplit(input: Tensor, options: { splitSize: number; dim?: number | undefined }): Tensor[];
 export function unsafeSplit(input: any, splitSize?: any, dim?: any): any {
-  if (isOptions(splitSize)) ({ splitSize, dim } = named("unsafeSplit", splitSize, ["splitSize", "dim"], dim));
-  else if (isOptions(dim)) ({ dim } = named("unsafeSplit", dim, ["dim"]));
+  if (isOptions(splitSize)) ({ splitSize, dim } = named("unsafeSplit", splitSize, ["input", "splitSize", "dim"], 1, dim));
+  else if (isOptions(dim)) ({ dim } = named("unsafeSplit", dim, ["input", "splitSize", "dim"], 2));
   if (isTensor(input)) return wrapList(call(1100, input.handle, splitSize, dim));
   throw refuse("unsafeSplit", "unsafeSplit(input: Tensor, splitSize: number, dim = 0)", [input, splitSize, dim]);
 }
@@ -9047,8 +9174,8 @@ export function unsafeSplitWithSizes(input: Tensor, splitSizes: readonly number[
 export function unsafeSplitWithSizes(input: Tensor, splitSizes: readonly number[], options?: { dim?: number | undefined }): Tensor[];
 export function unsafeSplitWithSizes(input: Tensor, options: { splitSizes: readonly number[]; dim?: number | undefined }): Tensor[];
 export function unsafeSplitWithSizes(input: any, splitSizes?: any, dim?: any): any {
-  if (isOptions(splitSizes)) ({ splitSizes, dim } = named("unsafeSplitWithSizes", splitSizes, ["splitSizes", "dim"], dim));
-  else if (isOptions(dim)) ({ dim } = named("unsafeSplitWithSizes", dim, ["dim"]));
+  if (isOptions(splitSizes)) ({ splitSizes, dim } = named("unsafeSplitWithSizes", splitSizes, ["input", "splitSizes", "dim"], 1, dim));
+  else if (isOptions(dim)) ({ dim } = named("unsafeSplitWithSizes", dim, ["input", "splitSizes", "dim"], 2));
   if (isTensor(input)) return wrapList(call(1101, input.handle, splitSizes, dim));
   throw refuse("unsafeSplitWithSizes", "unsafeSplitWithSizes(input: Tensor, splitSizes: number[], dim = 0)", [input, splitSizes, dim]);
 }
@@ -9063,7 +9190,7 @@ export function unsafeSplitWithSizes(input: any, splitSizes?: any, dim?: any): a
 export function unsqueeze(input: Tensor, dim: number): Tensor;
 export function unsqueeze(input: Tensor, options: { dim: number }): Tensor;
 export function unsqueeze(input: any, dim?: any): any {
-  if (isOptions(dim)) ({ dim } = named("unsqueeze", dim, ["dim"]));
+  if (isOptions(dim)) ({ dim } = named("unsqueeze", dim, ["input", "dim"], 1));
   if (isTensor(input)) return wrap(call(1102, input.handle, dim));
   throw refuse("unsqueeze", "unsqueeze(input: Tensor, dim: number)", [input, dim]);
 }
@@ -9078,8 +9205,8 @@ export function unsqueeze(input: any, dim?: any): any {
 export function vander(x: Tensor, N?: number | null, increasing?: boolean): Tensor;
 export function vander(x: Tensor, options?: { N?: number | null | undefined; increasing?: boolean | undefined }): Tensor;
 export function vander(x: any, N?: any, increasing?: any): any {
-  if (isOptions(N)) ({ N, increasing } = named("vander", N, ["N", "increasing"], increasing));
-  else if (isOptions(increasing)) ({ increasing } = named("vander", increasing, ["increasing"]));
+  if (isOptions(N)) ({ N, increasing } = named("vander", N, ["x", "N", "increasing"], 1, increasing));
+  else if (isOptions(increasing)) ({ increasing } = named("vander", increasing, ["x", "N", "increasing"], 2));
   if (isTensor(x)) return wrap(call(1119, x.handle, N, increasing));
   throw refuse("vander", "vander(x: Tensor, N?, increasing = false)", [x, N, increasing]);
 }
@@ -9108,8 +9235,8 @@ function $var(input: any, arg1?: any, arg2?: any, arg3?: any, options?: any): an
   const keepdim = options?.keepdim;
   const out = options?.out;
   if (isTensor(input) && (arg1 === undefined || isBoolean(arg1)) && arg2 === undefined && arg3 === undefined && correction === undefined && keepdim === undefined && out === undefined) return wrap(call(1120, input.handle, arg1));
-  if (isTensor(input) && (arg1 == null || isNumberOrNumbers(arg1)) && arg2 === undefined && arg3 === undefined && (correction == null || isScalar(correction)) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(1121, input.handle, arg1, correction, keepdim)) : callInto(out, 1585, input.handle, arg1, correction, keepdim);
-  if (isTensor(input) && (arg1 == null || isNumberOrNumbers(arg1)) && (arg2 === undefined || isBoolean(arg2)) && (arg3 === undefined || isBoolean(arg3)) && correction === undefined && keepdim === undefined) return out === undefined ? wrap(call(1122, input.handle, arg1, arg2, arg3)) : callInto(out, 1586, input.handle, arg1, arg2, arg3);
+  if (isTensor(input) && (arg1 == null || isNumberOrNumbers(arg1)) && arg2 === undefined && arg3 === undefined && (correction == null || isScalar(correction)) && (keepdim === undefined || isBoolean(keepdim))) return out === undefined ? wrap(call(1121, input.handle, arg1, correction, keepdim)) : callInto(out, 1615, input.handle, arg1, correction, keepdim);
+  if (isTensor(input) && (arg1 == null || isNumberOrNumbers(arg1)) && (arg2 === undefined || isBoolean(arg2)) && (arg3 === undefined || isBoolean(arg3)) && correction === undefined && keepdim === undefined) return out === undefined ? wrap(call(1122, input.handle, arg1, arg2, arg3)) : callInto(out, 1616, input.handle, arg1, arg2, arg3);
   throw refuse("var", "var(input: Tensor, unbiased = true)\nvar(input: Tensor, dim?, { correction?, keepdim = false, out? })\nvar(input: Tensor, dim: number | number[] | null, unbiased = true, keepdim = false, { out? })", [input, arg1, arg2, arg3, { correction, keepdim, out }]);
 }
 
@@ -9160,8 +9287,8 @@ export function varMean(input: any, arg1?: any, arg2?: any, arg3?: any, options?
 export function vdot(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function vdot(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("vdot", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1126, input.handle, other.handle)) : callInto(out, 1587, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("vdot", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1126, input.handle, other.handle)) : callInto(out, 1617, input.handle, other.handle);
   throw refuse("vdot", "vdot(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -9220,8 +9347,8 @@ export function vsplit(input: any, arg1?: any, options?: any): any {
 export function vstack(tensors: readonly Tensor[], options?: Out): Tensor;
 export function vstack(tensors: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("vstack", options, ["out"]));
-  if (isTensors(tensors)) return out === undefined ? wrap(call(1134, handles(tensors))) : callInto(out, 1588, handles(tensors));
+  if (options !== undefined) ({ out } = named("vstack", options, ["tensors", "out"], 1));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(1134, handles(tensors))) : callInto(out, 1618, handles(tensors));
   throw refuse("vstack", "vstack(tensors: Tensor[], { out? })", [tensors, { out }]);
 }
 
@@ -9247,12 +9374,12 @@ export function where(condition: Tensor, input: Scalar, other: Scalar): Tensor;
 export function where(condition: Tensor, options: { input: Scalar; other: Scalar }): Tensor;
 export function where(condition: any, input?: any, other?: any, options?: any): any {
   let out: any;
-  if (isOptions(input)) ({ input, other, out } = named("where", input, ["input", "other", "out"], other, options));
-  else if (isOptions(other)) ({ other, out } = named("where", other, ["other", "out"], options));
-  else if (options !== undefined) ({ out } = named("where", options, ["out"]));
+  if (isOptions(input)) ({ input, other, out } = named("where", input, ["condition", "input", "other", "out"], 1, other, options));
+  else if (isOptions(other)) ({ other, out } = named("where", other, ["condition", "input", "other", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("where", options, ["condition", "input", "other", "out"], 3));
   if (isTensor(condition) && input === undefined && other === undefined && out === undefined) return wrapList(call(1135, condition.handle));
-  if (isTensor(condition) && isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1139, condition.handle, input.handle, other.handle)) : callInto(out, 1589, condition.handle, input.handle, other.handle);
-  if (isTensor(condition) && isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(1137, condition.handle, input.handle, other)) : callInto(out, 1589, condition.handle, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle);
+  if (isTensor(condition) && isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1139, condition.handle, input.handle, other.handle)) : callInto(out, 1619, condition.handle, input.handle, other.handle);
+  if (isTensor(condition) && isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(1137, condition.handle, input.handle, other)) : callInto(out, 1619, condition.handle, input.handle, scalarTensor(other, { dtype: numberDtype(other), device: "cpu" }).handle);
   if (isTensor(condition) && isScalar(input) && isTensor(other) && out === undefined) return wrap(call(1138, condition.handle, input, other.handle));
   if (isTensor(condition) && isScalar(input) && isScalar(other) && out === undefined) return wrap(call(1136, condition.handle, input, other));
   throw refuse("where", "where(condition: Tensor)\nwhere(condition: Tensor, input: Tensor, other: Tensor, { out? })\nwhere(condition: Tensor, input: Tensor, other: Scalar, { out? })\nwhere(condition: Tensor, input: Scalar, other: Tensor)\nwhere(condition: Tensor, input: Scalar, other: Scalar)", [condition, input, other, { out }]);
@@ -9272,10 +9399,10 @@ export function xlogy(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function xlogy(input: Scalar, other: Tensor, options?: Out): Tensor;
 export function xlogy(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("xlogy", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1142, input.handle, other.handle)) : callInto(out, 1592, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(1140, input.handle, other)) : callInto(out, 1590, input.handle, other);
-  if (isScalar(input) && isTensor(other)) return out === undefined ? wrap(call(1141, input, other.handle)) : callInto(out, 1591, input, other.handle);
+  if (options !== undefined) ({ out } = named("xlogy", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(1142, input.handle, other.handle)) : callInto(out, 1622, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(1140, input.handle, other)) : callInto(out, 1620, input.handle, other);
+  if (isScalar(input) && isTensor(other)) return out === undefined ? wrap(call(1141, input, other.handle)) : callInto(out, 1621, input, other.handle);
   throw refuse("xlogy", "xlogy(input: Tensor, other: Tensor, { out? })\nxlogy(input: Tensor, other: Scalar, { out? })\nxlogy(input: Scalar, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -9319,15 +9446,21 @@ export function zero_(input: Tensor): Tensor {
 /**
  * Calls PyTorch's `torch.zeros`.
  *
- * - `zeros(size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
+ * - `zeros(size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
+ * - `zeros(...size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false, out? })`
  *
  * Source: aten::zeros
  */
-export function zeros(size: readonly number[], options?: TensorOptions): Tensor;
-export function zeros(size: any, options?: any): any {
-  let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-  if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("zeros", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
-  return withGrad(wrap(call(1146, size, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+export function zeros(size: readonly number[], options?: TensorOptions & Out): Tensor;
+export function zeros(...size: number[]): Tensor;
+export function zeros(...given: [...size: number[], options: TensorOptions & Out]): Tensor;
+export function zeros(size?: any, options?: any, ...more: any[]): any {
+  if (isNumber(size)) [size, options] = oneList([size, options, ...more]);
+  let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any, out: any;
+  if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad, out } = named("zeros", options, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad", "out"], 1));
+  if (out === undefined) return withGrad(wrap(call(1146, size, dtypeCode(dtype), layoutCode(layout), deviceOr(device), pinMemory)), requiresGrad);
+  checkOut(out, dtype, layout, device);
+  return withGrad(callInto(out, 1623, size), requiresGrad);
 }
 
 /**
@@ -9340,7 +9473,7 @@ export function zeros(size: any, options?: any): any {
 export function zerosLike(input: Tensor, options?: { memoryFormat?: MemoryFormat | null | undefined } & TensorOptions): Tensor;
 export function zerosLike(input: any, options?: any): any {
   let dtype: any, layout: any, device: any, pinMemory: any, memoryFormat: any, requiresGrad: any;
-  if (options !== undefined) ({ dtype, layout, device, pinMemory, memoryFormat, requiresGrad } = named("zerosLike", options, ["dtype", "layout", "device", "pinMemory", "memoryFormat", "requiresGrad"]));
+  if (options !== undefined) ({ dtype, layout, device, pinMemory, memoryFormat, requiresGrad } = named("zerosLike", options, ["input", "dtype", "layout", "device", "pinMemory", "memoryFormat", "requiresGrad"], 1));
   if (isTensor(input)) return withGrad(wrap(call(1147, input.handle, dtypeCode(dtype), layoutCode(layout), device, pinMemory, memoryFormatCode(memoryFormat))), requiresGrad);
   throw refuse("zerosLike", "zerosLike(input: Tensor, { dtype?, layout?, device?, pinMemory?, memoryFormat?, requiresGrad = false })", [input, { dtype, layout, device, pinMemory, memoryFormat, requiresGrad }]);
 }

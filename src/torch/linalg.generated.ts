@@ -17,10 +17,10 @@ export function Powsum(input: Tensor, ord?: Scalar, dim?: number | readonly numb
 export function Powsum(input: Tensor, options?: { ord?: Scalar | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined }): Tensor;
 export function Powsum(input: any, ord?: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any;
-  if (isOptions(ord)) ({ ord, dim, keepdim, dtype } = named("linalg.Powsum", ord, ["ord", "dim", "keepdim", "dtype"], dim, keepdim, options));
-  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("linalg.Powsum", dim, ["dim", "keepdim", "dtype"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("linalg.Powsum", keepdim, ["keepdim", "dtype"], options));
-  else if (options !== undefined) ({ dtype } = named("linalg.Powsum", options, ["dtype"]));
+  if (isOptions(ord)) ({ ord, dim, keepdim, dtype } = named("linalg.Powsum", ord, ["input", "ord", "dim", "keepdim", "dtype"], 1, dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, dtype } = named("linalg.Powsum", dim, ["input", "ord", "dim", "keepdim", "dtype"], 2, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype } = named("linalg.Powsum", keepdim, ["input", "ord", "dim", "keepdim", "dtype"], 3, options));
+  else if (options !== undefined) ({ dtype } = named("linalg.Powsum", options, ["input", "ord", "dim", "keepdim", "dtype"], 4));
   if (isTensor(input)) return wrap(call(518, input.handle, ord, dim, keepdim, dtypeCode(dtype)));
   throw refuse("linalg.Powsum", "Powsum(input: Tensor, ord = 2, dim?, keepdim = false, { dtype? })", [input, ord, dim, keepdim, { dtype }]);
 }
@@ -35,8 +35,8 @@ export function Powsum(input: any, ord?: any, dim?: any, keepdim?: any, options?
 export function cholesky(input: Tensor, options?: { upper?: boolean | undefined } & Out): Tensor;
 export function cholesky(input: any, options?: any): any {
   let upper: any, out: any;
-  if (options !== undefined) ({ upper, out } = named("linalg.cholesky", options, ["upper", "out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(519, input.handle, upper)) : callInto(out, 1328, input.handle, upper);
+  if (options !== undefined) ({ upper, out } = named("linalg.cholesky", options, ["input", "upper", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(519, input.handle, upper)) : callInto(out, 1336, input.handle, upper);
   throw refuse("linalg.cholesky", "cholesky(input: Tensor, { upper = false, out? })", [input, { upper, out }]);
 }
 
@@ -50,9 +50,9 @@ export function cholesky(input: any, options?: any): any {
 export function choleskyEx(input: Tensor, options?: { upper?: boolean | undefined; checkErrors?: boolean | undefined } & Out<[Tensor, Tensor]>): [L: Tensor, info: Tensor];
 export function choleskyEx(input: any, options?: any): any {
   let upper: any, checkErrors: any, out: any;
-  if (options !== undefined) ({ upper, checkErrors, out } = named("linalg.choleskyEx", options, ["upper", "checkErrors", "out"]));
+  if (options !== undefined) ({ upper, checkErrors, out } = named("linalg.choleskyEx", options, ["input", "upper", "checkErrors", "out"], 1));
   if (isTensor(input)) {
-    if (out !== undefined) return callInto(out, 1329, input.handle, upper, checkErrors);
+    if (out !== undefined) return callInto(out, 1337, input.handle, upper, checkErrors);
     const results = call(520, input.handle, upper, checkErrors);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -73,10 +73,10 @@ export function cond(input: Tensor, p: string, options?: Out): Tensor;
 export function cond(input: Tensor, options: { p: string } & Out): Tensor;
 export function cond(input: any, p?: any, options?: any): any {
   let out: any;
-  if (isOptions(p)) ({ p, out } = named("linalg.cond", p, ["p", "out"], options));
-  else if (options !== undefined) ({ out } = named("linalg.cond", options, ["out"]));
-  if (isTensor(input) && (p == null || isScalar(p))) return out === undefined ? wrap(call(521, input.handle, p)) : callInto(out, 1330, input.handle, p);
-  if (isTensor(input) && isString(p)) return out === undefined ? wrap(call(522, input.handle, p)) : callInto(out, 1331, input.handle, p);
+  if (isOptions(p)) ({ p, out } = named("linalg.cond", p, ["input", "p", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("linalg.cond", options, ["input", "p", "out"], 2));
+  if (isTensor(input) && (p == null || isScalar(p))) return out === undefined ? wrap(call(521, input.handle, p)) : callInto(out, 1338, input.handle, p);
+  if (isTensor(input) && isString(p)) return out === undefined ? wrap(call(522, input.handle, p)) : callInto(out, 1339, input.handle, p);
   throw refuse("linalg.cond", "cond(input: Tensor, p?, { out? })\ncond(input: Tensor, p: string, { out? })", [input, p, { out }]);
 }
 
@@ -90,8 +90,8 @@ export function cond(input: any, p?: any, options?: any): any {
 export function cross(input: Tensor, other: Tensor, options?: { dim?: number | undefined } & Out): Tensor;
 export function cross(input: any, other: any, options?: any): any {
   let dim: any, out: any;
-  if (options !== undefined) ({ dim, out } = named("linalg.cross", options, ["dim", "out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(523, input.handle, other.handle, dim)) : callInto(out, 1332, input.handle, other.handle, dim);
+  if (options !== undefined) ({ dim, out } = named("linalg.cross", options, ["input", "other", "dim", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(523, input.handle, other.handle, dim)) : callInto(out, 1340, input.handle, other.handle, dim);
   throw refuse("linalg.cross", "cross(input: Tensor, other: Tensor, { dim = -1, out? })", [input, other, { dim, out }]);
 }
 
@@ -105,8 +105,8 @@ export function cross(input: any, other: any, options?: any): any {
 export function det(A: Tensor, options?: Out): Tensor;
 export function det(A: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("linalg.det", options, ["out"]));
-  if (isTensor(A)) return out === undefined ? wrap(call(524, A.handle)) : callInto(out, 1333, A.handle);
+  if (options !== undefined) ({ out } = named("linalg.det", options, ["A", "out"], 1));
+  if (isTensor(A)) return out === undefined ? wrap(call(524, A.handle)) : callInto(out, 1341, A.handle);
   throw refuse("linalg.det", "det(A: Tensor, { out? })", [A, { out }]);
 }
 
@@ -120,7 +120,7 @@ export function det(A: any, options?: any): any {
 export function diagonal(A: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor;
 export function diagonal(A: any, options?: any): any {
   let offset: any, dim1: any, dim2: any;
-  if (options !== undefined) ({ offset, dim1, dim2 } = named("linalg.diagonal", options, ["offset", "dim1", "dim2"]));
+  if (options !== undefined) ({ offset, dim1, dim2 } = named("linalg.diagonal", options, ["A", "offset", "dim1", "dim2"], 1));
   if (isTensor(A)) return wrap(call(525, A.handle, offset, dim1, dim2));
   throw refuse("linalg.diagonal", "diagonal(A: Tensor, { offset = 0, dim1 = -2, dim2 = -1 })", [A, { offset, dim1, dim2 }]);
 }
@@ -135,9 +135,9 @@ export function diagonal(A: any, options?: any): any {
 export function eig(input: Tensor, options?: Out<[Tensor, Tensor]>): [eigenvalues: Tensor, eigenvectors: Tensor];
 export function eig(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("linalg.eig", options, ["out"]));
+  if (options !== undefined) ({ out } = named("linalg.eig", options, ["input", "out"], 1));
   if (isTensor(input)) {
-    if (out !== undefined) return callInto(out, 1334, input.handle);
+    if (out !== undefined) return callInto(out, 1342, input.handle);
     const results = call(526, input.handle);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -155,10 +155,10 @@ export function eigh(input: Tensor, UPLO?: string, options?: Out<[Tensor, Tensor
 export function eigh(input: Tensor, options?: { UPLO?: string | undefined } & Out<[Tensor, Tensor]>): [eigenvalues: Tensor, eigenvectors: Tensor];
 export function eigh(input: any, UPLO?: any, options?: any): any {
   let out: any;
-  if (isOptions(UPLO)) ({ UPLO, out } = named("linalg.eigh", UPLO, ["UPLO", "out"], options));
-  else if (options !== undefined) ({ out } = named("linalg.eigh", options, ["out"]));
+  if (isOptions(UPLO)) ({ UPLO, out } = named("linalg.eigh", UPLO, ["input", "UPLO", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("linalg.eigh", options, ["input", "UPLO", "out"], 2));
   if (isTensor(input)) {
-    if (out !== undefined) return callInto(out, 1335, input.handle, UPLO);
+    if (out !== undefined) return callInto(out, 1343, input.handle, UPLO);
     const results = call(527, input.handle, UPLO);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -175,8 +175,8 @@ export function eigh(input: any, UPLO?: any, options?: any): any {
 export function eigvals(input: Tensor, options?: Out): Tensor;
 export function eigvals(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("linalg.eigvals", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(528, input.handle)) : callInto(out, 1336, input.handle);
+  if (options !== undefined) ({ out } = named("linalg.eigvals", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(528, input.handle)) : callInto(out, 1344, input.handle);
   throw refuse("linalg.eigvals", "eigvals(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -191,9 +191,9 @@ export function eigvalsh(input: Tensor, UPLO?: string, options?: Out): Tensor;
 export function eigvalsh(input: Tensor, options?: { UPLO?: string | undefined } & Out): Tensor;
 export function eigvalsh(input: any, UPLO?: any, options?: any): any {
   let out: any;
-  if (isOptions(UPLO)) ({ UPLO, out } = named("linalg.eigvalsh", UPLO, ["UPLO", "out"], options));
-  else if (options !== undefined) ({ out } = named("linalg.eigvalsh", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(529, input.handle, UPLO)) : callInto(out, 1337, input.handle, UPLO);
+  if (isOptions(UPLO)) ({ UPLO, out } = named("linalg.eigvalsh", UPLO, ["input", "UPLO", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("linalg.eigvalsh", options, ["input", "UPLO", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(529, input.handle, UPLO)) : callInto(out, 1345, input.handle, UPLO);
   throw refuse("linalg.eigvalsh", "eigvalsh(input: Tensor, UPLO = \"L\", { out? })", [input, UPLO, { out }]);
 }
 
@@ -207,8 +207,8 @@ export function eigvalsh(input: any, UPLO?: any, options?: any): any {
 export function householderProduct(input: Tensor, tau: Tensor, options?: Out): Tensor;
 export function householderProduct(input: any, tau: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("linalg.householderProduct", options, ["out"]));
-  if (isTensor(input) && isTensor(tau)) return out === undefined ? wrap(call(530, input.handle, tau.handle)) : callInto(out, 1338, input.handle, tau.handle);
+  if (options !== undefined) ({ out } = named("linalg.householderProduct", options, ["input", "tau", "out"], 2));
+  if (isTensor(input) && isTensor(tau)) return out === undefined ? wrap(call(530, input.handle, tau.handle)) : callInto(out, 1346, input.handle, tau.handle);
   throw refuse("linalg.householderProduct", "householderProduct(input: Tensor, tau: Tensor, { out? })", [input, tau, { out }]);
 }
 
@@ -222,8 +222,8 @@ export function householderProduct(input: any, tau: any, options?: any): any {
 export function inv(A: Tensor, options?: Out): Tensor;
 export function inv(A: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("linalg.inv", options, ["out"]));
-  if (isTensor(A)) return out === undefined ? wrap(call(531, A.handle)) : callInto(out, 1339, A.handle);
+  if (options !== undefined) ({ out } = named("linalg.inv", options, ["A", "out"], 1));
+  if (isTensor(A)) return out === undefined ? wrap(call(531, A.handle)) : callInto(out, 1347, A.handle);
   throw refuse("linalg.inv", "inv(A: Tensor, { out? })", [A, { out }]);
 }
 
@@ -237,9 +237,9 @@ export function inv(A: any, options?: any): any {
 export function invEx(A: Tensor, options?: { checkErrors?: boolean | undefined } & Out<[Tensor, Tensor]>): [inverse: Tensor, info: Tensor];
 export function invEx(A: any, options?: any): any {
   let checkErrors: any, out: any;
-  if (options !== undefined) ({ checkErrors, out } = named("linalg.invEx", options, ["checkErrors", "out"]));
+  if (options !== undefined) ({ checkErrors, out } = named("linalg.invEx", options, ["A", "checkErrors", "out"], 1));
   if (isTensor(A)) {
-    if (out !== undefined) return callInto(out, 1340, A.handle, checkErrors);
+    if (out !== undefined) return callInto(out, 1348, A.handle, checkErrors);
     const results = call(532, A.handle, checkErrors);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -256,9 +256,9 @@ export function invEx(A: any, options?: any): any {
 export function ldlFactor(input: Tensor, options?: { hermitian?: boolean | undefined } & Out<[Tensor, Tensor]>): [LD: Tensor, pivots: Tensor];
 export function ldlFactor(input: any, options?: any): any {
   let hermitian: any, out: any;
-  if (options !== undefined) ({ hermitian, out } = named("linalg.ldlFactor", options, ["hermitian", "out"]));
+  if (options !== undefined) ({ hermitian, out } = named("linalg.ldlFactor", options, ["input", "hermitian", "out"], 1));
   if (isTensor(input)) {
-    if (out !== undefined) return callInto(out, 1341, input.handle, hermitian);
+    if (out !== undefined) return callInto(out, 1349, input.handle, hermitian);
     const results = call(533, input.handle, hermitian);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -275,9 +275,9 @@ export function ldlFactor(input: any, options?: any): any {
 export function ldlFactorEx(input: Tensor, options?: { hermitian?: boolean | undefined; checkErrors?: boolean | undefined } & Out<[Tensor, Tensor, Tensor]>): [LD: Tensor, pivots: Tensor, info: Tensor];
 export function ldlFactorEx(input: any, options?: any): any {
   let hermitian: any, checkErrors: any, out: any;
-  if (options !== undefined) ({ hermitian, checkErrors, out } = named("linalg.ldlFactorEx", options, ["hermitian", "checkErrors", "out"]));
+  if (options !== undefined) ({ hermitian, checkErrors, out } = named("linalg.ldlFactorEx", options, ["input", "hermitian", "checkErrors", "out"], 1));
   if (isTensor(input)) {
-    if (out !== undefined) return callInto(out, 1342, input.handle, hermitian, checkErrors);
+    if (out !== undefined) return callInto(out, 1350, input.handle, hermitian, checkErrors);
     const results = call(534, input.handle, hermitian, checkErrors);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2])];
   }
@@ -294,8 +294,8 @@ export function ldlFactorEx(input: any, options?: any): any {
 export function ldlSolve(LD: Tensor, pivots: Tensor, B: Tensor, options?: { hermitian?: boolean | undefined } & Out): Tensor;
 export function ldlSolve(LD: any, pivots: any, B: any, options?: any): any {
   let hermitian: any, out: any;
-  if (options !== undefined) ({ hermitian, out } = named("linalg.ldlSolve", options, ["hermitian", "out"]));
-  if (isTensor(LD) && isTensor(pivots) && isTensor(B)) return out === undefined ? wrap(call(535, LD.handle, pivots.handle, B.handle, hermitian)) : callInto(out, 1343, LD.handle, pivots.handle, B.handle, hermitian);
+  if (options !== undefined) ({ hermitian, out } = named("linalg.ldlSolve", options, ["LD", "pivots", "B", "hermitian", "out"], 3));
+  if (isTensor(LD) && isTensor(pivots) && isTensor(B)) return out === undefined ? wrap(call(535, LD.handle, pivots.handle, B.handle, hermitian)) : callInto(out, 1351, LD.handle, pivots.handle, B.handle, hermitian);
   throw refuse("linalg.ldlSolve", "ldlSolve(LD: Tensor, pivots: Tensor, B: Tensor, { hermitian = false, out? })", [LD, pivots, B, { hermitian, out }]);
 }
 
@@ -310,10 +310,10 @@ export function lstsq(input: Tensor, b: Tensor, rcond?: number | null, options?:
 export function lstsq(input: Tensor, b: Tensor, options?: { rcond?: number | null | undefined; driver?: string | null | undefined } & Out<[Tensor, Tensor, Tensor, Tensor]>): [solution: Tensor, residuals: Tensor, rank: Tensor, singularValues: Tensor];
 export function lstsq(input: any, b: any, rcond?: any, options?: any): any {
   let driver: any, out: any;
-  if (isOptions(rcond)) ({ rcond, driver, out } = named("linalg.lstsq", rcond, ["rcond", "driver", "out"], options));
-  else if (options !== undefined) ({ driver, out } = named("linalg.lstsq", options, ["driver", "out"]));
+  if (isOptions(rcond)) ({ rcond, driver, out } = named("linalg.lstsq", rcond, ["input", "b", "rcond", "driver", "out"], 2, options));
+  else if (options !== undefined) ({ driver, out } = named("linalg.lstsq", options, ["input", "b", "rcond", "driver", "out"], 3));
   if (isTensor(input) && isTensor(b)) {
-    if (out !== undefined) return callInto(out, 1344, input.handle, b.handle, rcond, driver);
+    if (out !== undefined) return callInto(out, 1352, input.handle, b.handle, rcond, driver);
     const results = call(536, input.handle, b.handle, rcond, driver);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2]), wrap(results[3])];
   }
@@ -330,9 +330,9 @@ export function lstsq(input: any, b: any, rcond?: any, options?: any): any {
 export function lu(A: Tensor, options?: { pivot?: boolean | undefined } & Out<[Tensor, Tensor, Tensor]>): [P: Tensor, L: Tensor, U: Tensor];
 export function lu(A: any, options?: any): any {
   let pivot: any, out: any;
-  if (options !== undefined) ({ pivot, out } = named("linalg.lu", options, ["pivot", "out"]));
+  if (options !== undefined) ({ pivot, out } = named("linalg.lu", options, ["A", "pivot", "out"], 1));
   if (isTensor(A)) {
-    if (out !== undefined) return callInto(out, 1345, A.handle, pivot);
+    if (out !== undefined) return callInto(out, 1353, A.handle, pivot);
     const results = call(537, A.handle, pivot);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2])];
   }
@@ -349,9 +349,9 @@ export function lu(A: any, options?: any): any {
 export function luFactor(A: Tensor, options?: { pivot?: boolean | undefined } & Out<[Tensor, Tensor]>): [LU: Tensor, pivots: Tensor];
 export function luFactor(A: any, options?: any): any {
   let pivot: any, out: any;
-  if (options !== undefined) ({ pivot, out } = named("linalg.luFactor", options, ["pivot", "out"]));
+  if (options !== undefined) ({ pivot, out } = named("linalg.luFactor", options, ["A", "pivot", "out"], 1));
   if (isTensor(A)) {
-    if (out !== undefined) return callInto(out, 1346, A.handle, pivot);
+    if (out !== undefined) return callInto(out, 1354, A.handle, pivot);
     const results = call(538, A.handle, pivot);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -368,9 +368,9 @@ export function luFactor(A: any, options?: any): any {
 export function luFactorEx(A: Tensor, options?: { pivot?: boolean | undefined; checkErrors?: boolean | undefined } & Out<[Tensor, Tensor, Tensor]>): [LU: Tensor, pivots: Tensor, info: Tensor];
 export function luFactorEx(A: any, options?: any): any {
   let pivot: any, checkErrors: any, out: any;
-  if (options !== undefined) ({ pivot, checkErrors, out } = named("linalg.luFactorEx", options, ["pivot", "checkErrors", "out"]));
+  if (options !== undefined) ({ pivot, checkErrors, out } = named("linalg.luFactorEx", options, ["A", "pivot", "checkErrors", "out"], 1));
   if (isTensor(A)) {
-    if (out !== undefined) return callInto(out, 1347, A.handle, pivot, checkErrors);
+    if (out !== undefined) return callInto(out, 1355, A.handle, pivot, checkErrors);
     const results = call(539, A.handle, pivot, checkErrors);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2])];
   }
@@ -387,8 +387,8 @@ export function luFactorEx(A: any, options?: any): any {
 export function luSolve(LU: Tensor, pivots: Tensor, B: Tensor, options?: { left?: boolean | undefined; adjoint?: boolean | undefined } & Out): Tensor;
 export function luSolve(LU: any, pivots: any, B: any, options?: any): any {
   let left: any, adjoint: any, out: any;
-  if (options !== undefined) ({ left, adjoint, out } = named("linalg.luSolve", options, ["left", "adjoint", "out"]));
-  if (isTensor(LU) && isTensor(pivots) && isTensor(B)) return out === undefined ? wrap(call(540, LU.handle, pivots.handle, B.handle, left, adjoint)) : callInto(out, 1348, LU.handle, pivots.handle, B.handle, left, adjoint);
+  if (options !== undefined) ({ left, adjoint, out } = named("linalg.luSolve", options, ["LU", "pivots", "B", "left", "adjoint", "out"], 3));
+  if (isTensor(LU) && isTensor(pivots) && isTensor(B)) return out === undefined ? wrap(call(540, LU.handle, pivots.handle, B.handle, left, adjoint)) : callInto(out, 1356, LU.handle, pivots.handle, B.handle, left, adjoint);
   throw refuse("linalg.luSolve", "luSolve(LU: Tensor, pivots: Tensor, B: Tensor, { left = true, adjoint = false, out? })", [LU, pivots, B, { left, adjoint, out }]);
 }
 
@@ -402,8 +402,8 @@ export function luSolve(LU: any, pivots: any, B: any, options?: any): any {
 export function matmul(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function matmul(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("linalg.matmul", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(541, input.handle, other.handle)) : callInto(out, 1349, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("linalg.matmul", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(541, input.handle, other.handle)) : callInto(out, 1357, input.handle, other.handle);
   throw refuse("linalg.matmul", "matmul(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -434,12 +434,12 @@ export function matrixNorm(input: Tensor, ord?: string, dim?: readonly number[],
 export function matrixNorm(input: Tensor, options?: { ord?: string | undefined; dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function matrixNorm(input: any, ord?: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any, out: any;
-  if (isOptions(ord)) ({ ord, dim, keepdim, dtype, out } = named("linalg.matrixNorm", ord, ["ord", "dim", "keepdim", "dtype", "out"], dim, keepdim, options));
-  else if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("linalg.matrixNorm", dim, ["dim", "keepdim", "dtype", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("linalg.matrixNorm", keepdim, ["keepdim", "dtype", "out"], options));
-  else if (options !== undefined) ({ dtype, out } = named("linalg.matrixNorm", options, ["dtype", "out"]));
-  if (isTensor(input) && isScalar(ord)) return out === undefined ? wrap(call(543, input.handle, ord, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1350, input.handle, ord, dim, keepdim, dtypeCode(dtype));
-  if (isTensor(input) && (ord === undefined || isString(ord))) return out === undefined ? wrap(call(544, input.handle, ord, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1351, input.handle, ord, dim, keepdim, dtypeCode(dtype));
+  if (isOptions(ord)) ({ ord, dim, keepdim, dtype, out } = named("linalg.matrixNorm", ord, ["input", "ord", "dim", "keepdim", "dtype", "out"], 1, dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("linalg.matrixNorm", dim, ["input", "ord", "dim", "keepdim", "dtype", "out"], 2, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("linalg.matrixNorm", keepdim, ["input", "ord", "dim", "keepdim", "dtype", "out"], 3, options));
+  else if (options !== undefined) ({ dtype, out } = named("linalg.matrixNorm", options, ["input", "ord", "dim", "keepdim", "dtype", "out"], 4));
+  if (isTensor(input) && isScalar(ord)) return out === undefined ? wrap(call(543, input.handle, ord, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1358, input.handle, ord, dim, keepdim, dtypeCode(dtype));
+  if (isTensor(input) && (ord === undefined || isString(ord))) return out === undefined ? wrap(call(544, input.handle, ord, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1359, input.handle, ord, dim, keepdim, dtypeCode(dtype));
   throw refuse("linalg.matrixNorm", "matrixNorm(input: Tensor, ord: Scalar, dim = [-2, -1], keepdim = false, { dtype?, out? })\nmatrixNorm(input: Tensor, ord = \"fro\", dim = [-2, -1], keepdim = false, { dtype?, out? })", [input, ord, dim, keepdim, { dtype, out }]);
 }
 
@@ -454,9 +454,9 @@ export function matrixPower(input: Tensor, n: number, options?: Out): Tensor;
 export function matrixPower(input: Tensor, options: { n: number } & Out): Tensor;
 export function matrixPower(input: any, n?: any, options?: any): any {
   let out: any;
-  if (isOptions(n)) ({ n, out } = named("linalg.matrixPower", n, ["n", "out"], options));
-  else if (options !== undefined) ({ out } = named("linalg.matrixPower", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(545, input.handle, n)) : callInto(out, 1352, input.handle, n);
+  if (isOptions(n)) ({ n, out } = named("linalg.matrixPower", n, ["input", "n", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("linalg.matrixPower", options, ["input", "n", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(545, input.handle, n)) : callInto(out, 1360, input.handle, n);
   throw refuse("linalg.matrixPower", "matrixPower(input: Tensor, n: number, { out? })", [input, n, { out }]);
 }
 
@@ -478,12 +478,12 @@ export function matrixRank(input: Tensor, options?: { atol?: Tensor | null | und
 export function matrixRank(input: Tensor, options?: { atol?: number | null | undefined; rtol?: number | null | undefined; hermitian?: boolean | undefined } & Out): Tensor;
 export function matrixRank(input: any, tol?: any, options?: any): any {
   let hermitian: any, atol: any, rtol: any, out: any;
-  if (isOptions(tol)) ({ tol, hermitian, atol, rtol, out } = named("linalg.matrixRank", tol, ["tol", "hermitian", "atol", "rtol", "out"], options));
-  else if (options !== undefined) ({ hermitian, atol, rtol, out } = named("linalg.matrixRank", options, ["hermitian", "atol", "rtol", "out"]));
-  if (isTensor(input) && isTensor(tol) && atol === undefined && rtol === undefined) return out === undefined ? wrap(call(549, input.handle, tol.handle, hermitian)) : callInto(out, 1356, input.handle, tol.handle, hermitian);
-  if (isTensor(input) && isNumber(tol) && atol === undefined && rtol === undefined) return out === undefined ? wrap(call(546, input.handle, tol, hermitian)) : callInto(out, 1353, input.handle, tol, hermitian);
-  if (isTensor(input) && tol === undefined && (atol == null || isTensor(atol)) && (rtol == null || isTensor(rtol))) return out === undefined ? wrap(call(548, input.handle, atol?.handle, rtol?.handle, hermitian)) : callInto(out, 1355, input.handle, atol?.handle, rtol?.handle, hermitian);
-  if (isTensor(input) && tol === undefined && (atol == null || isNumber(atol)) && (rtol == null || isNumber(rtol))) return out === undefined ? wrap(call(547, input.handle, atol, rtol, hermitian)) : callInto(out, 1354, input.handle, atol, rtol, hermitian);
+  if (isOptions(tol)) ({ tol, hermitian, atol, rtol, out } = named("linalg.matrixRank", tol, ["input", "tol", "hermitian", "atol", "rtol", "out"], 1, options));
+  else if (options !== undefined) ({ hermitian, atol, rtol, out } = named("linalg.matrixRank", options, ["input", "tol", "hermitian", "atol", "rtol", "out"], 2));
+  if (isTensor(input) && isTensor(tol) && atol === undefined && rtol === undefined) return out === undefined ? wrap(call(549, input.handle, tol.handle, hermitian)) : callInto(out, 1364, input.handle, tol.handle, hermitian);
+  if (isTensor(input) && isNumber(tol) && atol === undefined && rtol === undefined) return out === undefined ? wrap(call(546, input.handle, tol, hermitian)) : callInto(out, 1361, input.handle, tol, hermitian);
+  if (isTensor(input) && tol === undefined && (atol == null || isTensor(atol)) && (rtol == null || isTensor(rtol))) return out === undefined ? wrap(call(548, input.handle, atol?.handle, rtol?.handle, hermitian)) : callInto(out, 1363, input.handle, atol?.handle, rtol?.handle, hermitian);
+  if (isTensor(input) && tol === undefined && (atol == null || isNumber(atol)) && (rtol == null || isNumber(rtol))) return out === undefined ? wrap(call(547, input.handle, atol, rtol, hermitian)) : callInto(out, 1362, input.handle, atol, rtol, hermitian);
   throw refuse("linalg.matrixRank", "matrixRank(input: Tensor, tol: Tensor, { hermitian = false, out? })\nmatrixRank(input: Tensor, tol: number, { hermitian = false, out? })\nmatrixRank(input: Tensor, { atol?, rtol?, hermitian = false, out? })\nmatrixRank(input: Tensor, { atol?, rtol?, hermitian = false, out? })", [input, tol, { hermitian, atol, rtol, out }]);
 }
 
@@ -497,8 +497,8 @@ export function matrixRank(input: any, tol?: any, options?: any): any {
 export function multiDot(tensors: readonly Tensor[], options?: Out): Tensor;
 export function multiDot(tensors: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("linalg.multiDot", options, ["out"]));
-  if (isTensors(tensors)) return out === undefined ? wrap(call(550, handles(tensors))) : callInto(out, 1357, handles(tensors));
+  if (options !== undefined) ({ out } = named("linalg.multiDot", options, ["tensors", "out"], 1));
+  if (isTensors(tensors)) return out === undefined ? wrap(call(550, handles(tensors))) : callInto(out, 1365, handles(tensors));
   throw refuse("linalg.multiDot", "multiDot(tensors: Tensor[], { out? })", [tensors, { out }]);
 }
 
@@ -517,12 +517,12 @@ export function norm(input: Tensor, ord: string, options?: { dim?: number | read
 export function norm(input: Tensor, options: { ord: string; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function norm(input: any, ord?: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any, out: any;
-  if (isOptions(ord)) ({ ord, dim, keepdim, dtype, out } = named("linalg.norm", ord, ["ord", "dim", "keepdim", "dtype", "out"], dim, keepdim, options));
-  else if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("linalg.norm", dim, ["dim", "keepdim", "dtype", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("linalg.norm", keepdim, ["keepdim", "dtype", "out"], options));
-  else if (options !== undefined) ({ dtype, out } = named("linalg.norm", options, ["dtype", "out"]));
-  if (isTensor(input) && (ord == null || isScalar(ord))) return out === undefined ? wrap(call(551, input.handle, ord, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1358, input.handle, ord, dim, keepdim, dtypeCode(dtype));
-  if (isTensor(input) && isString(ord)) return out === undefined ? wrap(call(552, input.handle, ord, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1359, input.handle, ord, dim, keepdim, dtypeCode(dtype));
+  if (isOptions(ord)) ({ ord, dim, keepdim, dtype, out } = named("linalg.norm", ord, ["input", "ord", "dim", "keepdim", "dtype", "out"], 1, dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("linalg.norm", dim, ["input", "ord", "dim", "keepdim", "dtype", "out"], 2, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("linalg.norm", keepdim, ["input", "ord", "dim", "keepdim", "dtype", "out"], 3, options));
+  else if (options !== undefined) ({ dtype, out } = named("linalg.norm", options, ["input", "ord", "dim", "keepdim", "dtype", "out"], 4));
+  if (isTensor(input) && (ord == null || isScalar(ord))) return out === undefined ? wrap(call(551, input.handle, ord, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1366, input.handle, ord, dim, keepdim, dtypeCode(dtype));
+  if (isTensor(input) && isString(ord)) return out === undefined ? wrap(call(552, input.handle, ord, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1367, input.handle, ord, dim, keepdim, dtypeCode(dtype));
   throw refuse("linalg.norm", "norm(input: Tensor, ord?, dim?, keepdim = false, { dtype?, out? })\nnorm(input: Tensor, ord: string, dim?, keepdim = false, { dtype?, out? })", [input, ord, dim, keepdim, { dtype, out }]);
 }
 
@@ -544,12 +544,12 @@ export function pinv(input: Tensor, options?: { atol?: Tensor | null | undefined
 export function pinv(input: Tensor, options?: { atol?: number | null | undefined; rtol?: number | null | undefined; hermitian?: boolean | undefined } & Out): Tensor;
 export function pinv(input: any, rcond?: any, options?: any): any {
   let hermitian: any, atol: any, rtol: any, out: any;
-  if (isOptions(rcond)) ({ rcond, hermitian, atol, rtol, out } = named("linalg.pinv", rcond, ["rcond", "hermitian", "atol", "rtol", "out"], options));
-  else if (options !== undefined) ({ hermitian, atol, rtol, out } = named("linalg.pinv", options, ["hermitian", "atol", "rtol", "out"]));
-  if (isTensor(input) && isTensor(rcond) && atol === undefined && rtol === undefined) return out === undefined ? wrap(call(556, input.handle, rcond.handle, hermitian)) : callInto(out, 1363, input.handle, rcond.handle, hermitian);
-  if (isTensor(input) && isNumber(rcond) && atol === undefined && rtol === undefined) return out === undefined ? wrap(call(553, input.handle, rcond, hermitian)) : callInto(out, 1360, input.handle, rcond, hermitian);
-  if (isTensor(input) && rcond === undefined && (atol == null || isTensor(atol)) && (rtol == null || isTensor(rtol))) return out === undefined ? wrap(call(555, input.handle, atol?.handle, rtol?.handle, hermitian)) : callInto(out, 1362, input.handle, atol?.handle, rtol?.handle, hermitian);
-  if (isTensor(input) && rcond === undefined && (atol == null || isNumber(atol)) && (rtol == null || isNumber(rtol))) return out === undefined ? wrap(call(554, input.handle, atol, rtol, hermitian)) : callInto(out, 1361, input.handle, atol, rtol, hermitian);
+  if (isOptions(rcond)) ({ rcond, hermitian, atol, rtol, out } = named("linalg.pinv", rcond, ["input", "rcond", "hermitian", "atol", "rtol", "out"], 1, options));
+  else if (options !== undefined) ({ hermitian, atol, rtol, out } = named("linalg.pinv", options, ["input", "rcond", "hermitian", "atol", "rtol", "out"], 2));
+  if (isTensor(input) && isTensor(rcond) && atol === undefined && rtol === undefined) return out === undefined ? wrap(call(556, input.handle, rcond.handle, hermitian)) : callInto(out, 1371, input.handle, rcond.handle, hermitian);
+  if (isTensor(input) && isNumber(rcond) && atol === undefined && rtol === undefined) return out === undefined ? wrap(call(553, input.handle, rcond, hermitian)) : callInto(out, 1368, input.handle, rcond, hermitian);
+  if (isTensor(input) && rcond === undefined && (atol == null || isTensor(atol)) && (rtol == null || isTensor(rtol))) return out === undefined ? wrap(call(555, input.handle, atol?.handle, rtol?.handle, hermitian)) : callInto(out, 1370, input.handle, atol?.handle, rtol?.handle, hermitian);
+  if (isTensor(input) && rcond === undefined && (atol == null || isNumber(atol)) && (rtol == null || isNumber(rtol))) return out === undefined ? wrap(call(554, input.handle, atol, rtol, hermitian)) : callInto(out, 1369, input.handle, atol, rtol, hermitian);
   throw refuse("linalg.pinv", "pinv(input: Tensor, rcond: Tensor, { hermitian = false, out? })\npinv(input: Tensor, rcond: number, { hermitian = false, out? })\npinv(input: Tensor, { atol?, rtol?, hermitian = false, out? })\npinv(input: Tensor, { atol?, rtol?, hermitian = false, out? })", [input, rcond, { hermitian, atol, rtol, out }]);
 }
 
@@ -564,10 +564,10 @@ export function qr(A: Tensor, mode?: string, options?: Out<[Tensor, Tensor]>): [
 export function qr(A: Tensor, options?: { mode?: string | undefined } & Out<[Tensor, Tensor]>): [Q: Tensor, R: Tensor];
 export function qr(A: any, mode?: any, options?: any): any {
   let out: any;
-  if (isOptions(mode)) ({ mode, out } = named("linalg.qr", mode, ["mode", "out"], options));
-  else if (options !== undefined) ({ out } = named("linalg.qr", options, ["out"]));
+  if (isOptions(mode)) ({ mode, out } = named("linalg.qr", mode, ["A", "mode", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("linalg.qr", options, ["A", "mode", "out"], 2));
   if (isTensor(A)) {
-    if (out !== undefined) return callInto(out, 1364, A.handle, mode);
+    if (out !== undefined) return callInto(out, 1372, A.handle, mode);
     const results = call(557, A.handle, mode);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -584,9 +584,9 @@ export function qr(A: any, mode?: any, options?: any): any {
 export function slogdet(A: Tensor, options?: Out<[Tensor, Tensor]>): [sign: Tensor, logabsdet: Tensor];
 export function slogdet(A: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("linalg.slogdet", options, ["out"]));
+  if (options !== undefined) ({ out } = named("linalg.slogdet", options, ["A", "out"], 1));
   if (isTensor(A)) {
-    if (out !== undefined) return callInto(out, 1365, A.handle);
+    if (out !== undefined) return callInto(out, 1373, A.handle);
     const results = call(558, A.handle);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -603,8 +603,8 @@ export function slogdet(A: any, options?: any): any {
 export function solve(A: Tensor, B: Tensor, options?: { left?: boolean | undefined } & Out): Tensor;
 export function solve(A: any, B: any, options?: any): any {
   let left: any, out: any;
-  if (options !== undefined) ({ left, out } = named("linalg.solve", options, ["left", "out"]));
-  if (isTensor(A) && isTensor(B)) return out === undefined ? wrap(call(559, A.handle, B.handle, left)) : callInto(out, 1366, A.handle, B.handle, left);
+  if (options !== undefined) ({ left, out } = named("linalg.solve", options, ["A", "B", "left", "out"], 2));
+  if (isTensor(A) && isTensor(B)) return out === undefined ? wrap(call(559, A.handle, B.handle, left)) : callInto(out, 1374, A.handle, B.handle, left);
   throw refuse("linalg.solve", "solve(A: Tensor, B: Tensor, { left = true, out? })", [A, B, { left, out }]);
 }
 
@@ -618,9 +618,9 @@ export function solve(A: any, B: any, options?: any): any {
 export function solveEx(A: Tensor, B: Tensor, options?: { left?: boolean | undefined; checkErrors?: boolean | undefined } & Out<[Tensor, Tensor]>): [result: Tensor, info: Tensor];
 export function solveEx(A: any, B: any, options?: any): any {
   let left: any, checkErrors: any, out: any;
-  if (options !== undefined) ({ left, checkErrors, out } = named("linalg.solveEx", options, ["left", "checkErrors", "out"]));
+  if (options !== undefined) ({ left, checkErrors, out } = named("linalg.solveEx", options, ["A", "B", "left", "checkErrors", "out"], 2));
   if (isTensor(A) && isTensor(B)) {
-    if (out !== undefined) return callInto(out, 1367, A.handle, B.handle, left, checkErrors);
+    if (out !== undefined) return callInto(out, 1375, A.handle, B.handle, left, checkErrors);
     const results = call(560, A.handle, B.handle, left, checkErrors);
     return [wrap(results[0]), wrap(results[1])];
   }
@@ -637,8 +637,8 @@ export function solveEx(A: any, B: any, options?: any): any {
 export function solveTriangular(input: Tensor, B: Tensor, options: { upper: boolean; left?: boolean | undefined; unitriangular?: boolean | undefined } & Out): Tensor;
 export function solveTriangular(input: any, B: any, options?: any): any {
   let upper: any, left: any, unitriangular: any, out: any;
-  if (options !== undefined) ({ upper, left, unitriangular, out } = named("linalg.solveTriangular", options, ["upper", "left", "unitriangular", "out"]));
-  if (isTensor(input) && isTensor(B)) return out === undefined ? wrap(call(561, input.handle, B.handle, upper, left, unitriangular)) : callInto(out, 1368, input.handle, B.handle, upper, left, unitriangular);
+  if (options !== undefined) ({ upper, left, unitriangular, out } = named("linalg.solveTriangular", options, ["input", "B", "upper", "left", "unitriangular", "out"], 2));
+  if (isTensor(input) && isTensor(B)) return out === undefined ? wrap(call(561, input.handle, B.handle, upper, left, unitriangular)) : callInto(out, 1376, input.handle, B.handle, upper, left, unitriangular);
   throw refuse("linalg.solveTriangular", "solveTriangular(input: Tensor, B: Tensor, { upper: boolean, left = true, unitriangular = false, out? })", [input, B, { upper, left, unitriangular, out }]);
 }
 
@@ -653,10 +653,10 @@ export function svd(A: Tensor, fullMatrices?: boolean, options?: { driver?: stri
 export function svd(A: Tensor, options?: { fullMatrices?: boolean | undefined; driver?: string | null | undefined } & Out<[Tensor, Tensor, Tensor]>): [U: Tensor, S: Tensor, Vh: Tensor];
 export function svd(A: any, fullMatrices?: any, options?: any): any {
   let driver: any, out: any;
-  if (isOptions(fullMatrices)) ({ fullMatrices, driver, out } = named("linalg.svd", fullMatrices, ["fullMatrices", "driver", "out"], options));
-  else if (options !== undefined) ({ driver, out } = named("linalg.svd", options, ["driver", "out"]));
+  if (isOptions(fullMatrices)) ({ fullMatrices, driver, out } = named("linalg.svd", fullMatrices, ["A", "fullMatrices", "driver", "out"], 1, options));
+  else if (options !== undefined) ({ driver, out } = named("linalg.svd", options, ["A", "fullMatrices", "driver", "out"], 2));
   if (isTensor(A)) {
-    if (out !== undefined) return callInto(out, 1369, A.handle, fullMatrices, driver);
+    if (out !== undefined) return callInto(out, 1377, A.handle, fullMatrices, driver);
     const results = call(562, A.handle, fullMatrices, driver);
     return [wrap(results[0]), wrap(results[1]), wrap(results[2])];
   }
@@ -673,8 +673,8 @@ export function svd(A: any, fullMatrices?: any, options?: any): any {
 export function svdvals(A: Tensor, options?: { driver?: string | null | undefined } & Out): Tensor;
 export function svdvals(A: any, options?: any): any {
   let driver: any, out: any;
-  if (options !== undefined) ({ driver, out } = named("linalg.svdvals", options, ["driver", "out"]));
-  if (isTensor(A)) return out === undefined ? wrap(call(563, A.handle, driver)) : callInto(out, 1370, A.handle, driver);
+  if (options !== undefined) ({ driver, out } = named("linalg.svdvals", options, ["A", "driver", "out"], 1));
+  if (isTensor(A)) return out === undefined ? wrap(call(563, A.handle, driver)) : callInto(out, 1378, A.handle, driver);
   throw refuse("linalg.svdvals", "svdvals(A: Tensor, { driver?, out? })", [A, { driver, out }]);
 }
 
@@ -689,9 +689,9 @@ export function tensorinv(input: Tensor, ind?: number, options?: Out): Tensor;
 export function tensorinv(input: Tensor, options?: { ind?: number | undefined } & Out): Tensor;
 export function tensorinv(input: any, ind?: any, options?: any): any {
   let out: any;
-  if (isOptions(ind)) ({ ind, out } = named("linalg.tensorinv", ind, ["ind", "out"], options));
-  else if (options !== undefined) ({ out } = named("linalg.tensorinv", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(564, input.handle, ind)) : callInto(out, 1371, input.handle, ind);
+  if (isOptions(ind)) ({ ind, out } = named("linalg.tensorinv", ind, ["input", "ind", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("linalg.tensorinv", options, ["input", "ind", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(564, input.handle, ind)) : callInto(out, 1379, input.handle, ind);
   throw refuse("linalg.tensorinv", "tensorinv(input: Tensor, ind = 2, { out? })", [input, ind, { out }]);
 }
 
@@ -706,9 +706,9 @@ export function tensorsolve(input: Tensor, other: Tensor, dims?: readonly number
 export function tensorsolve(input: Tensor, other: Tensor, options?: { dims?: readonly number[] | null | undefined } & Out): Tensor;
 export function tensorsolve(input: any, other: any, dims?: any, options?: any): any {
   let out: any;
-  if (isOptions(dims)) ({ dims, out } = named("linalg.tensorsolve", dims, ["dims", "out"], options));
-  else if (options !== undefined) ({ out } = named("linalg.tensorsolve", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(565, input.handle, other.handle, dims)) : callInto(out, 1372, input.handle, other.handle, dims);
+  if (isOptions(dims)) ({ dims, out } = named("linalg.tensorsolve", dims, ["input", "other", "dims", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("linalg.tensorsolve", options, ["input", "other", "dims", "out"], 3));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(565, input.handle, other.handle, dims)) : callInto(out, 1380, input.handle, other.handle, dims);
   throw refuse("linalg.tensorsolve", "tensorsolve(input: Tensor, other: Tensor, dims?, { out? })", [input, other, dims, { out }]);
 }
 
@@ -722,7 +722,7 @@ export function tensorsolve(input: any, other: any, dims?: any, options?: any): 
 export function vander(x: Tensor, options?: { N?: number | null | undefined }): Tensor;
 export function vander(x: any, options?: any): any {
   let N: any;
-  if (options !== undefined) ({ N } = named("linalg.vander", options, ["N"]));
+  if (options !== undefined) ({ N } = named("linalg.vander", options, ["x", "N"], 1));
   if (isTensor(x)) return wrap(call(566, x.handle, N));
   throw refuse("linalg.vander", "vander(x: Tensor, { N? })", [x, { N }]);
 }
@@ -737,8 +737,8 @@ export function vander(x: any, options?: any): any {
 export function vecdot(x: Tensor, y: Tensor, options?: { dim?: number | undefined } & Out): Tensor;
 export function vecdot(x: any, y: any, options?: any): any {
   let dim: any, out: any;
-  if (options !== undefined) ({ dim, out } = named("linalg.vecdot", options, ["dim", "out"]));
-  if (isTensor(x) && isTensor(y)) return out === undefined ? wrap(call(567, x.handle, y.handle, dim)) : callInto(out, 1373, x.handle, y.handle, dim);
+  if (options !== undefined) ({ dim, out } = named("linalg.vecdot", options, ["x", "y", "dim", "out"], 2));
+  if (isTensor(x) && isTensor(y)) return out === undefined ? wrap(call(567, x.handle, y.handle, dim)) : callInto(out, 1381, x.handle, y.handle, dim);
   throw refuse("linalg.vecdot", "vecdot(x: Tensor, y: Tensor, { dim = -1, out? })", [x, y, { dim, out }]);
 }
 
@@ -753,10 +753,10 @@ export function vectorNorm(input: Tensor, ord?: Scalar, dim?: number | readonly 
 export function vectorNorm(input: Tensor, options?: { ord?: Scalar | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: Dtype | null | undefined } & Out): Tensor;
 export function vectorNorm(input: any, ord?: any, dim?: any, keepdim?: any, options?: any): any {
   let dtype: any, out: any;
-  if (isOptions(ord)) ({ ord, dim, keepdim, dtype, out } = named("linalg.vectorNorm", ord, ["ord", "dim", "keepdim", "dtype", "out"], dim, keepdim, options));
-  else if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("linalg.vectorNorm", dim, ["dim", "keepdim", "dtype", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("linalg.vectorNorm", keepdim, ["keepdim", "dtype", "out"], options));
-  else if (options !== undefined) ({ dtype, out } = named("linalg.vectorNorm", options, ["dtype", "out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(568, input.handle, ord, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1374, input.handle, ord, dim, keepdim, dtypeCode(dtype));
+  if (isOptions(ord)) ({ ord, dim, keepdim, dtype, out } = named("linalg.vectorNorm", ord, ["input", "ord", "dim", "keepdim", "dtype", "out"], 1, dim, keepdim, options));
+  else if (isOptions(dim)) ({ dim, keepdim, dtype, out } = named("linalg.vectorNorm", dim, ["input", "ord", "dim", "keepdim", "dtype", "out"], 2, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, dtype, out } = named("linalg.vectorNorm", keepdim, ["input", "ord", "dim", "keepdim", "dtype", "out"], 3, options));
+  else if (options !== undefined) ({ dtype, out } = named("linalg.vectorNorm", options, ["input", "ord", "dim", "keepdim", "dtype", "out"], 4));
+  if (isTensor(input)) return out === undefined ? wrap(call(568, input.handle, ord, dim, keepdim, dtypeCode(dtype))) : callInto(out, 1382, input.handle, ord, dim, keepdim, dtypeCode(dtype));
   throw refuse("linalg.vectorNorm", "vectorNorm(input: Tensor, ord = 2, dim?, keepdim = false, { dtype?, out? })", [input, ord, dim, keepdim, { dtype, out }]);
 }

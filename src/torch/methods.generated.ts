@@ -2,7 +2,7 @@
 import { call, dtypeCode, layoutCode, memoryFormatCode, withGrad, wrap } from "./binding.ts";
 import type { Device, Dtype, Generator, Layout, MemoryFormat, Scalar } from "./binding.ts";
 import * as torch from "./functions.generated.ts";
-import { TensorBase, isNumber, isNumberOrNumbers, isNumbers, isOptions, isScalar, isString, isTensor, named, rebind, refuse } from "./operator-arguments.ts";
+import { TensorBase, isNumber, isNumberOrNumbers, isNumbers, isOptions, isScalar, isString, isTensor, named, oneList, rebind, refuse } from "./operator-arguments.ts";
 import type { TensorOptions } from "./operator-arguments.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -123,7 +123,7 @@ export abstract class TensorMethods extends TensorBase {
   add_(other: Scalar, options?: { alpha?: Scalar | undefined }): this;
   add_(other: any, options?: any): any {
     let alpha: any;
-    if (options !== undefined) ({ alpha } = named("add_", options, ["alpha"]));
+    if (options !== undefined) ({ alpha } = named("add_", options, ["other", "alpha"], 1));
     if (isTensor(other)) {
       call(17, this.handle, other.handle, alpha);
       return this;
@@ -157,7 +157,7 @@ export abstract class TensorMethods extends TensorBase {
   addbmm_(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): this;
   addbmm_(batch1: any, batch2: any, options?: any): any {
     let beta: any, alpha: any;
-    if (options !== undefined) ({ beta, alpha } = named("addbmm_", options, ["beta", "alpha"]));
+    if (options !== undefined) ({ beta, alpha } = named("addbmm_", options, ["batch1", "batch2", "beta", "alpha"], 2));
     if (isTensor(batch1) && isTensor(batch2)) {
       call(19, this.handle, batch1.handle, batch2.handle, beta, alpha);
       return this;
@@ -187,7 +187,7 @@ export abstract class TensorMethods extends TensorBase {
   addcdiv_(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): this;
   addcdiv_(tensor1: any, tensor2: any, options?: any): any {
     let value: any;
-    if (options !== undefined) ({ value } = named("addcdiv_", options, ["value"]));
+    if (options !== undefined) ({ value } = named("addcdiv_", options, ["tensor1", "tensor2", "value"], 2));
     if (isTensor(tensor1) && isTensor(tensor2)) {
       call(21, this.handle, tensor1.handle, tensor2.handle, value);
       return this;
@@ -217,7 +217,7 @@ export abstract class TensorMethods extends TensorBase {
   addcmul_(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): this;
   addcmul_(tensor1: any, tensor2: any, options?: any): any {
     let value: any;
-    if (options !== undefined) ({ value } = named("addcmul_", options, ["value"]));
+    if (options !== undefined) ({ value } = named("addcmul_", options, ["tensor1", "tensor2", "value"], 2));
     if (isTensor(tensor1) && isTensor(tensor2)) {
       call(23, this.handle, tensor1.handle, tensor2.handle, value);
       return this;
@@ -247,7 +247,7 @@ export abstract class TensorMethods extends TensorBase {
   addmm_(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): this;
   addmm_(mat1: any, mat2: any, options?: any): any {
     let beta: any, alpha: any;
-    if (options !== undefined) ({ beta, alpha } = named("addmm_", options, ["beta", "alpha"]));
+    if (options !== undefined) ({ beta, alpha } = named("addmm_", options, ["mat1", "mat2", "beta", "alpha"], 2));
     if (isTensor(mat1) && isTensor(mat2)) {
       call(26, this.handle, mat1.handle, mat2.handle, beta, alpha);
       return this;
@@ -301,7 +301,7 @@ export abstract class TensorMethods extends TensorBase {
   addr_(vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): this;
   addr_(vec1: any, vec2: any, options?: any): any {
     let beta: any, alpha: any;
-    if (options !== undefined) ({ beta, alpha } = named("addr_", options, ["beta", "alpha"]));
+    if (options !== undefined) ({ beta, alpha } = named("addr_", options, ["vec1", "vec2", "beta", "alpha"], 2));
     if (isTensor(vec1) && isTensor(vec2)) {
       call(30, this.handle, vec1.handle, vec2.handle, beta, alpha);
       return this;
@@ -808,7 +808,7 @@ export abstract class TensorMethods extends TensorBase {
   baddbmm_(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): this;
   baddbmm_(batch1: any, batch2: any, options?: any): any {
     let beta: any, alpha: any;
-    if (options !== undefined) ({ beta, alpha } = named("baddbmm_", options, ["beta", "alpha"]));
+    if (options !== undefined) ({ beta, alpha } = named("baddbmm_", options, ["batch1", "batch2", "beta", "alpha"], 2));
     if (isTensor(batch1) && isTensor(batch2)) {
       call(92, this.handle, batch1.handle, batch2.handle, beta, alpha);
       return this;
@@ -845,8 +845,8 @@ export abstract class TensorMethods extends TensorBase {
   bernoulli_(options?: { p?: number | undefined; generator?: Generator | null | undefined }): this;
   bernoulli_(p?: any, options?: any): any {
     let generator: any;
-    if (isOptions(p)) ({ p, generator } = named("bernoulli_", p, ["p", "generator"], options));
-    else if (options !== undefined) ({ generator } = named("bernoulli_", options, ["generator"]));
+    if (isOptions(p)) ({ p, generator } = named("bernoulli_", p, ["p", "generator"], 0, options));
+    else if (options !== undefined) ({ generator } = named("bernoulli_", options, ["p", "generator"], 1));
     if (isTensor(p)) {
       call(103, this.handle, p.handle, generator?.handle);
       return this;
@@ -1089,12 +1089,15 @@ export abstract class TensorMethods extends TensorBase {
    * Calls PyTorch's `Tensor.broadcast_to`. The result may be a view: it shares memory with this tensor.
    *
    * - `broadcastTo(size: number[])`
+   * - `broadcastTo(...size: number[])`
    *
    * Source: aten::broadcast_to
    */
   broadcastTo(size: readonly number[]): Tensor;
   broadcastTo(options: { size: readonly number[] }): Tensor;
-  broadcastTo(size?: any): any {
+  broadcastTo(...size: number[]): Tensor;
+  broadcastTo(size?: any, ...more: any[]): any {
+    if (isNumber(size)) size = [size, ...more];
     return (torch.broadcastTo as any)(this, size);
   }
 
@@ -1109,9 +1112,9 @@ export abstract class TensorMethods extends TensorBase {
   cauchy_(options?: { median?: number | undefined; sigma?: number | undefined; generator?: Generator | null | undefined }): this;
   cauchy_(median?: any, sigma?: any, options?: any): any {
     let generator: any;
-    if (isOptions(median)) ({ median, sigma, generator } = named("cauchy_", median, ["median", "sigma", "generator"], sigma, options));
-    else if (isOptions(sigma)) ({ sigma, generator } = named("cauchy_", sigma, ["sigma", "generator"], options));
-    else if (options !== undefined) ({ generator } = named("cauchy_", options, ["generator"]));
+    if (isOptions(median)) ({ median, sigma, generator } = named("cauchy_", median, ["median", "sigma", "generator"], 0, sigma, options));
+    else if (isOptions(sigma)) ({ sigma, generator } = named("cauchy_", sigma, ["median", "sigma", "generator"], 1, options));
+    else if (options !== undefined) ({ generator } = named("cauchy_", options, ["median", "sigma", "generator"], 2));
     call(148, this.handle, median, sigma, generator?.handle);
     return this;
   }
@@ -1159,7 +1162,7 @@ export abstract class TensorMethods extends TensorBase {
   chalf(options?: { memoryFormat?: MemoryFormat | null | undefined }): Tensor;
   chalf(options?: any): any {
     let memoryFormat: any;
-    if (options !== undefined) ({ memoryFormat } = named("chalf", options, ["memoryFormat"]));
+    if (options !== undefined) ({ memoryFormat } = named("chalf", options, ["memoryFormat"], 0));
     return wrap(call(156, this.handle, memoryFormatCode(memoryFormat)));
   }
 
@@ -1413,7 +1416,7 @@ export abstract class TensorMethods extends TensorBase {
   contiguous(options?: { memoryFormat?: MemoryFormat | undefined }): Tensor;
   contiguous(options?: any): any {
     let memoryFormat: any;
-    if (options !== undefined) ({ memoryFormat } = named("contiguous", options, ["memoryFormat"]));
+    if (options !== undefined) ({ memoryFormat } = named("contiguous", options, ["memoryFormat"], 0));
     return wrap(call(192, this.handle, memoryFormatCode(memoryFormat)));
   }
 
@@ -1427,7 +1430,7 @@ export abstract class TensorMethods extends TensorBase {
   copy_(src: Tensor, nonBlocking?: boolean): this;
   copy_(src: Tensor, options?: { nonBlocking?: boolean | undefined }): this;
   copy_(src: any, nonBlocking?: any): any {
-    if (isOptions(nonBlocking)) ({ nonBlocking } = named("copy_", nonBlocking, ["nonBlocking"]));
+    if (isOptions(nonBlocking)) ({ nonBlocking } = named("copy_", nonBlocking, ["src", "nonBlocking"], 1));
     if (isTensor(src)) {
       call(205, this.handle, src.handle, nonBlocking);
       return this;
@@ -1531,6 +1534,7 @@ export abstract class TensorMethods extends TensorBase {
    *
    * - `countNonzero(dim?)`
    * - `countNonzero(dim: number[])`
+   * - `countNonzero(...dim: number[])`
    *
    * Source: aten::count_nonzero, aten::count_nonzero.dim_IntList
    */
@@ -1538,7 +1542,9 @@ export abstract class TensorMethods extends TensorBase {
   countNonzero(options?: { dim?: number | null | undefined }): Tensor;
   countNonzero(dim: readonly number[]): Tensor;
   countNonzero(options: { dim: readonly number[] }): Tensor;
-  countNonzero(dim?: any): any {
+  countNonzero(...dim: number[]): Tensor;
+  countNonzero(dim?: any, ...more: any[]): any {
+    if (more.length > 0) dim = [dim, ...more];
     return (torch.countNonzero as any)(this, dim);
   }
 
@@ -1628,8 +1634,8 @@ export abstract class TensorMethods extends TensorBase {
   cumprod_(options: { dim: number; dtype?: Dtype | null | undefined }): this;
   cumprod_(dim?: any, options?: any): any {
     let dtype: any;
-    if (isOptions(dim)) ({ dim, dtype } = named("cumprod_", dim, ["dim", "dtype"], options));
-    else if (options !== undefined) ({ dtype } = named("cumprod_", options, ["dtype"]));
+    if (isOptions(dim)) ({ dim, dtype } = named("cumprod_", dim, ["dim", "dtype"], 0, options));
+    else if (options !== undefined) ({ dtype } = named("cumprod_", options, ["dim", "dtype"], 1));
     call(228, this.handle, dim, dtypeCode(dtype));
     return this;
   }
@@ -1658,8 +1664,8 @@ export abstract class TensorMethods extends TensorBase {
   cumsum_(options: { dim: number; dtype?: Dtype | null | undefined }): this;
   cumsum_(dim?: any, options?: any): any {
     let dtype: any;
-    if (isOptions(dim)) ({ dim, dtype } = named("cumsum_", dim, ["dim", "dtype"], options));
-    else if (options !== undefined) ({ dtype } = named("cumsum_", options, ["dtype"]));
+    if (isOptions(dim)) ({ dim, dtype } = named("cumsum_", dim, ["dim", "dtype"], 0, options));
+    else if (options !== undefined) ({ dtype } = named("cumsum_", options, ["dim", "dtype"], 1));
     call(230, this.handle, dim, dtypeCode(dtype));
     return this;
   }
@@ -1878,7 +1884,7 @@ export abstract class TensorMethods extends TensorBase {
   div_(other: Scalar, options: { roundingMode: string | null }): this;
   div_(other: any, options?: any): any {
     let roundingMode: any;
-    if (options !== undefined) ({ roundingMode } = named("div_", options, ["roundingMode"]));
+    if (options !== undefined) ({ roundingMode } = named("div_", options, ["other", "roundingMode"], 1));
     if (isTensor(other) && roundingMode === undefined) {
       call(254, this.handle, other.handle);
       return this;
@@ -1932,7 +1938,7 @@ export abstract class TensorMethods extends TensorBase {
   divide_(other: Scalar, options: { roundingMode: string | null }): this;
   divide_(other: any, options?: any): any {
     let roundingMode: any;
-    if (options !== undefined) ({ roundingMode } = named("divide_", options, ["roundingMode"]));
+    if (options !== undefined) ({ roundingMode } = named("divide_", options, ["other", "roundingMode"], 1));
     if (isTensor(other) && roundingMode === undefined) {
       call(262, this.handle, other.handle);
       return this;
@@ -1967,6 +1973,7 @@ export abstract class TensorMethods extends TensorBase {
    * Calls PyTorch's `Tensor.dsplit`. The result may be a view: it shares memory with this tensor.
    *
    * - `dsplit(indices: number[])`
+   * - `dsplit(...indices: number[])`
    * - `dsplit(sections: number)`
    *
    * Source: aten::dsplit.array, aten::dsplit.int
@@ -1975,7 +1982,9 @@ export abstract class TensorMethods extends TensorBase {
   dsplit(options: { indices: readonly number[] }): Tensor[];
   dsplit(sections: number): Tensor[];
   dsplit(options: { sections: number }): Tensor[];
-  dsplit(arg0?: any, options?: any): any {
+  dsplit(...indices: number[]): Tensor[];
+  dsplit(arg0?: any, options?: any, ...more: any[]): any {
+    if (isNumber(options)) [arg0, options] = oneList([arg0, options, ...more]);
     return (torch.dsplit as any)(this, arg0, options);
   }
 
@@ -2141,15 +2150,19 @@ export abstract class TensorMethods extends TensorBase {
    * Calls PyTorch's `Tensor.expand`. The result may be a view: it shares memory with this tensor.
    *
    * - `expand(size: number[], { implicit = false })`
+   * - `expand(...size: number[], { implicit = false })`
    *
    * Source: aten::expand
    */
   expand(size: readonly number[], options?: { implicit?: boolean | undefined }): Tensor;
   expand(options: { size: readonly number[]; implicit?: boolean | undefined }): Tensor;
-  expand(size?: any, options?: any): any {
+  expand(...size: number[]): Tensor;
+  expand(...given: [...size: number[], options: { implicit?: boolean | undefined }]): Tensor;
+  expand(size?: any, options?: any, ...more: any[]): any {
+    if (isNumber(size)) [size, options] = oneList([size, options, ...more]);
     let implicit: any;
-    if (isOptions(size)) ({ size, implicit } = named("expand", size, ["size", "implicit"], options));
-    else if (options !== undefined) ({ implicit } = named("expand", options, ["implicit"]));
+    if (isOptions(size)) ({ size, implicit } = named("expand", size, ["size", "implicit"], 0, options));
+    else if (options !== undefined) ({ implicit } = named("expand", options, ["size", "implicit"], 1));
     return wrap(call(296, this.handle, size, implicit));
   }
 
@@ -2198,8 +2211,8 @@ export abstract class TensorMethods extends TensorBase {
   exponential_(options?: { lambd?: number | undefined; generator?: Generator | null | undefined }): this;
   exponential_(lambd?: any, options?: any): any {
     let generator: any;
-    if (isOptions(lambd)) ({ lambd, generator } = named("exponential_", lambd, ["lambd", "generator"], options));
-    else if (options !== undefined) ({ generator } = named("exponential_", options, ["generator"]));
+    if (isOptions(lambd)) ({ lambd, generator } = named("exponential_", lambd, ["lambd", "generator"], 0, options));
+    else if (options !== undefined) ({ generator } = named("exponential_", options, ["lambd", "generator"], 1));
     call(300, this.handle, lambd, generator?.handle);
     return this;
   }
@@ -2214,7 +2227,7 @@ export abstract class TensorMethods extends TensorBase {
   fillDiagonal_(fillValue: Scalar, wrap?: boolean): this;
   fillDiagonal_(fillValue: Scalar, options?: { wrap?: boolean | undefined }): this;
   fillDiagonal_(fillValue: any, wrap?: any): any {
-    if (isOptions(wrap)) ({ wrap } = named("fillDiagonal_", wrap, ["wrap"]));
+    if (isOptions(wrap)) ({ wrap } = named("fillDiagonal_", wrap, ["fillValue", "wrap"], 1));
     call(333, this.handle, fillValue, wrap);
     return this;
   }
@@ -2272,12 +2285,15 @@ export abstract class TensorMethods extends TensorBase {
    * Calls PyTorch's `Tensor.flip`.
    *
    * - `flip(dims: number[])`
+   * - `flip(...dims: number[])`
    *
    * Source: aten::flip
    */
   flip(dims: readonly number[]): Tensor;
   flip(options: { dims: readonly number[] }): Tensor;
-  flip(dims?: any): any {
+  flip(...dims: number[]): Tensor;
+  flip(dims?: any, ...more: any[]): any {
+    if (isNumber(dims)) dims = [dims, ...more];
     return (torch.flip as any)(this, dims);
   }
 
@@ -2570,8 +2586,8 @@ export abstract class TensorMethods extends TensorBase {
   geometric_(options: { p: number; generator?: Generator | null | undefined }): this;
   geometric_(p?: any, options?: any): any {
     let generator: any;
-    if (isOptions(p)) ({ p, generator } = named("geometric_", p, ["p", "generator"], options));
-    else if (options !== undefined) ({ generator } = named("geometric_", options, ["generator"]));
+    if (isOptions(p)) ({ p, generator } = named("geometric_", p, ["p", "generator"], 0, options));
+    else if (options !== undefined) ({ generator } = named("geometric_", options, ["p", "generator"], 1));
     call(376, this.handle, p, generator?.handle);
     return this;
   }
@@ -2802,6 +2818,7 @@ export abstract class TensorMethods extends TensorBase {
    * Calls PyTorch's `Tensor.hsplit`. The result may be a view: it shares memory with this tensor.
    *
    * - `hsplit(indices: number[])`
+   * - `hsplit(...indices: number[])`
    * - `hsplit(sections: number)`
    *
    * Source: aten::hsplit.array, aten::hsplit.int
@@ -2810,7 +2827,9 @@ export abstract class TensorMethods extends TensorBase {
   hsplit(options: { indices: readonly number[] }): Tensor[];
   hsplit(sections: number): Tensor[];
   hsplit(options: { sections: number }): Tensor[];
-  hsplit(arg0?: any, options?: any): any {
+  hsplit(...indices: number[]): Tensor[];
+  hsplit(arg0?: any, options?: any, ...more: any[]): any {
+    if (isNumber(options)) [arg0, options] = oneList([arg0, options, ...more]);
     return (torch.hsplit as any)(this, arg0, options);
   }
 
@@ -2949,10 +2968,10 @@ export abstract class TensorMethods extends TensorBase {
   indexAdd_(options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined }): this;
   indexAdd_(dim?: any, index?: any, source?: any, options?: any): any {
     let alpha: any;
-    if (isOptions(dim)) ({ dim, index, source, alpha } = named("indexAdd_", dim, ["dim", "index", "source", "alpha"], index, source, options));
-    else if (isOptions(index)) ({ index, source, alpha } = named("indexAdd_", index, ["index", "source", "alpha"], source, options));
-    else if (isOptions(source)) ({ source, alpha } = named("indexAdd_", source, ["source", "alpha"], options));
-    else if (options !== undefined) ({ alpha } = named("indexAdd_", options, ["alpha"]));
+    if (isOptions(dim)) ({ dim, index, source, alpha } = named("indexAdd_", dim, ["dim", "index", "source", "alpha"], 0, index, source, options));
+    else if (isOptions(index)) ({ index, source, alpha } = named("indexAdd_", index, ["dim", "index", "source", "alpha"], 1, source, options));
+    else if (isOptions(source)) ({ source, alpha } = named("indexAdd_", source, ["dim", "index", "source", "alpha"], 2, options));
+    else if (options !== undefined) ({ alpha } = named("indexAdd_", options, ["dim", "index", "source", "alpha"], 3));
     if (isTensor(index) && isTensor(source)) {
       call(447, this.handle, dim, index.handle, source.handle, alpha);
       return this;
@@ -2970,9 +2989,9 @@ export abstract class TensorMethods extends TensorBase {
   indexCopy_(dim: number, index: Tensor, source: Tensor): this;
   indexCopy_(options: { dim: number; index: Tensor; source: Tensor }): this;
   indexCopy_(dim?: any, index?: any, source?: any): any {
-    if (isOptions(dim)) ({ dim, index, source } = named("indexCopy_", dim, ["dim", "index", "source"], index, source));
-    else if (isOptions(index)) ({ index, source } = named("indexCopy_", index, ["index", "source"], source));
-    else if (isOptions(source)) ({ source } = named("indexCopy_", source, ["source"]));
+    if (isOptions(dim)) ({ dim, index, source } = named("indexCopy_", dim, ["dim", "index", "source"], 0, index, source));
+    else if (isOptions(index)) ({ index, source } = named("indexCopy_", index, ["dim", "index", "source"], 1, source));
+    else if (isOptions(source)) ({ source } = named("indexCopy_", source, ["dim", "index", "source"], 2));
     if (isTensor(index) && isTensor(source)) {
       call(448, this.handle, dim, index.handle, source.handle);
       return this;
@@ -3009,9 +3028,9 @@ export abstract class TensorMethods extends TensorBase {
   indexFill_(dim: number, index: Tensor, value: Scalar): this;
   indexFill_(options: { dim: number; index: Tensor; value: Scalar }): this;
   indexFill_(dim?: any, index?: any, value?: any): any {
-    if (isOptions(dim)) ({ dim, index, value } = named("indexFill_", dim, ["dim", "index", "value"], index, value));
-    else if (isOptions(index)) ({ index, value } = named("indexFill_", index, ["index", "value"], value));
-    else if (isOptions(value)) ({ value } = named("indexFill_", value, ["value"]));
+    if (isOptions(dim)) ({ dim, index, value } = named("indexFill_", dim, ["dim", "index", "value"], 0, index, value));
+    else if (isOptions(index)) ({ index, value } = named("indexFill_", index, ["dim", "index", "value"], 1, value));
+    else if (isOptions(value)) ({ value } = named("indexFill_", value, ["dim", "index", "value"], 2));
     if (isTensor(index) && isTensor(value)) {
       call(452, this.handle, dim, index.handle, value.handle);
       return this;
@@ -3073,11 +3092,11 @@ export abstract class TensorMethods extends TensorBase {
   indexReduce_(options: { dim: number; index: Tensor; source: Tensor; reduce: string; includeSelf?: boolean | undefined }): this;
   indexReduce_(dim?: any, index?: any, source?: any, reduce?: any, options?: any): any {
     let includeSelf: any;
-    if (isOptions(dim)) ({ dim, index, source, reduce, includeSelf } = named("indexReduce_", dim, ["dim", "index", "source", "reduce", "includeSelf"], index, source, reduce, options));
-    else if (isOptions(index)) ({ index, source, reduce, includeSelf } = named("indexReduce_", index, ["index", "source", "reduce", "includeSelf"], source, reduce, options));
-    else if (isOptions(source)) ({ source, reduce, includeSelf } = named("indexReduce_", source, ["source", "reduce", "includeSelf"], reduce, options));
-    else if (isOptions(reduce)) ({ reduce, includeSelf } = named("indexReduce_", reduce, ["reduce", "includeSelf"], options));
-    else if (options !== undefined) ({ includeSelf } = named("indexReduce_", options, ["includeSelf"]));
+    if (isOptions(dim)) ({ dim, index, source, reduce, includeSelf } = named("indexReduce_", dim, ["dim", "index", "source", "reduce", "includeSelf"], 0, index, source, reduce, options));
+    else if (isOptions(index)) ({ index, source, reduce, includeSelf } = named("indexReduce_", index, ["dim", "index", "source", "reduce", "includeSelf"], 1, source, reduce, options));
+    else if (isOptions(source)) ({ source, reduce, includeSelf } = named("indexReduce_", source, ["dim", "index", "source", "reduce", "includeSelf"], 2, reduce, options));
+    else if (isOptions(reduce)) ({ reduce, includeSelf } = named("indexReduce_", reduce, ["dim", "index", "source", "reduce", "includeSelf"], 3, options));
+    else if (options !== undefined) ({ includeSelf } = named("indexReduce_", options, ["dim", "index", "source", "reduce", "includeSelf"], 4));
     if (isTensor(index) && isTensor(source)) {
       call(456, this.handle, dim, index.handle, source.handle, reduce, includeSelf);
       return this;
@@ -3218,7 +3237,7 @@ export abstract class TensorMethods extends TensorBase {
   isPinned(device?: Device | null): boolean;
   isPinned(options?: { device?: Device | null | undefined }): boolean;
   isPinned(device?: any): any {
-    if (isOptions(device)) ({ device } = named("isPinned", device, ["device"]));
+    if (isOptions(device)) ({ device } = named("isPinned", device, ["device"], 0));
     return call(470, this.handle, device);
   }
 
@@ -3673,9 +3692,9 @@ export abstract class TensorMethods extends TensorBase {
   logNormal_(options?: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined }): this;
   logNormal_(mean?: any, std?: any, options?: any): any {
     let generator: any;
-    if (isOptions(mean)) ({ mean, std, generator } = named("logNormal_", mean, ["mean", "std", "generator"], std, options));
-    else if (isOptions(std)) ({ std, generator } = named("logNormal_", std, ["std", "generator"], options));
-    else if (options !== undefined) ({ generator } = named("logNormal_", options, ["generator"]));
+    if (isOptions(mean)) ({ mean, std, generator } = named("logNormal_", mean, ["mean", "std", "generator"], 0, std, options));
+    else if (isOptions(std)) ({ std, generator } = named("logNormal_", std, ["mean", "std", "generator"], 1, options));
+    else if (options !== undefined) ({ generator } = named("logNormal_", options, ["mean", "std", "generator"], 2));
     call(582, this.handle, mean, std, generator?.handle);
     return this;
   }
@@ -4359,7 +4378,7 @@ export abstract class TensorMethods extends TensorBase {
   mvlgamma_(p: number): this;
   mvlgamma_(options: { p: number }): this;
   mvlgamma_(p?: any): any {
-    if (isOptions(p)) ({ p } = named("mvlgamma_", p, ["p"]));
+    if (isOptions(p)) ({ p } = named("mvlgamma_", p, ["p"], 0));
     call(673, this.handle, p);
     return this;
   }
@@ -4550,15 +4569,19 @@ export abstract class TensorMethods extends TensorBase {
    * Calls PyTorch's `Tensor.new_empty`.
    *
    * - `newEmpty(size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
+   * - `newEmpty(...size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
    *
    * Source: aten::new_empty
    */
   newEmpty(size: readonly number[], options?: TensorOptions): Tensor;
   newEmpty(options: { size: readonly number[] } & TensorOptions): Tensor;
-  newEmpty(size?: any, options?: any): any {
+  newEmpty(...size: number[]): Tensor;
+  newEmpty(...given: [...size: number[], options: TensorOptions]): Tensor;
+  newEmpty(size?: any, options?: any, ...more: any[]): any {
+    if (isNumber(size)) [size, options] = oneList([size, options, ...more]);
     let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-    if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("newEmpty", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-    else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("newEmpty", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+    if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("newEmpty", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 0, options));
+    else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("newEmpty", options, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 1));
     return withGrad(wrap(call(699, this.handle, size, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   }
 
@@ -4573,9 +4596,9 @@ export abstract class TensorMethods extends TensorBase {
   newEmptyStrided(options: { size: readonly number[]; stride: readonly number[] } & TensorOptions): Tensor;
   newEmptyStrided(size?: any, stride?: any, options?: any): any {
     let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-    if (isOptions(size)) ({ size, stride, dtype, layout, device, pinMemory, requiresGrad } = named("newEmptyStrided", size, ["size", "stride", "dtype", "layout", "device", "pinMemory", "requiresGrad"], stride, options));
-    else if (isOptions(stride)) ({ stride, dtype, layout, device, pinMemory, requiresGrad } = named("newEmptyStrided", stride, ["stride", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-    else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("newEmptyStrided", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+    if (isOptions(size)) ({ size, stride, dtype, layout, device, pinMemory, requiresGrad } = named("newEmptyStrided", size, ["size", "stride", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 0, stride, options));
+    else if (isOptions(stride)) ({ stride, dtype, layout, device, pinMemory, requiresGrad } = named("newEmptyStrided", stride, ["size", "stride", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 1, options));
+    else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("newEmptyStrided", options, ["size", "stride", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 2));
     return withGrad(wrap(call(700, this.handle, size, stride, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   }
 
@@ -4590,9 +4613,9 @@ export abstract class TensorMethods extends TensorBase {
   newFull(options: { size: readonly number[]; fillValue: Scalar } & TensorOptions): Tensor;
   newFull(size?: any, fillValue?: any, options?: any): any {
     let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-    if (isOptions(size)) ({ size, fillValue, dtype, layout, device, pinMemory, requiresGrad } = named("newFull", size, ["size", "fillValue", "dtype", "layout", "device", "pinMemory", "requiresGrad"], fillValue, options));
-    else if (isOptions(fillValue)) ({ fillValue, dtype, layout, device, pinMemory, requiresGrad } = named("newFull", fillValue, ["fillValue", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-    else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("newFull", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+    if (isOptions(size)) ({ size, fillValue, dtype, layout, device, pinMemory, requiresGrad } = named("newFull", size, ["size", "fillValue", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 0, fillValue, options));
+    else if (isOptions(fillValue)) ({ fillValue, dtype, layout, device, pinMemory, requiresGrad } = named("newFull", fillValue, ["size", "fillValue", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 1, options));
+    else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("newFull", options, ["size", "fillValue", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 2));
     return withGrad(wrap(call(701, this.handle, size, fillValue, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   }
 
@@ -4600,15 +4623,19 @@ export abstract class TensorMethods extends TensorBase {
    * Calls PyTorch's `Tensor.new_ones`.
    *
    * - `newOnes(size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
+   * - `newOnes(...size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
    *
    * Source: aten::new_ones
    */
   newOnes(size: readonly number[], options?: TensorOptions): Tensor;
   newOnes(options: { size: readonly number[] } & TensorOptions): Tensor;
-  newOnes(size?: any, options?: any): any {
+  newOnes(...size: number[]): Tensor;
+  newOnes(...given: [...size: number[], options: TensorOptions]): Tensor;
+  newOnes(size?: any, options?: any, ...more: any[]): any {
+    if (isNumber(size)) [size, options] = oneList([size, options, ...more]);
     let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-    if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("newOnes", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-    else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("newOnes", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+    if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("newOnes", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 0, options));
+    else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("newOnes", options, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 1));
     return withGrad(wrap(call(702, this.handle, size, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   }
 
@@ -4616,15 +4643,19 @@ export abstract class TensorMethods extends TensorBase {
    * Calls PyTorch's `Tensor.new_zeros`.
    *
    * - `newZeros(size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
+   * - `newZeros(...size: number[], { dtype?, layout?, device?, pinMemory?, requiresGrad = false })`
    *
    * Source: aten::new_zeros
    */
   newZeros(size: readonly number[], options?: TensorOptions): Tensor;
   newZeros(options: { size: readonly number[] } & TensorOptions): Tensor;
-  newZeros(size?: any, options?: any): any {
+  newZeros(...size: number[]): Tensor;
+  newZeros(...given: [...size: number[], options: TensorOptions]): Tensor;
+  newZeros(size?: any, options?: any, ...more: any[]): any {
+    if (isNumber(size)) [size, options] = oneList([size, options, ...more]);
     let dtype: any, layout: any, device: any, pinMemory: any, requiresGrad: any;
-    if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("newZeros", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], options));
-    else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("newZeros", options, ["dtype", "layout", "device", "pinMemory", "requiresGrad"]));
+    if (isOptions(size)) ({ size, dtype, layout, device, pinMemory, requiresGrad } = named("newZeros", size, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 0, options));
+    else if (options !== undefined) ({ dtype, layout, device, pinMemory, requiresGrad } = named("newZeros", options, ["size", "dtype", "layout", "device", "pinMemory", "requiresGrad"], 1));
     return withGrad(wrap(call(703, this.handle, size, dtypeCode(dtype), layoutCode(layout), device, pinMemory)), requiresGrad);
   }
 
@@ -4688,9 +4719,9 @@ export abstract class TensorMethods extends TensorBase {
   normal_(options?: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined }): this;
   normal_(mean?: any, std?: any, options?: any): any {
     let generator: any;
-    if (isOptions(mean)) ({ mean, std, generator } = named("normal_", mean, ["mean", "std", "generator"], std, options));
-    else if (isOptions(std)) ({ std, generator } = named("normal_", std, ["std", "generator"], options));
-    else if (options !== undefined) ({ generator } = named("normal_", options, ["generator"]));
+    if (isOptions(mean)) ({ mean, std, generator } = named("normal_", mean, ["mean", "std", "generator"], 0, std, options));
+    else if (isOptions(std)) ({ std, generator } = named("normal_", std, ["mean", "std", "generator"], 1, options));
+    else if (options !== undefined) ({ generator } = named("normal_", options, ["mean", "std", "generator"], 2));
     call(720, this.handle, mean, std, generator?.handle);
     return this;
   }
@@ -4792,12 +4823,15 @@ export abstract class TensorMethods extends TensorBase {
    * Calls PyTorch's `Tensor.permute`. The result may be a view: it shares memory with this tensor.
    *
    * - `permute(dims: number[])`
+   * - `permute(...dims: number[])`
    *
    * Source: aten::permute
    */
   permute(dims: readonly number[]): Tensor;
   permute(options: { dims: readonly number[] }): Tensor;
-  permute(dims?: any): any {
+  permute(...dims: number[]): Tensor;
+  permute(dims?: any, ...more: any[]): any {
+    if (isNumber(dims)) dims = [dims, ...more];
     return (torch.permute as any)(this, dims);
   }
 
@@ -4811,7 +4845,7 @@ export abstract class TensorMethods extends TensorBase {
   pinMemory(device?: Device | null): Tensor;
   pinMemory(options?: { device?: Device | null | undefined }): Tensor;
   pinMemory(device?: any): any {
-    if (isOptions(device)) ({ device } = named("pinMemory", device, ["device"]));
+    if (isOptions(device)) ({ device } = named("pinMemory", device, ["device"], 0));
     return wrap(call(740, this.handle, device));
   }
 
@@ -4851,7 +4885,7 @@ export abstract class TensorMethods extends TensorBase {
   polygamma_(n: number): this;
   polygamma_(options: { n: number }): this;
   polygamma_(n?: any): any {
-    if (isOptions(n)) ({ n } = named("polygamma_", n, ["n"]));
+    if (isOptions(n)) ({ n } = named("polygamma_", n, ["n"], 0));
     call(748, this.handle, n);
     return this;
   }
@@ -4953,7 +4987,7 @@ export abstract class TensorMethods extends TensorBase {
   put_(index: Tensor, source: Tensor, accumulate?: boolean): this;
   put_(index: Tensor, source: Tensor, options?: { accumulate?: boolean | undefined }): this;
   put_(index: any, source: any, accumulate?: any): any {
-    if (isOptions(accumulate)) ({ accumulate } = named("put_", accumulate, ["accumulate"]));
+    if (isOptions(accumulate)) ({ accumulate } = named("put_", accumulate, ["index", "source", "accumulate"], 2));
     if (isTensor(index) && isTensor(source)) {
       call(759, this.handle, index.handle, source.handle, accumulate);
       return this;
@@ -5162,8 +5196,8 @@ export abstract class TensorMethods extends TensorBase {
   renorm_(p: Scalar, dim: number, maxnorm: Scalar): this;
   renorm_(p: Scalar, options: { dim: number; maxnorm: Scalar }): this;
   renorm_(p: any, dim?: any, maxnorm?: any): any {
-    if (isOptions(dim)) ({ dim, maxnorm } = named("renorm_", dim, ["dim", "maxnorm"], maxnorm));
-    else if (isOptions(maxnorm)) ({ maxnorm } = named("renorm_", maxnorm, ["maxnorm"]));
+    if (isOptions(dim)) ({ dim, maxnorm } = named("renorm_", dim, ["p", "dim", "maxnorm"], 1, maxnorm));
+    else if (isOptions(maxnorm)) ({ maxnorm } = named("renorm_", maxnorm, ["p", "dim", "maxnorm"], 2));
     call(807, this.handle, p, dim, maxnorm);
     return this;
   }
@@ -5172,13 +5206,16 @@ export abstract class TensorMethods extends TensorBase {
    * Calls PyTorch's `Tensor.repeat`.
    *
    * - `repeat(repeats: number[])`
+   * - `repeat(...repeats: number[])`
    *
    * Source: aten::repeat
    */
   repeat(repeats: readonly number[]): Tensor;
   repeat(options: { repeats: readonly number[] }): Tensor;
-  repeat(repeats?: any): any {
-    if (isOptions(repeats)) ({ repeats } = named("repeat", repeats, ["repeats"]));
+  repeat(...repeats: number[]): Tensor;
+  repeat(repeats?: any, ...more: any[]): any {
+    if (isNumber(repeats)) repeats = [repeats, ...more];
+    if (isOptions(repeats)) ({ repeats } = named("repeat", repeats, ["repeats"], 0));
     return wrap(call(808, this.handle, repeats));
   }
 
@@ -5204,12 +5241,15 @@ export abstract class TensorMethods extends TensorBase {
    * Calls PyTorch's `Tensor.reshape`. The result may be a view: it shares memory with this tensor.
    *
    * - `reshape(shape: number[])`
+   * - `reshape(...shape: number[])`
    *
    * Source: aten::reshape
    */
   reshape(shape: readonly number[]): Tensor;
   reshape(options: { shape: readonly number[] }): Tensor;
-  reshape(shape?: any): any {
+  reshape(...shape: number[]): Tensor;
+  reshape(shape?: any, ...more: any[]): any {
+    if (isNumber(shape)) shape = [shape, ...more];
     return (torch.reshape as any)(this, shape);
   }
 
@@ -5241,15 +5281,19 @@ export abstract class TensorMethods extends TensorBase {
    * Calls PyTorch's `Tensor.resize_`. Changes this tensor in place and returns it.
    *
    * - `resize_(size: number[], { memoryFormat? })`
+   * - `resize_(...size: number[], { memoryFormat? })`
    *
    * Source: aten::resize_
    */
   resize_(size: readonly number[], options?: { memoryFormat?: MemoryFormat | null | undefined }): this;
   resize_(options: { size: readonly number[]; memoryFormat?: MemoryFormat | null | undefined }): this;
-  resize_(size?: any, options?: any): any {
+  resize_(...size: number[]): this;
+  resize_(...given: [...size: number[], options: { memoryFormat?: MemoryFormat | null | undefined }]): this;
+  resize_(size?: any, options?: any, ...more: any[]): any {
+    if (isNumber(size)) [size, options] = oneList([size, options, ...more]);
     let memoryFormat: any;
-    if (isOptions(size)) ({ size, memoryFormat } = named("resize_", size, ["size", "memoryFormat"], options));
-    else if (options !== undefined) ({ memoryFormat } = named("resize_", options, ["memoryFormat"]));
+    if (isOptions(size)) ({ size, memoryFormat } = named("resize_", size, ["size", "memoryFormat"], 0, options));
+    else if (options !== undefined) ({ memoryFormat } = named("resize_", options, ["size", "memoryFormat"], 1));
     call(817, this.handle, size, memoryFormatCode(memoryFormat));
     return this;
   }
@@ -5420,9 +5464,9 @@ export abstract class TensorMethods extends TensorBase {
   scatterAdd_(dim: number, index: Tensor, src: Tensor): this;
   scatterAdd_(options: { dim: number; index: Tensor; src: Tensor }): this;
   scatterAdd_(dim?: any, index?: any, src?: any): any {
-    if (isOptions(dim)) ({ dim, index, src } = named("scatterAdd_", dim, ["dim", "index", "src"], index, src));
-    else if (isOptions(index)) ({ index, src } = named("scatterAdd_", index, ["index", "src"], src));
-    else if (isOptions(src)) ({ src } = named("scatterAdd_", src, ["src"]));
+    if (isOptions(dim)) ({ dim, index, src } = named("scatterAdd_", dim, ["dim", "index", "src"], 0, index, src));
+    else if (isOptions(index)) ({ index, src } = named("scatterAdd_", index, ["dim", "index", "src"], 1, src));
+    else if (isOptions(src)) ({ src } = named("scatterAdd_", src, ["dim", "index", "src"], 2));
     if (isTensor(index) && isTensor(src)) {
       call(856, this.handle, dim, index.handle, src.handle);
       return this;
@@ -5454,11 +5498,11 @@ export abstract class TensorMethods extends TensorBase {
   scatterReduce_(options: { dim: number; index: Tensor; src: Tensor; reduce: string; includeSelf?: boolean | undefined }): this;
   scatterReduce_(dim?: any, index?: any, src?: any, reduce?: any, options?: any): any {
     let includeSelf: any;
-    if (isOptions(dim)) ({ dim, index, src, reduce, includeSelf } = named("scatterReduce_", dim, ["dim", "index", "src", "reduce", "includeSelf"], index, src, reduce, options));
-    else if (isOptions(index)) ({ index, src, reduce, includeSelf } = named("scatterReduce_", index, ["index", "src", "reduce", "includeSelf"], src, reduce, options));
-    else if (isOptions(src)) ({ src, reduce, includeSelf } = named("scatterReduce_", src, ["src", "reduce", "includeSelf"], reduce, options));
-    else if (isOptions(reduce)) ({ reduce, includeSelf } = named("scatterReduce_", reduce, ["reduce", "includeSelf"], options));
-    else if (options !== undefined) ({ includeSelf } = named("scatterReduce_", options, ["includeSelf"]));
+    if (isOptions(dim)) ({ dim, index, src, reduce, includeSelf } = named("scatterReduce_", dim, ["dim", "index", "src", "reduce", "includeSelf"], 0, index, src, reduce, options));
+    else if (isOptions(index)) ({ index, src, reduce, includeSelf } = named("scatterReduce_", index, ["dim", "index", "src", "reduce", "includeSelf"], 1, src, reduce, options));
+    else if (isOptions(src)) ({ src, reduce, includeSelf } = named("scatterReduce_", src, ["dim", "index", "src", "reduce", "includeSelf"], 2, reduce, options));
+    else if (isOptions(reduce)) ({ reduce, includeSelf } = named("scatterReduce_", reduce, ["dim", "index", "src", "reduce", "includeSelf"], 3, options));
+    else if (options !== undefined) ({ includeSelf } = named("scatterReduce_", options, ["dim", "index", "src", "reduce", "includeSelf"], 4));
     if (isTensor(index) && isTensor(src)) {
       call(858, this.handle, dim, index.handle, src.handle, reduce, includeSelf);
       return this;
@@ -5550,10 +5594,10 @@ export abstract class TensorMethods extends TensorBase {
   set_(source: Tensor, storageOffset: number, size: readonly number[], options?: { stride?: readonly number[] | undefined }): this;
   set_(options: { source: Tensor; storageOffset: number; size: readonly number[]; stride?: readonly number[] | undefined }): this;
   set_(source?: any, storageOffset?: any, size?: any, stride?: any): any {
-    if (isOptions(source)) ({ source, storageOffset, size, stride } = named("set_", source, ["source", "storageOffset", "size", "stride"], storageOffset, size, stride));
-    else if (isOptions(storageOffset)) ({ storageOffset, size, stride } = named("set_", storageOffset, ["storageOffset", "size", "stride"], size, stride));
-    else if (isOptions(size)) ({ size, stride } = named("set_", size, ["size", "stride"], stride));
-    else if (isOptions(stride)) ({ stride } = named("set_", stride, ["stride"]));
+    if (isOptions(source)) ({ source, storageOffset, size, stride } = named("set_", source, ["source", "storageOffset", "size", "stride"], 0, storageOffset, size, stride));
+    else if (isOptions(storageOffset)) ({ storageOffset, size, stride } = named("set_", storageOffset, ["source", "storageOffset", "size", "stride"], 1, size, stride));
+    else if (isOptions(size)) ({ size, stride } = named("set_", size, ["source", "storageOffset", "size", "stride"], 2, stride));
+    else if (isOptions(stride)) ({ stride } = named("set_", stride, ["source", "storageOffset", "size", "stride"], 3));
     if (source === undefined && storageOffset === undefined && size === undefined && stride === undefined) {
       call(866, this.handle);
       return this;
@@ -5724,10 +5768,10 @@ export abstract class TensorMethods extends TensorBase {
   slice(dim?: number, start?: number | null, end?: number | null, step?: number): Tensor;
   slice(options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor;
   slice(dim?: any, start?: any, end?: any, step?: any): any {
-    if (isOptions(dim)) ({ dim, start, end, step } = named("slice", dim, ["dim", "start", "end", "step"], start, end, step));
-    else if (isOptions(start)) ({ start, end, step } = named("slice", start, ["start", "end", "step"], end, step));
-    else if (isOptions(end)) ({ end, step } = named("slice", end, ["end", "step"], step));
-    else if (isOptions(step)) ({ step } = named("slice", step, ["step"]));
+    if (isOptions(dim)) ({ dim, start, end, step } = named("slice", dim, ["dim", "start", "end", "step"], 0, start, end, step));
+    else if (isOptions(start)) ({ start, end, step } = named("slice", start, ["dim", "start", "end", "step"], 1, end, step));
+    else if (isOptions(end)) ({ end, step } = named("slice", end, ["dim", "start", "end", "step"], 2, step));
+    else if (isOptions(step)) ({ step } = named("slice", step, ["dim", "start", "end", "step"], 3));
     return wrap(call(884, this.handle, dim, start, end, step));
   }
 
@@ -5913,6 +5957,7 @@ export abstract class TensorMethods extends TensorBase {
    * - `squeeze()`
    * - `squeeze(dim: number)`
    * - `squeeze(dim: number[])`
+   * - `squeeze(...dim: number[])`
    *
    * Source: aten::squeeze, aten::squeeze.dim, aten::squeeze.dims
    */
@@ -5921,7 +5966,9 @@ export abstract class TensorMethods extends TensorBase {
   squeeze(options: { dim: number }): Tensor;
   squeeze(dim: readonly number[]): Tensor;
   squeeze(options: { dim: readonly number[] }): Tensor;
-  squeeze(dim?: any): any {
+  squeeze(...dim: number[]): Tensor;
+  squeeze(dim?: any, ...more: any[]): any {
+    if (more.length > 0) dim = [dim, ...more];
     return (torch.squeeze as any)(this, dim);
   }
 
@@ -5931,6 +5978,7 @@ export abstract class TensorMethods extends TensorBase {
    * - `squeeze_()`
    * - `squeeze_(dim: number)`
    * - `squeeze_(dim: number[])`
+   * - `squeeze_(...dim: number[])`
    *
    * Source: aten::squeeze_, aten::squeeze_.dim, aten::squeeze_.dims
    */
@@ -5939,8 +5987,10 @@ export abstract class TensorMethods extends TensorBase {
   squeeze_(options: { dim: number }): this;
   squeeze_(dim: readonly number[]): this;
   squeeze_(options: { dim: readonly number[] }): this;
-  squeeze_(dim?: any): any {
-    if (isOptions(dim)) ({ dim } = named("squeeze_", dim, ["dim"]));
+  squeeze_(...dim: number[]): this;
+  squeeze_(dim?: any, ...more: any[]): any {
+    if (more.length > 0) dim = [dim, ...more];
+    if (isOptions(dim)) ({ dim } = named("squeeze_", dim, ["dim"], 0));
     if (dim === undefined) {
       call(1012, this.handle);
       return this;
@@ -5953,7 +6003,7 @@ export abstract class TensorMethods extends TensorBase {
       call(1014, this.handle, dim);
       return this;
     }
-    throw refuse("squeeze_", "squeeze_()\nsqueeze_(dim: number)\nsqueeze_(dim: number[])", [dim]);
+    throw refuse("squeeze_", "squeeze_()\nsqueeze_(dim: number)\nsqueeze_(dim: number[])\nsqueeze_(...dim: number[])", [dim]);
   }
 
   /**
@@ -6043,7 +6093,7 @@ export abstract class TensorMethods extends TensorBase {
   sub_(other: Scalar, options?: { alpha?: Scalar | undefined }): this;
   sub_(other: any, options?: any): any {
     let alpha: any;
-    if (options !== undefined) ({ alpha } = named("sub_", options, ["alpha"]));
+    if (options !== undefined) ({ alpha } = named("sub_", options, ["other", "alpha"], 1));
     if (isTensor(other)) {
       call(1029, this.handle, other.handle, alpha);
       return this;
@@ -6081,7 +6131,7 @@ export abstract class TensorMethods extends TensorBase {
   subtract_(other: Scalar, options?: { alpha?: Scalar | undefined }): this;
   subtract_(other: any, options?: any): any {
     let alpha: any;
-    if (options !== undefined) ({ alpha } = named("subtract_", options, ["alpha"]));
+    if (options !== undefined) ({ alpha } = named("subtract_", options, ["other", "alpha"], 1));
     if (isTensor(other)) {
       call(1033, this.handle, other.handle, alpha);
       return this;
@@ -6113,13 +6163,16 @@ export abstract class TensorMethods extends TensorBase {
    * Calls PyTorch's `Tensor.sum_to_size`.
    *
    * - `sumToSize(size: number[])`
+   * - `sumToSize(...size: number[])`
    *
    * Source: aten::sum_to_size
    */
   sumToSize(size: readonly number[]): Tensor;
   sumToSize(options: { size: readonly number[] }): Tensor;
-  sumToSize(size?: any): any {
-    if (isOptions(size)) ({ size } = named("sumToSize", size, ["size"]));
+  sumToSize(...size: number[]): Tensor;
+  sumToSize(size?: any, ...more: any[]): any {
+    if (isNumber(size)) size = [size, ...more];
+    if (isOptions(size)) ({ size } = named("sumToSize", size, ["size"], 0));
     return wrap(call(1036, this.handle, size));
   }
 
@@ -6159,8 +6212,8 @@ export abstract class TensorMethods extends TensorBase {
   swapaxes_(axis0: number, axis1: number): this;
   swapaxes_(options: { axis0: number; axis1: number }): this;
   swapaxes_(axis0?: any, axis1?: any): any {
-    if (isOptions(axis0)) ({ axis0, axis1 } = named("swapaxes_", axis0, ["axis0", "axis1"], axis1));
-    else if (isOptions(axis1)) ({ axis1 } = named("swapaxes_", axis1, ["axis1"]));
+    if (isOptions(axis0)) ({ axis0, axis1 } = named("swapaxes_", axis0, ["axis0", "axis1"], 0, axis1));
+    else if (isOptions(axis1)) ({ axis1 } = named("swapaxes_", axis1, ["axis0", "axis1"], 1));
     call(1039, this.handle, axis0, axis1);
     return this;
   }
@@ -6188,8 +6241,8 @@ export abstract class TensorMethods extends TensorBase {
   swapdims_(dim0: number, dim1: number): this;
   swapdims_(options: { dim0: number; dim1: number }): this;
   swapdims_(dim0?: any, dim1?: any): any {
-    if (isOptions(dim0)) ({ dim0, dim1 } = named("swapdims_", dim0, ["dim0", "dim1"], dim1));
-    else if (isOptions(dim1)) ({ dim1 } = named("swapdims_", dim1, ["dim1"]));
+    if (isOptions(dim0)) ({ dim0, dim1 } = named("swapdims_", dim0, ["dim0", "dim1"], 0, dim1));
+    else if (isOptions(dim1)) ({ dim1 } = named("swapdims_", dim1, ["dim0", "dim1"], 1));
     call(1041, this.handle, dim0, dim1);
     return this;
   }
@@ -6311,12 +6364,15 @@ export abstract class TensorMethods extends TensorBase {
    * Calls PyTorch's `Tensor.tile`.
    *
    * - `tile(dims: number[])`
+   * - `tile(...dims: number[])`
    *
    * Source: aten::tile
    */
   tile(dims: readonly number[]): Tensor;
   tile(options: { dims: readonly number[] }): Tensor;
-  tile(dims?: any): any {
+  tile(...dims: number[]): Tensor;
+  tile(dims?: any, ...more: any[]): any {
+    if (isNumber(dims)) dims = [dims, ...more];
     return (torch.tile as any)(this, dims);
   }
 
@@ -6331,8 +6387,8 @@ export abstract class TensorMethods extends TensorBase {
   toDense(options?: { dtype?: Dtype | null | undefined; maskedGrad?: boolean | null | undefined }): Tensor;
   toDense(dtype?: any, options?: any): any {
     let maskedGrad: any;
-    if (isOptions(dtype)) ({ dtype, maskedGrad } = named("toDense", dtype, ["dtype", "maskedGrad"], options));
-    else if (options !== undefined) ({ maskedGrad } = named("toDense", options, ["maskedGrad"]));
+    if (isOptions(dtype)) ({ dtype, maskedGrad } = named("toDense", dtype, ["dtype", "maskedGrad"], 0, options));
+    else if (options !== undefined) ({ maskedGrad } = named("toDense", options, ["dtype", "maskedGrad"], 1));
     return wrap(call(1062, this.handle, dtypeCode(dtype), maskedGrad));
   }
 
@@ -6347,8 +6403,8 @@ export abstract class TensorMethods extends TensorBase {
   toPaddedTensor(padding: number, options?: { outputSize?: readonly number[] | null | undefined }): Tensor;
   toPaddedTensor(options: { padding: number; outputSize?: readonly number[] | null | undefined }): Tensor;
   toPaddedTensor(padding?: any, outputSize?: any): any {
-    if (isOptions(padding)) ({ padding, outputSize } = named("toPaddedTensor", padding, ["padding", "outputSize"], outputSize));
-    else if (isOptions(outputSize)) ({ outputSize } = named("toPaddedTensor", outputSize, ["outputSize"]));
+    if (isOptions(padding)) ({ padding, outputSize } = named("toPaddedTensor", padding, ["padding", "outputSize"], 0, outputSize));
+    else if (isOptions(outputSize)) ({ outputSize } = named("toPaddedTensor", outputSize, ["padding", "outputSize"], 1));
     return wrap(call(1063, this.handle, padding, outputSize));
   }
 
@@ -6365,8 +6421,8 @@ export abstract class TensorMethods extends TensorBase {
   toSparse(options?: { layout?: Layout | null | undefined; blocksize?: number | readonly number[] | null | undefined; denseDim?: number | null | undefined }): Tensor;
   toSparse(sparseDim?: any, options?: any): any {
     let layout: any, blocksize: any, denseDim: any;
-    if (isOptions(sparseDim)) ({ sparseDim, layout, blocksize, denseDim } = named("toSparse", sparseDim, ["sparseDim", "layout", "blocksize", "denseDim"], options));
-    else if (options !== undefined) ({ layout, blocksize, denseDim } = named("toSparse", options, ["layout", "blocksize", "denseDim"]));
+    if (isOptions(sparseDim)) ({ sparseDim, layout, blocksize, denseDim } = named("toSparse", sparseDim, ["sparseDim", "layout", "blocksize", "denseDim"], 0, options));
+    else if (options !== undefined) ({ layout, blocksize, denseDim } = named("toSparse", options, ["sparseDim", "layout", "blocksize", "denseDim"], 1));
     if (isNumber(sparseDim) && layout === undefined && blocksize === undefined && denseDim === undefined) return wrap(call(1065, this.handle, sparseDim));
     if (sparseDim === undefined && (layout == null || isString(layout)) && (blocksize == null || isNumberOrNumbers(blocksize)) && (denseDim == null || isNumber(denseDim))) return wrap(call(1064, this.handle, layoutCode(layout), blocksize, denseDim));
     throw refuse("toSparse", "toSparse(sparseDim: number)\ntoSparse({ layout?, blocksize?, denseDim? })", [sparseDim, { layout, blocksize, denseDim }]);
@@ -6383,8 +6439,8 @@ export abstract class TensorMethods extends TensorBase {
   toSparseBsc(blocksize: number | readonly number[], options?: { denseDim?: number | null | undefined }): Tensor;
   toSparseBsc(options: { blocksize: number | readonly number[]; denseDim?: number | null | undefined }): Tensor;
   toSparseBsc(blocksize?: any, denseDim?: any): any {
-    if (isOptions(blocksize)) ({ blocksize, denseDim } = named("toSparseBsc", blocksize, ["blocksize", "denseDim"], denseDim));
-    else if (isOptions(denseDim)) ({ denseDim } = named("toSparseBsc", denseDim, ["denseDim"]));
+    if (isOptions(blocksize)) ({ blocksize, denseDim } = named("toSparseBsc", blocksize, ["blocksize", "denseDim"], 0, denseDim));
+    else if (isOptions(denseDim)) ({ denseDim } = named("toSparseBsc", denseDim, ["blocksize", "denseDim"], 1));
     return wrap(call(1066, this.handle, blocksize, denseDim));
   }
 
@@ -6399,8 +6455,8 @@ export abstract class TensorMethods extends TensorBase {
   toSparseBsr(blocksize: number | readonly number[], options?: { denseDim?: number | null | undefined }): Tensor;
   toSparseBsr(options: { blocksize: number | readonly number[]; denseDim?: number | null | undefined }): Tensor;
   toSparseBsr(blocksize?: any, denseDim?: any): any {
-    if (isOptions(blocksize)) ({ blocksize, denseDim } = named("toSparseBsr", blocksize, ["blocksize", "denseDim"], denseDim));
-    else if (isOptions(denseDim)) ({ denseDim } = named("toSparseBsr", denseDim, ["denseDim"]));
+    if (isOptions(blocksize)) ({ blocksize, denseDim } = named("toSparseBsr", blocksize, ["blocksize", "denseDim"], 0, denseDim));
+    else if (isOptions(denseDim)) ({ denseDim } = named("toSparseBsr", denseDim, ["blocksize", "denseDim"], 1));
     return wrap(call(1067, this.handle, blocksize, denseDim));
   }
 
@@ -6414,7 +6470,7 @@ export abstract class TensorMethods extends TensorBase {
   toSparseCsc(denseDim?: number | null): Tensor;
   toSparseCsc(options?: { denseDim?: number | null | undefined }): Tensor;
   toSparseCsc(denseDim?: any): any {
-    if (isOptions(denseDim)) ({ denseDim } = named("toSparseCsc", denseDim, ["denseDim"]));
+    if (isOptions(denseDim)) ({ denseDim } = named("toSparseCsc", denseDim, ["denseDim"], 0));
     return wrap(call(1068, this.handle, denseDim));
   }
 
@@ -6428,7 +6484,7 @@ export abstract class TensorMethods extends TensorBase {
   toSparseCsr(denseDim?: number | null): Tensor;
   toSparseCsr(options?: { denseDim?: number | null | undefined }): Tensor;
   toSparseCsr(denseDim?: any): any {
-    if (isOptions(denseDim)) ({ denseDim } = named("toSparseCsr", denseDim, ["denseDim"]));
+    if (isOptions(denseDim)) ({ denseDim } = named("toSparseCsr", denseDim, ["denseDim"], 0));
     return wrap(call(1069, this.handle, denseDim));
   }
 
@@ -6480,8 +6536,8 @@ export abstract class TensorMethods extends TensorBase {
   transpose_(dim0: number, dim1: number): this;
   transpose_(options: { dim0: number; dim1: number }): this;
   transpose_(dim0?: any, dim1?: any): any {
-    if (isOptions(dim0)) ({ dim0, dim1 } = named("transpose_", dim0, ["dim0", "dim1"], dim1));
-    else if (isOptions(dim1)) ({ dim1 } = named("transpose_", dim1, ["dim1"]));
+    if (isOptions(dim0)) ({ dim0, dim1 } = named("transpose_", dim0, ["dim0", "dim1"], 0, dim1));
+    else if (isOptions(dim1)) ({ dim1 } = named("transpose_", dim1, ["dim0", "dim1"], 1));
     call(1073, this.handle, dim0, dim1);
     return this;
   }
@@ -6522,7 +6578,7 @@ export abstract class TensorMethods extends TensorBase {
   tril_(diagonal?: number): this;
   tril_(options?: { diagonal?: number | undefined }): this;
   tril_(diagonal?: any): any {
-    if (isOptions(diagonal)) ({ diagonal } = named("tril_", diagonal, ["diagonal"]));
+    if (isOptions(diagonal)) ({ diagonal } = named("tril_", diagonal, ["diagonal"], 0));
     call(1080, this.handle, diagonal);
     return this;
   }
@@ -6550,7 +6606,7 @@ export abstract class TensorMethods extends TensorBase {
   triu_(diagonal?: number): this;
   triu_(options?: { diagonal?: number | undefined }): this;
   triu_(diagonal?: any): any {
-    if (isOptions(diagonal)) ({ diagonal } = named("triu_", diagonal, ["diagonal"]));
+    if (isOptions(diagonal)) ({ diagonal } = named("triu_", diagonal, ["diagonal"], 0));
     call(1084, this.handle, diagonal);
     return this;
   }
@@ -6661,9 +6717,9 @@ export abstract class TensorMethods extends TensorBase {
   unfold(dimension: number, size: number, step: number): Tensor;
   unfold(options: { dimension: number; size: number; step: number }): Tensor;
   unfold(dimension?: any, size?: any, step?: any): any {
-    if (isOptions(dimension)) ({ dimension, size, step } = named("unfold", dimension, ["dimension", "size", "step"], size, step));
-    else if (isOptions(size)) ({ size, step } = named("unfold", size, ["size", "step"], step));
-    else if (isOptions(step)) ({ step } = named("unfold", step, ["step"]));
+    if (isOptions(dimension)) ({ dimension, size, step } = named("unfold", dimension, ["dimension", "size", "step"], 0, size, step));
+    else if (isOptions(size)) ({ size, step } = named("unfold", size, ["dimension", "size", "step"], 1, step));
+    else if (isOptions(step)) ({ step } = named("unfold", step, ["dimension", "size", "step"], 2));
     return wrap(call(1096, this.handle, dimension, size, step));
   }
 
@@ -6678,9 +6734,9 @@ export abstract class TensorMethods extends TensorBase {
   uniform_(options?: { from?: number | undefined; to?: number | undefined; generator?: Generator | null | undefined }): this;
   uniform_(from?: any, to?: any, options?: any): any {
     let generator: any;
-    if (isOptions(from)) ({ from, to, generator } = named("uniform_", from, ["from", "to", "generator"], to, options));
-    else if (isOptions(to)) ({ to, generator } = named("uniform_", to, ["to", "generator"], options));
-    else if (options !== undefined) ({ generator } = named("uniform_", options, ["generator"]));
+    if (isOptions(from)) ({ from, to, generator } = named("uniform_", from, ["from", "to", "generator"], 0, to, options));
+    else if (isOptions(to)) ({ to, generator } = named("uniform_", to, ["from", "to", "generator"], 1, options));
+    else if (options !== undefined) ({ generator } = named("uniform_", options, ["from", "to", "generator"], 2));
     call(1097, this.handle, from, to, generator?.handle);
     return this;
   }
@@ -6750,7 +6806,7 @@ export abstract class TensorMethods extends TensorBase {
   unsqueeze_(dim: number): this;
   unsqueeze_(options: { dim: number }): this;
   unsqueeze_(dim?: any): any {
-    if (isOptions(dim)) ({ dim } = named("unsqueeze_", dim, ["dim"]));
+    if (isOptions(dim)) ({ dim } = named("unsqueeze_", dim, ["dim"], 0));
     call(1103, this.handle, dim);
     return this;
   }
@@ -6801,6 +6857,7 @@ export abstract class TensorMethods extends TensorBase {
    * Calls PyTorch's `Tensor.view`. The result may be a view: it shares memory with this tensor.
    *
    * - `view(size: number[])`
+   * - `view(...size: number[])`
    * - `view(dtype: Dtype)`
    *
    * Source: aten::view, aten::view.dtype
@@ -6809,13 +6866,15 @@ export abstract class TensorMethods extends TensorBase {
   view(options: { size: readonly number[] }): Tensor;
   view(dtype: Dtype): Tensor;
   view(options: { dtype: Dtype }): Tensor;
-  view(arg0?: any, options?: any): any {
+  view(...size: number[]): Tensor;
+  view(arg0?: any, options?: any, ...more: any[]): any {
+    if (isNumber(arg0)) [arg0, options] = oneList([arg0, options, ...more]);
     if (isOptions(arg0) || options !== undefined) {
       [arg0, options] = rebind("view", [[["size"], []], [["dtype"], []]], [arg0, options]);
     }
     if (isNumbers(arg0)) return wrap(call(1127, this.handle, arg0));
     if (isString(arg0)) return wrap(call(1128, this.handle, dtypeCode(arg0)));
-    throw refuse("view", "view(size: number[])\nview(dtype: Dtype)", [arg0]);
+    throw refuse("view", "view(size: number[])\nview(...size: number[])\nview(dtype: Dtype)", [arg0]);
   }
 
   /**
@@ -6834,6 +6893,7 @@ export abstract class TensorMethods extends TensorBase {
    * Calls PyTorch's `Tensor.vsplit`. The result may be a view: it shares memory with this tensor.
    *
    * - `vsplit(indices: number[])`
+   * - `vsplit(...indices: number[])`
    * - `vsplit(sections: number)`
    *
    * Source: aten::vsplit.array, aten::vsplit.int
@@ -6842,7 +6902,9 @@ export abstract class TensorMethods extends TensorBase {
   vsplit(options: { indices: readonly number[] }): Tensor[];
   vsplit(sections: number): Tensor[];
   vsplit(options: { sections: number }): Tensor[];
-  vsplit(arg0?: any, options?: any): any {
+  vsplit(...indices: number[]): Tensor[];
+  vsplit(arg0?: any, options?: any, ...more: any[]): any {
+    if (isNumber(options)) [arg0, options] = oneList([arg0, options, ...more]);
     return (torch.vsplit as any)(this, arg0, options);
   }
 

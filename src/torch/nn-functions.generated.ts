@@ -15,7 +15,7 @@ import type { Tensor } from "./tensor.ts";
 export function adaptiveAvgPool2d(input: Tensor, outputSize: number | readonly number[]): Tensor;
 export function adaptiveAvgPool2d(input: Tensor, options: { outputSize: number | readonly number[] }): Tensor;
 export function adaptiveAvgPool2d(input: any, outputSize?: any): any {
-  if (isOptions(outputSize)) ({ outputSize } = named("nn.adaptiveAvgPool2d", outputSize, ["outputSize"]));
+  if (isOptions(outputSize)) ({ outputSize } = named("nn.adaptiveAvgPool2d", outputSize, ["input", "outputSize"], 1));
   if (isTensor(input)) return wrap(call(9, input.handle, outputSize));
   throw refuse("nn.adaptiveAvgPool2d", "adaptiveAvgPool2d(input: Tensor, outputSize: number | number[])", [input, outputSize]);
 }
@@ -30,7 +30,7 @@ export function adaptiveAvgPool2d(input: any, outputSize?: any): any {
 export function adaptiveAvgPool3d(input: Tensor, outputSize: number | readonly number[]): Tensor;
 export function adaptiveAvgPool3d(input: Tensor, options: { outputSize: number | readonly number[] }): Tensor;
 export function adaptiveAvgPool3d(input: any, outputSize?: any): any {
-  if (isOptions(outputSize)) ({ outputSize } = named("nn.adaptiveAvgPool3d", outputSize, ["outputSize"]));
+  if (isOptions(outputSize)) ({ outputSize } = named("nn.adaptiveAvgPool3d", outputSize, ["input", "outputSize"], 1));
   if (isTensor(input)) return wrap(call(10, input.handle, outputSize));
   throw refuse("nn.adaptiveAvgPool3d", "adaptiveAvgPool3d(input: Tensor, outputSize: number | number[])", [input, outputSize]);
 }
@@ -45,7 +45,7 @@ export function adaptiveAvgPool3d(input: any, outputSize?: any): any {
 export function adaptiveMaxPool2d(input: Tensor, outputSize: number | readonly number[]): [Tensor, Tensor];
 export function adaptiveMaxPool2d(input: Tensor, options: { outputSize: number | readonly number[] }): [Tensor, Tensor];
 export function adaptiveMaxPool2d(input: any, outputSize?: any): any {
-  if (isOptions(outputSize)) ({ outputSize } = named("nn.adaptiveMaxPool2d", outputSize, ["outputSize"]));
+  if (isOptions(outputSize)) ({ outputSize } = named("nn.adaptiveMaxPool2d", outputSize, ["input", "outputSize"], 1));
   if (isTensor(input)) {
     const results = call(12, input.handle, outputSize);
     return [wrap(results[0]), wrap(results[1])];
@@ -63,7 +63,7 @@ export function adaptiveMaxPool2d(input: any, outputSize?: any): any {
 export function adaptiveMaxPool3d(input: Tensor, outputSize: number | readonly number[]): [Tensor, Tensor];
 export function adaptiveMaxPool3d(input: Tensor, options: { outputSize: number | readonly number[] }): [Tensor, Tensor];
 export function adaptiveMaxPool3d(input: any, outputSize?: any): any {
-  if (isOptions(outputSize)) ({ outputSize } = named("nn.adaptiveMaxPool3d", outputSize, ["outputSize"]));
+  if (isOptions(outputSize)) ({ outputSize } = named("nn.adaptiveMaxPool3d", outputSize, ["input", "outputSize"], 1));
   if (isTensor(input)) {
     const results = call(13, input.handle, outputSize);
     return [wrap(results[0]), wrap(results[1])];
@@ -82,12 +82,12 @@ export function avgPool2d(input: Tensor, kernelSize: number | readonly number[],
 export function avgPool2d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceilMode?: boolean | undefined; countIncludePad?: boolean | undefined; divisorOverride?: number | null | undefined }): Tensor;
 export function avgPool2d(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceilMode?: boolean | undefined; countIncludePad?: boolean | undefined; divisorOverride?: number | null | undefined }): Tensor;
 export function avgPool2d(input: any, kernelSize?: any, stride?: any, padding?: any, ceilMode?: any, countIncludePad?: any, divisorOverride?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride } = named("nn.avgPool2d", kernelSize, ["kernelSize", "stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"], stride, padding, ceilMode, countIncludePad, divisorOverride));
-  else if (isOptions(stride)) ({ stride, padding, ceilMode, countIncludePad, divisorOverride } = named("nn.avgPool2d", stride, ["stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"], padding, ceilMode, countIncludePad, divisorOverride));
-  else if (isOptions(padding)) ({ padding, ceilMode, countIncludePad, divisorOverride } = named("nn.avgPool2d", padding, ["padding", "ceilMode", "countIncludePad", "divisorOverride"], ceilMode, countIncludePad, divisorOverride));
-  else if (isOptions(ceilMode)) ({ ceilMode, countIncludePad, divisorOverride } = named("nn.avgPool2d", ceilMode, ["ceilMode", "countIncludePad", "divisorOverride"], countIncludePad, divisorOverride));
-  else if (isOptions(countIncludePad)) ({ countIncludePad, divisorOverride } = named("nn.avgPool2d", countIncludePad, ["countIncludePad", "divisorOverride"], divisorOverride));
-  else if (isOptions(divisorOverride)) ({ divisorOverride } = named("nn.avgPool2d", divisorOverride, ["divisorOverride"]));
+  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride } = named("nn.avgPool2d", kernelSize, ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"], 1, stride, padding, ceilMode, countIncludePad, divisorOverride));
+  else if (isOptions(stride)) ({ stride, padding, ceilMode, countIncludePad, divisorOverride } = named("nn.avgPool2d", stride, ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"], 2, padding, ceilMode, countIncludePad, divisorOverride));
+  else if (isOptions(padding)) ({ padding, ceilMode, countIncludePad, divisorOverride } = named("nn.avgPool2d", padding, ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"], 3, ceilMode, countIncludePad, divisorOverride));
+  else if (isOptions(ceilMode)) ({ ceilMode, countIncludePad, divisorOverride } = named("nn.avgPool2d", ceilMode, ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"], 4, countIncludePad, divisorOverride));
+  else if (isOptions(countIncludePad)) ({ countIncludePad, divisorOverride } = named("nn.avgPool2d", countIncludePad, ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"], 5, divisorOverride));
+  else if (isOptions(divisorOverride)) ({ divisorOverride } = named("nn.avgPool2d", divisorOverride, ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"], 6));
   if (isTensor(input)) return wrap(call(88, input.handle, kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride));
   throw refuse("nn.avgPool2d", "avgPool2d(input: Tensor, kernelSize: number | number[], stride = [], padding = 0, ceilMode = false, countIncludePad = true, divisorOverride?)", [input, kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride]);
 }
@@ -103,12 +103,12 @@ export function avgPool3d(input: Tensor, kernelSize: number | readonly number[],
 export function avgPool3d(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceilMode?: boolean | undefined; countIncludePad?: boolean | undefined; divisorOverride?: number | null | undefined }): Tensor;
 export function avgPool3d(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceilMode?: boolean | undefined; countIncludePad?: boolean | undefined; divisorOverride?: number | null | undefined }): Tensor;
 export function avgPool3d(input: any, kernelSize?: any, stride?: any, padding?: any, ceilMode?: any, countIncludePad?: any, divisorOverride?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride } = named("nn.avgPool3d", kernelSize, ["kernelSize", "stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"], stride, padding, ceilMode, countIncludePad, divisorOverride));
-  else if (isOptions(stride)) ({ stride, padding, ceilMode, countIncludePad, divisorOverride } = named("nn.avgPool3d", stride, ["stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"], padding, ceilMode, countIncludePad, divisorOverride));
-  else if (isOptions(padding)) ({ padding, ceilMode, countIncludePad, divisorOverride } = named("nn.avgPool3d", padding, ["padding", "ceilMode", "countIncludePad", "divisorOverride"], ceilMode, countIncludePad, divisorOverride));
-  else if (isOptions(ceilMode)) ({ ceilMode, countIncludePad, divisorOverride } = named("nn.avgPool3d", ceilMode, ["ceilMode", "countIncludePad", "divisorOverride"], countIncludePad, divisorOverride));
-  else if (isOptions(countIncludePad)) ({ countIncludePad, divisorOverride } = named("nn.avgPool3d", countIncludePad, ["countIncludePad", "divisorOverride"], divisorOverride));
-  else if (isOptions(divisorOverride)) ({ divisorOverride } = named("nn.avgPool3d", divisorOverride, ["divisorOverride"]));
+  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride } = named("nn.avgPool3d", kernelSize, ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"], 1, stride, padding, ceilMode, countIncludePad, divisorOverride));
+  else if (isOptions(stride)) ({ stride, padding, ceilMode, countIncludePad, divisorOverride } = named("nn.avgPool3d", stride, ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"], 2, padding, ceilMode, countIncludePad, divisorOverride));
+  else if (isOptions(padding)) ({ padding, ceilMode, countIncludePad, divisorOverride } = named("nn.avgPool3d", padding, ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"], 3, ceilMode, countIncludePad, divisorOverride));
+  else if (isOptions(ceilMode)) ({ ceilMode, countIncludePad, divisorOverride } = named("nn.avgPool3d", ceilMode, ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"], 4, countIncludePad, divisorOverride));
+  else if (isOptions(countIncludePad)) ({ countIncludePad, divisorOverride } = named("nn.avgPool3d", countIncludePad, ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"], 5, divisorOverride));
+  else if (isOptions(divisorOverride)) ({ divisorOverride } = named("nn.avgPool3d", divisorOverride, ["input", "kernelSize", "stride", "padding", "ceilMode", "countIncludePad", "divisorOverride"], 6));
   if (isTensor(input)) return wrap(call(89, input.handle, kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride));
   throw refuse("nn.avgPool3d", "avgPool3d(input: Tensor, kernelSize: number | number[], stride = [], padding = 0, ceilMode = false, countIncludePad = true, divisorOverride?)", [input, kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride]);
 }
@@ -123,8 +123,8 @@ export function avgPool3d(input: any, kernelSize?: any, stride?: any, padding?: 
 export function binaryCrossEntropy(input: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number): Tensor;
 export function binaryCrossEntropy(input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor;
 export function binaryCrossEntropy(input: any, target: any, weight?: any, reduction?: any): any {
-  if (isOptions(weight)) ({ weight, reduction } = named("nn.binaryCrossEntropy", weight, ["weight", "reduction"], reduction));
-  else if (isOptions(reduction)) ({ reduction } = named("nn.binaryCrossEntropy", reduction, ["reduction"]));
+  if (isOptions(weight)) ({ weight, reduction } = named("nn.binaryCrossEntropy", weight, ["input", "target", "weight", "reduction"], 2, reduction));
+  else if (isOptions(reduction)) ({ reduction } = named("nn.binaryCrossEntropy", reduction, ["input", "target", "weight", "reduction"], 3));
   if (isTensor(input) && isTensor(target) && (weight == null || isTensor(weight))) return wrap(call(106, input.handle, target.handle, weight?.handle, reduction));
   throw refuse("nn.binaryCrossEntropy", "binaryCrossEntropy(input: Tensor, target: Tensor, weight?, reduction = 1)", [input, target, weight, reduction]);
 }
@@ -139,11 +139,11 @@ export function binaryCrossEntropy(input: any, target: any, weight?: any, reduct
 export function col2im(input: Tensor, outputSize: number | readonly number[], kernelSize: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[]): Tensor;
 export function col2im(input: Tensor, options: { outputSize: number | readonly number[]; kernelSize: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[] }): Tensor;
 export function col2im(input: any, outputSize?: any, kernelSize?: any, dilation?: any, padding?: any, stride?: any): any {
-  if (isOptions(outputSize)) ({ outputSize, kernelSize, dilation, padding, stride } = named("nn.col2im", outputSize, ["outputSize", "kernelSize", "dilation", "padding", "stride"], kernelSize, dilation, padding, stride));
-  else if (isOptions(kernelSize)) ({ kernelSize, dilation, padding, stride } = named("nn.col2im", kernelSize, ["kernelSize", "dilation", "padding", "stride"], dilation, padding, stride));
-  else if (isOptions(dilation)) ({ dilation, padding, stride } = named("nn.col2im", dilation, ["dilation", "padding", "stride"], padding, stride));
-  else if (isOptions(padding)) ({ padding, stride } = named("nn.col2im", padding, ["padding", "stride"], stride));
-  else if (isOptions(stride)) ({ stride } = named("nn.col2im", stride, ["stride"]));
+  if (isOptions(outputSize)) ({ outputSize, kernelSize, dilation, padding, stride } = named("nn.col2im", outputSize, ["input", "outputSize", "kernelSize", "dilation", "padding", "stride"], 1, kernelSize, dilation, padding, stride));
+  else if (isOptions(kernelSize)) ({ kernelSize, dilation, padding, stride } = named("nn.col2im", kernelSize, ["input", "outputSize", "kernelSize", "dilation", "padding", "stride"], 2, dilation, padding, stride));
+  else if (isOptions(dilation)) ({ dilation, padding, stride } = named("nn.col2im", dilation, ["input", "outputSize", "kernelSize", "dilation", "padding", "stride"], 3, padding, stride));
+  else if (isOptions(padding)) ({ padding, stride } = named("nn.col2im", padding, ["input", "outputSize", "kernelSize", "dilation", "padding", "stride"], 4, stride));
+  else if (isOptions(stride)) ({ stride } = named("nn.col2im", stride, ["input", "outputSize", "kernelSize", "dilation", "padding", "stride"], 5));
   if (isTensor(input)) return wrap(call(181, input.handle, outputSize, kernelSize, dilation, padding, stride));
   throw refuse("nn.col2im", "col2im(input: Tensor, outputSize: number | number[], kernelSize: number | number[], dilation: number | number[], padding: number | number[], stride: number | number[])", [input, outputSize, kernelSize, dilation, padding, stride]);
 }
@@ -158,11 +158,11 @@ export function col2im(input: any, outputSize?: any, kernelSize?: any, dilation?
 export function convDepthwise3d(input: Tensor, weight: Tensor, kernelSize: number | readonly number[], bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[]): Tensor;
 export function convDepthwise3d(input: Tensor, weight: Tensor, options: { kernelSize: number | readonly number[]; bias: Tensor | null; stride: number | readonly number[]; padding: number | readonly number[]; dilation: number | readonly number[] }): Tensor;
 export function convDepthwise3d(input: any, weight: any, kernelSize?: any, bias?: any, stride?: any, padding?: any, dilation?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, bias, stride, padding, dilation } = named("nn.convDepthwise3d", kernelSize, ["kernelSize", "bias", "stride", "padding", "dilation"], bias, stride, padding, dilation));
-  else if (isOptions(bias)) ({ bias, stride, padding, dilation } = named("nn.convDepthwise3d", bias, ["bias", "stride", "padding", "dilation"], stride, padding, dilation));
-  else if (isOptions(stride)) ({ stride, padding, dilation } = named("nn.convDepthwise3d", stride, ["stride", "padding", "dilation"], padding, dilation));
-  else if (isOptions(padding)) ({ padding, dilation } = named("nn.convDepthwise3d", padding, ["padding", "dilation"], dilation));
-  else if (isOptions(dilation)) ({ dilation } = named("nn.convDepthwise3d", dilation, ["dilation"]));
+  if (isOptions(kernelSize)) ({ kernelSize, bias, stride, padding, dilation } = named("nn.convDepthwise3d", kernelSize, ["input", "weight", "kernelSize", "bias", "stride", "padding", "dilation"], 2, bias, stride, padding, dilation));
+  else if (isOptions(bias)) ({ bias, stride, padding, dilation } = named("nn.convDepthwise3d", bias, ["input", "weight", "kernelSize", "bias", "stride", "padding", "dilation"], 3, stride, padding, dilation));
+  else if (isOptions(stride)) ({ stride, padding, dilation } = named("nn.convDepthwise3d", stride, ["input", "weight", "kernelSize", "bias", "stride", "padding", "dilation"], 4, padding, dilation));
+  else if (isOptions(padding)) ({ padding, dilation } = named("nn.convDepthwise3d", padding, ["input", "weight", "kernelSize", "bias", "stride", "padding", "dilation"], 5, dilation));
+  else if (isOptions(dilation)) ({ dilation } = named("nn.convDepthwise3d", dilation, ["input", "weight", "kernelSize", "bias", "stride", "padding", "dilation"], 6));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias))) return wrap(call(199, input.handle, weight.handle, kernelSize, bias?.handle, stride, padding, dilation));
   throw refuse("nn.convDepthwise3d", "convDepthwise3d(input: Tensor, weight: Tensor, kernelSize: number | number[], bias: Tensor | null, stride: number | number[], padding: number | number[], dilation: number | number[])", [input, weight, kernelSize, bias, stride, padding, dilation]);
 }
@@ -177,10 +177,10 @@ export function convDepthwise3d(input: any, weight: any, kernelSize?: any, bias?
 export function crossEntropyLoss(input: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number, ignoreIndex?: number, labelSmoothing?: number): Tensor;
 export function crossEntropyLoss(input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignoreIndex?: number | undefined; labelSmoothing?: number | undefined }): Tensor;
 export function crossEntropyLoss(input: any, target: any, weight?: any, reduction?: any, ignoreIndex?: any, labelSmoothing?: any): any {
-  if (isOptions(weight)) ({ weight, reduction, ignoreIndex, labelSmoothing } = named("nn.crossEntropyLoss", weight, ["weight", "reduction", "ignoreIndex", "labelSmoothing"], reduction, ignoreIndex, labelSmoothing));
-  else if (isOptions(reduction)) ({ reduction, ignoreIndex, labelSmoothing } = named("nn.crossEntropyLoss", reduction, ["reduction", "ignoreIndex", "labelSmoothing"], ignoreIndex, labelSmoothing));
-  else if (isOptions(ignoreIndex)) ({ ignoreIndex, labelSmoothing } = named("nn.crossEntropyLoss", ignoreIndex, ["ignoreIndex", "labelSmoothing"], labelSmoothing));
-  else if (isOptions(labelSmoothing)) ({ labelSmoothing } = named("nn.crossEntropyLoss", labelSmoothing, ["labelSmoothing"]));
+  if (isOptions(weight)) ({ weight, reduction, ignoreIndex, labelSmoothing } = named("nn.crossEntropyLoss", weight, ["input", "target", "weight", "reduction", "ignoreIndex", "labelSmoothing"], 2, reduction, ignoreIndex, labelSmoothing));
+  else if (isOptions(reduction)) ({ reduction, ignoreIndex, labelSmoothing } = named("nn.crossEntropyLoss", reduction, ["input", "target", "weight", "reduction", "ignoreIndex", "labelSmoothing"], 3, ignoreIndex, labelSmoothing));
+  else if (isOptions(ignoreIndex)) ({ ignoreIndex, labelSmoothing } = named("nn.crossEntropyLoss", ignoreIndex, ["input", "target", "weight", "reduction", "ignoreIndex", "labelSmoothing"], 4, labelSmoothing));
+  else if (isOptions(labelSmoothing)) ({ labelSmoothing } = named("nn.crossEntropyLoss", labelSmoothing, ["input", "target", "weight", "reduction", "ignoreIndex", "labelSmoothing"], 5));
   if (isTensor(input) && isTensor(target) && (weight == null || isTensor(weight))) return wrap(call(221, input.handle, target.handle, weight?.handle, reduction, ignoreIndex, labelSmoothing));
   throw refuse("nn.crossEntropyLoss", "crossEntropyLoss(input: Tensor, target: Tensor, weight?, reduction = 1, ignoreIndex = -100, labelSmoothing = 0)", [input, target, weight, reduction, ignoreIndex, labelSmoothing]);
 }
@@ -195,9 +195,9 @@ export function crossEntropyLoss(input: any, target: any, weight?: any, reductio
 export function elu(input: Tensor, alpha?: Scalar, scale?: Scalar, inputScale?: Scalar): Tensor;
 export function elu(input: Tensor, options?: { alpha?: Scalar | undefined; scale?: Scalar | undefined; inputScale?: Scalar | undefined }): Tensor;
 export function elu(input: any, alpha?: any, scale?: any, inputScale?: any): any {
-  if (isOptions(alpha)) ({ alpha, scale, inputScale } = named("nn.elu", alpha, ["alpha", "scale", "inputScale"], scale, inputScale));
-  else if (isOptions(scale)) ({ scale, inputScale } = named("nn.elu", scale, ["scale", "inputScale"], inputScale));
-  else if (isOptions(inputScale)) ({ inputScale } = named("nn.elu", inputScale, ["inputScale"]));
+  if (isOptions(alpha)) ({ alpha, scale, inputScale } = named("nn.elu", alpha, ["input", "alpha", "scale", "inputScale"], 1, scale, inputScale));
+  else if (isOptions(scale)) ({ scale, inputScale } = named("nn.elu", scale, ["input", "alpha", "scale", "inputScale"], 2, inputScale));
+  else if (isOptions(inputScale)) ({ inputScale } = named("nn.elu", inputScale, ["input", "alpha", "scale", "inputScale"], 3));
   if (isTensor(input)) return wrap(call(271, input.handle, alpha, scale, inputScale));
   throw refuse("nn.elu", "elu(input: Tensor, alpha = 1, scale = 1, inputScale = 1)", [input, alpha, scale, inputScale]);
 }
@@ -212,9 +212,9 @@ export function elu(input: any, alpha?: any, scale?: any, inputScale?: any): any
 export function elu_(input: Tensor, alpha?: Scalar, scale?: Scalar, inputScale?: Scalar): Tensor;
 export function elu_(input: Tensor, options?: { alpha?: Scalar | undefined; scale?: Scalar | undefined; inputScale?: Scalar | undefined }): Tensor;
 export function elu_(input: any, alpha?: any, scale?: any, inputScale?: any): any {
-  if (isOptions(alpha)) ({ alpha, scale, inputScale } = named("nn.elu_", alpha, ["alpha", "scale", "inputScale"], scale, inputScale));
-  else if (isOptions(scale)) ({ scale, inputScale } = named("nn.elu_", scale, ["scale", "inputScale"], inputScale));
-  else if (isOptions(inputScale)) ({ inputScale } = named("nn.elu_", inputScale, ["inputScale"]));
+  if (isOptions(alpha)) ({ alpha, scale, inputScale } = named("nn.elu_", alpha, ["input", "alpha", "scale", "inputScale"], 1, scale, inputScale));
+  else if (isOptions(scale)) ({ scale, inputScale } = named("nn.elu_", scale, ["input", "alpha", "scale", "inputScale"], 2, inputScale));
+  else if (isOptions(inputScale)) ({ inputScale } = named("nn.elu_", inputScale, ["input", "alpha", "scale", "inputScale"], 3));
   if (isTensor(input)) {
     call(272, input.handle, alpha, scale, inputScale);
     return input;
@@ -244,9 +244,9 @@ export function flattenDenseTensors(tensors: readonly Tensor[]): Tensor {
 export function fractionalMaxPool2d(input: Tensor, kernelSize: number | readonly number[], outputSize: number | readonly number[], randomSamples: Tensor): [Tensor, Tensor];
 export function fractionalMaxPool2d(input: Tensor, options: { kernelSize: number | readonly number[]; outputSize: number | readonly number[]; randomSamples: Tensor }): [Tensor, Tensor];
 export function fractionalMaxPool2d(input: any, kernelSize?: any, outputSize?: any, randomSamples?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, outputSize, randomSamples } = named("nn.fractionalMaxPool2d", kernelSize, ["kernelSize", "outputSize", "randomSamples"], outputSize, randomSamples));
-  else if (isOptions(outputSize)) ({ outputSize, randomSamples } = named("nn.fractionalMaxPool2d", outputSize, ["outputSize", "randomSamples"], randomSamples));
-  else if (isOptions(randomSamples)) ({ randomSamples } = named("nn.fractionalMaxPool2d", randomSamples, ["randomSamples"]));
+  if (isOptions(kernelSize)) ({ kernelSize, outputSize, randomSamples } = named("nn.fractionalMaxPool2d", kernelSize, ["input", "kernelSize", "outputSize", "randomSamples"], 1, outputSize, randomSamples));
+  else if (isOptions(outputSize)) ({ outputSize, randomSamples } = named("nn.fractionalMaxPool2d", outputSize, ["input", "kernelSize", "outputSize", "randomSamples"], 2, randomSamples));
+  else if (isOptions(randomSamples)) ({ randomSamples } = named("nn.fractionalMaxPool2d", randomSamples, ["input", "kernelSize", "outputSize", "randomSamples"], 3));
   if (isTensor(input) && isTensor(randomSamples)) {
     const results = call(360, input.handle, kernelSize, outputSize, randomSamples.handle);
     return [wrap(results[0]), wrap(results[1])];
@@ -264,9 +264,9 @@ export function fractionalMaxPool2d(input: any, kernelSize?: any, outputSize?: a
 export function fractionalMaxPool3d(input: Tensor, kernelSize: number | readonly number[], outputSize: number | readonly number[], randomSamples: Tensor): [Tensor, Tensor];
 export function fractionalMaxPool3d(input: Tensor, options: { kernelSize: number | readonly number[]; outputSize: number | readonly number[]; randomSamples: Tensor }): [Tensor, Tensor];
 export function fractionalMaxPool3d(input: any, kernelSize?: any, outputSize?: any, randomSamples?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, outputSize, randomSamples } = named("nn.fractionalMaxPool3d", kernelSize, ["kernelSize", "outputSize", "randomSamples"], outputSize, randomSamples));
-  else if (isOptions(outputSize)) ({ outputSize, randomSamples } = named("nn.fractionalMaxPool3d", outputSize, ["outputSize", "randomSamples"], randomSamples));
-  else if (isOptions(randomSamples)) ({ randomSamples } = named("nn.fractionalMaxPool3d", randomSamples, ["randomSamples"]));
+  if (isOptions(kernelSize)) ({ kernelSize, outputSize, randomSamples } = named("nn.fractionalMaxPool3d", kernelSize, ["input", "kernelSize", "outputSize", "randomSamples"], 1, outputSize, randomSamples));
+  else if (isOptions(outputSize)) ({ outputSize, randomSamples } = named("nn.fractionalMaxPool3d", outputSize, ["input", "kernelSize", "outputSize", "randomSamples"], 2, randomSamples));
+  else if (isOptions(randomSamples)) ({ randomSamples } = named("nn.fractionalMaxPool3d", randomSamples, ["input", "kernelSize", "outputSize", "randomSamples"], 3));
   if (isTensor(input) && isTensor(randomSamples)) {
     const results = call(361, input.handle, kernelSize, outputSize, randomSamples.handle);
     return [wrap(results[0]), wrap(results[1])];
@@ -284,7 +284,7 @@ export function fractionalMaxPool3d(input: any, kernelSize?: any, outputSize?: a
 export function gelu(input: Tensor, options?: { approximate?: string | undefined }): Tensor;
 export function gelu(input: any, options?: any): any {
   let approximate: any;
-  if (options !== undefined) ({ approximate } = named("nn.gelu", options, ["approximate"]));
+  if (options !== undefined) ({ approximate } = named("nn.gelu", options, ["input", "approximate"], 1));
   if (isTensor(input)) return wrap(call(374, input.handle, approximate));
   throw refuse("nn.gelu", "gelu(input: Tensor, { approximate = \"none\" })", [input, { approximate }]);
 }
@@ -299,7 +299,7 @@ export function gelu(input: any, options?: any): any {
 export function gelu_(input: Tensor, options?: { approximate?: string | undefined }): Tensor;
 export function gelu_(input: any, options?: any): any {
   let approximate: any;
-  if (options !== undefined) ({ approximate } = named("nn.gelu_", options, ["approximate"]));
+  if (options !== undefined) ({ approximate } = named("nn.gelu_", options, ["input", "approximate"], 1));
   if (isTensor(input)) {
     call(375, input.handle, approximate);
     return input;
@@ -317,7 +317,7 @@ export function gelu_(input: any, options?: any): any {
 export function glu(input: Tensor, dim?: number): Tensor;
 export function glu(input: Tensor, options?: { dim?: number | undefined }): Tensor;
 export function glu(input: any, dim?: any): any {
-  if (isOptions(dim)) ({ dim } = named("nn.glu", dim, ["dim"]));
+  if (isOptions(dim)) ({ dim } = named("nn.glu", dim, ["input", "dim"], 1));
   if (isTensor(input)) return wrap(call(380, input.handle, dim));
   throw refuse("nn.glu", "glu(input: Tensor, dim = -1)", [input, dim]);
 }
@@ -386,8 +386,8 @@ export function hardswish_(input: Tensor): Tensor {
 export function hardtanh(input: Tensor, minVal?: Scalar, maxVal?: Scalar): Tensor;
 export function hardtanh(input: Tensor, options?: { minVal?: Scalar | undefined; maxVal?: Scalar | undefined }): Tensor;
 export function hardtanh(input: any, minVal?: any, maxVal?: any): any {
-  if (isOptions(minVal)) ({ minVal, maxVal } = named("nn.hardtanh", minVal, ["minVal", "maxVal"], maxVal));
-  else if (isOptions(maxVal)) ({ maxVal } = named("nn.hardtanh", maxVal, ["maxVal"]));
+  if (isOptions(minVal)) ({ minVal, maxVal } = named("nn.hardtanh", minVal, ["input", "minVal", "maxVal"], 1, maxVal));
+  else if (isOptions(maxVal)) ({ maxVal } = named("nn.hardtanh", maxVal, ["input", "minVal", "maxVal"], 2));
   if (isTensor(input)) return wrap(call(418, input.handle, minVal, maxVal));
   throw refuse("nn.hardtanh", "hardtanh(input: Tensor, minVal = -1, maxVal = 1)", [input, minVal, maxVal]);
 }
@@ -402,8 +402,8 @@ export function hardtanh(input: any, minVal?: any, maxVal?: any): any {
 export function hardtanh_(input: Tensor, minVal?: Scalar, maxVal?: Scalar): Tensor;
 export function hardtanh_(input: Tensor, options?: { minVal?: Scalar | undefined; maxVal?: Scalar | undefined }): Tensor;
 export function hardtanh_(input: any, minVal?: any, maxVal?: any): any {
-  if (isOptions(minVal)) ({ minVal, maxVal } = named("nn.hardtanh_", minVal, ["minVal", "maxVal"], maxVal));
-  else if (isOptions(maxVal)) ({ maxVal } = named("nn.hardtanh_", maxVal, ["maxVal"]));
+  if (isOptions(minVal)) ({ minVal, maxVal } = named("nn.hardtanh_", minVal, ["input", "minVal", "maxVal"], 1, maxVal));
+  else if (isOptions(maxVal)) ({ maxVal } = named("nn.hardtanh_", maxVal, ["input", "minVal", "maxVal"], 2));
   if (isTensor(input)) {
     call(419, input.handle, minVal, maxVal);
     return input;
@@ -421,8 +421,8 @@ export function hardtanh_(input: any, minVal?: any, maxVal?: any): any {
 export function huberLoss(input: Tensor, target: Tensor, reduction?: number, delta?: number): Tensor;
 export function huberLoss(input: Tensor, target: Tensor, options?: { reduction?: number | undefined; delta?: number | undefined }): Tensor;
 export function huberLoss(input: any, target: any, reduction?: any, delta?: any): any {
-  if (isOptions(reduction)) ({ reduction, delta } = named("nn.huberLoss", reduction, ["reduction", "delta"], delta));
-  else if (isOptions(delta)) ({ delta } = named("nn.huberLoss", delta, ["delta"]));
+  if (isOptions(reduction)) ({ reduction, delta } = named("nn.huberLoss", reduction, ["input", "target", "reduction", "delta"], 2, delta));
+  else if (isOptions(delta)) ({ delta } = named("nn.huberLoss", delta, ["input", "target", "reduction", "delta"], 3));
   if (isTensor(input) && isTensor(target)) return wrap(call(434, input.handle, target.handle, reduction, delta));
   throw refuse("nn.huberLoss", "huberLoss(input: Tensor, target: Tensor, reduction = 1, delta = 1)", [input, target, reduction, delta]);
 }
@@ -437,10 +437,10 @@ export function huberLoss(input: any, target: any, reduction?: any, delta?: any)
 export function im2col(input: Tensor, kernelSize: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[]): Tensor;
 export function im2col(input: Tensor, options: { kernelSize: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[] }): Tensor;
 export function im2col(input: any, kernelSize?: any, dilation?: any, padding?: any, stride?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, dilation, padding, stride } = named("nn.im2col", kernelSize, ["kernelSize", "dilation", "padding", "stride"], dilation, padding, stride));
-  else if (isOptions(dilation)) ({ dilation, padding, stride } = named("nn.im2col", dilation, ["dilation", "padding", "stride"], padding, stride));
-  else if (isOptions(padding)) ({ padding, stride } = named("nn.im2col", padding, ["padding", "stride"], stride));
-  else if (isOptions(stride)) ({ stride } = named("nn.im2col", stride, ["stride"]));
+  if (isOptions(kernelSize)) ({ kernelSize, dilation, padding, stride } = named("nn.im2col", kernelSize, ["input", "kernelSize", "dilation", "padding", "stride"], 1, dilation, padding, stride));
+  else if (isOptions(dilation)) ({ dilation, padding, stride } = named("nn.im2col", dilation, ["input", "kernelSize", "dilation", "padding", "stride"], 2, padding, stride));
+  else if (isOptions(padding)) ({ padding, stride } = named("nn.im2col", padding, ["input", "kernelSize", "dilation", "padding", "stride"], 3, stride));
+  else if (isOptions(stride)) ({ stride } = named("nn.im2col", stride, ["input", "kernelSize", "dilation", "padding", "stride"], 4));
   if (isTensor(input)) return wrap(call(443, input.handle, kernelSize, dilation, padding, stride));
   throw refuse("nn.im2col", "im2col(input: Tensor, kernelSize: number | number[], dilation: number | number[], padding: number | number[], stride: number | number[])", [input, kernelSize, dilation, padding, stride]);
 }
@@ -455,7 +455,7 @@ export function im2col(input: any, kernelSize?: any, dilation?: any, padding?: a
 export function l1Loss(input: Tensor, target: Tensor, reduction?: number): Tensor;
 export function l1Loss(input: Tensor, target: Tensor, options?: { reduction?: number | undefined }): Tensor;
 export function l1Loss(input: any, target: any, reduction?: any): any {
-  if (isOptions(reduction)) ({ reduction } = named("nn.l1Loss", reduction, ["reduction"]));
+  if (isOptions(reduction)) ({ reduction } = named("nn.l1Loss", reduction, ["input", "target", "reduction"], 2));
   if (isTensor(input) && isTensor(target)) return wrap(call(492, input.handle, target.handle, reduction));
   throw refuse("nn.l1Loss", "l1Loss(input: Tensor, target: Tensor, reduction = 1)", [input, target, reduction]);
 }
@@ -470,7 +470,7 @@ export function l1Loss(input: any, target: any, reduction?: any): any {
 export function leakyRelu(input: Tensor, negativeSlope?: Scalar): Tensor;
 export function leakyRelu(input: Tensor, options?: { negativeSlope?: Scalar | undefined }): Tensor;
 export function leakyRelu(input: any, negativeSlope?: any): any {
-  if (isOptions(negativeSlope)) ({ negativeSlope } = named("nn.leakyRelu", negativeSlope, ["negativeSlope"]));
+  if (isOptions(negativeSlope)) ({ negativeSlope } = named("nn.leakyRelu", negativeSlope, ["input", "negativeSlope"], 1));
   if (isTensor(input)) return wrap(call(502, input.handle, negativeSlope));
   throw refuse("nn.leakyRelu", "leakyRelu(input: Tensor, negativeSlope = 0.01)", [input, negativeSlope]);
 }
@@ -485,7 +485,7 @@ export function leakyRelu(input: any, negativeSlope?: any): any {
 export function leakyRelu_(input: Tensor, negativeSlope?: Scalar): Tensor;
 export function leakyRelu_(input: Tensor, options?: { negativeSlope?: Scalar | undefined }): Tensor;
 export function leakyRelu_(input: any, negativeSlope?: any): any {
-  if (isOptions(negativeSlope)) ({ negativeSlope } = named("nn.leakyRelu_", negativeSlope, ["negativeSlope"]));
+  if (isOptions(negativeSlope)) ({ negativeSlope } = named("nn.leakyRelu_", negativeSlope, ["input", "negativeSlope"], 1));
   if (isTensor(input)) {
     call(503, input.handle, negativeSlope);
     return input;
@@ -503,7 +503,7 @@ export function leakyRelu_(input: any, negativeSlope?: any): any {
 export function linear(input: Tensor, weight: Tensor, bias?: Tensor | null): Tensor;
 export function linear(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined }): Tensor;
 export function linear(input: any, weight: any, bias?: any): any {
-  if (isOptions(bias)) ({ bias } = named("nn.linear", bias, ["bias"]));
+  if (isOptions(bias)) ({ bias } = named("nn.linear", bias, ["input", "weight", "bias"], 2));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias))) return wrap(call(569, input.handle, weight.handle, bias?.handle));
   throw refuse("nn.linear", "linear(input: Tensor, weight: Tensor, bias?)", [input, weight, bias]);
 }
@@ -531,11 +531,11 @@ export function maxPool2dWithIndices(input: Tensor, kernelSize: number | readonl
 export function maxPool2dWithIndices(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): [Tensor, Tensor];
 export function maxPool2dWithIndices(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): [Tensor, Tensor];
 export function maxPool2dWithIndices(input: any, kernelSize?: any, stride?: any, padding?: any, dilation?: any, ceilMode?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("nn.maxPool2dWithIndices", kernelSize, ["kernelSize", "stride", "padding", "dilation", "ceilMode"], stride, padding, dilation, ceilMode));
-  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("nn.maxPool2dWithIndices", stride, ["stride", "padding", "dilation", "ceilMode"], padding, dilation, ceilMode));
-  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("nn.maxPool2dWithIndices", padding, ["padding", "dilation", "ceilMode"], dilation, ceilMode));
-  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("nn.maxPool2dWithIndices", dilation, ["dilation", "ceilMode"], ceilMode));
-  else if (isOptions(ceilMode)) ({ ceilMode } = named("nn.maxPool2dWithIndices", ceilMode, ["ceilMode"]));
+  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("nn.maxPool2dWithIndices", kernelSize, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 1, stride, padding, dilation, ceilMode));
+  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("nn.maxPool2dWithIndices", stride, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 2, padding, dilation, ceilMode));
+  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("nn.maxPool2dWithIndices", padding, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 3, dilation, ceilMode));
+  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("nn.maxPool2dWithIndices", dilation, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 4, ceilMode));
+  else if (isOptions(ceilMode)) ({ ceilMode } = named("nn.maxPool2dWithIndices", ceilMode, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 5));
   if (isTensor(input)) {
     const results = call(633, input.handle, kernelSize, stride, padding, dilation, ceilMode);
     return [wrap(results[0]), wrap(results[1])];
@@ -554,11 +554,11 @@ export function maxPool3dWithIndices(input: Tensor, kernelSize: number | readonl
 export function maxPool3dWithIndices(input: Tensor, kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): [Tensor, Tensor];
 export function maxPool3dWithIndices(input: Tensor, options: { kernelSize: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): [Tensor, Tensor];
 export function maxPool3dWithIndices(input: any, kernelSize?: any, stride?: any, padding?: any, dilation?: any, ceilMode?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("nn.maxPool3dWithIndices", kernelSize, ["kernelSize", "stride", "padding", "dilation", "ceilMode"], stride, padding, dilation, ceilMode));
-  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("nn.maxPool3dWithIndices", stride, ["stride", "padding", "dilation", "ceilMode"], padding, dilation, ceilMode));
-  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("nn.maxPool3dWithIndices", padding, ["padding", "dilation", "ceilMode"], dilation, ceilMode));
-  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("nn.maxPool3dWithIndices", dilation, ["dilation", "ceilMode"], ceilMode));
-  else if (isOptions(ceilMode)) ({ ceilMode } = named("nn.maxPool3dWithIndices", ceilMode, ["ceilMode"]));
+  if (isOptions(kernelSize)) ({ kernelSize, stride, padding, dilation, ceilMode } = named("nn.maxPool3dWithIndices", kernelSize, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 1, stride, padding, dilation, ceilMode));
+  else if (isOptions(stride)) ({ stride, padding, dilation, ceilMode } = named("nn.maxPool3dWithIndices", stride, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 2, padding, dilation, ceilMode));
+  else if (isOptions(padding)) ({ padding, dilation, ceilMode } = named("nn.maxPool3dWithIndices", padding, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 3, dilation, ceilMode));
+  else if (isOptions(dilation)) ({ dilation, ceilMode } = named("nn.maxPool3dWithIndices", dilation, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 4, ceilMode));
+  else if (isOptions(ceilMode)) ({ ceilMode } = named("nn.maxPool3dWithIndices", ceilMode, ["input", "kernelSize", "stride", "padding", "dilation", "ceilMode"], 5));
   if (isTensor(input)) {
     const results = call(635, input.handle, kernelSize, stride, padding, dilation, ceilMode);
     return [wrap(results[0]), wrap(results[1])];
@@ -576,7 +576,7 @@ export function maxPool3dWithIndices(input: any, kernelSize?: any, stride?: any,
 export function maxUnpool2d(input: Tensor, indices: Tensor, outputSize: number | readonly number[]): Tensor;
 export function maxUnpool2d(input: Tensor, indices: Tensor, options: { outputSize: number | readonly number[] }): Tensor;
 export function maxUnpool2d(input: any, indices: any, outputSize?: any): any {
-  if (isOptions(outputSize)) ({ outputSize } = named("nn.maxUnpool2d", outputSize, ["outputSize"]));
+  if (isOptions(outputSize)) ({ outputSize } = named("nn.maxUnpool2d", outputSize, ["input", "indices", "outputSize"], 2));
   if (isTensor(input) && isTensor(indices)) return wrap(call(636, input.handle, indices.handle, outputSize));
   throw refuse("nn.maxUnpool2d", "maxUnpool2d(input: Tensor, indices: Tensor, outputSize: number | number[])", [input, indices, outputSize]);
 }
@@ -591,9 +591,9 @@ export function maxUnpool2d(input: any, indices: any, outputSize?: any): any {
 export function maxUnpool3d(input: Tensor, indices: Tensor, outputSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[]): Tensor;
 export function maxUnpool3d(input: Tensor, indices: Tensor, options: { outputSize: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[] }): Tensor;
 export function maxUnpool3d(input: any, indices: any, outputSize?: any, stride?: any, padding?: any): any {
-  if (isOptions(outputSize)) ({ outputSize, stride, padding } = named("nn.maxUnpool3d", outputSize, ["outputSize", "stride", "padding"], stride, padding));
-  else if (isOptions(stride)) ({ stride, padding } = named("nn.maxUnpool3d", stride, ["stride", "padding"], padding));
-  else if (isOptions(padding)) ({ padding } = named("nn.maxUnpool3d", padding, ["padding"]));
+  if (isOptions(outputSize)) ({ outputSize, stride, padding } = named("nn.maxUnpool3d", outputSize, ["input", "indices", "outputSize", "stride", "padding"], 2, stride, padding));
+  else if (isOptions(stride)) ({ stride, padding } = named("nn.maxUnpool3d", stride, ["input", "indices", "outputSize", "stride", "padding"], 3, padding));
+  else if (isOptions(padding)) ({ padding } = named("nn.maxUnpool3d", padding, ["input", "indices", "outputSize", "stride", "padding"], 4));
   if (isTensor(input) && isTensor(indices)) return wrap(call(637, input.handle, indices.handle, outputSize, stride, padding));
   throw refuse("nn.maxUnpool3d", "maxUnpool3d(input: Tensor, indices: Tensor, outputSize: number | number[], stride: number | number[], padding: number | number[])", [input, indices, outputSize, stride, padding]);
 }
@@ -635,7 +635,7 @@ export function mish_(input: Tensor): Tensor {
 export function mseLoss(input: Tensor, target: Tensor, reduction?: number): Tensor;
 export function mseLoss(input: Tensor, target: Tensor, options?: { reduction?: number | undefined }): Tensor;
 export function mseLoss(input: any, target: any, reduction?: any): any {
-  if (isOptions(reduction)) ({ reduction } = named("nn.mseLoss", reduction, ["reduction"]));
+  if (isOptions(reduction)) ({ reduction } = named("nn.mseLoss", reduction, ["input", "target", "reduction"], 2));
   if (isTensor(input) && isTensor(target)) return wrap(call(658, input.handle, target.handle, reduction));
   throw refuse("nn.mseLoss", "mseLoss(input: Tensor, target: Tensor, reduction = 1)", [input, target, reduction]);
 }
@@ -650,10 +650,10 @@ export function mseLoss(input: any, target: any, reduction?: any): any {
 export function multiMarginLoss(input: Tensor, target: Tensor, p?: Scalar, margin?: Scalar, weight?: Tensor | null, reduction?: number): Tensor;
 export function multiMarginLoss(input: Tensor, target: Tensor, options?: { p?: Scalar | undefined; margin?: Scalar | undefined; weight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor;
 export function multiMarginLoss(input: any, target: any, p?: any, margin?: any, weight?: any, reduction?: any): any {
-  if (isOptions(p)) ({ p, margin, weight, reduction } = named("nn.multiMarginLoss", p, ["p", "margin", "weight", "reduction"], margin, weight, reduction));
-  else if (isOptions(margin)) ({ margin, weight, reduction } = named("nn.multiMarginLoss", margin, ["margin", "weight", "reduction"], weight, reduction));
-  else if (isOptions(weight)) ({ weight, reduction } = named("nn.multiMarginLoss", weight, ["weight", "reduction"], reduction));
-  else if (isOptions(reduction)) ({ reduction } = named("nn.multiMarginLoss", reduction, ["reduction"]));
+  if (isOptions(p)) ({ p, margin, weight, reduction } = named("nn.multiMarginLoss", p, ["input", "target", "p", "margin", "weight", "reduction"], 2, margin, weight, reduction));
+  else if (isOptions(margin)) ({ margin, weight, reduction } = named("nn.multiMarginLoss", margin, ["input", "target", "p", "margin", "weight", "reduction"], 3, weight, reduction));
+  else if (isOptions(weight)) ({ weight, reduction } = named("nn.multiMarginLoss", weight, ["input", "target", "p", "margin", "weight", "reduction"], 4, reduction));
+  else if (isOptions(reduction)) ({ reduction } = named("nn.multiMarginLoss", reduction, ["input", "target", "p", "margin", "weight", "reduction"], 5));
   if (isTensor(input) && isTensor(target) && (weight == null || isTensor(weight))) return wrap(call(664, input.handle, target.handle, p, margin, weight?.handle, reduction));
   throw refuse("nn.multiMarginLoss", "multiMarginLoss(input: Tensor, target: Tensor, p = 1, margin = 1, weight?, reduction = 1)", [input, target, p, margin, weight, reduction]);
 }
@@ -668,7 +668,7 @@ export function multiMarginLoss(input: any, target: any, p?: any, margin?: any, 
 export function multilabelMarginLoss(input: Tensor, target: Tensor, reduction?: number): Tensor;
 export function multilabelMarginLoss(input: Tensor, target: Tensor, options?: { reduction?: number | undefined }): Tensor;
 export function multilabelMarginLoss(input: any, target: any, reduction?: any): any {
-  if (isOptions(reduction)) ({ reduction } = named("nn.multilabelMarginLoss", reduction, ["reduction"]));
+  if (isOptions(reduction)) ({ reduction } = named("nn.multilabelMarginLoss", reduction, ["input", "target", "reduction"], 2));
   if (isTensor(input) && isTensor(target)) return wrap(call(665, input.handle, target.handle, reduction));
   throw refuse("nn.multilabelMarginLoss", "multilabelMarginLoss(input: Tensor, target: Tensor, reduction = 1)", [input, target, reduction]);
 }
@@ -683,9 +683,9 @@ export function multilabelMarginLoss(input: any, target: any, reduction?: any): 
 export function nllLoss(input: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number, ignoreIndex?: number): Tensor;
 export function nllLoss(input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignoreIndex?: number | undefined }): Tensor;
 export function nllLoss(input: any, target: any, weight?: any, reduction?: any, ignoreIndex?: any): any {
-  if (isOptions(weight)) ({ weight, reduction, ignoreIndex } = named("nn.nllLoss", weight, ["weight", "reduction", "ignoreIndex"], reduction, ignoreIndex));
-  else if (isOptions(reduction)) ({ reduction, ignoreIndex } = named("nn.nllLoss", reduction, ["reduction", "ignoreIndex"], ignoreIndex));
-  else if (isOptions(ignoreIndex)) ({ ignoreIndex } = named("nn.nllLoss", ignoreIndex, ["ignoreIndex"]));
+  if (isOptions(weight)) ({ weight, reduction, ignoreIndex } = named("nn.nllLoss", weight, ["input", "target", "weight", "reduction", "ignoreIndex"], 2, reduction, ignoreIndex));
+  else if (isOptions(reduction)) ({ reduction, ignoreIndex } = named("nn.nllLoss", reduction, ["input", "target", "weight", "reduction", "ignoreIndex"], 3, ignoreIndex));
+  else if (isOptions(ignoreIndex)) ({ ignoreIndex } = named("nn.nllLoss", ignoreIndex, ["input", "target", "weight", "reduction", "ignoreIndex"], 4));
   if (isTensor(input) && isTensor(target) && (weight == null || isTensor(weight))) return wrap(call(706, input.handle, target.handle, weight?.handle, reduction, ignoreIndex));
   throw refuse("nn.nllLoss", "nllLoss(input: Tensor, target: Tensor, weight?, reduction = 1, ignoreIndex = -100)", [input, target, weight, reduction, ignoreIndex]);
 }
@@ -700,9 +700,9 @@ export function nllLoss(input: any, target: any, weight?: any, reduction?: any, 
 export function nllLoss2d(input: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number, ignoreIndex?: number): Tensor;
 export function nllLoss2d(input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignoreIndex?: number | undefined }): Tensor;
 export function nllLoss2d(input: any, target: any, weight?: any, reduction?: any, ignoreIndex?: any): any {
-  if (isOptions(weight)) ({ weight, reduction, ignoreIndex } = named("nn.nllLoss2d", weight, ["weight", "reduction", "ignoreIndex"], reduction, ignoreIndex));
-  else if (isOptions(reduction)) ({ reduction, ignoreIndex } = named("nn.nllLoss2d", reduction, ["reduction", "ignoreIndex"], ignoreIndex));
-  else if (isOptions(ignoreIndex)) ({ ignoreIndex } = named("nn.nllLoss2d", ignoreIndex, ["ignoreIndex"]));
+  if (isOptions(weight)) ({ weight, reduction, ignoreIndex } = named("nn.nllLoss2d", weight, ["input", "target", "weight", "reduction", "ignoreIndex"], 2, reduction, ignoreIndex));
+  else if (isOptions(reduction)) ({ reduction, ignoreIndex } = named("nn.nllLoss2d", reduction, ["input", "target", "weight", "reduction", "ignoreIndex"], 3, ignoreIndex));
+  else if (isOptions(ignoreIndex)) ({ ignoreIndex } = named("nn.nllLoss2d", ignoreIndex, ["input", "target", "weight", "reduction", "ignoreIndex"], 4));
   if (isTensor(input) && isTensor(target) && (weight == null || isTensor(weight))) return wrap(call(707, input.handle, target.handle, weight?.handle, reduction, ignoreIndex));
   throw refuse("nn.nllLoss2d", "nllLoss2d(input: Tensor, target: Tensor, weight?, reduction = 1, ignoreIndex = -100)", [input, target, weight, reduction, ignoreIndex]);
 }
@@ -717,9 +717,9 @@ export function nllLoss2d(input: any, target: any, weight?: any, reduction?: any
 export function nllLossNd(input: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number, ignoreIndex?: number): Tensor;
 export function nllLossNd(input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignoreIndex?: number | undefined }): Tensor;
 export function nllLossNd(input: any, target: any, weight?: any, reduction?: any, ignoreIndex?: any): any {
-  if (isOptions(weight)) ({ weight, reduction, ignoreIndex } = named("nn.nllLossNd", weight, ["weight", "reduction", "ignoreIndex"], reduction, ignoreIndex));
-  else if (isOptions(reduction)) ({ reduction, ignoreIndex } = named("nn.nllLossNd", reduction, ["reduction", "ignoreIndex"], ignoreIndex));
-  else if (isOptions(ignoreIndex)) ({ ignoreIndex } = named("nn.nllLossNd", ignoreIndex, ["ignoreIndex"]));
+  if (isOptions(weight)) ({ weight, reduction, ignoreIndex } = named("nn.nllLossNd", weight, ["input", "target", "weight", "reduction", "ignoreIndex"], 2, reduction, ignoreIndex));
+  else if (isOptions(reduction)) ({ reduction, ignoreIndex } = named("nn.nllLossNd", reduction, ["input", "target", "weight", "reduction", "ignoreIndex"], 3, ignoreIndex));
+  else if (isOptions(ignoreIndex)) ({ ignoreIndex } = named("nn.nllLossNd", ignoreIndex, ["input", "target", "weight", "reduction", "ignoreIndex"], 4));
   if (isTensor(input) && isTensor(target) && (weight == null || isTensor(weight))) return wrap(call(708, input.handle, target.handle, weight?.handle, reduction, ignoreIndex));
   throw refuse("nn.nllLossNd", "nllLossNd(input: Tensor, target: Tensor, weight?, reduction = 1, ignoreIndex = -100)", [input, target, weight, reduction, ignoreIndex]);
 }
@@ -734,7 +734,7 @@ export function nllLossNd(input: any, target: any, weight?: any, reduction?: any
 export function oneHot(input: Tensor, numClasses?: number): Tensor;
 export function oneHot(input: Tensor, options?: { numClasses?: number | undefined }): Tensor;
 export function oneHot(input: any, numClasses?: any): any {
-  if (isOptions(numClasses)) ({ numClasses } = named("nn.oneHot", numClasses, ["numClasses"]));
+  if (isOptions(numClasses)) ({ numClasses } = named("nn.oneHot", numClasses, ["input", "numClasses"], 1));
   if (isTensor(input)) return wrap(call(728, input.handle, numClasses));
   throw refuse("nn.oneHot", "oneHot(input: Tensor, numClasses = -1)", [input, numClasses]);
 }
@@ -750,9 +750,9 @@ export function pad(input: Tensor, pad: readonly number[], mode?: string, value?
 export function pad(input: Tensor, pad: readonly number[], options?: { mode?: string | undefined; value?: number | null | undefined }): Tensor;
 export function pad(input: Tensor, options: { pad: readonly number[]; mode?: string | undefined; value?: number | null | undefined }): Tensor;
 export function pad(input: any, pad?: any, mode?: any, value?: any): any {
-  if (isOptions(pad)) ({ pad, mode, value } = named("nn.pad", pad, ["pad", "mode", "value"], mode, value));
-  else if (isOptions(mode)) ({ mode, value } = named("nn.pad", mode, ["mode", "value"], value));
-  else if (isOptions(value)) ({ value } = named("nn.pad", value, ["value"]));
+  if (isOptions(pad)) ({ pad, mode, value } = named("nn.pad", pad, ["input", "pad", "mode", "value"], 1, mode, value));
+  else if (isOptions(mode)) ({ mode, value } = named("nn.pad", mode, ["input", "pad", "mode", "value"], 2, value));
+  else if (isOptions(value)) ({ value } = named("nn.pad", value, ["input", "pad", "mode", "value"], 3));
   if (isTensor(input)) return wrap(call(735, input.handle, pad, mode, value));
   throw refuse("nn.pad", "pad(input: Tensor, pad: number[], mode = \"constant\", value?)", [input, pad, mode, value]);
 }
@@ -767,9 +767,9 @@ export function pad(input: any, pad?: any, mode?: any, value?: any): any {
 export function padSequence(sequences: readonly Tensor[], batchFirst?: boolean, paddingValue?: number, paddingSide?: string): Tensor;
 export function padSequence(sequences: readonly Tensor[], options?: { batchFirst?: boolean | undefined; paddingValue?: number | undefined; paddingSide?: string | undefined }): Tensor;
 export function padSequence(sequences: any, batchFirst?: any, paddingValue?: any, paddingSide?: any): any {
-  if (isOptions(batchFirst)) ({ batchFirst, paddingValue, paddingSide } = named("nn.padSequence", batchFirst, ["batchFirst", "paddingValue", "paddingSide"], paddingValue, paddingSide));
-  else if (isOptions(paddingValue)) ({ paddingValue, paddingSide } = named("nn.padSequence", paddingValue, ["paddingValue", "paddingSide"], paddingSide));
-  else if (isOptions(paddingSide)) ({ paddingSide } = named("nn.padSequence", paddingSide, ["paddingSide"]));
+  if (isOptions(batchFirst)) ({ batchFirst, paddingValue, paddingSide } = named("nn.padSequence", batchFirst, ["sequences", "batchFirst", "paddingValue", "paddingSide"], 1, paddingValue, paddingSide));
+  else if (isOptions(paddingValue)) ({ paddingValue, paddingSide } = named("nn.padSequence", paddingValue, ["sequences", "batchFirst", "paddingValue", "paddingSide"], 2, paddingSide));
+  else if (isOptions(paddingSide)) ({ paddingSide } = named("nn.padSequence", paddingSide, ["sequences", "batchFirst", "paddingValue", "paddingSide"], 3));
   if (isTensors(sequences)) return wrap(call(736, handles(sequences), batchFirst, paddingValue, paddingSide));
   throw refuse("nn.padSequence", "padSequence(sequences: Tensor[], batchFirst = false, paddingValue = 0, paddingSide = \"right\")", [sequences, batchFirst, paddingValue, paddingSide]);
 }
@@ -784,7 +784,7 @@ export function padSequence(sequences: any, batchFirst?: any, paddingValue?: any
 export function reflectionPad1d(input: Tensor, padding: number | readonly number[]): Tensor;
 export function reflectionPad1d(input: Tensor, options: { padding: number | readonly number[] }): Tensor;
 export function reflectionPad1d(input: any, padding?: any): any {
-  if (isOptions(padding)) ({ padding } = named("nn.reflectionPad1d", padding, ["padding"]));
+  if (isOptions(padding)) ({ padding } = named("nn.reflectionPad1d", padding, ["input", "padding"], 1));
   if (isTensor(input)) return wrap(call(794, input.handle, padding));
   throw refuse("nn.reflectionPad1d", "reflectionPad1d(input: Tensor, padding: number | number[])", [input, padding]);
 }
@@ -799,7 +799,7 @@ export function reflectionPad1d(input: any, padding?: any): any {
 export function reflectionPad2d(input: Tensor, padding: number | readonly number[]): Tensor;
 export function reflectionPad2d(input: Tensor, options: { padding: number | readonly number[] }): Tensor;
 export function reflectionPad2d(input: any, padding?: any): any {
-  if (isOptions(padding)) ({ padding } = named("nn.reflectionPad2d", padding, ["padding"]));
+  if (isOptions(padding)) ({ padding } = named("nn.reflectionPad2d", padding, ["input", "padding"], 1));
   if (isTensor(input)) return wrap(call(795, input.handle, padding));
   throw refuse("nn.reflectionPad2d", "reflectionPad2d(input: Tensor, padding: number | number[])", [input, padding]);
 }
@@ -814,7 +814,7 @@ export function reflectionPad2d(input: any, padding?: any): any {
 export function reflectionPad3d(input: Tensor, padding: number | readonly number[]): Tensor;
 export function reflectionPad3d(input: Tensor, options: { padding: number | readonly number[] }): Tensor;
 export function reflectionPad3d(input: any, padding?: any): any {
-  if (isOptions(padding)) ({ padding } = named("nn.reflectionPad3d", padding, ["padding"]));
+  if (isOptions(padding)) ({ padding } = named("nn.reflectionPad3d", padding, ["input", "padding"], 1));
   if (isTensor(input)) return wrap(call(796, input.handle, padding));
   throw refuse("nn.reflectionPad3d", "reflectionPad3d(input: Tensor, padding: number | number[])", [input, padding]);
 }
@@ -856,7 +856,7 @@ export function relu6_(input: Tensor): Tensor {
 export function replicationPad1d(input: Tensor, padding: number | readonly number[]): Tensor;
 export function replicationPad1d(input: Tensor, options: { padding: number | readonly number[] }): Tensor;
 export function replicationPad1d(input: any, padding?: any): any {
-  if (isOptions(padding)) ({ padding } = named("nn.replicationPad1d", padding, ["padding"]));
+  if (isOptions(padding)) ({ padding } = named("nn.replicationPad1d", padding, ["input", "padding"], 1));
   if (isTensor(input)) return wrap(call(812, input.handle, padding));
   throw refuse("nn.replicationPad1d", "replicationPad1d(input: Tensor, padding: number | number[])", [input, padding]);
 }
@@ -871,7 +871,7 @@ export function replicationPad1d(input: any, padding?: any): any {
 export function replicationPad2d(input: Tensor, padding: number | readonly number[]): Tensor;
 export function replicationPad2d(input: Tensor, options: { padding: number | readonly number[] }): Tensor;
 export function replicationPad2d(input: any, padding?: any): any {
-  if (isOptions(padding)) ({ padding } = named("nn.replicationPad2d", padding, ["padding"]));
+  if (isOptions(padding)) ({ padding } = named("nn.replicationPad2d", padding, ["input", "padding"], 1));
   if (isTensor(input)) return wrap(call(813, input.handle, padding));
   throw refuse("nn.replicationPad2d", "replicationPad2d(input: Tensor, padding: number | number[])", [input, padding]);
 }
@@ -886,7 +886,7 @@ export function replicationPad2d(input: any, padding?: any): any {
 export function replicationPad3d(input: Tensor, padding: number | readonly number[]): Tensor;
 export function replicationPad3d(input: Tensor, options: { padding: number | readonly number[] }): Tensor;
 export function replicationPad3d(input: any, padding?: any): any {
-  if (isOptions(padding)) ({ padding } = named("nn.replicationPad3d", padding, ["padding"]));
+  if (isOptions(padding)) ({ padding } = named("nn.replicationPad3d", padding, ["input", "padding"], 1));
   if (isTensor(input)) return wrap(call(814, input.handle, padding));
   throw refuse("nn.replicationPad3d", "replicationPad3d(input: Tensor, padding: number | number[])", [input, padding]);
 }
@@ -901,10 +901,10 @@ export function replicationPad3d(input: any, padding?: any): any {
 export function rreluWithNoise(input: Tensor, noise: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
 export function rreluWithNoise(input: Tensor, noise: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor;
 export function rreluWithNoise(input: any, noise: any, lower?: any, upper?: any, training?: any, generator?: any): any {
-  if (isOptions(lower)) ({ lower, upper, training, generator } = named("nn.rreluWithNoise", lower, ["lower", "upper", "training", "generator"], upper, training, generator));
-  else if (isOptions(upper)) ({ upper, training, generator } = named("nn.rreluWithNoise", upper, ["upper", "training", "generator"], training, generator));
-  else if (isOptions(training)) ({ training, generator } = named("nn.rreluWithNoise", training, ["training", "generator"], generator));
-  else if (isOptions(generator)) ({ generator } = named("nn.rreluWithNoise", generator, ["generator"]));
+  if (isOptions(lower)) ({ lower, upper, training, generator } = named("nn.rreluWithNoise", lower, ["input", "noise", "lower", "upper", "training", "generator"], 2, upper, training, generator));
+  else if (isOptions(upper)) ({ upper, training, generator } = named("nn.rreluWithNoise", upper, ["input", "noise", "lower", "upper", "training", "generator"], 3, training, generator));
+  else if (isOptions(training)) ({ training, generator } = named("nn.rreluWithNoise", training, ["input", "noise", "lower", "upper", "training", "generator"], 4, generator));
+  else if (isOptions(generator)) ({ generator } = named("nn.rreluWithNoise", generator, ["input", "noise", "lower", "upper", "training", "generator"], 5));
   if (isTensor(input) && isTensor(noise)) return wrap(call(839, input.handle, noise.handle, lower, upper, training, generator?.handle));
   throw refuse("nn.rreluWithNoise", "rreluWithNoise(input: Tensor, noise: Tensor, lower = 0.125, upper = 0.3333333333333333, training = false, generator?)", [input, noise, lower, upper, training, generator]);
 }
@@ -919,10 +919,10 @@ export function rreluWithNoise(input: any, noise: any, lower?: any, upper?: any,
 export function rreluWithNoise_(input: Tensor, noise: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
 export function rreluWithNoise_(input: Tensor, noise: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor;
 export function rreluWithNoise_(input: any, noise: any, lower?: any, upper?: any, training?: any, generator?: any): any {
-  if (isOptions(lower)) ({ lower, upper, training, generator } = named("nn.rreluWithNoise_", lower, ["lower", "upper", "training", "generator"], upper, training, generator));
-  else if (isOptions(upper)) ({ upper, training, generator } = named("nn.rreluWithNoise_", upper, ["upper", "training", "generator"], training, generator));
-  else if (isOptions(training)) ({ training, generator } = named("nn.rreluWithNoise_", training, ["training", "generator"], generator));
-  else if (isOptions(generator)) ({ generator } = named("nn.rreluWithNoise_", generator, ["generator"]));
+  if (isOptions(lower)) ({ lower, upper, training, generator } = named("nn.rreluWithNoise_", lower, ["input", "noise", "lower", "upper", "training", "generator"], 2, upper, training, generator));
+  else if (isOptions(upper)) ({ upper, training, generator } = named("nn.rreluWithNoise_", upper, ["input", "noise", "lower", "upper", "training", "generator"], 3, training, generator));
+  else if (isOptions(training)) ({ training, generator } = named("nn.rreluWithNoise_", training, ["input", "noise", "lower", "upper", "training", "generator"], 4, generator));
+  else if (isOptions(generator)) ({ generator } = named("nn.rreluWithNoise_", generator, ["input", "noise", "lower", "upper", "training", "generator"], 5));
   if (isTensor(input) && isTensor(noise)) {
     call(840, input.handle, noise.handle, lower, upper, training, generator?.handle);
     return input;
@@ -941,10 +941,10 @@ export function scaledDotProductAttention(query: Tensor, key: Tensor, value: Ten
 export function scaledDotProductAttention(query: Tensor, key: Tensor, value: Tensor, options?: { attnMask?: Tensor | null | undefined; dropoutP?: number | undefined; isCausal?: boolean | undefined; scale?: number | null | undefined; enableGqa?: boolean | undefined }): Tensor;
 export function scaledDotProductAttention(query: any, key: any, value: any, attnMask?: any, dropoutP?: any, isCausal?: any, options?: any): any {
   let scale: any, enableGqa: any;
-  if (isOptions(attnMask)) ({ attnMask, dropoutP, isCausal, scale, enableGqa } = named("nn.scaledDotProductAttention", attnMask, ["attnMask", "dropoutP", "isCausal", "scale", "enableGqa"], dropoutP, isCausal, options));
-  else if (isOptions(dropoutP)) ({ dropoutP, isCausal, scale, enableGqa } = named("nn.scaledDotProductAttention", dropoutP, ["dropoutP", "isCausal", "scale", "enableGqa"], isCausal, options));
-  else if (isOptions(isCausal)) ({ isCausal, scale, enableGqa } = named("nn.scaledDotProductAttention", isCausal, ["isCausal", "scale", "enableGqa"], options));
-  else if (options !== undefined) ({ scale, enableGqa } = named("nn.scaledDotProductAttention", options, ["scale", "enableGqa"]));
+  if (isOptions(attnMask)) ({ attnMask, dropoutP, isCausal, scale, enableGqa } = named("nn.scaledDotProductAttention", attnMask, ["query", "key", "value", "attnMask", "dropoutP", "isCausal", "scale", "enableGqa"], 3, dropoutP, isCausal, options));
+  else if (isOptions(dropoutP)) ({ dropoutP, isCausal, scale, enableGqa } = named("nn.scaledDotProductAttention", dropoutP, ["query", "key", "value", "attnMask", "dropoutP", "isCausal", "scale", "enableGqa"], 4, isCausal, options));
+  else if (isOptions(isCausal)) ({ isCausal, scale, enableGqa } = named("nn.scaledDotProductAttention", isCausal, ["query", "key", "value", "attnMask", "dropoutP", "isCausal", "scale", "enableGqa"], 5, options));
+  else if (options !== undefined) ({ scale, enableGqa } = named("nn.scaledDotProductAttention", options, ["query", "key", "value", "attnMask", "dropoutP", "isCausal", "scale", "enableGqa"], 6));
   if (isTensor(query) && isTensor(key) && isTensor(value) && (attnMask == null || isTensor(attnMask))) return wrap(call(846, query.handle, key.handle, value.handle, attnMask?.handle, dropoutP, isCausal, scale, enableGqa));
   throw refuse("nn.scaledDotProductAttention", "scaledDotProductAttention(query: Tensor, key: Tensor, value: Tensor, attnMask?, dropoutP = 0, isCausal = false, { scale?, enableGqa = false })", [query, key, value, attnMask, dropoutP, isCausal, { scale, enableGqa }]);
 }
@@ -987,10 +987,10 @@ export function slowConv3d(input: Tensor, weight: Tensor, kernelSize: number | r
 export function slowConv3d(input: Tensor, weight: Tensor, kernelSize: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }): Tensor;
 export function slowConv3d(input: Tensor, weight: Tensor, options: { kernelSize: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }): Tensor;
 export function slowConv3d(input: any, weight: any, kernelSize?: any, bias?: any, stride?: any, padding?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, bias, stride, padding } = named("nn.slowConv3d", kernelSize, ["kernelSize", "bias", "stride", "padding"], bias, stride, padding));
-  else if (isOptions(bias)) ({ bias, stride, padding } = named("nn.slowConv3d", bias, ["bias", "stride", "padding"], stride, padding));
-  else if (isOptions(stride)) ({ stride, padding } = named("nn.slowConv3d", stride, ["stride", "padding"], padding));
-  else if (isOptions(padding)) ({ padding } = named("nn.slowConv3d", padding, ["padding"]));
+  if (isOptions(kernelSize)) ({ kernelSize, bias, stride, padding } = named("nn.slowConv3d", kernelSize, ["input", "weight", "kernelSize", "bias", "stride", "padding"], 2, bias, stride, padding));
+  else if (isOptions(bias)) ({ bias, stride, padding } = named("nn.slowConv3d", bias, ["input", "weight", "kernelSize", "bias", "stride", "padding"], 3, stride, padding));
+  else if (isOptions(stride)) ({ stride, padding } = named("nn.slowConv3d", stride, ["input", "weight", "kernelSize", "bias", "stride", "padding"], 4, padding));
+  else if (isOptions(padding)) ({ padding } = named("nn.slowConv3d", padding, ["input", "weight", "kernelSize", "bias", "stride", "padding"], 5));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias))) return wrap(call(888, input.handle, weight.handle, kernelSize, bias?.handle, stride, padding));
   throw refuse("nn.slowConv3d", "slowConv3d(input: Tensor, weight: Tensor, kernelSize: number | number[], bias?, stride = [1, 1, 1], padding = [0, 0, 0])", [input, weight, kernelSize, bias, stride, padding]);
 }
@@ -1006,11 +1006,11 @@ export function slowConvDilated2d(input: Tensor, weight: Tensor, kernelSize: num
 export function slowConvDilated2d(input: Tensor, weight: Tensor, kernelSize: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor;
 export function slowConvDilated2d(input: Tensor, weight: Tensor, options: { kernelSize: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor;
 export function slowConvDilated2d(input: any, weight: any, kernelSize?: any, bias?: any, stride?: any, padding?: any, dilation?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, bias, stride, padding, dilation } = named("nn.slowConvDilated2d", kernelSize, ["kernelSize", "bias", "stride", "padding", "dilation"], bias, stride, padding, dilation));
-  else if (isOptions(bias)) ({ bias, stride, padding, dilation } = named("nn.slowConvDilated2d", bias, ["bias", "stride", "padding", "dilation"], stride, padding, dilation));
-  else if (isOptions(stride)) ({ stride, padding, dilation } = named("nn.slowConvDilated2d", stride, ["stride", "padding", "dilation"], padding, dilation));
-  else if (isOptions(padding)) ({ padding, dilation } = named("nn.slowConvDilated2d", padding, ["padding", "dilation"], dilation));
-  else if (isOptions(dilation)) ({ dilation } = named("nn.slowConvDilated2d", dilation, ["dilation"]));
+  if (isOptions(kernelSize)) ({ kernelSize, bias, stride, padding, dilation } = named("nn.slowConvDilated2d", kernelSize, ["input", "weight", "kernelSize", "bias", "stride", "padding", "dilation"], 2, bias, stride, padding, dilation));
+  else if (isOptions(bias)) ({ bias, stride, padding, dilation } = named("nn.slowConvDilated2d", bias, ["input", "weight", "kernelSize", "bias", "stride", "padding", "dilation"], 3, stride, padding, dilation));
+  else if (isOptions(stride)) ({ stride, padding, dilation } = named("nn.slowConvDilated2d", stride, ["input", "weight", "kernelSize", "bias", "stride", "padding", "dilation"], 4, padding, dilation));
+  else if (isOptions(padding)) ({ padding, dilation } = named("nn.slowConvDilated2d", padding, ["input", "weight", "kernelSize", "bias", "stride", "padding", "dilation"], 5, dilation));
+  else if (isOptions(dilation)) ({ dilation } = named("nn.slowConvDilated2d", dilation, ["input", "weight", "kernelSize", "bias", "stride", "padding", "dilation"], 6));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias))) return wrap(call(889, input.handle, weight.handle, kernelSize, bias?.handle, stride, padding, dilation));
   throw refuse("nn.slowConvDilated2d", "slowConvDilated2d(input: Tensor, weight: Tensor, kernelSize: number | number[], bias?, stride = [1, 1], padding = [0, 0], dilation = [1, 1])", [input, weight, kernelSize, bias, stride, padding, dilation]);
 }
@@ -1026,11 +1026,11 @@ export function slowConvDilated3d(input: Tensor, weight: Tensor, kernelSize: num
 export function slowConvDilated3d(input: Tensor, weight: Tensor, kernelSize: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor;
 export function slowConvDilated3d(input: Tensor, weight: Tensor, options: { kernelSize: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor;
 export function slowConvDilated3d(input: any, weight: any, kernelSize?: any, bias?: any, stride?: any, padding?: any, dilation?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, bias, stride, padding, dilation } = named("nn.slowConvDilated3d", kernelSize, ["kernelSize", "bias", "stride", "padding", "dilation"], bias, stride, padding, dilation));
-  else if (isOptions(bias)) ({ bias, stride, padding, dilation } = named("nn.slowConvDilated3d", bias, ["bias", "stride", "padding", "dilation"], stride, padding, dilation));
-  else if (isOptions(stride)) ({ stride, padding, dilation } = named("nn.slowConvDilated3d", stride, ["stride", "padding", "dilation"], padding, dilation));
-  else if (isOptions(padding)) ({ padding, dilation } = named("nn.slowConvDilated3d", padding, ["padding", "dilation"], dilation));
-  else if (isOptions(dilation)) ({ dilation } = named("nn.slowConvDilated3d", dilation, ["dilation"]));
+  if (isOptions(kernelSize)) ({ kernelSize, bias, stride, padding, dilation } = named("nn.slowConvDilated3d", kernelSize, ["input", "weight", "kernelSize", "bias", "stride", "padding", "dilation"], 2, bias, stride, padding, dilation));
+  else if (isOptions(bias)) ({ bias, stride, padding, dilation } = named("nn.slowConvDilated3d", bias, ["input", "weight", "kernelSize", "bias", "stride", "padding", "dilation"], 3, stride, padding, dilation));
+  else if (isOptions(stride)) ({ stride, padding, dilation } = named("nn.slowConvDilated3d", stride, ["input", "weight", "kernelSize", "bias", "stride", "padding", "dilation"], 4, padding, dilation));
+  else if (isOptions(padding)) ({ padding, dilation } = named("nn.slowConvDilated3d", padding, ["input", "weight", "kernelSize", "bias", "stride", "padding", "dilation"], 5, dilation));
+  else if (isOptions(dilation)) ({ dilation } = named("nn.slowConvDilated3d", dilation, ["input", "weight", "kernelSize", "bias", "stride", "padding", "dilation"], 6));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias))) return wrap(call(890, input.handle, weight.handle, kernelSize, bias?.handle, stride, padding, dilation));
   throw refuse("nn.slowConvDilated3d", "slowConvDilated3d(input: Tensor, weight: Tensor, kernelSize: number | number[], bias?, stride = [1, 1, 1], padding = [0, 0, 0], dilation = [1, 1, 1])", [input, weight, kernelSize, bias, stride, padding, dilation]);
 }
@@ -1046,12 +1046,12 @@ export function slowConvTranspose2d(input: Tensor, weight: Tensor, kernelSize: n
 export function slowConvTranspose2d(input: Tensor, weight: Tensor, kernelSize: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; outputPadding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor;
 export function slowConvTranspose2d(input: Tensor, weight: Tensor, options: { kernelSize: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; outputPadding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor;
 export function slowConvTranspose2d(input: any, weight: any, kernelSize?: any, bias?: any, stride?: any, padding?: any, outputPadding?: any, dilation?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, bias, stride, padding, outputPadding, dilation } = named("nn.slowConvTranspose2d", kernelSize, ["kernelSize", "bias", "stride", "padding", "outputPadding", "dilation"], bias, stride, padding, outputPadding, dilation));
-  else if (isOptions(bias)) ({ bias, stride, padding, outputPadding, dilation } = named("nn.slowConvTranspose2d", bias, ["bias", "stride", "padding", "outputPadding", "dilation"], stride, padding, outputPadding, dilation));
-  else if (isOptions(stride)) ({ stride, padding, outputPadding, dilation } = named("nn.slowConvTranspose2d", stride, ["stride", "padding", "outputPadding", "dilation"], padding, outputPadding, dilation));
-  else if (isOptions(padding)) ({ padding, outputPadding, dilation } = named("nn.slowConvTranspose2d", padding, ["padding", "outputPadding", "dilation"], outputPadding, dilation));
-  else if (isOptions(outputPadding)) ({ outputPadding, dilation } = named("nn.slowConvTranspose2d", outputPadding, ["outputPadding", "dilation"], dilation));
-  else if (isOptions(dilation)) ({ dilation } = named("nn.slowConvTranspose2d", dilation, ["dilation"]));
+  if (isOptions(kernelSize)) ({ kernelSize, bias, stride, padding, outputPadding, dilation } = named("nn.slowConvTranspose2d", kernelSize, ["input", "weight", "kernelSize", "bias", "stride", "padding", "outputPadding", "dilation"], 2, bias, stride, padding, outputPadding, dilation));
+  else if (isOptions(bias)) ({ bias, stride, padding, outputPadding, dilation } = named("nn.slowConvTranspose2d", bias, ["input", "weight", "kernelSize", "bias", "stride", "padding", "outputPadding", "dilation"], 3, stride, padding, outputPadding, dilation));
+  else if (isOptions(stride)) ({ stride, padding, outputPadding, dilation } = named("nn.slowConvTranspose2d", stride, ["input", "weight", "kernelSize", "bias", "stride", "padding", "outputPadding", "dilation"], 4, padding, outputPadding, dilation));
+  else if (isOptions(padding)) ({ padding, outputPadding, dilation } = named("nn.slowConvTranspose2d", padding, ["input", "weight", "kernelSize", "bias", "stride", "padding", "outputPadding", "dilation"], 5, outputPadding, dilation));
+  else if (isOptions(outputPadding)) ({ outputPadding, dilation } = named("nn.slowConvTranspose2d", outputPadding, ["input", "weight", "kernelSize", "bias", "stride", "padding", "outputPadding", "dilation"], 6, dilation));
+  else if (isOptions(dilation)) ({ dilation } = named("nn.slowConvTranspose2d", dilation, ["input", "weight", "kernelSize", "bias", "stride", "padding", "outputPadding", "dilation"], 7));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias))) return wrap(call(891, input.handle, weight.handle, kernelSize, bias?.handle, stride, padding, outputPadding, dilation));
   throw refuse("nn.slowConvTranspose2d", "slowConvTranspose2d(input: Tensor, weight: Tensor, kernelSize: number | number[], bias?, stride = [1, 1], padding = [0, 0], outputPadding = [0, 0], dilation = [1, 1])", [input, weight, kernelSize, bias, stride, padding, outputPadding, dilation]);
 }
@@ -1067,12 +1067,12 @@ export function slowConvTranspose3d(input: Tensor, weight: Tensor, kernelSize: n
 export function slowConvTranspose3d(input: Tensor, weight: Tensor, kernelSize: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; outputPadding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor;
 export function slowConvTranspose3d(input: Tensor, weight: Tensor, options: { kernelSize: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; outputPadding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor;
 export function slowConvTranspose3d(input: any, weight: any, kernelSize?: any, bias?: any, stride?: any, padding?: any, outputPadding?: any, dilation?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, bias, stride, padding, outputPadding, dilation } = named("nn.slowConvTranspose3d", kernelSize, ["kernelSize", "bias", "stride", "padding", "outputPadding", "dilation"], bias, stride, padding, outputPadding, dilation));
-  else if (isOptions(bias)) ({ bias, stride, padding, outputPadding, dilation } = named("nn.slowConvTranspose3d", bias, ["bias", "stride", "padding", "outputPadding", "dilation"], stride, padding, outputPadding, dilation));
-  else if (isOptions(stride)) ({ stride, padding, outputPadding, dilation } = named("nn.slowConvTranspose3d", stride, ["stride", "padding", "outputPadding", "dilation"], padding, outputPadding, dilation));
-  else if (isOptions(padding)) ({ padding, outputPadding, dilation } = named("nn.slowConvTranspose3d", padding, ["padding", "outputPadding", "dilation"], outputPadding, dilation));
-  else if (isOptions(outputPadding)) ({ outputPadding, dilation } = named("nn.slowConvTranspose3d", outputPadding, ["outputPadding", "dilation"], dilation));
-  else if (isOptions(dilation)) ({ dilation } = named("nn.slowConvTranspose3d", dilation, ["dilation"]));
+  if (isOptions(kernelSize)) ({ kernelSize, bias, stride, padding, outputPadding, dilation } = named("nn.slowConvTranspose3d", kernelSize, ["input", "weight", "kernelSize", "bias", "stride", "padding", "outputPadding", "dilation"], 2, bias, stride, padding, outputPadding, dilation));
+  else if (isOptions(bias)) ({ bias, stride, padding, outputPadding, dilation } = named("nn.slowConvTranspose3d", bias, ["input", "weight", "kernelSize", "bias", "stride", "padding", "outputPadding", "dilation"], 3, stride, padding, outputPadding, dilation));
+  else if (isOptions(stride)) ({ stride, padding, outputPadding, dilation } = named("nn.slowConvTranspose3d", stride, ["input", "weight", "kernelSize", "bias", "stride", "padding", "outputPadding", "dilation"], 4, padding, outputPadding, dilation));
+  else if (isOptions(padding)) ({ padding, outputPadding, dilation } = named("nn.slowConvTranspose3d", padding, ["input", "weight", "kernelSize", "bias", "stride", "padding", "outputPadding", "dilation"], 5, outputPadding, dilation));
+  else if (isOptions(outputPadding)) ({ outputPadding, dilation } = named("nn.slowConvTranspose3d", outputPadding, ["input", "weight", "kernelSize", "bias", "stride", "padding", "outputPadding", "dilation"], 6, dilation));
+  else if (isOptions(dilation)) ({ dilation } = named("nn.slowConvTranspose3d", dilation, ["input", "weight", "kernelSize", "bias", "stride", "padding", "outputPadding", "dilation"], 7));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias))) return wrap(call(892, input.handle, weight.handle, kernelSize, bias?.handle, stride, padding, outputPadding, dilation));
   throw refuse("nn.slowConvTranspose3d", "slowConvTranspose3d(input: Tensor, weight: Tensor, kernelSize: number | number[], bias?, stride = [1, 1, 1], padding = [0, 0, 0], outputPadding = [0, 0, 0], dilation = [1, 1, 1])", [input, weight, kernelSize, bias, stride, padding, outputPadding, dilation]);
 }
@@ -1087,8 +1087,8 @@ export function slowConvTranspose3d(input: any, weight: any, kernelSize?: any, b
 export function smoothL1Loss(input: Tensor, target: Tensor, reduction?: number, beta?: number): Tensor;
 export function smoothL1Loss(input: Tensor, target: Tensor, options?: { reduction?: number | undefined; beta?: number | undefined }): Tensor;
 export function smoothL1Loss(input: any, target: any, reduction?: any, beta?: any): any {
-  if (isOptions(reduction)) ({ reduction, beta } = named("nn.smoothL1Loss", reduction, ["reduction", "beta"], beta));
-  else if (isOptions(beta)) ({ beta } = named("nn.smoothL1Loss", beta, ["beta"]));
+  if (isOptions(reduction)) ({ reduction, beta } = named("nn.smoothL1Loss", reduction, ["input", "target", "reduction", "beta"], 2, beta));
+  else if (isOptions(beta)) ({ beta } = named("nn.smoothL1Loss", beta, ["input", "target", "reduction", "beta"], 3));
   if (isTensor(input) && isTensor(target)) return wrap(call(894, input.handle, target.handle, reduction, beta));
   throw refuse("nn.smoothL1Loss", "smoothL1Loss(input: Tensor, target: Tensor, reduction = 1, beta = 1)", [input, target, reduction, beta]);
 }
@@ -1103,7 +1103,7 @@ export function smoothL1Loss(input: any, target: any, reduction?: any, beta?: an
 export function softMarginLoss(input: Tensor, target: Tensor, reduction?: number): Tensor;
 export function softMarginLoss(input: Tensor, target: Tensor, options?: { reduction?: number | undefined }): Tensor;
 export function softMarginLoss(input: any, target: any, reduction?: any): any {
-  if (isOptions(reduction)) ({ reduction } = named("nn.softMarginLoss", reduction, ["reduction"]));
+  if (isOptions(reduction)) ({ reduction } = named("nn.softMarginLoss", reduction, ["input", "target", "reduction"], 2));
   if (isTensor(input) && isTensor(target)) return wrap(call(895, input.handle, target.handle, reduction));
   throw refuse("nn.softMarginLoss", "softMarginLoss(input: Tensor, target: Tensor, reduction = 1)", [input, target, reduction]);
 }
@@ -1118,8 +1118,8 @@ export function softMarginLoss(input: any, target: any, reduction?: any): any {
 export function softplus(input: Tensor, beta?: Scalar, threshold?: Scalar): Tensor;
 export function softplus(input: Tensor, options?: { beta?: Scalar | undefined; threshold?: Scalar | undefined }): Tensor;
 export function softplus(input: any, beta?: any, threshold?: any): any {
-  if (isOptions(beta)) ({ beta, threshold } = named("nn.softplus", beta, ["beta", "threshold"], threshold));
-  else if (isOptions(threshold)) ({ threshold } = named("nn.softplus", threshold, ["threshold"]));
+  if (isOptions(beta)) ({ beta, threshold } = named("nn.softplus", beta, ["input", "beta", "threshold"], 1, threshold));
+  else if (isOptions(threshold)) ({ threshold } = named("nn.softplus", threshold, ["input", "beta", "threshold"], 2));
   if (isTensor(input)) return wrap(call(897, input.handle, beta, threshold));
   throw refuse("nn.softplus", "softplus(input: Tensor, beta = 1, threshold = 20)", [input, beta, threshold]);
 }
@@ -1134,7 +1134,7 @@ export function softplus(input: any, beta?: any, threshold?: any): any {
 export function softshrink(input: Tensor, lambd?: Scalar): Tensor;
 export function softshrink(input: Tensor, options?: { lambd?: Scalar | undefined }): Tensor;
 export function softshrink(input: any, lambd?: any): any {
-  if (isOptions(lambd)) ({ lambd } = named("nn.softshrink", lambd, ["lambd"]));
+  if (isOptions(lambd)) ({ lambd } = named("nn.softshrink", lambd, ["input", "lambd"], 1));
   if (isTensor(input)) return wrap(call(898, input.handle, lambd));
   throw refuse("nn.softshrink", "softshrink(input: Tensor, lambd = 0.5)", [input, lambd]);
 }
@@ -1150,10 +1150,10 @@ export function thnnConv2d(input: Tensor, weight: Tensor, kernelSize: number | r
 export function thnnConv2d(input: Tensor, weight: Tensor, kernelSize: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }): Tensor;
 export function thnnConv2d(input: Tensor, weight: Tensor, options: { kernelSize: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }): Tensor;
 export function thnnConv2d(input: any, weight: any, kernelSize?: any, bias?: any, stride?: any, padding?: any): any {
-  if (isOptions(kernelSize)) ({ kernelSize, bias, stride, padding } = named("nn.thnnConv2d", kernelSize, ["kernelSize", "bias", "stride", "padding"], bias, stride, padding));
-  else if (isOptions(bias)) ({ bias, stride, padding } = named("nn.thnnConv2d", bias, ["bias", "stride", "padding"], stride, padding));
-  else if (isOptions(stride)) ({ stride, padding } = named("nn.thnnConv2d", stride, ["stride", "padding"], padding));
-  else if (isOptions(padding)) ({ padding } = named("nn.thnnConv2d", padding, ["padding"]));
+  if (isOptions(kernelSize)) ({ kernelSize, bias, stride, padding } = named("nn.thnnConv2d", kernelSize, ["input", "weight", "kernelSize", "bias", "stride", "padding"], 2, bias, stride, padding));
+  else if (isOptions(bias)) ({ bias, stride, padding } = named("nn.thnnConv2d", bias, ["input", "weight", "kernelSize", "bias", "stride", "padding"], 3, stride, padding));
+  else if (isOptions(stride)) ({ stride, padding } = named("nn.thnnConv2d", stride, ["input", "weight", "kernelSize", "bias", "stride", "padding"], 4, padding));
+  else if (isOptions(padding)) ({ padding } = named("nn.thnnConv2d", padding, ["input", "weight", "kernelSize", "bias", "stride", "padding"], 5));
   if (isTensor(input) && isTensor(weight) && (bias == null || isTensor(bias))) return wrap(call(1054, input.handle, weight.handle, kernelSize, bias?.handle, stride, padding));
   throw refuse("nn.thnnConv2d", "thnnConv2d(input: Tensor, weight: Tensor, kernelSize: number | number[], bias?, stride = [1, 1], padding = [0, 0])", [input, weight, kernelSize, bias, stride, padding]);
 }

@@ -3,6 +3,7 @@ import { UsageError, suggestion } from "../base/index.ts";
 import { call } from "./binding.ts";
 import type { Device, Dtype, Layout } from "./dtype.ts";
 import { Generator } from "./random.ts";
+import { native } from "./native.ts";
 import type { Complex, Scalar } from "./native.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -103,18 +104,36 @@ export function isOptions(x: unknown): x is Record<string, unknown> {
   );
 }
 
-/** Returns the options of a call after checking that `allowed` knows each of their names and that they come last. */
-export function named<T>(operator: string, options: T, allowed: readonly string[], ...after: unknown[]): T {
+/**
+ * Returns the options of a call after checking that `known` has each of their names and that they come last. The first
+ * `placed` of the names were given by their places.
+ */
+export function named<T>(
+  operator: string,
+  options: T,
+  known: readonly string[],
+  placed = 0,
+  ...after: unknown[]
+): T {
   if (!isOptions(options)) throw notOptions(operator, options);
   for (const value of after) if (value !== undefined) throw notOptions(operator, value);
   for (const name in options) {
-    if (!allowed.includes(name)) {
-      throw new UsageError(
-        `${operator}: unknown option "${name}", or given twice. ${suggestion(name, allowed)}`,
-      );
-    }
+    const at = known.indexOf(name);
+    if (at >= placed) continue;
+    const valid = known.length === placed ? "It takes no options." : suggestion(name, known.slice(placed));
+    throw new UsageError(
+      at < 0
+        ? `${operator}: unknown option "${name}". ${valid}`
+        : `${operator}: "${name}" is given twice, by its place and as an option. Leave one out.`,
+    );
   }
   return options;
+}
+
+/** Makes one list of numbers that were given one by one, and returns it with the options that may come last. */
+export function oneList(given: readonly unknown[]): [list: unknown[], options: unknown] {
+  const end = given.findLastIndex((value) => value !== undefined);
+  return isOptions(given[end]) ? [given.slice(0, end), given[end]] : [given.slice(0, end + 1), undefined];
 }
 
 /**
@@ -168,7 +187,7 @@ function takesAll(
 }
 
 /** Calls operator number `op`, which writes into `out`: a tensor, or a list where it has several results. */
-export function callInto(out: unknown, op: number, ...given: unknown[]): unknown {
+export function callInto<T>(out: T, op: number, ...given: unknown[]): T {
   if (!isTensor(out) && !isTensors(out)) {
     throw new UsageError(
       `The option out must be a tensor, or a list of tensors for several results, got ${describe(out)}.`,
@@ -176,6 +195,24 @@ export function callInto(out: unknown, op: number, ...given: unknown[]): unknown
   }
   call(op, ...given, ...handles(isTensor(out) ? [out] : (out as Tensor[])));
   return out;
+}
+
+/** Checks that what a factory writes into is as the options beside it say. */
+export function checkOut(
+  out: unknown,
+  dtype: Dtype | null | undefined,
+  layout: Layout | null | undefined,
+  device: Device | null | undefined,
+): void {
+  if (!isTensor(out)) return; // callInto says what it must be
+  const wanted = { dtype, layout, device: device == null ? device : native.deviceName(device) };
+  for (const [name, value] of Object.entries(wanted)) {
+    const own = out[name as keyof typeof wanted];
+    if (value == null || value === own) continue;
+    throw new UsageError(
+      `The option ${name} must be that of out, ${own}, got ${value}. Leave ${name} out, or give another out.`,
+    );
+  }
 }
 
 /** Returns the dtype of a number that stands where a tensor does: its own kind, as wide as it goes. */
@@ -213,19 +250,8 @@ export function refuse(operator: string, signatures: string, given: readonly unk
 }
 
 function notOptions(operator: string, value: unknown): UsageError {
-  const hint =
-    typeof value === "number" && variadicInPython.has(operator)
-      ? ` Sizes and dimensions are one array: ${operator}([2, 3]).`
-      : "";
-  return new UsageError(
-    `${operator}: the last argument must be an options object, got ${describe(value)}.${hint}`,
-  );
+  return new UsageError(`${operator}: the last argument must be an options object, got ${describe(value)}.`);
 }
-
-// which take their sizes or dimensions one by one in Python
-const variadicInPython = new Set(
-  "empty expand flip ones permute rand randn repeat reshape tile view zeros".split(" "),
-);
 
 function isEmpty(value: unknown): boolean {
   return isOptions(value) && Object.values(value as object).every((member) => member === undefined);

@@ -1172,6 +1172,8 @@ angle.out
 any.all_out
 any.out
 any.dims_out
+arange.out
+arange.start_out
 arccos.out
 arccosh.out
 arcsin.out
@@ -1243,6 +1245,7 @@ divide.out
 divide.out_mode
 dot.out
 dstack.out
+empty.out
 eq.Scalar_out
 eq.Tensor_out
 erf.out
@@ -1251,8 +1254,11 @@ erfinv.out
 exp.out
 exp2.out
 expm1.out
+eye.out
+eye.m_out
 fft_fft.out
 fft_fft2.out
+fft_fftfreq.out
 fft_fftn.out
 fft_hfft.out
 fft_hfft2.out
@@ -1268,6 +1274,7 @@ fft_irfft2.out
 fft_irfftn.out
 fft_rfft.out
 fft_rfft2.out
+fft_rfftfreq.out
 fft_rfftn.out
 fix.out
 float_power.Scalar_out
@@ -1282,6 +1289,7 @@ fmod.Tensor_out
 frac.out
 frexp.Tensor_out
 frobenius_norm.out
+full.out
 gather.out
 gcd.out
 ge.Scalar_out
@@ -1377,6 +1385,10 @@ linalg_tensorinv.out
 linalg_tensorsolve.out
 linalg_vecdot.out
 linalg_vector_norm.out
+linspace.out
+linspace.Scalar_Tensor_out
+linspace.Tensor_Scalar_out
+linspace.Tensor_Tensor_out
 log.out
 log10.out
 log1p.out
@@ -1390,6 +1402,10 @@ logical_not.out
 logical_or.out
 logical_xor.out
 logit.out
+logspace.out
+logspace.Scalar_Tensor_out
+logspace.Tensor_Scalar_out
+logspace.Tensor_Tensor_out
 logsumexp.out
 lt.Scalar_out
 lt.Tensor_out
@@ -1437,10 +1453,12 @@ norm.dtype_out
 normal.Tensor_Tensor_out
 normal.Tensor_float_out
 normal.float_Tensor_out
+normal.float_float_out
 not_equal.Scalar_out
 not_equal.Tensor_out
 nuclear_norm.out
 nuclear_norm.dim_out
+ones.out
 orgqr.out
 ormqr.out
 outer.out
@@ -1454,6 +1472,18 @@ qr.Q
 quantile.out
 quantile.scalar_out
 rad2deg.out
+rand.out
+rand.generator_out
+randint.out
+randint.generator_out
+randint.low_out
+randint.low_generator_out
+randn.out
+randn.generator_out
+randperm.out
+randperm.generator_out
+range.out_
+range.out
 reciprocal.out
 remainder.Scalar_out
 remainder.Tensor_out
@@ -1594,4 +1624,5 @@ vstack.out
 where.self_out
 xlogy.OutScalar_Other
 xlogy.OutScalar_Self
-xlogy.OutTensor`);
+xlogy.OutTensor
+zeros.out`);

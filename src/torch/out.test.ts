@@ -69,6 +69,48 @@ test.each<[string, (options?: torch.Out<[Tensor, Tensor]>) => [Tensor, Tensor], 
   for (const [i, expected] of run().entries()) expect(out[i]!.tolist()).toEqual(expected.tolist());
 });
 
+test.each<[string, (options?: torch.Out) => Tensor]>([
+  ["zeros([2, 3])", (o) => torch.zeros([2, 3], o)],
+  ["ones(2, 3)", (o) => torch.ones(2, 3, o ?? {})],
+  ["full([2], 3)", (o) => torch.full([2], 3, o)],
+  ["eye(2)", (o) => torch.eye(2, o)],
+  ["eye(2, 3)", (o) => torch.eye(2, 3, o)],
+  ["arange(4)", (o) => torch.arange(4, { dtype: "float32", ...o })],
+  ["arange(1, 4)", (o) => torch.arange(1, 4, { dtype: "float32", ...o })],
+  ["arange(1, 4, 2)", (o) => torch.arange(1, 4, 2, { dtype: "float32", ...o })],
+  ["linspace(0, 1, 3)", (o) => torch.linspace(0, 1, 3, o)],
+  ["logspace(0, 1, 3)", (o) => torch.logspace(0, 1, 3, o)],
+  ["rand([3])", (o) => torch.rand([3], o)],
+  ["randn(3)", (o) => torch.randn(3, { generator: new torch.Generator().manualSeed(5), ...o })],
+  ["randint(9, [3])", (o) => torch.randint(9, [3], { dtype: "float32", ...o })],
+  ["randint(2, 9, [3])", (o) => torch.randint(2, 9, [3], { dtype: "float32", ...o })],
+  ["randperm(5)", (o) => torch.randperm(5, { dtype: "float32", ...o })],
+])("%s fills a tensor that it is given", (_, run) => {
+  const out = hidden();
+  torch.manualSeed(3);
+  expect(run({ out })).toBe(out);
+  torch.manualSeed(3);
+  const expected = run();
+  expect(out.shape).toEqual(expected.shape);
+  expect(out.tolist()).toEqual(expected.tolist());
+});
+
+test("a factory's out decides dtype, layout and device, and may record gradients", () => {
+  const out = hidden("float64");
+  expect(torch.ones([2], { out, dtype: "float64", device: "cpu", layout: "strided" }).dtype).toBe("float64");
+  expect(torch.empty(2, 3, { out: hidden() }).shape).toEqual([2, 3]);
+  expect(torch.zeros([2], { out: hidden(), requiresGrad: true }).requiresGrad).toBe(true);
+  expect(() => torch.zeros([2], { out, dtype: "float32" })).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: The option dtype must be that of out, float64, got float32. Leave dtype out, or give another out.]`,
+  );
+  expect(() => torch.zeros([2], { out, device: "meta" })).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: The option device must be that of out, cpu, got meta. Leave device out, or give another out.]`,
+  );
+  expect(() => torch.zeros([2], { out: 3 as unknown as Tensor })).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: The option out must be a tensor, or a list of tensors for several results, got number.]`,
+  );
+});
+
 test("out may be a view, a wider dtype and an input, and undefined is no out", () => {
   const rows = torch.zeros([2, 3]);
   torch.sum(x, { dim: 0, out: rows.select(0, 1) });
@@ -130,10 +172,10 @@ test("an out of the wrong kind or number is refused", () => {
 test("functions and overloads that write nowhere refuse out", () => {
   const call = (f: unknown, ...given: unknown[]) => (f as (...all: unknown[]) => unknown)(...given);
   expect(() => call(torch.nnFunctional.elu, x, { out: hidden() })).toThrowErrorMatchingInlineSnapshot(
-    `[UsageError: nn.elu: unknown option "out", or given twice. Valid: alpha, inputScale, scale.]`,
+    `[UsageError: nn.elu: unknown option "out". Valid: alpha, inputScale, scale.]`,
   );
   expect(() => call(torch.chunk, x, 3, { out: hidden() })).toThrowErrorMatchingInlineSnapshot(
-    `[UsageError: chunk: unknown option "out", or given twice. Valid: dim.]`,
+    `[UsageError: chunk: unknown option "out". Valid: dim.]`,
   );
   expect(() => call(torch.std, x, true, { out: hidden() })).toThrowErrorMatchingInlineSnapshot(`
     [UsageError: std: no signature takes (Tensor, boolean, undefined, undefined, { out: Tensor }). Call it as:

@@ -93,9 +93,9 @@ test("types that JavaScript cannot express are refused by name", () => {
 test("arguments by a wrong name are refused", () => {
   const x = ones([2]);
   expect(() => ops["aten"].add.Tensor(x, x, { alhpa: 2 })).toThrowErrorMatchingInlineSnapshot(
-    `[UsageError: aten::add: unknown argument "alhpa", or given twice. Did you mean "alpha"? Valid: alpha.]`,
+    `[UsageError: aten::add: unknown argument "alhpa". Did you mean "alpha"? Valid: alpha.]`,
   );
   expect(() => ops["aten"].add.Tensor(x, x, { other: x })).toThrowErrorMatchingInlineSnapshot(
-    `[UsageError: aten::add: unknown argument "other", or given twice. Valid: alpha.]`,
+    `[UsageError: aten::add: "other" is given twice, by its place and by name. Leave one out.]`,
   );
 });

@@ -155,7 +155,9 @@ function position(operator: string, argumentsOf: readonly Argument[], args: read
     const i = names.indexOf(name);
     if (i < args.length - 1) {
       throw new UsageError(
-        `${operator}: unknown argument "${name}", or given twice. ${suggestion(name, names.slice(args.length - 1))}`,
+        i < 0
+          ? `${operator}: unknown argument "${name}". ${suggestion(name, names.slice(args.length - 1))}`
+          : `${operator}: "${name}" is given twice, by its place and by name. Leave one out.`,
       );
     }
     given[i] = value;

@@ -16,8 +16,8 @@ import type { Tensor } from "./tensor.ts";
 export function airyAi(x: Tensor, options?: Out): Tensor;
 export function airyAi(x: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.airyAi", options, ["out"]));
-  if (isTensor(x)) return out === undefined ? wrap(call(916, x.handle)) : callInto(out, 1479, x.handle);
+  if (options !== undefined) ({ out } = named("special.airyAi", options, ["x", "out"], 1));
+  if (isTensor(x)) return out === undefined ? wrap(call(916, x.handle)) : callInto(out, 1509, x.handle);
   throw refuse("special.airyAi", "airyAi(x: Tensor, { out? })", [x, { out }]);
 }
 
@@ -31,8 +31,8 @@ export function airyAi(x: any, options?: any): any {
 export function besselJ0(input: Tensor, options?: Out): Tensor;
 export function besselJ0(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.besselJ0", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(917, input.handle)) : callInto(out, 1480, input.handle);
+  if (options !== undefined) ({ out } = named("special.besselJ0", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(917, input.handle)) : callInto(out, 1510, input.handle);
   throw refuse("special.besselJ0", "besselJ0(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -46,8 +46,8 @@ export function besselJ0(input: any, options?: any): any {
 export function besselJ1(input: Tensor, options?: Out): Tensor;
 export function besselJ1(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.besselJ1", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(918, input.handle)) : callInto(out, 1481, input.handle);
+  if (options !== undefined) ({ out } = named("special.besselJ1", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(918, input.handle)) : callInto(out, 1511, input.handle);
   throw refuse("special.besselJ1", "besselJ1(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -61,8 +61,8 @@ export function besselJ1(input: any, options?: any): any {
 export function besselY0(input: Tensor, options?: Out): Tensor;
 export function besselY0(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.besselY0", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(919, input.handle)) : callInto(out, 1482, input.handle);
+  if (options !== undefined) ({ out } = named("special.besselY0", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(919, input.handle)) : callInto(out, 1512, input.handle);
   throw refuse("special.besselY0", "besselY0(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -76,8 +76,8 @@ export function besselY0(input: any, options?: any): any {
 export function besselY1(input: Tensor, options?: Out): Tensor;
 export function besselY1(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.besselY1", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(920, input.handle)) : callInto(out, 1483, input.handle);
+  if (options !== undefined) ({ out } = named("special.besselY1", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(920, input.handle)) : callInto(out, 1513, input.handle);
   throw refuse("special.besselY1", "besselY1(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -95,10 +95,10 @@ export function chebyshevPolynomialT(x: Tensor, n: Scalar, options?: Out): Tenso
 export function chebyshevPolynomialT(x: Scalar, n: Tensor, options?: Out): Tensor;
 export function chebyshevPolynomialT(x: any, n: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.chebyshevPolynomialT", options, ["out"]));
-  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(921, x.handle, n.handle)) : callInto(out, 1484, x.handle, n.handle);
-  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(922, x.handle, n)) : callInto(out, 1485, x.handle, n);
-  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(923, x, n.handle)) : callInto(out, 1486, x, n.handle);
+  if (options !== undefined) ({ out } = named("special.chebyshevPolynomialT", options, ["x", "n", "out"], 2));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(921, x.handle, n.handle)) : callInto(out, 1514, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(922, x.handle, n)) : callInto(out, 1515, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(923, x, n.handle)) : callInto(out, 1516, x, n.handle);
   throw refuse("special.chebyshevPolynomialT", "chebyshevPolynomialT(x: Tensor, n: Tensor, { out? })\nchebyshevPolynomialT(x: Tensor, n: Scalar, { out? })\nchebyshevPolynomialT(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
@@ -116,10 +116,10 @@ export function chebyshevPolynomialU(x: Tensor, n: Scalar, options?: Out): Tenso
 export function chebyshevPolynomialU(x: Scalar, n: Tensor, options?: Out): Tensor;
 export function chebyshevPolynomialU(x: any, n: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.chebyshevPolynomialU", options, ["out"]));
-  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(924, x.handle, n.handle)) : callInto(out, 1487, x.handle, n.handle);
-  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(925, x.handle, n)) : callInto(out, 1488, x.handle, n);
-  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(926, x, n.handle)) : callInto(out, 1489, x, n.handle);
+  if (options !== undefined) ({ out } = named("special.chebyshevPolynomialU", options, ["x", "n", "out"], 2));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(924, x.handle, n.handle)) : callInto(out, 1517, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(925, x.handle, n)) : callInto(out, 1518, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(926, x, n.handle)) : callInto(out, 1519, x, n.handle);
   throw refuse("special.chebyshevPolynomialU", "chebyshevPolynomialU(x: Tensor, n: Tensor, { out? })\nchebyshevPolynomialU(x: Tensor, n: Scalar, { out? })\nchebyshevPolynomialU(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
@@ -137,10 +137,10 @@ export function chebyshevPolynomialV(x: Tensor, n: Scalar, options?: Out): Tenso
 export function chebyshevPolynomialV(x: Scalar, n: Tensor, options?: Out): Tensor;
 export function chebyshevPolynomialV(x: any, n: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.chebyshevPolynomialV", options, ["out"]));
-  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(927, x.handle, n.handle)) : callInto(out, 1490, x.handle, n.handle);
-  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(928, x.handle, n)) : callInto(out, 1491, x.handle, n);
-  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(929, x, n.handle)) : callInto(out, 1492, x, n.handle);
+  if (options !== undefined) ({ out } = named("special.chebyshevPolynomialV", options, ["x", "n", "out"], 2));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(927, x.handle, n.handle)) : callInto(out, 1520, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(928, x.handle, n)) : callInto(out, 1521, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(929, x, n.handle)) : callInto(out, 1522, x, n.handle);
   throw refuse("special.chebyshevPolynomialV", "chebyshevPolynomialV(x: Tensor, n: Tensor, { out? })\nchebyshevPolynomialV(x: Tensor, n: Scalar, { out? })\nchebyshevPolynomialV(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
@@ -158,10 +158,10 @@ export function chebyshevPolynomialW(x: Tensor, n: Scalar, options?: Out): Tenso
 export function chebyshevPolynomialW(x: Scalar, n: Tensor, options?: Out): Tensor;
 export function chebyshevPolynomialW(x: any, n: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.chebyshevPolynomialW", options, ["out"]));
-  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(930, x.handle, n.handle)) : callInto(out, 1493, x.handle, n.handle);
-  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(931, x.handle, n)) : callInto(out, 1494, x.handle, n);
-  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(932, x, n.handle)) : callInto(out, 1495, x, n.handle);
+  if (options !== undefined) ({ out } = named("special.chebyshevPolynomialW", options, ["x", "n", "out"], 2));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(930, x.handle, n.handle)) : callInto(out, 1523, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(931, x.handle, n)) : callInto(out, 1524, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(932, x, n.handle)) : callInto(out, 1525, x, n.handle);
   throw refuse("special.chebyshevPolynomialW", "chebyshevPolynomialW(x: Tensor, n: Tensor, { out? })\nchebyshevPolynomialW(x: Tensor, n: Scalar, { out? })\nchebyshevPolynomialW(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
@@ -175,8 +175,8 @@ export function chebyshevPolynomialW(x: any, n: any, options?: any): any {
 export function digamma(input: Tensor, options?: Out): Tensor;
 export function digamma(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.digamma", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(933, input.handle)) : callInto(out, 1496, input.handle);
+  if (options !== undefined) ({ out } = named("special.digamma", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(933, input.handle)) : callInto(out, 1526, input.handle);
   throw refuse("special.digamma", "digamma(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -190,8 +190,8 @@ export function digamma(input: any, options?: any): any {
 export function entr(input: Tensor, options?: Out): Tensor;
 export function entr(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.entr", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(934, input.handle)) : callInto(out, 1497, input.handle);
+  if (options !== undefined) ({ out } = named("special.entr", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(934, input.handle)) : callInto(out, 1527, input.handle);
   throw refuse("special.entr", "entr(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -205,8 +205,8 @@ export function entr(input: any, options?: any): any {
 export function erf(input: Tensor, options?: Out): Tensor;
 export function erf(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.erf", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(935, input.handle)) : callInto(out, 1498, input.handle);
+  if (options !== undefined) ({ out } = named("special.erf", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(935, input.handle)) : callInto(out, 1528, input.handle);
   throw refuse("special.erf", "erf(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -220,8 +220,8 @@ export function erf(input: any, options?: any): any {
 export function erfc(input: Tensor, options?: Out): Tensor;
 export function erfc(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.erfc", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(936, input.handle)) : callInto(out, 1499, input.handle);
+  if (options !== undefined) ({ out } = named("special.erfc", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(936, input.handle)) : callInto(out, 1529, input.handle);
   throw refuse("special.erfc", "erfc(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -235,8 +235,8 @@ export function erfc(input: any, options?: any): any {
 export function erfcx(input: Tensor, options?: Out): Tensor;
 export function erfcx(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.erfcx", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(937, input.handle)) : callInto(out, 1500, input.handle);
+  if (options !== undefined) ({ out } = named("special.erfcx", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(937, input.handle)) : callInto(out, 1530, input.handle);
   throw refuse("special.erfcx", "erfcx(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -250,8 +250,8 @@ export function erfcx(input: any, options?: any): any {
 export function erfinv(input: Tensor, options?: Out): Tensor;
 export function erfinv(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.erfinv", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(938, input.handle)) : callInto(out, 1501, input.handle);
+  if (options !== undefined) ({ out } = named("special.erfinv", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(938, input.handle)) : callInto(out, 1531, input.handle);
   throw refuse("special.erfinv", "erfinv(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -265,8 +265,8 @@ export function erfinv(input: any, options?: any): any {
 export function exp2(input: Tensor, options?: Out): Tensor;
 export function exp2(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.exp2", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(939, input.handle)) : callInto(out, 1502, input.handle);
+  if (options !== undefined) ({ out } = named("special.exp2", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(939, input.handle)) : callInto(out, 1532, input.handle);
   throw refuse("special.exp2", "exp2(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -280,8 +280,8 @@ export function exp2(input: any, options?: any): any {
 export function expit(input: Tensor, options?: Out): Tensor;
 export function expit(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.expit", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(940, input.handle)) : callInto(out, 1503, input.handle);
+  if (options !== undefined) ({ out } = named("special.expit", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(940, input.handle)) : callInto(out, 1533, input.handle);
   throw refuse("special.expit", "expit(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -295,8 +295,8 @@ export function expit(input: any, options?: any): any {
 export function expm1(input: Tensor, options?: Out): Tensor;
 export function expm1(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.expm1", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(941, input.handle)) : callInto(out, 1504, input.handle);
+  if (options !== undefined) ({ out } = named("special.expm1", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(941, input.handle)) : callInto(out, 1534, input.handle);
   throw refuse("special.expm1", "expm1(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -310,8 +310,8 @@ export function expm1(input: any, options?: any): any {
 export function gammainc(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function gammainc(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.gammainc", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(942, input.handle, other.handle)) : callInto(out, 1505, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("special.gammainc", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(942, input.handle, other.handle)) : callInto(out, 1535, input.handle, other.handle);
   throw refuse("special.gammainc", "gammainc(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -325,8 +325,8 @@ export function gammainc(input: any, other: any, options?: any): any {
 export function gammaincc(input: Tensor, other: Tensor, options?: Out): Tensor;
 export function gammaincc(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.gammaincc", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(943, input.handle, other.handle)) : callInto(out, 1506, input.handle, other.handle);
+  if (options !== undefined) ({ out } = named("special.gammaincc", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(943, input.handle, other.handle)) : callInto(out, 1536, input.handle, other.handle);
   throw refuse("special.gammaincc", "gammaincc(input: Tensor, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -340,8 +340,8 @@ export function gammaincc(input: any, other: any, options?: any): any {
 export function gammaln(input: Tensor, options?: Out): Tensor;
 export function gammaln(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.gammaln", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(944, input.handle)) : callInto(out, 1507, input.handle);
+  if (options !== undefined) ({ out } = named("special.gammaln", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(944, input.handle)) : callInto(out, 1537, input.handle);
   throw refuse("special.gammaln", "gammaln(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -359,10 +359,10 @@ export function hermitePolynomialH(x: Tensor, n: Scalar, options?: Out): Tensor;
 export function hermitePolynomialH(x: Scalar, n: Tensor, options?: Out): Tensor;
 export function hermitePolynomialH(x: any, n: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.hermitePolynomialH", options, ["out"]));
-  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(945, x.handle, n.handle)) : callInto(out, 1508, x.handle, n.handle);
-  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(946, x.handle, n)) : callInto(out, 1509, x.handle, n);
-  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(947, x, n.handle)) : callInto(out, 1510, x, n.handle);
+  if (options !== undefined) ({ out } = named("special.hermitePolynomialH", options, ["x", "n", "out"], 2));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(945, x.handle, n.handle)) : callInto(out, 1538, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(946, x.handle, n)) : callInto(out, 1539, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(947, x, n.handle)) : callInto(out, 1540, x, n.handle);
   throw refuse("special.hermitePolynomialH", "hermitePolynomialH(x: Tensor, n: Tensor, { out? })\nhermitePolynomialH(x: Tensor, n: Scalar, { out? })\nhermitePolynomialH(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
@@ -380,10 +380,10 @@ export function hermitePolynomialHe(x: Tensor, n: Scalar, options?: Out): Tensor
 export function hermitePolynomialHe(x: Scalar, n: Tensor, options?: Out): Tensor;
 export function hermitePolynomialHe(x: any, n: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.hermitePolynomialHe", options, ["out"]));
-  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(948, x.handle, n.handle)) : callInto(out, 1511, x.handle, n.handle);
-  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(949, x.handle, n)) : callInto(out, 1512, x.handle, n);
-  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(950, x, n.handle)) : callInto(out, 1513, x, n.handle);
+  if (options !== undefined) ({ out } = named("special.hermitePolynomialHe", options, ["x", "n", "out"], 2));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(948, x.handle, n.handle)) : callInto(out, 1541, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(949, x.handle, n)) : callInto(out, 1542, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(950, x, n.handle)) : callInto(out, 1543, x, n.handle);
   throw refuse("special.hermitePolynomialHe", "hermitePolynomialHe(x: Tensor, n: Tensor, { out? })\nhermitePolynomialHe(x: Tensor, n: Scalar, { out? })\nhermitePolynomialHe(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
@@ -397,8 +397,8 @@ export function hermitePolynomialHe(x: any, n: any, options?: any): any {
 export function i0(input: Tensor, options?: Out): Tensor;
 export function i0(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.i0", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(951, input.handle)) : callInto(out, 1514, input.handle);
+  if (options !== undefined) ({ out } = named("special.i0", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(951, input.handle)) : callInto(out, 1544, input.handle);
   throw refuse("special.i0", "i0(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -412,8 +412,8 @@ export function i0(input: any, options?: any): any {
 export function i0e(input: Tensor, options?: Out): Tensor;
 export function i0e(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.i0e", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(952, input.handle)) : callInto(out, 1515, input.handle);
+  if (options !== undefined) ({ out } = named("special.i0e", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(952, input.handle)) : callInto(out, 1545, input.handle);
   throw refuse("special.i0e", "i0e(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -427,8 +427,8 @@ export function i0e(input: any, options?: any): any {
 export function i1(input: Tensor, options?: Out): Tensor;
 export function i1(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.i1", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(953, input.handle)) : callInto(out, 1516, input.handle);
+  if (options !== undefined) ({ out } = named("special.i1", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(953, input.handle)) : callInto(out, 1546, input.handle);
   throw refuse("special.i1", "i1(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -442,8 +442,8 @@ export function i1(input: any, options?: any): any {
 export function i1e(input: Tensor, options?: Out): Tensor;
 export function i1e(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.i1e", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(954, input.handle)) : callInto(out, 1517, input.handle);
+  if (options !== undefined) ({ out } = named("special.i1e", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(954, input.handle)) : callInto(out, 1547, input.handle);
   throw refuse("special.i1e", "i1e(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -461,10 +461,10 @@ export function laguerrePolynomialL(x: Tensor, n: Scalar, options?: Out): Tensor
 export function laguerrePolynomialL(x: Scalar, n: Tensor, options?: Out): Tensor;
 export function laguerrePolynomialL(x: any, n: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.laguerrePolynomialL", options, ["out"]));
-  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(955, x.handle, n.handle)) : callInto(out, 1518, x.handle, n.handle);
-  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(956, x.handle, n)) : callInto(out, 1519, x.handle, n);
-  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(957, x, n.handle)) : callInto(out, 1520, x, n.handle);
+  if (options !== undefined) ({ out } = named("special.laguerrePolynomialL", options, ["x", "n", "out"], 2));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(955, x.handle, n.handle)) : callInto(out, 1548, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(956, x.handle, n)) : callInto(out, 1549, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(957, x, n.handle)) : callInto(out, 1550, x, n.handle);
   throw refuse("special.laguerrePolynomialL", "laguerrePolynomialL(x: Tensor, n: Tensor, { out? })\nlaguerrePolynomialL(x: Tensor, n: Scalar, { out? })\nlaguerrePolynomialL(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
@@ -482,10 +482,10 @@ export function legendrePolynomialP(x: Tensor, n: Scalar, options?: Out): Tensor
 export function legendrePolynomialP(x: Scalar, n: Tensor, options?: Out): Tensor;
 export function legendrePolynomialP(x: any, n: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.legendrePolynomialP", options, ["out"]));
-  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(958, x.handle, n.handle)) : callInto(out, 1521, x.handle, n.handle);
-  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(959, x.handle, n)) : callInto(out, 1522, x.handle, n);
-  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(960, x, n.handle)) : callInto(out, 1523, x, n.handle);
+  if (options !== undefined) ({ out } = named("special.legendrePolynomialP", options, ["x", "n", "out"], 2));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(958, x.handle, n.handle)) : callInto(out, 1551, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(959, x.handle, n)) : callInto(out, 1552, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(960, x, n.handle)) : callInto(out, 1553, x, n.handle);
   throw refuse("special.legendrePolynomialP", "legendrePolynomialP(x: Tensor, n: Tensor, { out? })\nlegendrePolynomialP(x: Tensor, n: Scalar, { out? })\nlegendrePolynomialP(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
@@ -499,8 +499,8 @@ export function legendrePolynomialP(x: any, n: any, options?: any): any {
 export function log1p(input: Tensor, options?: Out): Tensor;
 export function log1p(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.log1p", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(961, input.handle)) : callInto(out, 1524, input.handle);
+  if (options !== undefined) ({ out } = named("special.log1p", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(961, input.handle)) : callInto(out, 1554, input.handle);
   throw refuse("special.log1p", "log1p(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -514,8 +514,8 @@ export function log1p(input: any, options?: any): any {
 export function logNdtr(input: Tensor, options?: Out): Tensor;
 export function logNdtr(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.logNdtr", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(962, input.handle)) : callInto(out, 1525, input.handle);
+  if (options !== undefined) ({ out } = named("special.logNdtr", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(962, input.handle)) : callInto(out, 1555, input.handle);
   throw refuse("special.logNdtr", "logNdtr(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -530,8 +530,8 @@ export function logSoftmax(input: Tensor, dim: number, options?: { dtype?: Dtype
 export function logSoftmax(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined }): Tensor;
 export function logSoftmax(input: any, dim?: any, options?: any): any {
   let dtype: any;
-  if (isOptions(dim)) ({ dim, dtype } = named("special.logSoftmax", dim, ["dim", "dtype"], options));
-  else if (options !== undefined) ({ dtype } = named("special.logSoftmax", options, ["dtype"]));
+  if (isOptions(dim)) ({ dim, dtype } = named("special.logSoftmax", dim, ["input", "dim", "dtype"], 1, options));
+  else if (options !== undefined) ({ dtype } = named("special.logSoftmax", options, ["input", "dim", "dtype"], 2));
   if (isTensor(input)) return wrap(call(963, input.handle, dim, dtypeCode(dtype)));
   throw refuse("special.logSoftmax", "logSoftmax(input: Tensor, dim: number, { dtype? })", [input, dim, { dtype }]);
 }
@@ -547,9 +547,9 @@ export function logit(input: Tensor, eps?: number | null, options?: Out): Tensor
 export function logit(input: Tensor, options?: { eps?: number | null | undefined } & Out): Tensor;
 export function logit(input: any, eps?: any, options?: any): any {
   let out: any;
-  if (isOptions(eps)) ({ eps, out } = named("special.logit", eps, ["eps", "out"], options));
-  else if (options !== undefined) ({ out } = named("special.logit", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(964, input.handle, eps)) : callInto(out, 1526, input.handle, eps);
+  if (isOptions(eps)) ({ eps, out } = named("special.logit", eps, ["input", "eps", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("special.logit", options, ["input", "eps", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(964, input.handle, eps)) : callInto(out, 1556, input.handle, eps);
   throw refuse("special.logit", "logit(input: Tensor, eps?, { out? })", [input, eps, { out }]);
 }
 
@@ -565,10 +565,10 @@ export function logsumexp(input: Tensor, dim: number | readonly number[], option
 export function logsumexp(input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined } & Out): Tensor;
 export function logsumexp(input: any, dim?: any, keepdim?: any, options?: any): any {
   let out: any;
-  if (isOptions(dim)) ({ dim, keepdim, out } = named("special.logsumexp", dim, ["dim", "keepdim", "out"], keepdim, options));
-  else if (isOptions(keepdim)) ({ keepdim, out } = named("special.logsumexp", keepdim, ["keepdim", "out"], options));
-  else if (options !== undefined) ({ out } = named("special.logsumexp", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(965, input.handle, dim, keepdim)) : callInto(out, 1527, input.handle, dim, keepdim);
+  if (isOptions(dim)) ({ dim, keepdim, out } = named("special.logsumexp", dim, ["input", "dim", "keepdim", "out"], 1, keepdim, options));
+  else if (isOptions(keepdim)) ({ keepdim, out } = named("special.logsumexp", keepdim, ["input", "dim", "keepdim", "out"], 2, options));
+  else if (options !== undefined) ({ out } = named("special.logsumexp", options, ["input", "dim", "keepdim", "out"], 3));
+  if (isTensor(input)) return out === undefined ? wrap(call(965, input.handle, dim, keepdim)) : callInto(out, 1557, input.handle, dim, keepdim);
   throw refuse("special.logsumexp", "logsumexp(input: Tensor, dim: number | number[], keepdim = false, { out? })", [input, dim, keepdim, { out }]);
 }
 
@@ -582,8 +582,8 @@ export function logsumexp(input: any, dim?: any, keepdim?: any, options?: any): 
 export function modifiedBesselI0(input: Tensor, options?: Out): Tensor;
 export function modifiedBesselI0(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.modifiedBesselI0", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(966, input.handle)) : callInto(out, 1528, input.handle);
+  if (options !== undefined) ({ out } = named("special.modifiedBesselI0", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(966, input.handle)) : callInto(out, 1558, input.handle);
   throw refuse("special.modifiedBesselI0", "modifiedBesselI0(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -597,8 +597,8 @@ export function modifiedBesselI0(input: any, options?: any): any {
 export function modifiedBesselI1(input: Tensor, options?: Out): Tensor;
 export function modifiedBesselI1(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.modifiedBesselI1", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(967, input.handle)) : callInto(out, 1529, input.handle);
+  if (options !== undefined) ({ out } = named("special.modifiedBesselI1", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(967, input.handle)) : callInto(out, 1559, input.handle);
   throw refuse("special.modifiedBesselI1", "modifiedBesselI1(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -612,8 +612,8 @@ export function modifiedBesselI1(input: any, options?: any): any {
 export function modifiedBesselK0(input: Tensor, options?: Out): Tensor;
 export function modifiedBesselK0(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.modifiedBesselK0", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(968, input.handle)) : callInto(out, 1530, input.handle);
+  if (options !== undefined) ({ out } = named("special.modifiedBesselK0", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(968, input.handle)) : callInto(out, 1560, input.handle);
   throw refuse("special.modifiedBesselK0", "modifiedBesselK0(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -627,8 +627,8 @@ export function modifiedBesselK0(input: any, options?: any): any {
 export function modifiedBesselK1(input: Tensor, options?: Out): Tensor;
 export function modifiedBesselK1(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.modifiedBesselK1", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(969, input.handle)) : callInto(out, 1531, input.handle);
+  if (options !== undefined) ({ out } = named("special.modifiedBesselK1", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(969, input.handle)) : callInto(out, 1561, input.handle);
   throw refuse("special.modifiedBesselK1", "modifiedBesselK1(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -643,9 +643,9 @@ export function multigammaln(input: Tensor, p: number, options?: Out): Tensor;
 export function multigammaln(input: Tensor, options: { p: number } & Out): Tensor;
 export function multigammaln(input: any, p?: any, options?: any): any {
   let out: any;
-  if (isOptions(p)) ({ p, out } = named("special.multigammaln", p, ["p", "out"], options));
-  else if (options !== undefined) ({ out } = named("special.multigammaln", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(970, input.handle, p)) : callInto(out, 1532, input.handle, p);
+  if (isOptions(p)) ({ p, out } = named("special.multigammaln", p, ["input", "p", "out"], 1, options));
+  else if (options !== undefined) ({ out } = named("special.multigammaln", options, ["input", "p", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(970, input.handle, p)) : callInto(out, 1562, input.handle, p);
   throw refuse("special.multigammaln", "multigammaln(input: Tensor, p: number, { out? })", [input, p, { out }]);
 }
 
@@ -659,8 +659,8 @@ export function multigammaln(input: any, p?: any, options?: any): any {
 export function ndtr(input: Tensor, options?: Out): Tensor;
 export function ndtr(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.ndtr", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(971, input.handle)) : callInto(out, 1533, input.handle);
+  if (options !== undefined) ({ out } = named("special.ndtr", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(971, input.handle)) : callInto(out, 1563, input.handle);
   throw refuse("special.ndtr", "ndtr(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -674,8 +674,8 @@ export function ndtr(input: any, options?: any): any {
 export function ndtri(input: Tensor, options?: Out): Tensor;
 export function ndtri(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.ndtri", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(972, input.handle)) : callInto(out, 1534, input.handle);
+  if (options !== undefined) ({ out } = named("special.ndtri", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(972, input.handle)) : callInto(out, 1564, input.handle);
   throw refuse("special.ndtri", "ndtri(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -689,8 +689,8 @@ export function ndtri(input: any, options?: any): any {
 export function polygamma(n: number, input: Tensor, options?: Out): Tensor;
 export function polygamma(n: any, input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.polygamma", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(973, n, input.handle)) : callInto(out, 1535, n, input.handle);
+  if (options !== undefined) ({ out } = named("special.polygamma", options, ["n", "input", "out"], 2));
+  if (isTensor(input)) return out === undefined ? wrap(call(973, n, input.handle)) : callInto(out, 1565, n, input.handle);
   throw refuse("special.polygamma", "polygamma(n: number, input: Tensor, { out? })", [n, input, { out }]);
 }
 
@@ -704,8 +704,8 @@ export function polygamma(n: any, input: any, options?: any): any {
 export function psi(input: Tensor, options?: Out): Tensor;
 export function psi(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.psi", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(974, input.handle)) : callInto(out, 1536, input.handle);
+  if (options !== undefined) ({ out } = named("special.psi", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(974, input.handle)) : callInto(out, 1566, input.handle);
   throw refuse("special.psi", "psi(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -719,8 +719,8 @@ export function psi(input: any, options?: any): any {
 export function round(input: Tensor, options?: { decimals?: number | undefined } & Out): Tensor;
 export function round(input: any, options?: any): any {
   let decimals: any, out: any;
-  if (options !== undefined) ({ decimals, out } = named("special.round", options, ["decimals", "out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(975, input.handle, decimals)) : callInto(out, 1537, input.handle, decimals);
+  if (options !== undefined) ({ decimals, out } = named("special.round", options, ["input", "decimals", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(975, input.handle, decimals)) : callInto(out, 1567, input.handle, decimals);
   throw refuse("special.round", "round(input: Tensor, { decimals = 0, out? })", [input, { decimals, out }]);
 }
 
@@ -734,8 +734,8 @@ export function round(input: any, options?: any): any {
 export function scaledModifiedBesselK0(x: Tensor, options?: Out): Tensor;
 export function scaledModifiedBesselK0(x: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.scaledModifiedBesselK0", options, ["out"]));
-  if (isTensor(x)) return out === undefined ? wrap(call(976, x.handle)) : callInto(out, 1538, x.handle);
+  if (options !== undefined) ({ out } = named("special.scaledModifiedBesselK0", options, ["x", "out"], 1));
+  if (isTensor(x)) return out === undefined ? wrap(call(976, x.handle)) : callInto(out, 1568, x.handle);
   throw refuse("special.scaledModifiedBesselK0", "scaledModifiedBesselK0(x: Tensor, { out? })", [x, { out }]);
 }
 
@@ -749,8 +749,8 @@ export function scaledModifiedBesselK0(x: any, options?: any): any {
 export function scaledModifiedBesselK1(x: Tensor, options?: Out): Tensor;
 export function scaledModifiedBesselK1(x: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.scaledModifiedBesselK1", options, ["out"]));
-  if (isTensor(x)) return out === undefined ? wrap(call(977, x.handle)) : callInto(out, 1539, x.handle);
+  if (options !== undefined) ({ out } = named("special.scaledModifiedBesselK1", options, ["x", "out"], 1));
+  if (isTensor(x)) return out === undefined ? wrap(call(977, x.handle)) : callInto(out, 1569, x.handle);
   throw refuse("special.scaledModifiedBesselK1", "scaledModifiedBesselK1(x: Tensor, { out? })", [x, { out }]);
 }
 
@@ -768,10 +768,10 @@ export function shiftedChebyshevPolynomialT(x: Tensor, n: Scalar, options?: Out)
 export function shiftedChebyshevPolynomialT(x: Scalar, n: Tensor, options?: Out): Tensor;
 export function shiftedChebyshevPolynomialT(x: any, n: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.shiftedChebyshevPolynomialT", options, ["out"]));
-  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(978, x.handle, n.handle)) : callInto(out, 1540, x.handle, n.handle);
-  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(979, x.handle, n)) : callInto(out, 1541, x.handle, n);
-  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(980, x, n.handle)) : callInto(out, 1542, x, n.handle);
+  if (options !== undefined) ({ out } = named("special.shiftedChebyshevPolynomialT", options, ["x", "n", "out"], 2));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(978, x.handle, n.handle)) : callInto(out, 1570, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(979, x.handle, n)) : callInto(out, 1571, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(980, x, n.handle)) : callInto(out, 1572, x, n.handle);
   throw refuse("special.shiftedChebyshevPolynomialT", "shiftedChebyshevPolynomialT(x: Tensor, n: Tensor, { out? })\nshiftedChebyshevPolynomialT(x: Tensor, n: Scalar, { out? })\nshiftedChebyshevPolynomialT(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
@@ -789,10 +789,10 @@ export function shiftedChebyshevPolynomialU(x: Tensor, n: Scalar, options?: Out)
 export function shiftedChebyshevPolynomialU(x: Scalar, n: Tensor, options?: Out): Tensor;
 export function shiftedChebyshevPolynomialU(x: any, n: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.shiftedChebyshevPolynomialU", options, ["out"]));
-  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(981, x.handle, n.handle)) : callInto(out, 1543, x.handle, n.handle);
-  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(982, x.handle, n)) : callInto(out, 1544, x.handle, n);
-  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(983, x, n.handle)) : callInto(out, 1545, x, n.handle);
+  if (options !== undefined) ({ out } = named("special.shiftedChebyshevPolynomialU", options, ["x", "n", "out"], 2));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(981, x.handle, n.handle)) : callInto(out, 1573, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(982, x.handle, n)) : callInto(out, 1574, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(983, x, n.handle)) : callInto(out, 1575, x, n.handle);
   throw refuse("special.shiftedChebyshevPolynomialU", "shiftedChebyshevPolynomialU(x: Tensor, n: Tensor, { out? })\nshiftedChebyshevPolynomialU(x: Tensor, n: Scalar, { out? })\nshiftedChebyshevPolynomialU(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
@@ -810,10 +810,10 @@ export function shiftedChebyshevPolynomialV(x: Tensor, n: Scalar, options?: Out)
 export function shiftedChebyshevPolynomialV(x: Scalar, n: Tensor, options?: Out): Tensor;
 export function shiftedChebyshevPolynomialV(x: any, n: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.shiftedChebyshevPolynomialV", options, ["out"]));
-  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(984, x.handle, n.handle)) : callInto(out, 1546, x.handle, n.handle);
-  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(985, x.handle, n)) : callInto(out, 1547, x.handle, n);
-  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(986, x, n.handle)) : callInto(out, 1548, x, n.handle);
+  if (options !== undefined) ({ out } = named("special.shiftedChebyshevPolynomialV", options, ["x", "n", "out"], 2));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(984, x.handle, n.handle)) : callInto(out, 1576, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(985, x.handle, n)) : callInto(out, 1577, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(986, x, n.handle)) : callInto(out, 1578, x, n.handle);
   throw refuse("special.shiftedChebyshevPolynomialV", "shiftedChebyshevPolynomialV(x: Tensor, n: Tensor, { out? })\nshiftedChebyshevPolynomialV(x: Tensor, n: Scalar, { out? })\nshiftedChebyshevPolynomialV(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
@@ -831,10 +831,10 @@ export function shiftedChebyshevPolynomialW(x: Tensor, n: Scalar, options?: Out)
 export function shiftedChebyshevPolynomialW(x: Scalar, n: Tensor, options?: Out): Tensor;
 export function shiftedChebyshevPolynomialW(x: any, n: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.shiftedChebyshevPolynomialW", options, ["out"]));
-  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(987, x.handle, n.handle)) : callInto(out, 1549, x.handle, n.handle);
-  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(988, x.handle, n)) : callInto(out, 1550, x.handle, n);
-  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(989, x, n.handle)) : callInto(out, 1551, x, n.handle);
+  if (options !== undefined) ({ out } = named("special.shiftedChebyshevPolynomialW", options, ["x", "n", "out"], 2));
+  if (isTensor(x) && isTensor(n)) return out === undefined ? wrap(call(987, x.handle, n.handle)) : callInto(out, 1579, x.handle, n.handle);
+  if (isTensor(x) && isScalar(n)) return out === undefined ? wrap(call(988, x.handle, n)) : callInto(out, 1580, x.handle, n);
+  if (isScalar(x) && isTensor(n)) return out === undefined ? wrap(call(989, x, n.handle)) : callInto(out, 1581, x, n.handle);
   throw refuse("special.shiftedChebyshevPolynomialW", "shiftedChebyshevPolynomialW(x: Tensor, n: Tensor, { out? })\nshiftedChebyshevPolynomialW(x: Tensor, n: Scalar, { out? })\nshiftedChebyshevPolynomialW(x: Scalar, n: Tensor, { out? })", [x, n, { out }]);
 }
 
@@ -848,8 +848,8 @@ export function shiftedChebyshevPolynomialW(x: any, n: any, options?: any): any 
 export function sinc(input: Tensor, options?: Out): Tensor;
 export function sinc(input: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.sinc", options, ["out"]));
-  if (isTensor(input)) return out === undefined ? wrap(call(990, input.handle)) : callInto(out, 1552, input.handle);
+  if (options !== undefined) ({ out } = named("special.sinc", options, ["input", "out"], 1));
+  if (isTensor(input)) return out === undefined ? wrap(call(990, input.handle)) : callInto(out, 1582, input.handle);
   throw refuse("special.sinc", "sinc(input: Tensor, { out? })", [input, { out }]);
 }
 
@@ -864,8 +864,8 @@ export function softmax(input: Tensor, dim: number, dtype?: Dtype | null): Tenso
 export function softmax(input: Tensor, dim: number, options?: { dtype?: Dtype | null | undefined }): Tensor;
 export function softmax(input: Tensor, options: { dim: number; dtype?: Dtype | null | undefined }): Tensor;
 export function softmax(input: any, dim?: any, dtype?: any): any {
-  if (isOptions(dim)) ({ dim, dtype } = named("special.softmax", dim, ["dim", "dtype"], dtype));
-  else if (isOptions(dtype)) ({ dtype } = named("special.softmax", dtype, ["dtype"]));
+  if (isOptions(dim)) ({ dim, dtype } = named("special.softmax", dim, ["input", "dim", "dtype"], 1, dtype));
+  else if (isOptions(dtype)) ({ dtype } = named("special.softmax", dtype, ["input", "dim", "dtype"], 2));
   if (isTensor(input)) return wrap(call(991, input.handle, dim, dtypeCode(dtype)));
   throw refuse("special.softmax", "softmax(input: Tensor, dim: number, dtype?)", [input, dim, dtype]);
 }
@@ -880,8 +880,8 @@ export function softmax(input: any, dim?: any, dtype?: any): any {
 export function sphericalBesselJ0(x: Tensor, options?: Out): Tensor;
 export function sphericalBesselJ0(x: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.sphericalBesselJ0", options, ["out"]));
-  if (isTensor(x)) return out === undefined ? wrap(call(992, x.handle)) : callInto(out, 1553, x.handle);
+  if (options !== undefined) ({ out } = named("special.sphericalBesselJ0", options, ["x", "out"], 1));
+  if (isTensor(x)) return out === undefined ? wrap(call(992, x.handle)) : callInto(out, 1583, x.handle);
   throw refuse("special.sphericalBesselJ0", "sphericalBesselJ0(x: Tensor, { out? })", [x, { out }]);
 }
 
@@ -899,10 +899,10 @@ export function xlog1py(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function xlog1py(input: Scalar, other: Tensor, options?: Out): Tensor;
 export function xlog1py(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.xlog1py", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(993, input.handle, other.handle)) : callInto(out, 1554, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(994, input.handle, other)) : callInto(out, 1555, input.handle, other);
-  if (isScalar(input) && isTensor(other)) return out === undefined ? wrap(call(995, input, other.handle)) : callInto(out, 1556, input, other.handle);
+  if (options !== undefined) ({ out } = named("special.xlog1py", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(993, input.handle, other.handle)) : callInto(out, 1584, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(994, input.handle, other)) : callInto(out, 1585, input.handle, other);
+  if (isScalar(input) && isTensor(other)) return out === undefined ? wrap(call(995, input, other.handle)) : callInto(out, 1586, input, other.handle);
   throw refuse("special.xlog1py", "xlog1py(input: Tensor, other: Tensor, { out? })\nxlog1py(input: Tensor, other: Scalar, { out? })\nxlog1py(input: Scalar, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -920,10 +920,10 @@ export function xlogy(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function xlogy(input: Scalar, other: Tensor, options?: Out): Tensor;
 export function xlogy(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.xlogy", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(996, input.handle, other.handle)) : callInto(out, 1557, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(997, input.handle, other)) : callInto(out, 1558, input.handle, other);
-  if (isScalar(input) && isTensor(other)) return out === undefined ? wrap(call(998, input, other.handle)) : callInto(out, 1559, input, other.handle);
+  if (options !== undefined) ({ out } = named("special.xlogy", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(996, input.handle, other.handle)) : callInto(out, 1587, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(997, input.handle, other)) : callInto(out, 1588, input.handle, other);
+  if (isScalar(input) && isTensor(other)) return out === undefined ? wrap(call(998, input, other.handle)) : callInto(out, 1589, input, other.handle);
   throw refuse("special.xlogy", "xlogy(input: Tensor, other: Tensor, { out? })\nxlogy(input: Tensor, other: Scalar, { out? })\nxlogy(input: Scalar, other: Tensor, { out? })", [input, other, { out }]);
 }
 
@@ -941,9 +941,9 @@ export function zeta(input: Tensor, other: Scalar, options?: Out): Tensor;
 export function zeta(input: Scalar, other: Tensor, options?: Out): Tensor;
 export function zeta(input: any, other: any, options?: any): any {
   let out: any;
-  if (options !== undefined) ({ out } = named("special.zeta", options, ["out"]));
-  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(999, input.handle, other.handle)) : callInto(out, 1560, input.handle, other.handle);
-  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(1000, input.handle, other)) : callInto(out, 1561, input.handle, other);
-  if (isScalar(input) && isTensor(other)) return out === undefined ? wrap(call(1001, input, other.handle)) : callInto(out, 1562, input, other.handle);
+  if (options !== undefined) ({ out } = named("special.zeta", options, ["input", "other", "out"], 2));
+  if (isTensor(input) && isTensor(other)) return out === undefined ? wrap(call(999, input.handle, other.handle)) : callInto(out, 1590, input.handle, other.handle);
+  if (isTensor(input) && isScalar(other)) return out === undefined ? wrap(call(1000, input.handle, other)) : callInto(out, 1591, input.handle, other);
+  if (isScalar(input) && isTensor(other)) return out === undefined ? wrap(call(1001, input, other.handle)) : callInto(out, 1592, input, other.handle);
   throw refuse("special.zeta", "zeta(input: Tensor, other: Tensor, { out? })\nzeta(input: Tensor, other: Scalar, { out? })\nzeta(input: Scalar, other: Tensor, { out? })", [input, other, { out }]);
 }

@@ -23,10 +23,12 @@ function placeName(plan: Plan, place: number): string {
 /** Returns the statements of the body. */
 export function bodyLines(plan: Plan, operatorLabel: string): string[] {
   const names = parameterNames(plan);
-  const lines =
-    plan.places === undefined
+  const lines = [
+    ...gatherLines(plan),
+    ...(plan.places === undefined
       ? rebindLines(plan, names, operatorLabel)
-      : namedLines(plan, names, operatorLabel);
+      : namedLines(plan, names, operatorLabel)),
+  ];
   const discriminating = discriminators(plan);
   let open = true;
   for (const signature of plan.signatures) {
@@ -49,6 +51,24 @@ export function bodyLines(plan: Plan, operatorLabel: string): string[] {
   return lines;
 }
 
+/** Returns the line that makes one list of numbers that were given one by one, in `more` from the last name on. */
+export function gatherLines(plan: Plan): string[] {
+  if (plan.variadic.length === 0) return [];
+  const [list, options] = parameterNames(plan);
+  const takesNumber = plan.signatures.some(({ positional: [first] }) => first && isOneNumber(first));
+  const second = options === undefined ? "more.length > 0" : `isNumber(${options})`;
+  const test = takesNumber ? second : `isNumber(${list})`;
+  const gathered =
+    options === undefined
+      ? `${list} = [${list}, ...more]`
+      : `[${list}, ${options}] = oneList([${list}, ${options}, ...more])`;
+  return [`if (${test}) ${gathered};`];
+}
+
+function isOneNumber({ type }: SchemaArgument): boolean {
+  return type.list === undefined && (type.base === "int" || type.base === "Scalar");
+}
+
 function namedLines(plan: Plan, names: readonly string[], label: string): string[] {
   const { places, firstNameable, keywords, width } = plan;
   const lines = keywords.length > 0 ? [`let ${keywords.map((name) => `${name}: any`).join(", ")};`] : [];
@@ -59,8 +79,9 @@ function namedLines(plan: Plan, names: readonly string[], label: string): string
     const taken = [...places!.slice(place), ...keywords];
     const isSlot = place === width;
     const test = isSlot ? `${source} !== undefined` : `isOptions(${source})`;
-    const given = [JSON.stringify(label), source, `[${taken.map((name) => `"${name}"`).join(", ")}]`];
-    const call = `named(${[...given, ...names.slice(place + 1)].join(", ")})`;
+    const known = [...places!, ...keywords].map((name) => `"${name}"`).join(", ");
+    const given = [JSON.stringify(label), source, `[${known}]`, place, ...names.slice(place + 1)];
+    const call = `named(${given.join(", ")})`;
     lines.push(`${otherwise}if (${test}) ({ ${taken.join(", ")} } = ${call});`);
     otherwise = "else ";
   }
@@ -173,7 +194,15 @@ function callLines(plan: Plan, signature: Signature, names: readonly string[]): 
   if (returns.length === 0) return [`return void ${called};`];
   if (returns.length === 1) {
     const made = arrival(returns[0]!, called);
-    if (isFactory) return [`return withGrad(${made}, requiresGrad);`];
+    if (isFactory) {
+      const anew = `return withGrad(${made}, requiresGrad);`;
+      if (written === undefined) return [anew];
+      return [
+        `if (out === undefined) ${anew}`,
+        "checkOut(out, dtype, layout, device);",
+        `return withGrad(${written}, requiresGrad);`,
+      ];
+    }
     return [written === undefined ? `return ${made};` : `return out === undefined ? ${made} : ${written};`];
   }
   return [
@@ -184,9 +213,12 @@ function callLines(plan: Plan, signature: Signature, names: readonly string[]): 
 }
 
 function calledInto(schema: Schema, out: NonNullable<Signature["out"]>, values: readonly string[]): string {
-  const given = values.map((value, i) => {
-    const isNumber = schema.arguments[i]!.type.base !== out.schema.arguments[i]!.type.base;
-    return isNumber
+  const taken = out.schema.arguments.map(({ name }) => name);
+  const given = values.flatMap((value, i) => {
+    const { name, type } = schema.arguments[i]!;
+    const at = taken.indexOf(name);
+    if (at < 0) return []; // an option of a new tensor
+    return type.base !== out.schema.arguments[at]!.type.base
       ? `scalarTensor(${value}, { dtype: numberDtype(${value}), device: "cpu" }).handle`
       : value;
   });

@@ -115,19 +115,31 @@ export function isOut(schema: Schema): boolean {
   return schema.arguments.some((argument) => argument.keywordOnly && argument.type.alias?.write === true);
 }
 
-/** Finds the overload that takes what `schema` does, then one tensor for each result. */
+/** Finds the overload that takes what `schema` does but for the options of a new tensor, then one tensor for each result. */
 function findOut(schema: Schema, outs: readonly Schema[]): Schema | undefined {
-  const count = schema.arguments.length;
+  const own = isFactory(schema)
+    ? schema.arguments.filter(({ name }) => !TENSOR_OPTIONS.includes(name))
+    : schema.arguments;
+  const count = own.length;
   const takes = (other: string) => (out: Schema) =>
     out.arguments.length === count + schema.returns.length &&
     out.arguments.slice(count).every(({ type }) => type.alias?.write === true && type.list === undefined) &&
-    schema.arguments.every(({ name, type }, i) => {
+    own.every(({ name, type }, i) => {
       const twin = out.arguments[i]!;
       const base = name === "other" && type.base === "Scalar" ? other : type.base;
       return twin.name === name && JSON.stringify(twin.type) === JSON.stringify({ ...type, base });
     });
   // a number goes where a tensor does, if it has no overload of its own: `add(x, 2, { out })`
   return outs.find(takes("Scalar")) ?? outs.find(takes("Tensor"));
+}
+
+/** Names of the options of a new tensor, which factories take. */
+export const TENSOR_OPTIONS: readonly string[] = ["dtype", "layout", "device", "pin_memory"];
+
+/** Tells an overload that makes a tensor from options. */
+export function isFactory(schema: Schema): boolean {
+  const keywords = schema.arguments.filter(({ keywordOnly }) => keywordOnly).map(({ name }) => name);
+  return TENSOR_OPTIONS.every((name) => keywords.includes(name));
 }
 
 function isForeign(schema: Schema): boolean {

@@ -1,6 +1,6 @@
 // Lays the generated code out in files.
 import type { Catalog, Operator, Space } from "./catalog.ts";
-import { bodyLines, parameterNames } from "./body.ts";
+import { bodyLines, gatherLines, parameterNames } from "./body.ts";
 import { HAND_WRITTEN_MEMBERS, PROPERTIES } from "./deny.ts";
 import { camelCase, declarable } from "./names.ts";
 import { planOperator } from "./plan.ts";
@@ -32,6 +32,7 @@ const ARGUMENT_TYPES = ["Out", "TensorOptions"];
 const BINDING_TYPES = ["Device", "Dtype", "Generator", "Layout", "MemoryFormat", "Scalar"];
 const ARGUMENTS = [
   "callInto",
+  "checkOut",
   "handles",
   "handlesOrNull",
   "isBoolean",
@@ -48,6 +49,7 @@ const ARGUMENTS = [
   "isTensors",
   "named",
   "numberDtype",
+  "oneList",
   "rebind",
   "refuse",
 ];
@@ -133,7 +135,10 @@ function delegation(operator: Operator, method: Plan): string[] {
   const given = [...parameterNames(method)];
   const { selfAt } = method.signatures[0]!;
   given.splice(selfAt, 0, "this");
-  return [`return (${operator.space}.${operator.publicName} as any)(${given.join(", ")});`];
+  return [
+    ...gatherLines(method),
+    `return (${operator.space}.${operator.publicName} as any)(${given.join(", ")});`,
+  ];
 }
 
 /** Returns a documented function or method: its call forms, then one implementation. */
@@ -145,7 +150,9 @@ function declaration(plan: Plan, head: string, body: readonly string[]): string[
   if (forms.length === 1 && !names.includes("options") && !body.some((line) => line.includes("isOptions("))) {
     return [...documentation, `${head}${forms[0]} {`, ...indent(body), "}"];
   }
-  const parameters = names.map((name, place) => `${name}${place < plan.firstNameable ? "" : "?"}: any`);
+  const required = plan.variadic.length === 0 ? plan.firstNameable : 0; // one by one, there may be none
+  const parameters = names.map((name, place) => `${name}${place < required ? "" : "?"}: any`);
+  if (plan.variadic.length > 0) parameters.push("...more: any[]");
   return [
     ...documentation,
     ...forms.map((form) => `${head}${form};`),

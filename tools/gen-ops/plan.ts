@@ -1,5 +1,6 @@
 // Decides how the overloads of one name share a TypeScript function: their order, the places of arguments,
 // and which values tell them apart.
+import { isFactory } from "./catalog.ts";
 import type { Operator, Overload } from "./catalog.ts";
 import { argumentName } from "./names.ts";
 import type { Schema, SchemaArgument } from "./schema.ts";
@@ -30,11 +31,11 @@ export interface Plan {
   firstNameable: number;
   /** Name of each place, or undefined when overloads disagree and options must be rebound. */
   places: string[] | undefined;
+  /** The overloads that may take their list of numbers one by one, `x.view(2, 3)`. */
+  variadic: Signature[];
   /** Keyword-only names of all overloads, `requiresGrad` and `out` last. */
   keywords: string[];
 }
-
-const TENSOR_OPTIONS = ["dtype", "layout", "device", "pin_memory"];
 
 /** Plans the overloads of `operator` that are functions, or those that are methods. */
 export function planOperator(operator: Operator, isMethod: boolean): Plan {
@@ -69,6 +70,7 @@ function plan(
     width,
     firstNameable,
     places: placeNames(signatures, width, firstNameable),
+    variadic: width === 1 ? signatures.filter(takesOneList) : [],
     keywords: [...keywords],
   };
 }
@@ -76,17 +78,21 @@ function plan(
 function signatureOf(overload: Overload, isMethod: boolean, demoted: ReadonlySet<string>): Signature {
   const { schema } = overload;
   const isKeyword = (argument: SchemaArgument) => argument.keywordOnly || demoted.has(argument.name);
-  const names = schema.arguments.filter(({ keywordOnly }) => keywordOnly).map(({ name }) => name);
   const places = schema.arguments.filter((argument) => !isKeyword(argument));
   return {
     overload,
     schema,
     positional: isMethod ? places.filter(({ name }) => name !== "self") : places,
     keywords: schema.arguments.filter(isKeyword),
-    isFactory: TENSOR_OPTIONS.every((name) => names.includes(name)),
+    isFactory: isFactory(schema),
     selfAt: places.findIndex(({ name }) => name === "self"),
     out: isMethod ? undefined : overload.out,
   };
+}
+
+/** As in Python, where a list of numbers may be given so if it is the only positional argument. */
+function takesOneList({ positional: [first] }: Signature): boolean {
+  return first?.default === undefined && first?.type.base === "int" && first.type.list !== undefined;
 }
 
 // `add.Scalar` has `alpha` in third place where `add.Tensor` takes it by name: by name in both, as in Python

@@ -1,15 +1,27 @@
 // Writes the TypeScript signatures and the doc comment of one operator.
+import { TENSOR_OPTIONS } from "./catalog.ts";
 import { argumentName } from "./names.ts";
 import type { Plan, Signature } from "./plan.ts";
 import { qualifiedName } from "./schema.ts";
 import type { SchemaArgument } from "./schema.ts";
 import { defaultText, inputType, outputType } from "./types.ts";
 
-const TENSOR_OPTIONS = new Set(["dtype", "layout", "device", "pin_memory"]);
-
 /** Returns the distinct call forms of all overloads, each `(input: Tensor, dim: number): Tensor`. */
 export function callForms(plan: Plan): string[] {
-  return [...new Set(plan.signatures.flatMap((signature) => formsOf(plan, signature)))];
+  const forms = plan.signatures.flatMap((signature) => formsOf(plan, signature));
+  return [...new Set([...forms, ...variadicForms(plan)])];
+}
+
+/** Returns the forms that take a list of numbers one by one, without and with options after it. */
+function variadicForms(plan: Plan): string[] {
+  return plan.variadic.flatMap((signature) => {
+    const name = argumentName(signature.positional[0]!.name);
+    const options = optionsType(signature, signature.keywords);
+    const result = resultType(plan, signature);
+    const alone = signature.keywords.some(isRequired) ? [] : [`(...${name}: number[]): ${result}`];
+    if (options === undefined) return alone;
+    return [...alone, `(...given: [...${name}: number[], options: ${options}]): ${result}`];
+  });
 }
 
 /**
@@ -49,7 +61,7 @@ function optionsType(
   { isFactory, out, schema }: Signature,
   byName: readonly SchemaArgument[],
 ): string | undefined {
-  const own = isFactory ? byName.filter(({ name }) => !TENSOR_OPTIONS.has(name)) : byName;
+  const own = isFactory ? byName.filter(({ name }) => !TENSOR_OPTIONS.includes(name)) : byName;
   const members = own.map((argument) => {
     const type = inputType(argument.type);
     return `${argumentName(argument.name)}${isRequired(argument) ? "" : "?"}: ${type}${isRequired(argument) ? "" : " | undefined"}`;
@@ -96,13 +108,16 @@ export function returnsSelf(
 
 /** Returns one line for each overload, with defaults: what an error message and the documentation show. */
 export function signatureLines(plan: Plan): string[] {
-  return plan.signatures.map((signature) => {
+  return plan.signatures.flatMap((signature) => {
     const places = signature.positional.map(describe);
     const keywords = signature.keywords.map(describe);
     if (signature.isFactory) keywords.push("requiresGrad = false");
     if (signature.out !== undefined) keywords.push("out?");
     if (keywords.length > 0) places.push(`{ ${keywords.join(", ")} }`);
-    return `${plan.operator.publicName}(${places.join(", ")})`;
+    const line = (given: readonly string[]) => `${plan.operator.publicName}(${given.join(", ")})`;
+    if (!plan.variadic.includes(signature)) return [line(places)];
+    const [first] = signature.positional;
+    return [line(places), line([`...${argumentName(first!.name)}: number[]`, ...places.slice(1)])];
   });
 }
 

@@ -244,7 +244,7 @@ test("every layer and loss refuses an option that it does not have", () => {
     );
   }
   expect(() => nn.Embedding.fromPretrained(ones([2, 2]), { freez: false } as object)).toThrow(
-    'Embedding.fromPretrained: unknown option "freez", or given twice. Did you mean "freeze"?',
+    'Embedding.fromPretrained: unknown option "freez". Did you mean "freeze"?',
   );
 });
 
@@ -300,7 +300,7 @@ test("mistakes are named with what must hold, what was found and what to do", ()
     UsageError: Conv2d: padding must be "same", "valid" or numbers, got "full".
     UsageError: Conv2d: unknown paddingMode "mirror". Valid: circular, reflect, replicate, zeros.
     UsageError: Conv1d: padding "same" needs stride 1, got stride [2]. Give the padding in numbers.
-    UsageError: Conv2d: unknown option "strid", or given twice. Did you mean "stride"? Valid: bias, device, dilation, dtype, groups, padding, paddingMode, stride.
+    UsageError: Conv2d: unknown option "strid". Did you mean "stride"? Valid: bias, device, dilation, dtype, groups, padding, paddingMode, stride.
     UsageError: MaxPool2d: the last argument must be an options object, got number.
     ShapeError: ConvTranspose1d: outputSize must be from [6] to [7], got [9]. Give a size in that range.
     ShapeError: nn.functional.maxUnpool1d: outputSize must be within one stride of [4], got [9]. Give the shape of the pooling's input.
@@ -333,8 +333,8 @@ test("mistakes are named with what must hold, what was found and what to do", ()
     ShapeError: ChannelShuffle: groups must divide the channels, got groups=3 and shape [1, 4, 2].
     UsageError: AdaptiveLogSoftmaxWithLoss: cutoffs must be whole numbers that rise from 1 to below nClasses=10, got [6, 3].
     ShapeError: AdaptiveLogSoftmaxWithLoss: the target must be within 10 classes, got 10 to 10.
-    UsageError: nn.functional.relu: unknown option "inplac", or given twice. Valid: .
-    UsageError: LSTM: unknown option "batch_first", or given twice. Did you mean "batchFirst"? Valid: batchFirst, bias, bidirectional, device, dropout, dtype, numLayers, projSize.
-    UsageError: Linear: unknown option "biass", or given twice. Did you mean "bias"? Valid: bias, device, dtype."
+    UsageError: nn.functional.relu: unknown option "inplac". It takes no options.
+    UsageError: LSTM: unknown option "batch_first". Did you mean "batchFirst"? Valid: batchFirst, bias, bidirectional, device, dropout, dtype, numLayers, projSize.
+    UsageError: Linear: unknown option "biass". Did you mean "bias"? Valid: bias, device, dtype."
   `);
 });
