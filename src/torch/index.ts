@@ -88,6 +88,10 @@ export type {
   Unshared,
 } from "./io/index.ts";
 export { leakCheck } from "./leak-check.ts";
+export { lobpcg } from "./lobpcg.ts";
+export type { LobpcgOptions, LobpcgProgress, OrthoOptions } from "./lobpcg.ts";
+export { pcaLowrank, svdLowrank } from "./low-rank.ts";
+export type { PcaLowrankOptions, SvdLowrankOptions } from "./low-rank.ts";
 export type { DefaultDtype, Device, Dtype, Layout, MemoryFormat } from "./dtype.ts";
 export { canCast, finfo, iinfo, promoteTypes, resultType } from "./dtype-info.ts";
 export type { FloatInfo, IntegerInfo } from "./dtype-info.ts";

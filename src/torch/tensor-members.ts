@@ -2,6 +2,7 @@
 // (torch/_tensor.py). The handle and what the addon tells of it: ./tensor.ts.
 import { UsageError } from "../base/index.ts";
 import { norm, unique, uniqueConsecutive } from "./composites.ts";
+import { wrapList } from "./binding.ts";
 import type { NormOptions, UniqueOptions } from "./composites.ts";
 import { isComplex, isFloatingPoint } from "./dtype.ts";
 import type { Device, Dtype, Layout } from "./dtype.ts";
@@ -12,7 +13,10 @@ import { TensorMethods } from "./methods.generated.ts";
 import { getItem, setItem } from "./indexing.ts";
 import type { Index } from "./indexing.ts";
 import type { Scalar, TensorData } from "./native.ts";
+import { rawOp } from "./raw.ts";
 import type { NestedNumbers, Tensor } from "./tensor.ts";
+
+const luWithInfo = rawOp("_lu_with_info");
 
 /** Is the part of `Tensor` that is written by hand on top of operators. */
 export abstract class TensorMembers extends TensorMethods {
@@ -23,6 +27,24 @@ export abstract class TensorMembers extends TensorMethods {
   abstract readonly numel: number;
   abstract readonly ndim: number;
   abstract to(target: Dtype | Device): Tensor;
+
+  /**
+   * Returns the LU factorization of matrices with partial pivoting, packed, and the pivots from 1 on; with `getInfos` also
+   * which diagonal element of U is the first zero, 0 for none. PyTorch's older form of `linalg.luFactor`; `torch.luUnpack`
+   * unpacks it.
+   *
+   * Shapes: `[..., m, n]` -> LU `[..., m, n]`, pivots `[..., min(m, n)]`, infos `[...]`.
+   *
+   * @example
+   * torch.tensor([[2, 1], [1, 3]]).lu()[0].tolist(); // => [[2, 1], [0.5, 2.5]]
+   */
+  lu(options?: { pivot?: boolean; getInfos?: false }): [LU: Tensor, pivots: Tensor];
+  lu(options: { pivot?: boolean; getInfos: true }): [LU: Tensor, pivots: Tensor, infos: Tensor];
+  lu({ pivot = true, getInfos = false }: { pivot?: boolean; getInfos?: boolean } = {}): Tensor[] {
+    const self = this as unknown as Tensor;
+    const results = wrapList(luWithInfo(self.handle, pivot, !getInfos) as number[]);
+    return getInfos ? results : results.slice(0, 2);
+  }
 
   // conversions; each returns this tensor where it is of that dtype already
 
