@@ -170,10 +170,11 @@ class Tokens {
 
   takeNamePart(): string {
     const token = this.#tokens[this.#index];
+    const isKey = this.#index > 0; // `metrics.5` and `metrics.'loss'` are names, 5 and 'loss' alone are values
     const isName =
       token?.type === "word" ||
-      (token?.type === "quoted" && token.quote !== "'") ||
-      (token?.type === "number" && this.#index > 0); // `metrics.5`
+      (token?.type === "quoted" && (isKey || token.quote !== "'")) ||
+      (token?.type === "number" && isKey);
     if (!isName) throw this.unexpected("a name");
     this.#index++;
     return token.text;
