@@ -18,6 +18,7 @@ export interface PostgresOptions {
 
 const postgresql: SqlDialect = {
   name: "postgresql",
+  rowsAtOnce: (count) => Math.min(count, 2000), // of at most 65535 values
   forUpdate: " FOR NO KEY UPDATE", // rows that only refer to the locked one may be written meanwhile
   indexedBy: () => "",
   byCodePoint: ' COLLATE "C"',

@@ -23,6 +23,8 @@ export interface Sql {
 /** Spells what the databases write differently. */
 export interface SqlDialect {
   readonly name: "sqlite" | "postgresql";
+  /** Says how many of some rows one statement inserts. */
+  rowsAtOnce(count: number): number;
   /** Ends a query whose rows stay as they are until the transaction ends; SQLite has one writer and needs none. */
   readonly forUpdate: string;
   /** Follows a table to name the index that serves the query; PostgreSQL finds it by its statistics. */
@@ -92,7 +94,7 @@ export async function insertRows(
   const row = `(${marks(columns.length)})`;
   let changes = 0;
   for (let start = 0, size = 0; start < rows.length; start += size) {
-    size = 2 ** Math.floor(Math.log2(Math.min(rows.length - start, keysAtOnce)));
+    size = sql.dialect.rowsAtOnce(rows.length - start);
     changes += await sql.run(
       `INSERT INTO ${table} (${columns.join(", ")}) VALUES ${Array(size).fill(row).join(", ")} ${onConflict}`,
       ...rows.slice(start, start + size).flat(),

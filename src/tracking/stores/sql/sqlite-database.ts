@@ -20,6 +20,8 @@ const statementsKept = 256;
 
 const sqlite: SqlDialect = {
   name: "sqlite",
+  // a power of two, so that few texts differ and stay prepared
+  rowsAtOnce: (count) => 2 ** Math.floor(Math.log2(Math.min(count, 512))),
   forUpdate: "",
   indexedBy: (index) => ` INDEXED BY ${index}`,
   byCodePoint: "",
