@@ -66,7 +66,7 @@ export class SqliteDatabase implements SqlDatabase {
         await database.#retryWhileLocked(() => database.#configure());
         await database.write((sql) => database.#createSchema(sql));
       } catch (error) {
-        await database.close();
+        database.#connection.close(); // nothing of it is touched
         throw error;
       }
       return database;
@@ -88,8 +88,18 @@ export class SqliteDatabase implements SqlDatabase {
   async close(): Promise<void> {
     await this.#inTurn(async () => {
       this.#statements.clear();
+      this.#gatherLog();
       this.#connection.close();
     });
+  }
+
+  /** Moves what the write-ahead log holds into the file, so that a copy of the file alone is whole. */
+  #gatherLog(): void {
+    try {
+      this.#connection.pragma("wal_checkpoint(TRUNCATE)");
+    } catch {
+      // another process is writing: it will do so at its end
+    }
   }
 
   async #inTransaction<T>(begin: string, work: (sql: Sql) => Promise<T>): Promise<T> {

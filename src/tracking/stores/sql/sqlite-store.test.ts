@@ -1,4 +1,12 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -497,3 +505,15 @@ function execSql(file: string, sql: string): unknown[] {
     database.close();
   }
 }
+
+test("a store that is closed is one file: a copy of it alone is whole", async () => {
+  const runId = await newRun();
+  for (let step = 0; step < 50; step++) await store.logBatch({ runId, metrics: [point(step, step)] });
+  await store.close();
+  const copy = join(folder, "copy.db");
+  copyFileSync(path, copy);
+  const copied = await SqliteStore.open({ path: copy });
+  expect(await copied.metricHistory(runId, "loss")).toHaveLength(50);
+  await copied.close();
+  store = await SqliteStore.open({ path });
+});
