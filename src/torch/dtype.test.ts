@@ -6,8 +6,41 @@ import { liveTensors } from "../../tests/live-tensors.ts";
 import * as torch from "./index.ts";
 import { asTensor, asarray, frombuffer, fromTypedArray, ones, tensor, zeros } from "./index.ts";
 import type { Dtype, NestedNumbers } from "./index.ts";
+import { dtypeCodes } from "./dtype.ts";
 
 afterEach(() => torch.setDefaultDtype("float32"));
+
+test("dtypes, layouts and memory formats are constants too, with Python's other names", () => {
+  const constants = torch as unknown as Record<string, string>;
+  expect(Object.keys(dtypeCodes).filter((name) => constants[name] !== name)).toEqual([]);
+  const { short, int, long, half, float, double, chalf, cfloat, cdouble } = torch;
+  expect([short, int, long, half, float, double, chalf, cfloat, cdouble]).toEqual(
+    "int16 int32 int64 float16 float32 float64 complex32 complex64 complex128".split(" "),
+  );
+  let dtype: Dtype = torch.float32; // a variable keeps the literal's type
+  const wider = torch.float64;
+  dtype = wider;
+  expect(torch.zeros(2, { dtype }).to(torch.bfloat16).dtype).toBe("bfloat16");
+
+  const image = torch.zeros(1, 3, 2, 2).to({ memoryFormat: torch.channelsLast });
+  expect(image.strides).toEqual([12, 1, 6, 3]);
+  expect(image.contiguous({ memoryFormat: torch.contiguousFormat }).strides).toEqual([12, 4, 2, 1]);
+  expect(torch.emptyLike(image, { memoryFormat: torch.preserveFormat }).strides).toEqual(image.strides);
+  const volume = torch.zeros(1, 3, 2, 2, 2).contiguous({ memoryFormat: torch.channelsLast3d });
+  expect(volume.strides).toEqual([24, 1, 12, 6, 3]);
+  expect(torch.zeros(2, { layout: torch.strided }).layout).toBe("strided");
+  const eye = torch.eye(2);
+  const { sparseCoo, sparseCsr, sparseCsc } = torch;
+  expect([eye.toSparse().layout, eye.toSparseCsr().layout, eye.toSparseCsc().layout]).toEqual([
+    sparseCoo,
+    sparseCsr,
+    sparseCsc,
+  ]);
+  expect([eye.toSparseBsr([1, 1]).layout, eye.toSparseBsc([1, 1]).layout]).toEqual([
+    torch.sparseBsr,
+    torch.sparseBsc,
+  ]);
+});
 
 describe("every dtype", () => {
   test.each<[Dtype, NestedNumbers[]]>([
