@@ -24,18 +24,18 @@ export class FolderLocks {
   async change<T>(names: readonly string[], body: (transaction: Transaction) => T): Promise<T> {
     const [name, ...rest] = names;
     const journal = this.#path(names[0]!, journalEnd);
-    return this.#hold(name!, () => {
+    return this.#hold(name!, async () => {
       if (rest.length > 0) return this.change(rest, body);
       const transaction = new Transaction(this.#root, journal);
       const result = body(transaction);
-      transaction.commit();
+      await transaction.commit();
       return result;
     });
   }
 
   /** Makes good what processes that died left half done. */
   async recover(): Promise<void> {
-    for (const name of this.#abandoned()) await this.#hold(name, () => undefined);
+    for (const name of this.#abandoned()) await this.#hold(name, async () => undefined);
   }
 
   #abandoned(): string[] {
@@ -45,13 +45,13 @@ export class FolderLocks {
       .filter((name) => !isLocked(this.#path(name, ".lock")));
   }
 
-  async #hold<T>(name: string, body: () => T | Promise<T>): Promise<T> {
+  async #hold<T>(name: string, body: () => Promise<T>): Promise<T> {
     const path = this.#path(name, ".lock");
     return inTurn(path, async () => {
       try {
         const lock = await this.#acquire(path);
         try {
-          finishTransaction(this.#root, this.#path(name, journalEnd));
+          await finishTransaction(this.#root, this.#path(name, journalEnd));
           return await body();
         } finally {
           lock.release();

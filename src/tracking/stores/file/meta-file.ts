@@ -89,9 +89,9 @@ function parseSimple(text: string): Meta | undefined {
   for (const line of text.split("\n")) {
     if (line === "") continue;
     const [, key, plain, single, double] =
-      /^(\w+): (?:([\w/.][\w/.-]*(?::\/\/[\w/.-]+)?)|'([^'\\\r]*)'|"([^"\\\r]*)")$/.exec(line) ?? [];
+      /^(\w+): (?:([\w/.][\w/.-]*(?::\/\/[\w/.-]+)?)|'([^'\\\r]*)'|"([^"\\\r]*)"|\[\])$/.exec(line) ?? [];
     if (key === undefined) return undefined;
-    meta[key] = plain === undefined ? (single ?? double) : plainValue(plain);
+    meta[key] = plain === undefined ? (single ?? double ?? []) : plainValue(plain);
   }
   return meta;
 }
