@@ -80,7 +80,7 @@ ${describeMachine()}, ${flags.ours === undefined ? "SQLite" : "PostgreSQL"}; MLf
 The machine had other work beside: its load over 15 minutes was ${loadavg()[2]!.toFixed(1)}.
 Both read one database: ${flags.runs} runs with 10 metrics, 10 params and 5 tags each, and one run with ${flags.points} points of one metric. They write into databases of their own. The best of ${flags.rounds} rounds in turn.
 
-    npm run bench -- store --runs ${flags.runs} --points ${flags.points} --rounds ${flags.rounds}
+    npm run bench -- store --runs ${flags.runs} --points ${flags.points} --rounds ${flags.rounds}${flags.ours === undefined ? "" : " --ours URI --theirs URI"}
 
 | | sconce | MLflow | times faster |
 |---|---|---|---|

@@ -105,6 +105,18 @@ export function loggedModelContract(test: StoreTest): void {
     assert.equal((await store.getRun(runId)).data.metrics["f1"], 0.7, "the run has the points too");
   });
 
+  test("a point of a model that is not there is refused with its whole batch", async (store) => {
+    const experimentId = await newExperiment(store);
+    const runId = await newRun(store, experimentId);
+    const { modelId } = await store.createLoggedModel({ experimentId });
+    await store.deleteLoggedModel(modelId);
+    for (const missing of [`m-${"0".repeat(32)}`, modelId]) {
+      const metrics = [point(1, { key: "first" }), { ...point(2), modelId: missing }];
+      await refused(store.logBatch({ runId, metrics }), notThere);
+    }
+    assert.deepEqual((await store.getRun(runId)).data.metrics, {});
+  });
+
   test("models are filtered by attributes, tags, params, metrics and data sets", async (store) => {
     const find = await threeModels(store);
     const cases: [Omit<SearchLoggedModelsInput, "experimentIds">, string][] = [

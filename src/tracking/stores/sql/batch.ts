@@ -8,11 +8,7 @@ import { type Sql, insertMissing, insertRows } from "./sql.ts";
 export const runNameTag = "mlflow.runName";
 
 /** Adds points to the history, skips those that are there, and moves the latest values on. */
-export async function insertMetrics(
-  sql: Sql,
-  { runId, experimentId }: { runId: string; experimentId: string },
-  metrics: readonly Metric[],
-): Promise<void> {
+export async function insertMetrics(sql: Sql, runId: string, metrics: readonly Metric[]): Promise<void> {
   const latest = new Map<string, Metric>();
   for (const metric of metrics) {
     const best = latest.get(metric.key);
@@ -38,34 +34,6 @@ export async function insertMetrics(
     'ON CONFLICT ("key", run_uuid) DO UPDATE SET value = excluded.value, timestamp = excluded.timestamp, ' +
       "step = excluded.step, is_nan = excluded.is_nan WHERE (excluded.step, excluded.timestamp, excluded.value) > " +
       "(latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)",
-  );
-  await insertMissing(
-    sql,
-    "logged_model_metrics",
-    [
-      "model_id",
-      "metric_name",
-      "metric_timestamp_ms",
-      "metric_step",
-      "metric_value",
-      "experiment_id",
-      "run_id",
-      "dataset_name",
-      "dataset_digest",
-    ],
-    metrics
-      .filter(({ modelId }) => modelId !== undefined)
-      .map(({ modelId, key, timestamp, step, value, datasetName, datasetDigest }) => [
-        modelId!,
-        key,
-        timestamp,
-        step,
-        toSqlMetricValue(value).value,
-        Number(experimentId),
-        runId,
-        datasetName ?? null,
-        datasetDigest ?? null,
-      ]),
   );
 }
 

@@ -4,10 +4,17 @@ import { TrackingError } from "../../../base/index.ts";
 import { childUri, localUri } from "../../artifacts/uri.ts";
 import { randomName } from "../../random-name.ts";
 import type { CreateLoggedModelInput } from "../../store.ts";
-import type { LoggedModel, LoggedModelStatus, Param } from "../../types.ts";
+import type { LoggedModel, LoggedModelStatus, Metric, Param } from "../../types.ts";
 import { checkExperimentIsActive, checkLoggedModelName, invalid } from "../../validation.ts";
 import { experimentKey, lockExperiment } from "./experiments.ts";
-import { fromSqlMetricValue, groupKeyValues, groupRows, keyValues, optionalText } from "./rows.ts";
+import {
+  fromSqlMetricValue,
+  groupKeyValues,
+  groupRows,
+  keyValues,
+  optionalText,
+  toSqlMetricValue,
+} from "./rows.ts";
 import { type Sql, type SqlRow, type SqlValue, allIn, insertMissing, insertRows } from "./sql.ts";
 
 // the numbers of MLflow's LoggedModelStatus
@@ -141,6 +148,43 @@ export async function selectLoggedModel(sql: Sql, modelId: string): Promise<Logg
   const [model] = await toLoggedModels(sql, rows);
   if (model === undefined) throw noSuchModel(modelId);
   return model;
+}
+
+/** Adds the points among `metrics` that were measured on a logged model, which must be there, to that model's. */
+export async function insertModelMetrics(
+  sql: Sql,
+  { runId, experimentId }: { runId: string; experimentId: string },
+  metrics: readonly Metric[],
+): Promise<void> {
+  const ofModels = metrics.filter((metric) => metric.modelId !== undefined);
+  for (const modelId of new Set(ofModels.map((metric) => metric.modelId!)))
+    await lockLoggedModel(sql, modelId);
+  await insertMissing(
+    sql,
+    "logged_model_metrics",
+    [
+      "model_id",
+      "metric_name",
+      "metric_timestamp_ms",
+      "metric_step",
+      "metric_value",
+      "experiment_id",
+      "run_id",
+      "dataset_name",
+      "dataset_digest",
+    ],
+    ofModels.map(({ modelId, key, timestamp, step, value, datasetName, datasetDigest }) => [
+      modelId!,
+      key,
+      timestamp,
+      step,
+      toSqlMetricValue(value).value,
+      Number(experimentId),
+      runId,
+      datasetName ?? null,
+      datasetDigest ?? null,
+    ]),
+  );
 }
 
 /** Turns rows of the table `logged_models` into models: a few queries for some hundred models. */

@@ -140,7 +140,8 @@ export abstract class SqlStore implements TrackingStore, RegistryStore {
     await this.#db.write(async (sql) => {
       const info = await runs.lockActiveRun(sql, runId);
       await insertParams(sql, runId, checked.params);
-      await insertMetrics(sql, info, metrics);
+      await insertMetrics(sql, runId, metrics);
+      await loggedModels.insertModelMetrics(sql, info, metrics);
       await upsertTags(sql, runId, Object.fromEntries(checked.tags.map(({ key, value }) => [key, value])));
     });
   }
