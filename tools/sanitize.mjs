@@ -25,6 +25,9 @@ const hostile = [
   "src/torch/io/",
   "src/torch/raw.test.ts",
   "src/torch/scope.test.ts",
+  "src/torch/autograd/",
+  "src/torch/func/",
+  "src/torch/default-device.test.ts",
   "src/torch/optim/rows.test.ts",
   "src/torch/nn/functional/attention.test.ts",
 ];

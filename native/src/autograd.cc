@@ -57,7 +57,10 @@ napi_value grad_of(Env& env, const Args& args) {
 // an edge of the graph, as a tensor's handle or as [node, number of its output]
 autograd::Edge to_edge(Env& env, napi_value value, const char* what, bool retains) {
   if (type_of(env, value) != napi_number) {
-    return {from_external<NodePtr>(env, element(env, value, 0)), static_cast<uint32_t>(to_int32(env, element(env, value, 1)))};
+    auto& node = from_external<NodePtr>(env, element(env, value, 0));
+    int64_t output = to_int64(env, element(env, value, 1));
+    TORCH_CHECK(output >= 0 && output < node->num_inputs(), node->name(), " has ", node->num_inputs(), " outputs, got an edge of number ", output);
+    return {node, static_cast<uint32_t>(output)};
   }
   const at::Tensor& tensor = to_tensor(env, value);
   auto edge = autograd::impl::gradient_edge(tensor);

@@ -17,6 +17,7 @@ from torch.func import (
     jacrev,
     jvp,
     linearize,
+    rearrange,
     stack_module_state,
     vjp,
     vmap,
@@ -76,6 +77,16 @@ def changing(a):
 changed = x.clone()
 pull_aux = vjp(with_aux, x, y, has_aux=True)
 output, push = linearize(two, x, y)
+cube = torch.arange(24.0).reshape(2, 3, 4)
+PATTERNS = [
+    ["a b c -> c (a b)", {}],
+    ["a (b1 b2) c -> b2 a b1 c", {"b1": 3}],
+    ["... c -> c ...", {}],
+    ["a ... -> (a ...)", {}],
+    ["a b (c d) -> (c a) 1 d b", {"d": 2}],
+    ["a b c ... -> ... a () b c", {}],
+    ["row_1 ... -> ... row_1", {}],
+]
 stacked, _ = stack_module_state([model, other])
 golden = {
     "inputs": {name: value.tolist() for name, value in {"matrix": matrix, "x": x, "y": y, "v": v, "w": w, "labels": labels}.items()},
@@ -95,6 +106,7 @@ golden = {
     "functionalize": plain((functionalize(changing)(changed), changed)),
     "functionalize views": plain(functionalize(changing, remove="mutations_and_views")(x.clone())),
     "grad of functionalize": plain(grad(lambda a: functionalize(changing)(a.clone()).sum())(x)),
+    "rearrange": [[pattern, axes, rearrange(cube, pattern, **axes).tolist()] for pattern, axes in PATTERNS],
     "jacrev": plain(jacrev(two, argnums=(0, 1))(x, y)),
     "jacfwd": plain(jacfwd(two, argnums=(0, 1))(x, y)),
     "hessian": plain(hessian(cubes, argnums=(0, 1))(x, y)),

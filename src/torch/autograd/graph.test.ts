@@ -132,6 +132,13 @@ describe("a GradientEdge", () => {
       `[TorchError: runEdges: a gradient must have its output's shape, got [3] for [2]]`,
     );
     expect(() => autograd.backward([edge, ones([1])])).toThrow(/does not require a gradient/);
+    for (const number of [1, -1, 2 ** 32]) {
+      const wrong = new GradientEdge(edge.node, number);
+      expect(() => autograd.backward(wrong, ones([2]))).toThrow(
+        /MulBackward1 has 1 outputs, got an edge of number/,
+      );
+      expect(() => autograd.grad(leaf(1).mul(2), wrong)).toThrow(/got an edge of number/);
+    }
   });
 });
 

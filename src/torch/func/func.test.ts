@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import "../../../tests/matchers.ts";
-import { func, manualSeed, nn, ones, profiler, randn, tensor } from "../index.ts";
+import { arange, func, manualSeed, nn, ones, profiler, randn, tensor } from "../index.ts";
 import type { Dtype, NestedNumbers, Tensor } from "../index.ts";
 import { tensorsIn } from "../tensors-in.ts";
 
@@ -268,6 +268,48 @@ test("batch norms without running statistics go through vmap", () => {
   expect(vmap(forward)(batches).select(0, 1)).toBeAllclose(forward(batches.select(0, 1)).detach());
   norm.eval();
   expect(forward(matrix).mean().item()).toBeCloseTo(0, 6);
+});
+
+describe("rearrange", () => {
+  const cube = arange(24, { dtype: "float64" }).reshape([2, 3, 4]);
+  const { rearrange } = func;
+
+  test.each(golden["rearrange"] as unknown as [string, Record<string, number>, NestedNumbers][])(
+    "%s gives what PyTorch's does",
+    (pattern, axes, expected) => {
+      expect(rearrange(cube, pattern, axes).tolist()).toEqual(expected);
+    },
+  );
+
+  test("works under vmap and has gradients", () => {
+    const turn = (a: Tensor) => rearrange(a, "b c -> (c b)");
+    expect(vmap(turn)(cube).tolist()).toEqual(rearrange(cube, "a b c -> a (c b)").tolist());
+    expect(grad((a: Tensor) => turn(a).narrow(0, 0, 2).sum())(matrix).tolist()).toEqual([[1, 0, 0], [1, 0, 0], [0, 0, 0], [0, 0, 0]]); // prettier-ignore
+  });
+
+  test.each<[string, Record<string, number>, string]>([
+    ["a b c -> a b", {}, "names must be on both sides, got c on one"],
+    ["a b c -> a b c d", {}, "got d on one"],
+    ["a b c -> a b a", {}, '"a" must not be there twice'],
+    ["a b -> b a", {}, "got 2 for shape [2, 3, 4]"],
+    ["a b c d ... -> ... a b c d", {}, "got 4 for shape [2, 3, 4]"],
+    ["(a b) c d -> a b c d", {}, "Give the sizes of all but one of a, b"],
+    ["(a b) c d -> a b c d", { a: 3 }, "dimension 0 of size 2 must be made of (a b)"],
+    ["a b c -> a b c", { a: 3 }, "dimension 0 of size 2 must be made of (a)"],
+    ["1 b c -> b c", {}, "dimension 0 of size 2 must be made of 1"],
+    ["a b c -> (a (b c))", {}, "brackets must not be inside brackets"],
+    ["(a b c -> a b c", {}, 'a "(" must have its ")"'],
+    ["a b c -> a b c)", {}, 'a ")" must have its "("'],
+    ["a _ c -> c a _", {}, 'got "_"'],
+    ["2 b c -> b c 2", {}, 'got "2"'],
+    ["a b c - a", {}, 'one "->"'],
+    ["a b c -> (...) a b c", {}, "got ... on one"],
+    ["a (b ...) -> ... b a", { b: 1 }, "an ellipsis must not be in brackets on the left"],
+    ["a b c -> a b c", { z: 2 }, "axes must name what is in the pattern, got z"],
+    ["a b c -> a b c", { a: 1.5 }, "the size of a must be a whole number, got 1.5"],
+  ])("refuses %s with %o", (pattern, axes, message) => {
+    expect(() => rearrange(cube, pattern, axes)).toThrow(message);
+  });
 });
 
 test("weights that a module shares are tied", () => {

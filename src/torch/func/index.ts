@@ -11,5 +11,6 @@ export { hessian, jacfwd, jacrev } from "./jacobian.ts";
 export type { JacobianOf } from "./jacobian.ts";
 export { jvp } from "./jvp.ts";
 export { linearize } from "./linearize.ts";
+export { rearrange } from "./rearrange.ts";
 export { vmap } from "./vmap.ts";
 export type { Dims, VmapOptions } from "./vmap.ts";
