@@ -73,7 +73,7 @@ export interface OrthoOptions {
  * Shapes: `A [..., m, m]` -> eigenvalues `[..., k]`, eigenvectors `[..., m, k]`.
  *
  * @example
- * const A = torch.diag(torch.arange(1, 10));
+ * const A = torch.diag(torch.arange(1, 10).float());
  * const [values] = torch.lobpcg(A, 1);
  * values.round().tolist(); // => [9]
  */
