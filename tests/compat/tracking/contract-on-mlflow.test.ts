@@ -23,7 +23,7 @@ const differs: Record<string, string> = {
   "what does not exist, has a bad name or belongs to a deleted experiment is refused": "names the nameless",
   "tags are written over and removed, params keep their values": "refuses the same param again",
   "a model holds of each metric and data set the latest point": "returns all points",
-  "a point of a model that is not there is refused with its whole batch": "takes points of deleted models",
+  "a point of a model that is not there is refused with its whole batch": "answers BAD_REQUEST",
   "models are filtered by attributes, tags, params, metrics and data sets": "compares status with a number",
   "models are ordered by attributes and metrics, those without the metric last": "takes a page of 0 for 100",
   "a version of a logged model or of another version stands where that stands": "forgets the model's id",
