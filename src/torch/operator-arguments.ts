@@ -120,14 +120,17 @@ export function named<T>(
   for (const name in options) {
     const at = known.indexOf(name);
     if (at >= placed) continue;
-    const valid = known.length === placed ? "It takes no options." : suggestion(name, known.slice(placed));
     throw new UsageError(
       at < 0
-        ? `${operator}: unknown option "${name}". ${valid}`
+        ? `${operator}: unknown option "${name}". ${validNames(name, known.slice(placed))}`
         : `${operator}: "${name}" is given twice, by its place and as an option. Leave one out.`,
     );
   }
   return options;
+}
+
+function validNames(name: string, valid: readonly string[]): string {
+  return valid.length === 0 ? "It takes no options." : suggestion(name, valid);
 }
 
 /** Makes one list of numbers that were given one by one, and returns it with the options that may come last. */
@@ -164,13 +167,16 @@ export function rebind(
     return bound;
   }
   const names = Object.keys(options);
-  const known = new Set(layouts.flatMap(([positional, keywords]) => [...positional.slice(1), ...keywords]));
+  const known = new Set(layouts.flat(2));
   const unknown = names.find((name) => !known.has(name));
+  const open = new Set(
+    layouts.flatMap(([positional, keywords]) => [...positional.slice(split), ...keywords]),
+  );
   throw new UsageError(
     unknown === undefined
       ? `${operator}: no signature takes the options ${names.join(", ")} together after ${split} positional arguments. ` +
           `Signatures take: ${layouts.map(([p, k]) => [...p, ...k].join(", ")).join(" | ")}.`
-      : `${operator}: unknown option "${unknown}". ${suggestion(unknown, known)}`,
+      : `${operator}: unknown option "${unknown}". ${validNames(unknown, [...open])}`,
   );
 }
 

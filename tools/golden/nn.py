@@ -323,4 +323,11 @@ case("LazyConv2d", (3, 2), [randn(4, 3, 3)], label="item", bias=False)
 case("LazyBatchNorm2d", (), [randn(*image)], label="plain", affine=False)
 case("LazyInstanceNorm1d", (), [randn(*line)], label="plain")
 
+# ---- products of groups
+ends = torch.tensor([3, 4, 8], dtype=torch.int32)
+case("grouped_mm", (), [randn(8, 16), randn(3, 16, 8)], offs=ends)
+case("grouped_mm", (), [randn(8, 16), randn(16, 8)], label="inner", offs=torch.tensor([4, 16], dtype=torch.int32))
+case("grouped_mm", (), [randn(3, 4, 16), randn(3, 16, 8)], label="batch")
+case("grouped_mm", (), [randn(3, 4, 16), randn(16, 8)], label="columns", offs=ends)
+
 golden.write()

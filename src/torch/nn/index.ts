@@ -76,6 +76,12 @@ export type {
   TripletMarginOptions,
   WeightedLossOptions,
 } from "./functional/losses.ts";
+export type {
+  GroupedMmOptions,
+  ScaledMmOptions,
+  ScalingType,
+  SwizzleType,
+} from "./functional/matrix-products.ts";
 export type { LocalResponseNormOptions, NormOptions } from "./functional/normalization.ts";
 export type {
   AdaptiveSize,

@@ -93,6 +93,7 @@ export {
   tripletMarginLoss,
   tripletMarginWithDistanceLoss,
 } from "./losses.ts";
+export { groupedMm, scaledMm } from "./matrix-products.ts";
 export { batchNorm, instanceNorm, localResponseNorm, normalize } from "./normalization.ts";
 export {
   adaptiveAvgPool1d,
