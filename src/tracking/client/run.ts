@@ -76,7 +76,7 @@ export async function getOrCreateExperiment(
 export class ActiveRun {
   readonly store: TrackingStore;
   readonly info: RunInfo;
-  readonly artifacts: LocalArtifactRepository;
+  #artifacts: LocalArtifactRepository | undefined;
   readonly #writer: RunWriter;
   readonly #lease: Lease;
   readonly #tables = new Set<string>();
@@ -85,7 +85,6 @@ export class ActiveRun {
   constructor(store: TrackingStore, info: RunInfo, options: ActiveRunOptions = {}) {
     this.store = store;
     this.info = info;
-    this.artifacts = new LocalArtifactRepository(info.artifactUri);
     this.#writer = new RunWriter(store, info.runId, openJournal(store, info.runId, options), options);
     this.#lease = new Lease(store, info.runId, options.leaseMs);
   }
@@ -114,6 +113,11 @@ export class ActiveRun {
 
   get runId(): string {
     return this.info.runId;
+  }
+
+  /** Holds the run's artifacts, which must lie in a local folder; those behind a server throw. */
+  get artifacts(): LocalArtifactRepository {
+    return (this.#artifacts ??= new LocalArtifactRepository(this.info.artifactUri));
   }
 
   /** Returns how many logged values the store has not taken yet. */
