@@ -127,6 +127,19 @@ describe("numbers out of a tensor", () => {
     expect(tensor([2n ** 64n - 1n], { dtype: "uint64" }).item()).toBe(2n ** 64n - 1n);
   });
 
+  test("isContiguousIn tells the order of each memory format", () => {
+    const formats = ["contiguous", "channels_last", "channels_last_3d"] as const;
+    const orders = (x: Tensor) => formats.map((format) => x.isContiguousIn(format));
+    const image = ones(2, 3, 4, 5);
+    expect(orders(image)).toEqual([true, false, false]);
+    expect(orders(image.to({ memoryFormat: "channels_last" }))).toEqual([false, true, false]);
+    expect(orders(image.transpose(2, 3))).toEqual([false, false, false]);
+    expect(orders(ones(2, 1, 4, 5))).toEqual([true, true, false]); // one channel lies both ways
+    const volume = ones(2, 3, 4, 5, 6).contiguous({ memoryFormat: "channels_last_3d" });
+    expect(orders(volume)).toEqual([false, false, true]);
+    expect(() => image.isContiguousIn("rows" as "contiguous")).toThrow(/memory format: unknown name "rows"/);
+  });
+
   test("tolist and data read views in their own order", () => {
     const x = tensor([[1, 2], [3, 4]]).t(); // prettier-ignore
     expect(x.isContiguous).toBe(false);

@@ -5,7 +5,7 @@ import type { BackwardOptions } from "./autograd/backward.ts";
 import { nodeOf, registerAccumulatedHook, registerTensorHook } from "./autograd/hooks.ts";
 import type { AccumulatedHook, GraphNode, RemovableHandle, TensorHook } from "./autograd/hooks.ts";
 import { setTensorClass, wrapOrNull } from "./binding.ts";
-import { dtypeCode, dtypeName, isComplex, isFloatingPoint, layoutName } from "./dtype.ts";
+import { dtypeCode, dtypeName, isComplex, isFloatingPoint, layoutName, memoryFormatCode } from "./dtype.ts";
 import type { Device, Dtype, Layout, MemoryFormat } from "./dtype.ts";
 import { native } from "./native.ts";
 import type { Scalar, TensorData } from "./native.ts";
@@ -15,6 +15,8 @@ import { TensorMembers } from "./tensor-members.ts";
 
 /** Nested numbers, as `tolist` gives them. */
 export type NestedNumbers = Scalar | NestedNumbers[];
+
+const contiguousIn = native.findOp("aten::is_contiguous", "memory_format");
 
 // symbols cannot be cloned, and the error shows their text
 const neverSent = Symbol("a tensor belongs to its thread: post torch.shareMemory(x) instead");
@@ -82,6 +84,16 @@ export class Tensor extends TensorMembers {
 
   get isContiguous(): boolean {
     return native.isContiguous(this.handle);
+  }
+
+  /**
+   * Returns whether the elements lie in memory in the order of a format; `isContiguous` tells it of row-major order.
+   *
+   * @example
+   * torch.ones(1, 3, 2, 2).to({ memoryFormat: "channels_last" }).isContiguousIn("channels_last"); // => true
+   */
+  isContiguousIn(memoryFormat: Exclude<MemoryFormat, "preserve">): boolean {
+    return native.call(contiguousIn, this.handle, memoryFormatCode(memoryFormat)) as boolean;
   }
 
   get isDisposed(): boolean {
