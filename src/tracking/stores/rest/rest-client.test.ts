@@ -1,10 +1,11 @@
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { TrackingError } from "../../../base/index.ts";
 import { isServerUri, serverAddress } from "./credentials.ts";
 import { RestClient } from "./rest-client.ts";
+import { RestStore } from "./rest-store.ts";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -151,5 +152,27 @@ test("credentials come from the URI, the variables, or Databricks' profile, and 
     true,
     true,
     false,
+  ]);
+});
+
+test("a Databricks workspace is asked at its address with its token, here by a stand-in", async () => {
+  const seen: [string, string][] = [];
+  server = createServer((request, response) => {
+    seen.push([request.url!, request.headers.authorization ?? ""]);
+    response.end('{"experiment":{"experiment_id":"7","name":"/Users/ada/x"}}');
+  });
+  await new Promise<void>((resolve) => server!.listen(0, "127.0.0.1", resolve));
+  const file = join(mkdtempSync(join(tmpdir(), "sconce-")), "cfg");
+  writeFileSync(
+    file,
+    `[work]\nhost = http://127.0.0.1:${(server.address() as AddressInfo).port}\ntoken = dapi123\n`,
+  );
+  vi.stubEnv("DATABRICKS_CONFIG_FILE", file);
+  const store = RestStore.open("databricks://work");
+  expect((await store.getExperimentByName("/Users/ada/x"))?.experimentId).toBe("7");
+  await store.close();
+  vi.unstubAllEnvs();
+  expect(seen).toEqual([
+    ["/api/2.0/mlflow/experiments/get-by-name?experiment_name=%2FUsers%2Fada%2Fx", "Bearer dapi123"],
   ]);
 });
