@@ -2,6 +2,10 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/graph_task.h>
 
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
 #include "engine.h"
 #include "modules.h"
 
@@ -11,6 +15,32 @@ namespace {
 
 namespace autograd = torch::autograd;
 using autograd::variable_list;
+
+// One pass through a graph, which the engine knows on the thread that runs the hook alone.
+struct Pass {
+  int id = -1;
+  const std::unordered_map<autograd::Node*, autograd::GraphTask::ExecInfo>* infos = nullptr;
+  const std::unordered_set<autograd::Node*>* nodes = nullptr;
+
+  static Pass current() {
+    return {autograd::get_current_graph_task_id(), autograd::get_current_graph_task_exec_info(),
+            autograd::get_current_graph_task_nodes_in_graph()};
+  }
+};
+
+// the pass whose hook runs now on JavaScript's thread
+thread_local Pass running;
+
+class RunningPass {
+ public:
+  explicit RunningPass(const Pass& pass) : outer_(std::exchange(running, pass)) {}
+  ~RunningPass() { running = outer_; }
+  RunningPass(const RunningPass&) = delete;
+  RunningPass& operator=(const RunningPass&) = delete;
+
+ private:
+  Pass outer_;
+};
 
 // Hooks of one place in the order of their registration. They may be added and removed while they run.
 class HookSet {
@@ -28,11 +58,13 @@ class HookSet {
   template <typename Visit>
   void each(Visit visit) const {
     auto hooks = hooks_;
+    Pass pass = Pass::current();
     for (const auto& hook : hooks) {
       bool present = std::any_of(hooks_.begin(), hooks_.end(), [&](const auto& other) { return other.first == hook.first; });
       if (!present) continue;
       hook.second->thread->call([&](Env& env) {
         HandleScope scope(env);
+        RunningPass guard(pass);
         visit(env, hook.second->get(env));
       });
     }
@@ -256,15 +288,15 @@ napi_value gradient_edge(Env& env, const Args& args) {
   return pair;
 }
 
-// graphTask() -> the number of the pass that runs now on this thread, or -1
-napi_value graph_task(Env& env, const Args&) { return from_int64(env, autograd::get_current_graph_task_id()); }
+// graphTask() -> the number of the pass whose hook runs now, or -1
+napi_value graph_task(Env& env, const Args&) { return from_int64(env, running.id); }
 
-// willExecute(node): whether the pass that runs now reaches the node
+// willExecute(node): whether the pass whose hook runs now reaches the node
 napi_value will_execute(Env& env, const Args& args) {
   autograd::Node* node = from_external<NodePtr>(env, args[0]).get();
-  const auto* infos = autograd::get_current_graph_task_exec_info();
-  if (infos == nullptr) throw std::runtime_error("no pass runs now");
-  if (autograd::get_current_graph_task_nodes_in_graph()->count(node) == 0) return from_bool(env, false);
+  const auto* infos = running.infos;
+  if (infos == nullptr) throw std::runtime_error("no hook of a pass runs now");
+  if (running.nodes->count(node) == 0) return from_bool(env, false);
   if (infos->empty()) return from_bool(env, true);  // a backward into every leaf
   auto found = infos->find(node);
   if (found == infos->end() || !found->second.should_execute()) return from_bool(env, false);

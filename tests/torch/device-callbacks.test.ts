@@ -52,6 +52,24 @@ describe.skipIf(!existsSync(library))("on a device", () => {
     expect([x.grad!.tolist(), devices]).toEqual([[20, 40], ["fake:0", "fake:0", "cpu"]]); // prettier-ignore
   });
 
+  test("a hook on several gradients is told of its own pass, also with one inside", () => {
+    const [x, y] = [leaf(1, 2), leaf(3, 4)];
+    const [a, b] = [onDevice(x).mul(onDevice(y)), onDevice(x).mul(5)];
+    const seen: (boolean | number)[][] = [];
+    const inner = onDevice(x).mul(onDevice(y)).sum();
+    autograd.graph.registerMultiGradHook([x, a, b], (all) => {
+      seen.push(all.map((gradient) => gradient !== null));
+    });
+    autograd.graph.registerMultiGradHook([x, a], ({ shape }) => void seen.push(shape), { mode: "any" });
+    let runsInner = true;
+    a.registerHook(() => {
+      if (runsInner) inner.backward();
+      runsInner = false;
+    });
+    a.sum().backward();
+    expect(seen).toEqual([[2], [true, false, false], [2], [true, true, false]]);
+  });
+
   test("second derivatives follow, and gradient mode is the pass's", () => {
     const x = leaf(3);
     const modes: boolean[] = [];
