@@ -274,3 +274,14 @@ export interface RegistryStore {
   /** Returns every change of stages and aliases of a model, the oldest first. Entries are never changed. */
   registryHistory(name: string): Promise<RegistryEvent[]>;
 }
+
+/** Is a store that takes files for `mlflow-artifacts:/` locations, which only it can open. */
+export interface ArtifactReceiver {
+  /** Sends a file of this machine to a path below a location, over what is there. */
+  putArtifact(artifactUri: string, path: string, file: string): Promise<void>;
+}
+
+/** Tells whether a store takes files. */
+export function receivesArtifacts<S extends object>(store: S): store is S & ArtifactReceiver {
+  return "putArtifact" in store;
+}

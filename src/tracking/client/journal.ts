@@ -23,7 +23,16 @@ export type JournalEntry =
   | { kind: "metric"; item: Metric }
   | { kind: "param"; item: Param }
   | { kind: "tag"; item: RunTag }
+  | { kind: "artifact"; item: StagedArtifact }
   | { kind: "end"; item: { status: RunStatus; endTime: number } };
+
+/** Is a file of this machine that is to become an artifact behind a server. */
+export interface StagedArtifact {
+  /** `mlflow-artifacts:/...`, the run's place. */
+  artifactUri: string;
+  path: string;
+  file: string;
+}
 
 /** Says whose entries a journal holds. */
 export interface JournalHeader {
@@ -103,6 +112,11 @@ export class Journal {
 /** Returns the path of a run's journal. */
 export function journalPath(folder: string, runId: string): string {
   return join(folder, `${encodeURIComponent(runId)}${ending}`);
+}
+
+/** Returns the folder of the files that a run has not sent yet. */
+export function stagingFolder(folder: string, runId: string): string {
+  return join(folder, `${encodeURIComponent(runId)}.artifacts`);
 }
 
 /** Lists the journals of a folder, which may be missing. */

@@ -1,16 +1,19 @@
 // A run as training code sees it: log and go on. Writing happens in ./writer.ts.
-import { existsSync, statSync } from "node:fs";
+import { existsSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename } from "node:path";
 import { stringify as toYaml } from "yaml";
 import { SconceError, TrackingError, logger } from "../../base/index.ts";
 import { type CopyOptions, LocalArtifactRepository } from "../artifacts/local.ts";
+import { receivesArtifacts } from "../store.ts";
 import type { TrackingStore } from "../store.ts";
 import type { DatasetInput, Experiment, RunInfo, RunStatus } from "../types.ts";
 import { checkExperimentIsActive } from "../validation.ts";
 import { type ContextOptions, contextTags, userName } from "./context.ts";
 import { flattenParams } from "./flatten.ts";
-import { Journal, defaultJournalFolder } from "./journal.ts";
+import { Journal, defaultJournalFolder, stagingFolder } from "./journal.ts";
 import { Lease, leaseTags } from "./lease.ts";
+import { StagedArtifacts } from "./staged-artifacts.ts";
 import { RunWriter, type WriterOptions } from "./writer.ts";
 
 /** Says how a run is written. */
@@ -78,14 +81,19 @@ export class ActiveRun {
   readonly info: RunInfo;
   #artifacts: LocalArtifactRepository | undefined;
   readonly #writer: RunWriter;
+  /** Folder of the files that are to be sent. */
+  readonly #staging: string;
   readonly #lease: Lease;
-  readonly #tables = new Set<string>();
+  /** The rows of each table so far. */
+  readonly #tables = new Map<string, Record<string, unknown>[]>();
   #ended: Promise<EndReport> | undefined;
 
   constructor(store: TrackingStore, info: RunInfo, options: ActiveRunOptions = {}) {
     this.store = store;
     this.info = info;
     this.#writer = new RunWriter(store, info.runId, openJournal(store, info.runId, options), options);
+    const { journalFolder = defaultJournalFolder() } = options;
+    this.#staging = stagingFolder(journalFolder === false ? tmpdir() : journalFolder, info.runId);
     this.#lease = new Lease(store, info.runId, options.leaseMs);
   }
 
@@ -115,9 +123,20 @@ export class ActiveRun {
     return this.info.runId;
   }
 
-  /** Holds the run's artifacts, which must lie in a local folder; those behind a server throw. */
+  /** Holds the run's artifacts: the folder itself, or for a run behind a server what is still to be sent. */
   get artifacts(): LocalArtifactRepository {
-    return (this.#artifacts ??= new LocalArtifactRepository(this.info.artifactUri));
+    return (this.#artifacts ??= this.#openArtifacts());
+  }
+
+  #openArtifacts(): LocalArtifactRepository {
+    const { artifactUri } = this.info;
+    if (!artifactUri.startsWith("mlflow-artifacts:") || !receivesArtifacts(this.store)) {
+      return new LocalArtifactRepository(artifactUri);
+    }
+    const staged = new StagedArtifacts(this.#staging, (path) =>
+      this.#writer.add([{ kind: "artifact", item: { artifactUri, path, file: staged.resolve(path) } }]),
+    );
+    return staged;
   }
 
   /** Returns how many logged values the store has not taken yet. */
@@ -196,15 +215,15 @@ export class ActiveRun {
    * that a row lacks is null in it.
    */
   logTable(rows: readonly Record<string, unknown>[], artifactPath: string): void {
-    const old = existsSync(this.artifacts.resolve(artifactPath))
-      ? readTable(this.artifacts.readFile(artifactPath))
-      : [];
+    const isThere = existsSync(this.artifacts.resolve(artifactPath));
+    const old =
+      this.#tables.get(artifactPath) ?? (isThere ? readTable(this.artifacts.readFile(artifactPath)) : []);
     const all = [...old, ...rows];
     const columns = [...new Set(all.flatMap((row) => Object.keys(row)))];
     const data = all.map((row) => columns.map((column) => row[column] ?? null));
     this.logText(JSON.stringify({ columns, data }), artifactPath);
-    this.#tables.add(artifactPath);
-    const tables = [...this.#tables].map((path) => ({ path, type: "table" }));
+    this.#tables.set(artifactPath, all);
+    const tables = [...this.#tables.keys()].map((path) => ({ path, type: "table" }));
     this.setTags({ "mlflow.loggedArtifacts": JSON.stringify(tables) });
   }
 
@@ -229,7 +248,10 @@ export class ActiveRun {
     }
     this.#writer.add([{ kind: "end", item: { status, endTime: Date.now() } }]);
     const { unwritten, error, journal } = await this.#writer.close();
-    if (unwritten === 0) return { unwritten };
+    if (unwritten === 0) {
+      rmSync(this.#staging, { recursive: true, force: true });
+      return { unwritten };
+    }
     const detail = error instanceof Error ? error.message : String(error);
     logger.error(
       journal === undefined

@@ -1,11 +1,13 @@
 // Ships what a run logs in batches, in the background. A store that fails costs a warning, not the training.
+import { existsSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SconceError, TrackingError, logger } from "../../base/index.ts";
+import { receivesArtifacts } from "../store.ts";
 import type { TrackingStore } from "../store.ts";
 import type { Metric, Param, RunTag } from "../types.ts";
 import { present } from "../wire.ts";
 import { limits } from "../validation.ts";
-import type { Journal, JournalEntry } from "./journal.ts";
+import type { Journal, JournalEntry, StagedArtifact } from "./journal.ts";
 
 /** Says how long points wait for company. */
 export interface WriterOptions {
@@ -190,11 +192,12 @@ export async function shipEntries(
 }
 
 function nextBatch(entries: readonly JournalEntry[], size: number): JournalEntry[] {
-  if (entries[0]?.kind === "end") return entries.slice(0, 1);
+  if (entries[0]?.kind === "end" || entries[0]?.kind === "artifact") return entries.slice(0, 1);
   const room = {
     metric: limits.metricsPerBatch as number,
     param: limits.paramsPerBatch as number,
     tag: limits.tagsPerBatch as number,
+    artifact: 0,
     end: 0,
   };
   const batch: JournalEntry[] = [];
@@ -215,6 +218,7 @@ async function writeBatch(
   const tags: RunTag[] = [];
   for (const entry of batch) {
     if (entry.kind === "end") return void (await store.updateRun({ runId, ...entry.item }));
+    if (entry.kind === "artifact") return sendArtifact(store, entry.item);
     if (entry.kind === "metric") metrics.push(entry.item);
     else if (entry.kind === "param") params.push(entry.item);
     else tags.push(entry.item);
@@ -222,8 +226,23 @@ async function writeBatch(
   await store.logBatch({ runId, metrics, params, tags });
 }
 
+async function sendArtifact(
+  store: TrackingStore,
+  { artifactUri, path, file }: StagedArtifact,
+): Promise<void> {
+  if (!existsSync(file)) return; // it was sent, and the process died before it could say so
+  if (!receivesArtifacts(store)) {
+    throw new TrackingError(`artifact "${path}": ${store.uri} takes no artifacts.`, {
+      code: "INVALID_PARAMETER_VALUE",
+    });
+  }
+  await store.putArtifact(artifactUri, path, file);
+  rmSync(file, { force: true });
+}
+
+/** Tells whether a store would refuse the same thing again. */
 function isInvalid(error: unknown): boolean {
-  return SconceError.is(error) && error.code === "INVALID_PARAMETER_VALUE";
+  return SconceError.is(error) && ["INVALID_PARAMETER_VALUE", "REQUEST_LIMIT_EXCEEDED"].includes(error.code);
 }
 
 function firstLine(error: unknown): string {

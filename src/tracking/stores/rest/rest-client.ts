@@ -1,5 +1,5 @@
 // JSON over HTTP to an MLflow server, with its errors turned into ours.
-import { readFileSync } from "node:fs";
+import { createReadStream, readFileSync, statSync } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -60,18 +60,29 @@ export class RestClient {
     }
   }
 
+  /** Sends a file to a path of the server's artifacts, `1/RUN/artifacts/model.bin` say. */
+  async putFile(artifactPath: string, file: string): Promise<void> {
+    const path = artifactPath.split("/").map(encodeURIComponent).join("/");
+    const url = new URL(`${this.url}/api/2.0/mlflow-artifacts/artifacts/${path}`);
+    parseAnswer(await this.#send("PUT", url, file, "file"), `PUT ${artifactPath}`);
+  }
+
   close(): void {
     this.#agent.destroy();
   }
 
-  #send(method: string, url: URL, body: string | undefined): Promise<Answer> {
+  /** Sends a request; `body` is JSON, or the path of a file. */
+  #send(method: string, url: URL, body: string | undefined, kind: "json" | "file" = "json"): Promise<Answer> {
     const { authorization } = this.#address;
+    const isFile = kind === "file" && body !== undefined;
     const headers: http.OutgoingHttpHeaders = {
       Accept: "application/json",
       ...(authorization === undefined ? {} : { Authorization: authorization }),
       ...(body === undefined
         ? {}
-        : { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) }),
+        : isFile
+          ? { "Content-Type": "application/octet-stream", "Content-Length": statSync(body).size }
+          : { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) }),
     };
     const request = url.protocol === "https:" ? https.request : http.request;
     return new Promise((resolve, reject) => {
@@ -85,14 +96,16 @@ export class RestClient {
       });
       const fail = (error: NodeJS.ErrnoException) => {
         // the server closed a kept connection at the moment at which it was used again: nothing was received
-        if (sent.reusedSocket && error.code === "ECONNRESET") return resolve(this.#send(method, url, body));
+        if (sent.reusedSocket && error.code === "ECONNRESET")
+          return resolve(this.#send(method, url, body, kind));
         reject(unreachable(this.url, error.message || String(error), error));
       };
       sent.setTimeout(this.#timeoutMs, () =>
         sent.destroy(new Error(`no answer for ${this.#timeoutMs / 1000} s`)),
       );
       sent.once("error", fail);
-      sent.end(body);
+      if (isFile) createReadStream(body).on("error", fail).pipe(sent);
+      else sent.end(body);
     });
   }
 }

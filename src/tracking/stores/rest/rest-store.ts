@@ -3,7 +3,9 @@ import { z } from "zod";
 import { TrackingError } from "../../../base/index.ts";
 import { pagedList } from "../../paged-list.ts";
 import type { PagedList } from "../../paged-list.ts";
+import { checkArtifactPath } from "../../artifacts/local.ts";
 import type {
+  ArtifactReceiver,
   CreateExperimentInput,
   CreateLoggedModelInput,
   CreateModelVersionInput,
@@ -77,7 +79,7 @@ const idempotent = { isIdempotent: true } as const;
  * const store = RestStore.open("http://127.0.0.1:5000");
  * await store.getExperimentByName("spam");
  */
-export class RestStore implements TrackingStore, RegistryStore {
+export class RestStore implements TrackingStore, RegistryStore, ArtifactReceiver {
   readonly uri: string;
   readonly #client: RestClient;
 
@@ -510,6 +512,19 @@ export class RestStore implements TrackingStore, RegistryStore {
   async registryHistory(name: string): Promise<RegistryEvent[]> {
     const shape = z.object({ events: z.array(wireRegistryEvent) });
     return (await this.#own("GET", "/sconce/registry-history", shape, { name })).events;
+  }
+
+  async putArtifact(artifactUri: string, path: string, file: string): Promise<void> {
+    const root = /^mlflow-artifacts:\/(?!\/)(.+)$/.exec(artifactUri)?.[1];
+    if (root === undefined) {
+      throw new TrackingError(
+        `artifact "${path}": a server takes mlflow-artifacts:/ locations, got "${artifactUri}".`,
+        {
+          code: "INVALID_PARAMETER_VALUE",
+        },
+      );
+    }
+    await this.#client.putFile(`${root}/${checkArtifactPath(path)}`, file);
   }
 
   async close(): Promise<void> {
