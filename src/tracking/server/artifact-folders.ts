@@ -1,7 +1,7 @@
 // Which folders of this machine the server shows and fills: its destination, and the roots that it was told of.
 import { realpathSync } from "node:fs";
 import { basename, dirname, join, sep } from "node:path";
-import { TrackingError } from "../../base/index.ts";
+import { TrackingError, UsageError } from "../../base/index.ts";
 import { LocalArtifactRepository, checkArtifactPath } from "../artifacts/local.ts";
 import { localPath, localUri } from "../artifacts/uri.ts";
 import { schemeOf } from "./locations.ts";
@@ -48,6 +48,18 @@ export class ArtifactFolders {
       { code: "PERMISSION_DENIED" },
     );
   }
+}
+
+/** Refuses a destination in which the store itself stands: clients could write over its files. */
+export function checkDestination(destination: string, storeUri: string): void {
+  const [, scheme, path] = /^(file:\/\/|sqlite:\/\/\/)(.+)$/.exec(storeUri) ?? [];
+  if (path === undefined) return;
+  const place = scheme === "file://" ? localPath(storeUri) : path;
+  if (!isWithin(place, destination)) return;
+  throw new UsageError(
+    `artifacts: the destination must not hold the store, but ${place} is in ${destination}, where clients write. Choose ` +
+      "another folder (--artifacts-destination).",
+  );
 }
 
 /** Returns the path of `mlflow-artifacts:/path`. */

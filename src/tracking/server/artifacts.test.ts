@@ -12,6 +12,8 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Store } from "../open-store.ts";
+import { FileStore } from "../stores/file/file-store.ts";
 import { SqliteStore } from "../stores/sql/sqlite-store.ts";
 import { contentDisposition, parseRange } from "./send-file.ts";
 import { TrackingServer } from "./server.ts";
@@ -182,6 +184,17 @@ test("folders that the server was not told of are not shown, whatever the store 
     expect(status).toBe(403);
     expect(body).toMatch(/outside of the folders that this server shows. Start it with --artifacts-root/);
   }
+});
+
+test("a destination that holds the store's own files is refused", async () => {
+  const start = (own: Store, at: string) =>
+    TrackingServer.start({ store: own, port: 0, artifacts: { destination: at } });
+  await expect(start(store, folder)).rejects.toThrow(/mlflow\.db is in .*, where clients write/);
+  const path = join(folder, "mlruns ü");
+  const files = await FileStore.open({ path });
+  await expect(start(files, path)).rejects.toThrow(/the destination must not hold the store/);
+  await expect(start(files, folder)).rejects.toThrow(/the destination must not hold the store/);
+  await (await start(files, join(path, "..", "other"))).close();
 });
 
 test("too large a file, and one that stops half-way, leave nothing", async () => {

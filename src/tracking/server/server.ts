@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { SetupError } from "../../base/index.ts";
 import type { RegistryStore, TrackingStore } from "../store.ts";
 import { invalid } from "../validation.ts";
-import { ArtifactFolders } from "./artifact-folders.ts";
+import { ArtifactFolders, checkDestination } from "./artifact-folders.ts";
 import type { ArtifactFolderOptions } from "./artifact-folders.ts";
 import { answerArtifacts } from "./artifact-routes.ts";
 import { readFields } from "./body.ts";
@@ -113,6 +113,7 @@ class RequestHandler {
       artifacts = { destination: "mlartifacts" },
       ...security
     } = options;
+    checkDestination(artifacts.destination, store.uri);
     this.#context = { store, changes: new ChangeFeed(), folders: new ArtifactFolders(artifacts) };
     this.#maxArtifactBytes = maxArtifactBytes;
     this.#guard = new Guard(security);
