@@ -192,4 +192,8 @@ test("a store is opened by its folder or a file URI, and says what it is", async
   const file = join(path, "mlflow.db");
   writeFileSync(file, "");
   await expect(openStore(file)).rejects.toThrow(/is a file\. A SQLite file is opened by sqlite:\/\/\/path/);
+  await expect(openStore(join(file, "mlruns"))).rejects.toMatchObject({
+    code: "TEMPORARILY_UNAVAILABLE",
+    message: expect.stringMatching(/mlflow\.db\/mlruns: it could not be written, ENOTDIR/) as string,
+  });
 });

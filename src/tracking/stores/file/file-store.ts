@@ -43,7 +43,7 @@ import type {
 } from "../../types.ts";
 import { checkBatch, checkKey, invalid } from "../../validation.ts";
 import * as experiments from "./experiments.ts";
-import { FolderLocks } from "./folder-locks.ts";
+import { FolderLocks, readable } from "./folder-locks.ts";
 import * as inputs from "./inputs.ts";
 import { Layout } from "./layout.ts";
 import * as loggedModels from "./logged-models.ts";
@@ -104,11 +104,6 @@ export class FileStore implements TrackingStore, RegistryStore {
   static async open({ path, artifactRoot, stages = [] }: FileStoreOptions): Promise<FileStore> {
     checkCustomStages(stages);
     const root = resolve(path);
-    if (statSync(root, { throwIfNoEntry: false })?.isFile() === true) {
-      throw invalid(
-        `file store: it must be a folder, and ${root} is a file. A SQLite file is opened by sqlite:///path.`,
-      );
-    }
     const store = new FileStore(root, localUri(artifactRoot ?? root), stages);
     await store.#prepare();
     return store;
@@ -447,7 +442,16 @@ export class FileStore implements TrackingStore, RegistryStore {
   async #prepare(): Promise<void> {
     const { root, trash, models: registryFolder } = this.#layout;
     const isNew = !existsSync(root);
-    for (const folder of [root, trash, registryFolder]) mkdirSync(folder, { recursive: true });
+    try {
+      if (statSync(root, { throwIfNoEntry: false })?.isFile() === true) {
+        throw invalid(
+          `file store: it must be a folder, and ${root} is a file. A SQLite file is opened by sqlite:///path.`,
+        );
+      }
+      for (const folder of [root, trash, registryFolder]) mkdirSync(folder, { recursive: true });
+    } catch (error) {
+      throw readable(error, root);
+    }
     await this.#locks.recover();
     if (!isNew) return;
     await this.#locks.change([experimentNames], (transaction) => {

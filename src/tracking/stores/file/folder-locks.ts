@@ -85,7 +85,8 @@ async function inTurn<T>(key: string, body: () => Promise<T>): Promise<T> {
   }
 }
 
-function readable(error: unknown, root: string): unknown {
+/** Turns an error of the system into one that says what could not be done. */
+export function readable(error: unknown, root: string): unknown {
   const isOfSystem = error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === "string";
   if (!isOfSystem && !(error instanceof FileError)) return error;
   return new TrackingError(`file store ${root}: it could not be written, ${(error as Error).message}`, {
