@@ -11,6 +11,8 @@ export interface RegisterModelOptions {
   /** Where the model was logged: a path, `runs:/ID/model` or `models:/m-ID`. */
   source: string;
   runId?: string;
+  /** The logged model that the version is. */
+  modelId?: string;
   description?: string;
   tags?: Record<string, string>;
   /** Aliases to point at the new version, `["champion"]`. */

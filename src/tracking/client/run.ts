@@ -1,7 +1,7 @@
 // A run as training code sees it: log and go on. Writing happens in ./writer.ts.
 import { existsSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import { stringify as toYaml } from "yaml";
 import { SconceError, TrackingError, logger } from "../../base/index.ts";
 import { type CopyOptions, LocalArtifactRepository } from "../artifacts/local.ts";
@@ -125,18 +125,22 @@ export class ActiveRun {
 
   /** Holds the run's artifacts: the folder itself, or for a run behind a server what is still to be sent. */
   get artifacts(): LocalArtifactRepository {
-    return (this.#artifacts ??= this.#openArtifacts());
+    return (this.#artifacts ??= this.artifactsAt(this.info.artifactUri));
   }
 
-  #openArtifacts(): LocalArtifactRepository {
-    const { artifactUri } = this.info;
-    if (!artifactUri.startsWith("mlflow-artifacts:") || !receivesArtifacts(this.store)) {
-      return new LocalArtifactRepository(artifactUri);
-    }
-    const staged = new StagedArtifacts(this.#staging, (path) =>
+  /** Returns what holds the artifacts of another place, a logged model's say; see `artifacts`. */
+  artifactsAt(artifactUri: string): LocalArtifactRepository {
+    if (!this.isBehindServer) return new LocalArtifactRepository(artifactUri);
+    const folder = join(this.#staging, encodeURIComponent(artifactUri));
+    const staged = new StagedArtifacts(folder, (path) =>
       this.#writer.add([{ kind: "artifact", item: { artifactUri, path, file: staged.resolve(path) } }]),
     );
     return staged;
+  }
+
+  /** Whether artifacts are sent to a server, which decides where they are. */
+  get isBehindServer(): boolean {
+    return this.info.artifactUri.startsWith("mlflow-artifacts:") && receivesArtifacts(this.store);
   }
 
   /** Returns how many logged values the store has not taken yet. */

@@ -56,27 +56,21 @@ export async function logTransformersModel(
     );
   }
   const files = modelFiles(folder);
-  const artifactLocation = childUri(run.info.artifactUri, artifactPath);
   const logged = await run.store.createLoggedModel({
     experimentId: run.info.experimentId,
-    // not "model": MLflow would list the folder a second time for a model of the same name
-    name: options.name ?? run.info.runName.replace(/[/:.%"']/g, "_"),
+    ...placeOf(run, artifactPath, options.name),
     sourceRunId: run.runId,
-    artifactLocation,
   });
+  const { artifactLocation } = logged;
+  const artifacts = run.artifactsAt(artifactLocation);
   try {
-    for (const file of files.model)
-      run.artifacts.logFile(join(folder, file), `${artifactPath}/model/${file}`, { link: true });
-    for (const file of files.tokenizer) {
-      run.artifacts.logFile(join(folder, file), `${artifactPath}/components/tokenizer/${file}`, {
-        link: true,
-      });
-    }
-    for (const [file, content] of Object.entries(environmentFiles()))
-      run.logText(content, `${artifactPath}/${file}`);
+    for (const file of files.model) artifacts.logFile(join(folder, file), `model/${file}`, { link: true });
+    for (const file of files.tokenizer)
+      artifacts.logFile(join(folder, file), `components/tokenizer/${file}`, { link: true });
+    for (const [file, content] of Object.entries(environmentFiles())) artifacts.writeFile(file, content);
     if (inputExample !== undefined) {
-      run.logText(JSON.stringify(inputExample), `${artifactPath}/input_example.json`);
-      run.logText(JSON.stringify({ inputs: inputExample }), `${artifactPath}/serving_input_example.json`);
+      artifacts.writeFile("input_example.json", JSON.stringify(inputExample));
+      artifacts.writeFile("serving_input_example.json", JSON.stringify({ inputs: inputExample }));
     }
     const mlmodel = formatMlmodel({
       task,
@@ -92,13 +86,25 @@ export async function logTransformersModel(
       ...(signature === undefined ? {} : { signature }),
       hasInputExample: inputExample !== undefined,
     });
-    run.logText(mlmodel, `${artifactPath}/MLmodel`); // last: a folder with this file is whole
+    artifacts.writeFile("MLmodel", mlmodel); // last: a folder with this file is whole
+    if (run.isBehindServer) await run.flush(); // a model that is READY has arrived
     await run.store.logOutputs(run.runId, [{ modelId: logged.modelId, step: 0 }]);
   } catch (error) {
     await run.store.finalizeLoggedModel(logged.modelId, "FAILED").catch(() => {}); // the first error says more
     throw error;
   }
   return run.store.finalizeLoggedModel(logged.modelId, "READY");
+}
+
+/** Returns where a logged model is and what it is called: in the run's artifacts, or where a server puts it. */
+function placeOf(run: ActiveRun, artifactPath: string, name: string | undefined) {
+  // MLflow finds runs:/ID/model by this name there
+  if (run.isBehindServer) return { name: name ?? artifactPath };
+  return {
+    // not "model": MLflow would list the folder a second time for a model of the same name
+    name: name ?? run.info.runName.replace(/[/:.%"']/g, "_"),
+    artifactLocation: childUri(run.info.artifactUri, artifactPath),
+  };
 }
 
 function modelFiles(folder: string): { model: string[]; tokenizer: string[] } {

@@ -2,7 +2,14 @@
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { RestStore, SqliteStore, TrackingServer } from "sconce/tracking";
+import {
+  ActiveRun,
+  RestStore,
+  SqliteStore,
+  TrackingServer,
+  logTransformersModel,
+  registerModelVersion,
+} from "sconce/tracking";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type MlflowServer, startMlflowServer } from "../mlflow-server.ts";
 import { compatSkipReason, runPythonBeside } from "../python.ts";
@@ -33,12 +40,60 @@ describe.skipIf(compatSkipReason !== undefined)(`servers (${compatSkipReason ?? 
     expect(await runPythonBeside(script, ours.url)).toEqual(expected);
   }, 300_000);
 
+  test("a model that our client sends to a server, ours or MLflow's, is loaded there by Python", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sconce-"));
+    await runPythonBeside(makeModel, folder);
+    for (const url of [ours.url, theirs.url]) {
+      const client = RestStore.open(url);
+      const run = await ActiveRun.start({
+        store: client,
+        experimentName: "sent",
+        journalFolder: join(folder, "journal"),
+      });
+      run.logText("hello", "notes.txt");
+      const model = await logTransformersModel(run, { folder, task: "text-classification" });
+      expect(await run.end()).toEqual({ unwritten: 0 });
+      await registerModelVersion(client, {
+        name: "sent",
+        source: `models:/${model.modelId}`,
+        runId: run.runId,
+        modelId: model.modelId,
+        aliases: ["champion"],
+      });
+      await client.close();
+      expect([url, await runPythonBeside(loadModel, url, `${run.runId} ${model.modelId}`, folder)]).toEqual([
+        url,
+        [true, true, true],
+      ]);
+    }
+  }, 300_000);
+
   test("our client does on MLflow's server what it does on our own", async () => {
     const answers = await Promise.all([theirs.url, ours.url].map((url) => useStore(RestStore.open(url))));
     expect(answers[0]).toEqual(answers[1]);
     expect(answers[0]).toMatchObject({ history: [NaN, 2, Infinity], renamed: "again" });
   }, 300_000);
 });
+
+const makeModel = `
+import sys, torch, transformers
+torch.manual_seed(0)
+words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "buy", "now"]
+open(sys.argv[1] + "/vocab.txt", "w").write("\\n".join(words) + "\\n")
+transformers.BertTokenizerFast(sys.argv[1] + "/vocab.txt").save_pretrained(sys.argv[1])
+config = transformers.BertConfig(vocab_size=7, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
+transformers.BertForSequenceClassification(config).save_pretrained(sys.argv[1])
+print("null")
+`;
+
+const loadModel = `
+import json, sys, mlflow, transformers
+mlflow.set_tracking_uri(sys.argv[1])
+direct = transformers.pipeline("text-classification", model=sys.argv[3])("buy now")
+run, model = sys.argv[2].split(" ")
+uris = [f"runs:/{run}/model", f"models:/{model}", "models:/sent@champion"]
+print(json.dumps([mlflow.transformers.load_model(uri)("buy now") == direct for uri in uris]))
+`;
 
 /** Does a little of everything through the REST store, and returns what does not depend on chance. */
 async function useStore(client: RestStore) {

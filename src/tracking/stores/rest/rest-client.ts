@@ -64,7 +64,8 @@ export class RestClient {
   async putFile(artifactPath: string, file: string): Promise<void> {
     const path = artifactPath.split("/").map(encodeURIComponent).join("/");
     const url = new URL(`${this.url}/api/2.0/mlflow-artifacts/artifacts/${path}`);
-    parseAnswer(await this.#send("PUT", url, file, "file"), `PUT ${artifactPath}`);
+    const answer = await this.#send("PUT", url, file, "file");
+    if (answer.status >= 300) parseAnswer(answer, `PUT ${artifactPath}`); // MLflow answers with nothing when it has it
   }
 
   close(): void {
