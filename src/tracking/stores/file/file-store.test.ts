@@ -154,6 +154,16 @@ test("a run that is damaged or in the wrong folder is left out of searches and r
   await expect(store.getRun("a".repeat(32))).rejects.toThrow(/must be of run a{32}/);
 });
 
+test("an experiment whose id, made by hand, is a word of ours is like any other", async () => {
+  const store = await open();
+  for (const experimentId of ["names", "registry"]) {
+    mkdirSync(join(store.path, experimentId));
+    writeFileSync(join(store.path, experimentId, "meta.yaml"), `experiment_id: ${experimentId}\nname: a\n`);
+    await store.renameExperiment(experimentId, `renamed ${experimentId}`);
+    expect((await store.getExperiment(experimentId)).name).toBe(`renamed ${experimentId}`);
+  }
+});
+
 test("keys of meta.yaml that only MLflow knows survive our changes", async () => {
   const store = await open();
   const { runId, folder } = await newRun(store);

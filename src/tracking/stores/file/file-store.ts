@@ -129,7 +129,7 @@ export class FileStore implements TrackingStore, RegistryStore {
 
   async renameExperiment(experimentId: string, name: string): Promise<void> {
     experiments.findExperiment(this.#layout, experimentId);
-    await this.#locks.change([experimentNames, experimentId], (transaction) =>
+    await this.#locks.change([experimentNames, lockOf({ experimentId })], (transaction) =>
       experiments.renameExperiment(this.#layout, transaction, experimentId, name),
     );
   }
@@ -473,19 +473,24 @@ export class FileStore implements TrackingStore, RegistryStore {
   }
 
   async #changeExperiment<T>(experimentId: string, body: (transaction: Transaction) => T): Promise<T> {
-    experiments.findExperiment(this.#layout, experimentId); // the id becomes the name of a lock
-    return this.#locks.change([experimentId], body);
+    experiments.findExperiment(this.#layout, experimentId); // the id becomes a part of a file name
+    return this.#locks.change([lockOf({ experimentId })], body);
   }
 
   async #changeRun(runId: string, body: (transaction: Transaction) => void): Promise<void> {
-    await this.#locks.change([this.#layout.findRun(runId).experimentId], body);
+    await this.#locks.change([lockOf(this.#layout.findRun(runId))], body);
   }
 
   async #changeLoggedModel(modelId: string, body: (transaction: Transaction) => void): Promise<void> {
-    await this.#locks.change([this.#layout.findLoggedModel(modelId).experimentId], body);
+    await this.#locks.change([lockOf(this.#layout.findLoggedModel(modelId))], body);
   }
 
   async #changeRegistry<T>(body: (transaction: Transaction) => T): Promise<T> {
     return this.#locks.change([registryLock], body);
   }
+}
+
+/** Names the lock of an experiment, which guards its runs and logged models too. */
+function lockOf({ experimentId }: { experimentId: string }): string {
+  return `experiment-${experimentId}`;
 }
