@@ -8,6 +8,7 @@ import type { ServerContext } from "./endpoint.ts";
 import { toWireFiles } from "./endpoints/artifacts.ts";
 import { decodeFully } from "./locations.ts";
 import { receiveFile } from "./receive-file.ts";
+import { sendJson } from "./send.ts";
 import { sendFile } from "./send-file.ts";
 
 const proxyPrefix = "/mlflow-artifacts/artifacts";
@@ -28,7 +29,7 @@ export async function answerArtifacts(
   const method = request.method ?? "GET";
   const isRead = method === "GET" || method === "HEAD";
   if (path === proxyPrefix && method === "GET") {
-    sendJson(response, { files: toWireFiles(folders.proxied, query.get("path") ?? "").map(withName) });
+    sendJson(response, 200, { files: toWireFiles(folders.proxied, query.get("path") ?? "").map(withName) });
     return true;
   }
   if (path.startsWith(`${proxyPrefix}/`)) {
@@ -37,10 +38,10 @@ export async function answerArtifacts(
     if (isRead) await sendFile(request, response, file);
     else if (method === "PUT") {
       await receiveFile(request, file, maxBytes);
-      sendJson(response, {});
+      sendJson(response, 200, {});
     } else if (method === "DELETE") {
       rmSync(file, { recursive: true, force: true });
-      sendJson(response, {});
+      sendJson(response, 200, {});
     } else return false;
     return true;
   }
@@ -82,10 +83,4 @@ function needed(query: URLSearchParams, name: string): string {
   const value = query.get(name);
   if (value === null || value === "") throw invalid(`${name}: it is missing.`);
   return value;
-}
-
-function sendJson(response: ServerResponse, body: object): void {
-  const text = JSON.stringify(body);
-  response.writeHead(200, { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) });
-  response.end(text);
 }

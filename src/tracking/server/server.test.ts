@@ -160,6 +160,7 @@ test.each([
   ["POST", `${api}/experiments/create`, "[".repeat(50_000), 400, "INVALID_PARAMETER_VALUE"],
   ["GET", `${api}/none`, undefined, 404, "ENDPOINT_NOT_FOUND"],
   ["GET", "/api/3.0/mlflow/traces", undefined, 404, "ENDPOINT_NOT_FOUND"],
+  ["GET", "/mlflow/experiments/get?experiment_id=0", undefined, 404, "ENDPOINT_NOT_FOUND"],
   ["GET", "/api/2.0/../../etc/passwd", undefined, 404, "ENDPOINT_NOT_FOUND"],
   ["GET", "http://other.example/", undefined, 400, "INVALID_PARAMETER_VALUE"],
   ["GET", `${api}/logged-models/%ff`, undefined, 400, "INVALID_PARAMETER_VALUE"],

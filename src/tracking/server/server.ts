@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { SetupError } from "../../base/index.ts";
+import { SetupError, TrackingError } from "../../base/index.ts";
 import type { RegistryStore, TrackingStore } from "../store.ts";
 import { invalid } from "../validation.ts";
 import { ArtifactFolders, checkDestination } from "./artifact-folders.ts";
@@ -21,6 +21,7 @@ import { errorAnswer } from "./errors.ts";
 import { streamChanges } from "./event-stream.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { Router } from "./router.ts";
+import { sendJson, sendText } from "./send.ts";
 import { Guard, securityHeaders } from "./security.ts";
 import type { SecurityOptions } from "./security.ts";
 
@@ -159,8 +160,13 @@ class RequestHandler {
       }
     }
     const path = apiPath(pathname);
-    const file = { path, query: searchParams, maxBytes: this.#maxArtifactBytes };
+    const file = { path: path ?? pathname, query: searchParams, maxBytes: this.#maxArtifactBytes };
     if (await answerArtifacts(request, response, file, this.#context)) return;
+    if (path === undefined) {
+      throw new TrackingError(`${pathname.slice(0, 200)}: no such page. The API is under /api/2.0/mlflow.`, {
+        code: "ENDPOINT_NOT_FOUND",
+      });
+    }
     const { endpoint, parameters } = this.#router.find(request.method ?? "GET", path);
     route.name = endpoint.path;
     const fields = await readFields(request, searchParams, this.#maxBodyBytes);
@@ -185,25 +191,10 @@ function splitTarget(target: string): { pathname: string; searchParams: URLSearc
   return { pathname, searchParams: new URLSearchParams(mark < 0 ? "" : target.slice(mark + 1)) };
 }
 
-/** Returns what follows the API's prefix. MLflow's own client leaves out the slash of one endpoint. */
-function apiPath(pathname: string): string {
+/** Returns what follows the API's prefix, if it is there. MLflow's client leaves out the slash of one endpoint. */
+function apiPath(pathname: string): string | undefined {
   const path = /^\/(?:ajax-)?api\/2\.0(\/.*|mlflow\/.*)$/s.exec(pathname)?.[1];
-  if (path === undefined) return pathname;
-  return path.startsWith("/") ? path : `/${path}`;
-}
-
-function sendJson(response: ServerResponse, status: number, body: object): void {
-  send(response, status, "application/json", JSON.stringify(body));
-}
-
-function sendText(response: ServerResponse, status: number, text: string): void {
-  send(response, status, "text/plain; charset=utf-8", text);
-}
-
-function send(response: ServerResponse, status: number, type: string, text: string): void {
-  if (response.headersSent) return void response.destroy(); // too late for another answer
-  response.writeHead(status, { "Content-Type": type, "Content-Length": Buffer.byteLength(text) });
-  response.end(text);
+  return path === undefined || path.startsWith("/") ? path : `/${path}`;
 }
 
 function explainListenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
