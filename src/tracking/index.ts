@@ -82,6 +82,8 @@ export type {
 } from "./store.ts";
 export { FileStore } from "./stores/file/file-store.ts";
 export type { FileStoreOptions } from "./stores/file/file-store.ts";
+export { MongoStore } from "./stores/mongo/mongo-store.ts";
+export type { MongoStoreOptions } from "./stores/mongo/mongo-store.ts";
 export { RestStore } from "./stores/rest/rest-store.ts";
 export { SqliteStore } from "./stores/sql/sqlite-store.ts";
 export type { SqliteStoreOptions } from "./stores/sql/sqlite-store.ts";

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../base/index.ts";
+import { isMongoUri } from "./stores/mongo/mongo-uri.ts";
 import { isPostgresUri } from "./stores/sql/postgres-uri.ts";
 import type { RegistryStore, TrackingStore } from "./store.ts";
 
@@ -15,7 +16,8 @@ export interface OpenStoreOptions {
 }
 
 /**
- * Opens the store that a URI names: `sqlite:///path`, `postgresql://user@host/database`, `http(s)://host:port` (an
+ * Opens the store that a URI names: `sqlite:///path`, `postgresql://user@host/database`,
+ * `mongodb://user@host/database`, `http(s)://host:port` (an
  * MLflow server), `databricks`, `databricks://PROFILE`, or MLflow's `mlruns` folder
  * as `file:///path` or a path: `mlruns`, `./runs`, `/data/runs`.
  *
@@ -30,6 +32,10 @@ export async function openStore(uri: string, options: OpenStoreOptions = {}): Pr
     const { PostgresStore } = await import("./stores/sql/postgres-store.ts");
     return PostgresStore.open({ uri, ...options });
   }
+  if (isMongoUri(uri)) {
+    const { MongoStore } = await import("./stores/mongo/mongo-store.ts");
+    return MongoStore.open({ uri, ...options });
+  }
   if (/^(https?:\/\/|databricks($|:\/\/))/i.test(uri)) {
     const { RestStore } = await import("./stores/rest/rest-store.ts");
     return RestStore.open(uri);
@@ -40,7 +46,7 @@ export async function openStore(uri: string, options: OpenStoreOptions = {}): Pr
     return FileStore.open({ path: folder, ...options });
   }
   throw new UsageError(
-    `tracking URI: it must be sqlite:///path, postgresql://user@host/database, http://host:port, databricks or a ` +
+    `tracking URI: it must be sqlite:///path, postgresql://user@host/database, mongodb://host/database, http://host:port, databricks or a ` +
       `folder (./name), ` +
       `got ${JSON.stringify(uri.replace(/\/\/[^/]*@/, "//"))}.`,
   );

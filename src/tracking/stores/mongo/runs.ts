@@ -1,0 +1,372 @@
+// Runs in MongoDB. A batch is one replacement of the run's document: params, tags, latest points, and the points
+// themselves in a journal within the document. A full journal moves to buckets, which count once the run lists them: the
+// bucket's id names the revision of the run whose journal it holds, so that writers who move the same journal at once
+// write the same bucket, and what a crash leaves behind is in no list.
+import { randomUUID } from "node:crypto";
+import { childUri } from "../../artifacts/uri.ts";
+import { comparePoints } from "../../metric-points.ts";
+import { randomName } from "../../random-name.ts";
+import type { CreateRunInput, LogBatchInput, UpdateRunInput } from "../../store.ts";
+import type { DatasetInput, Metric, ModelInput, ModelOutput, Run, RunStatus } from "../../types.ts";
+import { checkBatch, checkDatasetInput, checkKey, invalid, limits, truncate } from "../../validation.ts";
+import {
+  type Collections,
+  type Pair,
+  type RunDocument,
+  change,
+  groupPoints,
+  missing,
+  toPairs,
+  toRecord,
+  withParams,
+  withPairs,
+} from "./documents.ts";
+import { findActiveExperiment } from "./experiments.ts";
+import { addModelPoints, findLoggedModel } from "./logged-models.ts";
+
+const runNameTag = "mlflow.runName";
+const contextTag = "mlflow.data.context";
+const statuses: readonly RunStatus[] = ["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"];
+const journalLimit = 500;
+
+/** Creates a run that is RUNNING. */
+export async function insertRun(
+  collections: Collections,
+  { experimentId, runName, userId = "", startTime = Date.now(), tags = {} }: CreateRunInput,
+): Promise<string> {
+  const experiment = await findActiveExperiment(collections, experimentId);
+  const tagged = tags[runNameTag];
+  if (runName !== undefined && tagged !== undefined && runName !== tagged) {
+    throw invalid(
+      `createRun: runName and the tag ${runNameTag} must agree, got "${runName}" and "${tagged}". Give one.`,
+    );
+  }
+  const name = runName ?? tagged ?? randomName();
+  const _id = randomUUID().replaceAll("-", "");
+  await collections.runs.insertOne({
+    _id,
+    rev: 0,
+    experimentId,
+    runName: name,
+    userId,
+    status: "RUNNING",
+    startTime,
+    lifecycleStage: "active",
+    artifactUri: childUri(experiment.artifactLocation, _id, "artifacts"),
+    tags: checkedTags({ ...tags, [runNameTag]: name }),
+    params: [],
+    metrics: [],
+    journal: [],
+    buckets: [],
+    modelPoints: [],
+    datasetInputs: [],
+    modelInputs: [],
+    modelOutputs: [],
+  });
+  try {
+    await findActiveExperiment(collections, experimentId);
+  } catch (error) {
+    await collections.runs.deleteOne({ _id }); // the experiment was deleted meanwhile
+    throw error;
+  }
+  return _id;
+}
+
+/** Finds a run; one that does not exist throws. */
+export async function findRun({ runs }: Collections, runId: string): Promise<RunDocument> {
+  const run = await runs.findOne({ _id: { $eq: String(runId) } });
+  if (run !== null && run.lifecycleStage !== "purging") return run;
+  throw missing(`run ${runId}: it must exist, and no such id is in the store.`);
+}
+
+/** Changes an active run in one step. */
+export async function changeActiveRun(
+  collections: Collections,
+  runId: string,
+  body: (run: RunDocument) => void | Promise<void>,
+): Promise<void> {
+  await change(
+    collections.runs,
+    async () => {
+      const run = await findRun(collections, runId);
+      if (run.lifecycleStage === "active") return run;
+      throw invalid(`run ${runId}: it must be active, but it is deleted.`);
+    },
+    body,
+  );
+}
+
+/** Changes what `input` names. */
+export async function updateRun(
+  collections: Collections,
+  { runId, status, endTime, runName }: UpdateRunInput,
+): Promise<void> {
+  if (status !== undefined && !statuses.includes(status)) {
+    throw invalid(`run ${runId}: the status must be one of ${statuses.join(", ")}, got "${String(status)}".`);
+  }
+  await changeActiveRun(collections, runId, (run) => {
+    if (status !== undefined) run.status = status;
+    if (endTime !== undefined) run.endTime = endTime;
+    if (runName !== undefined) setRunTags(run, checkedTags({ [runNameTag]: runName }));
+  });
+}
+
+/** Puts a run into the trash, where it may be already, or takes it out. */
+export async function setRunLifecycle(
+  collections: Collections,
+  runId: string,
+  stage: "active" | "deleted",
+): Promise<void> {
+  await change(
+    collections.runs,
+    () => findRun(collections, runId),
+    (run) => {
+      if (run.lifecycleStage === stage) return;
+      run.lifecycleStage = stage;
+      if (stage === "deleted") run.deletedTime = Date.now();
+      else delete run.deletedTime;
+    },
+  );
+}
+
+/** Removes a run that is in the trash, with all that it logged. */
+export async function purgeRun(collections: Collections, runId: string): Promise<void> {
+  await change(
+    collections.runs,
+    () => findRun(collections, runId),
+    (run) => {
+      if (run.lifecycleStage !== "deleted") {
+        throw invalid(`purgeRun: run ${runId} must be in the trash, but it is active. Delete it first.`);
+      }
+      run.lifecycleStage = "purging";
+    },
+  );
+  await finishPurge(collections, runId);
+}
+
+/** Removes what a run that is about to go for ever still has. */
+export async function finishPurge({ runs, buckets }: Collections, runId: string): Promise<void> {
+  await buckets.deleteMany({ runId });
+  await runs.deleteOne({ _id: runId, lifecycleStage: "purging" });
+}
+
+/** Reads the ids of runs that have been in the trash since before a moment, in milliseconds since 1970. */
+export async function deletedRunIds({ runs }: Collections, before: number): Promise<string[]> {
+  const found = await runs
+    .find({ lifecycleStage: "deleted", deletedTime: { $lte: before } }, { projection: { deletedTime: 1 } })
+    .sort({ deletedTime: 1, _id: 1 })
+    .toArray();
+  return found.map(({ _id }) => _id);
+}
+
+/** Writes a batch: all of it or nothing. */
+export async function writeBatch(
+  collections: Collections,
+  { runId, metrics = [], params = [], tags = [] }: LogBatchInput,
+): Promise<void> {
+  const checked = checkBatch(metrics, params, tags);
+  const points = metrics.map(toPoint);
+  const ofModels = points.filter(({ modelId }) => modelId !== undefined);
+  await changeActiveRun(collections, runId, async (run) => {
+    for (const modelId of new Set(ofModels.map((point) => point.modelId!))) {
+      await findLoggedModel(collections, modelId);
+    }
+    run.params = withParams(`run ${runId}`, run.params, checked.params.map(toPair));
+    setRunTags(run, checked.tags.map(toPair));
+    run.metrics = latestPoints([...run.metrics, ...points]);
+    if (run.journal.length + points.length > journalLimit) await moveJournal(collections, run);
+    run.journal = distinctPoints([...run.journal, ...points]);
+    run.modelPoints = [...run.modelPoints, ...ofModels];
+  });
+  if (ofModels.length > 0) await finishModelPoints(collections, runId);
+}
+
+/** Hands logged models the points that a run holds for them. */
+export async function finishModelPoints(collections: Collections, runId: string): Promise<void> {
+  const run = await collections.runs.findOne({ _id: runId });
+  if (run === null || run.modelPoints.length === 0) return;
+  await addModelPoints(collections, runId, run.modelPoints);
+  const done = new Set(run.modelPoints.map((point) => JSON.stringify(pointKey(point))));
+  await change(
+    collections.runs,
+    async () => (await collections.runs.findOne({ _id: runId })) ?? run,
+    (current) => {
+      current.modelPoints = current.modelPoints.filter((point) => !done.has(JSON.stringify(pointKey(point))));
+    },
+  );
+}
+
+/** Writes tags of an active run over what is there. */
+export async function setTags(
+  collections: Collections,
+  runId: string,
+  tags: Record<string, string>,
+): Promise<void> {
+  const checked = checkedTags(tags);
+  await changeActiveRun(collections, runId, (run) => setRunTags(run, checked));
+}
+
+/** Removes a tag of a run; one that is not there throws. */
+export async function removeTag(collections: Collections, runId: string, key: string): Promise<void> {
+  await changeActiveRun(collections, runId, (run) => {
+    const kept = run.tags.filter(({ k }) => k !== key);
+    if (kept.length === run.tags.length) {
+      throw missing(`run ${runId}: the tag "${key}" must be there to be removed, but it is not.`);
+    }
+    run.tags = kept;
+  });
+}
+
+/** Reads all points of a metric by step, then time, then value. */
+export async function readPoints(collections: Collections, runId: string, key: string): Promise<Metric[]> {
+  checkKey("metric", key);
+  // buckets first would miss those that fill meanwhile: the run's list says which count
+  const run = await findRun(collections, runId);
+  const listed = new Set(run.buckets);
+  const found = await collections.buckets.find({ runId: String(runId), key }).toArray();
+  const inBuckets = found.filter(({ rev }) => listed.has(rev)).flatMap(({ points }) => points);
+  const inJournal = run.journal.filter((point) => point.key === key);
+  return distinctPoints([...inBuckets, ...inJournal]).sort(comparePoints);
+}
+
+/** Records data sets and logged models as inputs of a run; what is recorded already is skipped. */
+export async function writeInputs(
+  collections: Collections,
+  runId: string,
+  datasets: readonly DatasetInput[],
+  models: readonly ModelInput[],
+): Promise<void> {
+  for (const input of datasets) checkDatasetInput(input);
+  await changeActiveRun(collections, runId, async (run) => {
+    for (const { dataset, tags } of datasets) {
+      const isKnown = run.datasetInputs.some(
+        (known) => known.dataset.name === dataset.name && known.dataset.digest === dataset.digest,
+      );
+      if (!isKnown) run.datasetInputs.push({ dataset: { ...dataset }, tags: toPairs(tags) });
+    }
+    for (const { modelId } of models) {
+      await findLoggedModel(collections, modelId);
+      if (!run.modelInputs.some((known) => known.modelId === modelId)) run.modelInputs.push({ modelId });
+    }
+  });
+}
+
+/** Records models as what came out of a run. */
+export async function writeOutputs(
+  collections: Collections,
+  runId: string,
+  models: readonly ModelOutput[],
+): Promise<void> {
+  await changeActiveRun(collections, runId, async (run) => {
+    for (const { modelId, step } of models) {
+      await findLoggedModel(collections, modelId);
+      if (!run.modelOutputs.some((known) => known.modelId === modelId))
+        run.modelOutputs.push({ modelId, step });
+    }
+    run.modelOutputs.sort((a, b) => a.step - b.step);
+  });
+}
+
+/** Makes the entity of a document. */
+export function toRun(run: RunDocument): Run {
+  const latestMetrics = run.metrics.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  return {
+    info: {
+      runId: run._id,
+      runName: run.runName,
+      experimentId: run.experimentId,
+      userId: run.userId,
+      status: run.status,
+      startTime: run.startTime,
+      ...(run.endTime !== undefined && { endTime: run.endTime }),
+      lifecycleStage: run.lifecycleStage === "active" ? "active" : "deleted",
+      artifactUri: run.artifactUri,
+    },
+    data: {
+      metrics: Object.fromEntries(latestMetrics.map(({ key, value }) => [key, value])),
+      latestMetrics,
+      params: toRecord(run.params),
+      tags: toRecord(run.tags),
+    },
+    inputs: {
+      datasetInputs: run.datasetInputs
+        .map(({ dataset, tags }) => ({ dataset, tags: toRecord(tags) }))
+        .sort((a, b) => (inputKey(a) < inputKey(b) ? -1 : 1)),
+      modelInputs: run.modelInputs,
+    },
+    outputs: { modelOutputs: run.modelOutputs },
+  };
+}
+
+/** Returns what tells training from test data. */
+export function contextOf({ tags }: Pick<DatasetInput, "tags">): string | undefined {
+  return tags[contextTag];
+}
+
+async function moveJournal({ buckets }: Collections, run: RunDocument): Promise<void> {
+  const { _id: runId, rev, journal } = run;
+  if (journal.length === 0) return;
+  const groups = groupPoints(journal, ({ key }) => key);
+  for (const [index, [key, points]] of [...groups].entries()) {
+    const document = { runId, rev, key, points };
+    // the same journal has the same buckets, whoever moves it
+    await buckets.replaceOne({ _id: `${runId}:${rev}:${index}` }, document, { upsert: true });
+  }
+  run.buckets.push(rev);
+  run.journal = [];
+}
+
+function setRunTags(run: RunDocument, tags: readonly Pair[]): void {
+  run.tags = withPairs(run.tags, tags);
+  run.runName = tags.findLast(({ k }) => k === runNameTag)?.v ?? run.runName;
+}
+
+function checkedTags(tags: Record<string, string>): Pair[] {
+  return Object.entries(tags).map(([k, value]) => {
+    checkKey("tag", k);
+    return { k, v: truncate(value, limits.tagValue) };
+  });
+}
+
+function latestPoints(points: readonly Metric[]): Metric[] {
+  const latest = new Map<string, Metric>();
+  for (const point of points) {
+    const known = latest.get(point.key);
+    if (known === undefined || comparePoints(point, known) >= 0) latest.set(point.key, point);
+  }
+  return [...latest.values()];
+}
+
+/** Returns points without those that are there already, as the primary key of MLflow's table has it. */
+function distinctPoints(points: readonly Metric[]): Metric[] {
+  const distinct = new Map<string, Metric>();
+  for (const point of points) {
+    const key = JSON.stringify([point.key, point.step, point.timestamp, String(point.value)]);
+    if (!distinct.has(key)) distinct.set(key, point);
+  }
+  return [...distinct.values()];
+}
+
+function pointKey({ key, step, timestamp, value, modelId, datasetName, datasetDigest }: Metric): unknown[] {
+  return [key, step, timestamp, String(value), modelId, datasetName, datasetDigest];
+}
+
+function toPoint({ key, value, timestamp, step, modelId, datasetName, datasetDigest }: Metric): Metric {
+  return {
+    key,
+    value: value + 0, // -0 and 0 are one point
+    timestamp,
+    step,
+    ...(modelId !== undefined && { modelId }),
+    ...(datasetName !== undefined && { datasetName }),
+    ...(datasetDigest !== undefined && { datasetDigest }),
+  };
+}
+
+function toPair({ key, value }: { key: string; value: string }): Pair {
+  return { k: key, v: value };
+}
+
+function inputKey(input: DatasetInput): string {
+  return [input.dataset.name, input.dataset.digest, contextOf(input)].join("\0");
+}

@@ -1,0 +1,148 @@
+// The store on a MongoDB server.
+import { describeRegistryStore, describeTrackingStore } from "sconce/testing";
+import { type Metric, MongoStore, openStore } from "sconce/tracking";
+import { MongoClient } from "mongodb";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Collections, openCollections } from "../../src/tracking/stores/mongo/documents.ts";
+import { type MongoTestServer, mongoSkipReason, startMongo } from "../mongo.ts";
+
+describe.skipIf(mongoSkipReason !== undefined)(`MongoStore (${mongoSkipReason ?? "asked for"})`, () => {
+  let server: MongoTestServer;
+  let shared: string;
+  beforeAll(async () => {
+    server = await startMongo();
+    shared = server.newDatabase();
+  }, 300_000);
+  afterAll(() => server?.stop());
+
+  const open = (options = {}) => MongoStore.open({ uri: shared, ...options });
+  describeTrackingStore("MongoStore", open, { runner: { describe, test } });
+  describeRegistryStore("MongoStore", open, { runner: { describe, test } });
+
+  test("a long curve moves to buckets, and a point that is logged twice is there once", async () => {
+    const store = await open();
+    const runId = await newRun(store);
+    for (let start = 0; start < 1300; start += 100) {
+      const metrics = Array.from({ length: 100 }, (_, i) => point(start + i));
+      await store.logBatch({ runId, metrics });
+      await store.logBatch({ runId, metrics });
+    }
+    const history = await store.metricHistory(runId, "loss");
+    expect(history.map(({ step }) => step)).toEqual(Array.from({ length: 1300 }, (_, step) => step));
+    const run = await database((collections) => collections.runs.findOne({ _id: runId }));
+    expect(run!.buckets.length).toBeGreaterThan(1);
+    expect(run!.journal.length).toBeLessThanOrEqual(500);
+    await store.close();
+  });
+
+  test("20 writers of one run lose nothing", async () => {
+    const stores = await Promise.all(Array.from({ length: 20 }, () => open()));
+    const runId = await newRun(stores[0]!);
+    await Promise.all(
+      stores.map(async (store, writer) => {
+        for (let i = 0; i < 3; i++) {
+          const metrics = Array.from({ length: 40 }, (_, j) => point(writer * 1000 + i * 40 + j));
+          await store.logBatch({ runId, metrics, params: [{ key: `p${writer}.${i}`, value: "1" }] });
+        }
+      }),
+    );
+    expect(await stores[0]!.metricHistory(runId, "loss")).toHaveLength(20 * 3 * 40);
+    expect(Object.keys((await stores[0]!.getRun(runId)).data.params)).toHaveLength(60);
+    await Promise.all(stores.map((store) => store.close()));
+  }, 120_000);
+
+  test("text that looks like an operator is data", async () => {
+    const store = await open();
+    const runId = await newRun(store);
+    const tags = [{ key: "constructor", value: '{"$gt": ""}' }];
+    const params = [{ key: "a.b", value: "$where" }];
+    await store.logBatch({ runId, params, tags });
+    const found = await store.searchRuns({
+      filter: "params.`a.b` = '$where' AND tags.constructor LIKE '{\"$gt\"%'",
+    });
+    expect(found.map(({ info }) => info.runId)).toEqual([runId]);
+    const operator = { $ne: "" } as unknown as string;
+    await expect(store.getRun(operator)).rejects.toThrow(/it must exist/);
+    await expect(store.getExperiment(operator)).rejects.toThrow(/it must exist/);
+    await store.close();
+  });
+
+  test("whoever opens the store completes what a process left half done", async () => {
+    const store = await open();
+    const experimentId = await store.createExperiment({ name: "half deleted" });
+    const runId = (await store.createRun({ experimentId })).info.runId;
+    const purged = await newRun(store);
+    const owing = await newRun(store);
+    const { modelId } = await store.createLoggedModel({ experimentId: "0" });
+    await database(async ({ experiments, runs, buckets }) => {
+      const deleted = { lifecycleStage: "deleted" as const, lastUpdateTime: Date.now() };
+      await experiments.updateOne({ _id: experimentId }, { $set: deleted });
+      await runs.updateOne({ _id: purged }, { $set: { lifecycleStage: "purging" } });
+      await runs.updateOne({ _id: owing }, { $set: { modelPoints: [{ ...point(1), modelId }] } });
+      // a bucket that the run does not list
+      await buckets.insertOne({ _id: `${owing}:9:0`, runId: owing, rev: 9, key: "loss", points: [point(7)] });
+    });
+    const next = await open();
+    expect((await next.getRun(runId)).info.lifecycleStage).toBe("deleted");
+    await expect(next.getRun(purged)).rejects.toThrow(/it must exist/);
+    expect(await database(({ runs }) => runs.countDocuments({ _id: purged }))).toBe(0);
+    expect((await next.getLoggedModel(modelId)).metrics).toMatchObject([
+      { key: "loss", value: 0.5, runId: owing },
+    ]);
+    expect(await next.metricHistory(owing, "loss")).toEqual([]);
+    await next.restoreExperiment(experimentId);
+    expect((await next.getRun(runId)).info.lifecycleStage).toBe("active");
+    await Promise.all([store.close(), next.close()]);
+  });
+
+  test("a server that is restarted while a run logs keeps each batch that was acknowledged, whole", async (context) => {
+    if (server.restart === undefined) return context.skip();
+    const store = await open();
+    const runId = await newRun(store);
+    const acknowledged: number[] = [];
+    const refusals: unknown[] = [];
+    const restarted = server.restart();
+    for (let step = 0; step < 60; step++) {
+      const metrics = [point(step), { ...point(step), key: "twin" }];
+      await store
+        .logBatch({ runId, metrics })
+        .then(() => acknowledged.push(step))
+        .catch((error: { code: string }) => refusals.push(error.code));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await restarted;
+    const steps = async (key: string) => (await store.metricHistory(runId, key)).map(({ step }) => step);
+    expect(await steps("loss")).toEqual(await steps("twin"));
+    expect(await steps("loss")).toEqual(expect.arrayContaining(acknowledged));
+    expect(acknowledged).toContain(59);
+    expect(refusals.filter((code) => code !== "TEMPORARILY_UNAVAILABLE")).toEqual([]);
+    await store.close();
+  }, 60_000);
+
+  test("openStore knows MongoDB, and what cannot be opened is named without the password", async () => {
+    const store = await openStore(server.newDatabase(), { artifactRoot: "s3://bucket/runs" });
+    expect(store).toBeInstanceOf(MongoStore);
+    expect((await store.getExperiment("0")).artifactLocation).toBe("s3://bucket/runs/0");
+    await store.close();
+    const wrong = MongoStore.open({ uri: "mongodb://ann:s3cr@t@127.0.0.1:1/x" });
+    await expect(wrong).rejects.toThrow(/^mongodb:\/\/127\.0\.0\.1:1\/x: it must be a MongoDB URI/);
+    await expect(wrong).rejects.not.toThrow(/s3cr/);
+  });
+
+  async function database<T>(body: (collections: Collections) => Promise<T>): Promise<T> {
+    const client = await new MongoClient(shared).connect();
+    try {
+      return await body(await openCollections(client.db()));
+    } finally {
+      await client.close();
+    }
+  }
+});
+
+async function newRun(store: MongoStore): Promise<string> {
+  return (await store.createRun({ experimentId: "0" })).info.runId;
+}
+
+function point(step: number): Metric {
+  return { key: "loss", value: step / 2, timestamp: 5, step };
+}
