@@ -86,7 +86,12 @@ export interface ModelDocument extends Versioned, Omit<RegisteredModel, "tags" |
   aliases: { alias: string; version: number }[];
   lastVersion: number;
   versions: VersionRecord[];
-  history: RegistryEvent[];
+  history: EventRecord[];
+}
+
+/** Is an entry of the history. */
+export interface EventRecord extends Omit<RegistryEvent, "evidence"> {
+  evidence: { k: string; v: string | number }[];
 }
 
 /** Are the collections of one database. */

@@ -412,7 +412,9 @@ export class MongoStore implements TrackingStore, RegistryStore {
   }
 
   async registryHistory(name: string): Promise<RegistryEvent[]> {
-    return this.#do((db) => registry.findModel(db, name).then(({ history }) => history));
+    return this.#do((db) =>
+      registry.findModel(db, name).then(({ history }) => history.map(registry.toEvent)),
+    );
   }
 
   async close(): Promise<void> {
@@ -490,7 +492,12 @@ async function repair(collections: Collections): Promise<void> {
   const purged = await collections.runs.find({ lifecycleStage: "purging" }, onlyId).toArray();
   for (const { _id } of purged) await runs.finishPurge(collections, _id);
   const owing = await collections.runs.find({ "modelPoints.0": { $exists: true } }, onlyId).toArray();
-  for (const { _id } of owing) await runs.finishModelPoints(collections, _id);
+  for (const { _id } of owing) {
+    await runs.finishModelPoints(collections, _id).catch((error: unknown) => {
+      // another process may have removed the run meanwhile
+      if (!(error instanceof TrackingError) || error.code !== "RESOURCE_DOES_NOT_EXIST") throw error;
+    });
+  }
 }
 
 async function answered<T>(name: string, body: () => Promise<T>): Promise<T> {

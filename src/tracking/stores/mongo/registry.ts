@@ -14,6 +14,7 @@ import type { ModelVersion, RegisteredModel, RegistryEvent } from "../../types.t
 import { checkAlias, checkModelName, checkRegistryTags, invalid } from "../../validation.ts";
 import {
   type Collections,
+  type EventRecord,
   type ModelDocument,
   type VersionRecord,
   change,
@@ -262,6 +263,11 @@ export function toVersion(
   return { ...version, name, tags: toRecord(version.tags), aliases: own.sort() };
 }
 
+/** Makes the entity of an entry in the history. */
+export function toEvent({ evidence, ...event }: EventRecord): RegistryEvent {
+  return { ...event, evidence: Object.fromEntries(evidence.map(({ k, v }) => [k, v])) };
+}
+
 function record(
   model: ModelDocument,
   event: Pick<RegistryEvent, "kind" | "name" | "version" | "previous"> & RegistryChange,
@@ -274,7 +280,7 @@ function record(
     ...(version !== undefined && { version }),
     ...(previous !== undefined && { previous }),
     userId,
-    evidence: { ...evidence },
+    evidence: Object.entries(evidence).map(([k, v]) => ({ k, v })),
   });
 }
 

@@ -183,13 +183,12 @@ export async function writeBatch(
 
 /** Hands logged models the points that a run holds for them. */
 export async function finishModelPoints(collections: Collections, runId: string): Promise<void> {
-  const run = await collections.runs.findOne({ _id: runId });
-  if (run === null || run.modelPoints.length === 0) return;
+  const run = await findRun(collections, runId);
   await addModelPoints(collections, runId, run.modelPoints);
   const done = new Set(run.modelPoints.map((point) => JSON.stringify(pointKey(point))));
   await change(
     collections.runs,
-    async () => (await collections.runs.findOne({ _id: runId })) ?? run,
+    () => findRun(collections, runId),
     (current) => {
       current.modelPoints = current.modelPoints.filter((point) => !done.has(JSON.stringify(pointKey(point))));
     },
