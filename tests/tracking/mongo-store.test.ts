@@ -5,6 +5,7 @@ import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Collections, openCollections } from "../../src/tracking/stores/mongo/documents.ts";
 import { type MongoTestServer, mongoSkipReason, startMongo } from "../mongo.ts";
+import { outputOf, startTrackingProcess } from "../tracking-process.ts";
 
 describe.skipIf(mongoSkipReason !== undefined)(`MongoStore (${mongoSkipReason ?? "asked for"})`, () => {
   let server: MongoTestServer;
@@ -128,6 +129,39 @@ describe.skipIf(mongoSkipReason !== undefined)(`MongoStore (${mongoSkipReason ??
     await expect(wrong).rejects.toThrow(/^mongodb:\/\/127\.0\.0\.1:1\/x: it must be a MongoDB URI/);
     await expect(wrong).rejects.not.toThrow(/s3cr/);
   });
+
+  test("processes that make and fill one database at once agree on ids and versions", async () => {
+    const uri = server.newDatabase();
+    const work = `
+      const store = await tracking.openStore(path);
+      const experiment = await store.createExperiment({ name: "shared" }).catch((error) => error.code);
+      const model = await store.createRegisteredModel({ name: "shared" }).then(() => "made", (error) => error.code);
+      const versions = [];
+      for (let i = 0; i < 5; i++) {
+        const { version } = await store.createModelVersion({ name: "shared", source: "s3://models/1" });
+        await store.setModelAlias("shared", "champion", version);
+        versions.push(version);
+      }
+      console.log(JSON.stringify({ experiment, model, versions }));
+      await store.close();
+      await server.close();
+    `;
+    const reports = (await Promise.all(
+      [work, work].map((body) => outputOf(startTrackingProcess(uri, body))),
+    )) as { experiment: string; model: string; versions: number[] }[];
+    const taken = "RESOURCE_ALREADY_EXISTS";
+    expect(reports.filter(({ experiment }) => experiment === taken)).toHaveLength(1);
+    expect(reports.map(({ model }) => model).sort()).toEqual([taken, "made"]);
+    expect(reports.flatMap(({ versions }) => versions).sort((a, b) => a - b)).toEqual([
+      1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+    ]);
+    const store = await MongoStore.open({ uri });
+    const history = await store.registryHistory("shared");
+    expect(history).toHaveLength(10);
+    const { aliases } = await store.getRegisteredModel("shared");
+    expect(aliases).toEqual({ champion: history.at(-1)!.version });
+    await store.close();
+  }, 60_000);
 
   async function database<T>(body: (collections: Collections) => Promise<T>): Promise<T> {
     const client = await new MongoClient(shared).connect();
