@@ -18,7 +18,7 @@ const canBuild = given === undefined && !hasMongod && has("javac", "-version") &
 
 /** Says why tests that need MongoDB are left out, or undefined when they can run. */
 export const mongoSkipReason: string | undefined =
-  given !== undefined || hasMongod || canBuild || process.env["SCONCE_COMPAT"] === "1"
+  given !== undefined || hasMongod || canBuild
     ? undefined
     : "install mongod, or Java 17 with Maven, or set SCONCE_TEST_MONGODB_URI to a server";
 
