@@ -94,6 +94,7 @@ export type { SystemMetricsOptions } from "./system-metrics.ts";
 export type {
   Dataset,
   DatasetInput,
+  DatasetUse,
   Experiment,
   LifecycleStage,
   LoggedModel,

@@ -58,3 +58,14 @@ export function checkCustomStages(stages: readonly string[]): readonly string[] 
   }
   return stages;
 }
+
+/** Returns of each stage, or of each that is wanted, the newest version; `versions` and the result are by number. */
+export function newestOfStages<T extends { version: number; currentStage: string }>(
+  versions: readonly T[],
+  wanted: readonly string[] | undefined,
+): T[] {
+  const newest = new Map(versions.map((version) => [version.currentStage, version]));
+  return [...newest.values()]
+    .filter(({ currentStage }) => wanted === undefined || wanted.includes(currentStage))
+    .sort((a, b) => a.version - b.version);
+}

@@ -1,8 +1,8 @@
 // What every tracking store does. Each kind of store is a folder under stores/.
 import type { PagedList } from "./paged-list.ts";
 import type {
-  Dataset,
   DatasetInput,
+  DatasetUse,
   Experiment,
   LoggedModel,
   LoggedModelStatus,
@@ -176,9 +176,7 @@ export interface TrackingStore {
   /** Records models as what came out of a run. */
   logOutputs(runId: string, models: readonly ModelOutput[]): Promise<void>;
   /** Returns the data sets that runs of these experiments used, with the context of each (`mlflow.data.context`). */
-  searchDatasets(
-    experimentIds: readonly string[],
-  ): Promise<(Pick<Dataset, "name" | "digest"> & { experimentId: string; context?: string })[]>;
+  searchDatasets(experimentIds: readonly string[]): Promise<DatasetUse[]>;
 
   createLoggedModel(input: CreateLoggedModelInput): Promise<LoggedModel>;
   finalizeLoggedModel(modelId: string, status: LoggedModelStatus): Promise<LoggedModel>;

@@ -93,6 +93,9 @@ export interface DatasetInput {
   tags: Record<string, string>;
 }
 
+/** Is a data set that a run of an experiment used, with the context of the use. */
+export type DatasetUse = Pick<Dataset, "name" | "digest"> & { experimentId: string; context?: string };
+
 /** Is a logged model that a run began with. */
 export interface ModelInput {
   modelId: string;

@@ -4,6 +4,11 @@ import type { Comparison } from "./ast.ts";
 /** Is the tag of models and versions that are prompts, with the value `true`. */
 export const promptTag = "mlflow.prompt.is_prompt";
 
+/** Tells whether an entity of the registry is a prompt. */
+export function isPrompt({ tags }: { tags: Record<string, string> }): boolean {
+  return tags[promptTag] === "true";
+}
+
 /** Says whether a search of the registry is for prompts, and what else it asks. */
 export interface PromptSearch {
   asksForPrompts: boolean;

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { localUri } from "../../artifacts/uri.ts";
 import { pageOfPoints, thinPoints } from "../../metric-points.ts";
 import type { PagedList } from "../../paged-list.ts";
-import { canonicalStage, checkCustomStages } from "../../stages.ts";
+import { canonicalStage, checkCustomStages, newestOfStages } from "../../stages.ts";
 import type {
   CreateExperimentInput,
   CreateLoggedModelInput,
@@ -26,8 +26,8 @@ import type {
   UpdateRunInput,
 } from "../../store.ts";
 import type {
-  Dataset,
   DatasetInput,
+  DatasetUse,
   Experiment,
   LoggedModel,
   LoggedModelStatus,
@@ -240,9 +240,7 @@ export class FileStore implements TrackingStore, RegistryStore {
     );
   }
 
-  async searchDatasets(
-    experimentIds: readonly string[],
-  ): Promise<(Pick<Dataset, "name" | "digest"> & { experimentId: string; context?: string })[]> {
+  async searchDatasets(experimentIds: readonly string[]): Promise<DatasetUse[]> {
     return search.searchDatasets(this.#layout, experimentIds, this.#latest);
   }
 
@@ -370,12 +368,7 @@ export class FileStore implements TrackingStore, RegistryStore {
 
   async latestModelVersions(name: string, stages?: readonly string[]): Promise<ModelVersion[]> {
     const wanted = stages?.map((stage) => canonicalStage(stage, this.stages));
-    const newest = new Map<string, ModelVersion>();
-    for (const version of models.readModelVersions(this.#layout, name))
-      newest.set(version.currentStage, version);
-    return [...newest.values()]
-      .filter(({ currentStage }) => wanted === undefined || wanted.includes(currentStage))
-      .sort((a, b) => a.version - b.version);
+    return newestOfStages(models.readModelVersions(this.#layout, name), wanted);
   }
 
   async updateModelVersion(name: string, version: number, description: string): Promise<ModelVersion> {

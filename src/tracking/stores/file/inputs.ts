@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { datasetUseKey } from "../../dataset-uses.ts";
 import type { Dataset, DatasetInput, ModelInput, ModelOutput, RunInputs, RunOutputs } from "../../types.ts";
 import { checkDatasetInput, invalid } from "../../validation.ts";
 import { type Layout, subfolders } from "./layout.ts";
@@ -10,8 +11,6 @@ import { findActiveModel, readCreationTime } from "./logged-models.ts";
 import { type Meta, metaFile, numberField, readMeta, textField, writeMeta } from "./meta-file.ts";
 import { findActiveRun } from "./run-info.ts";
 import type { Transaction } from "./transaction.ts";
-
-const datasetContextTag = "mlflow.data.context";
 
 /** Records data sets and logged models as inputs of a run; what is recorded already is skipped. */
 export function writeInputs(
@@ -87,7 +86,7 @@ export function readRunInputs(layout: Layout, runFolder: string): RunInputs {
     .filter(({ source_type: type }) => type === "MODEL")
     .map(({ source_id: id }) => String(id));
   return {
-    datasetInputs: datasetInputs.sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1)),
+    datasetInputs: datasetInputs.sort((a, b) => (datasetUseKey(a) < datasetUseKey(b) ? -1 : 1)),
     modelInputs: inOrder(
       layout,
       modelIds.map((modelId) => ({ modelId, step: 0 })),
@@ -101,11 +100,6 @@ export function readRunOutputs(layout: Layout, runFolder: string): RunOutputs {
     .filter(({ destination_type: type }) => type === "MODEL_OUTPUT")
     .map((edge) => ({ modelId: String(edge["destination_id"]), step: numberField(edge, "step") ?? 0 }));
   return { modelOutputs: inOrder(layout, outputs) };
-}
-
-/** Returns what tells training from test data. */
-export function contextOf({ tags }: DatasetInput): string | undefined {
-  return tags[datasetContextTag];
 }
 
 function inOrder(layout: Layout, models: ModelOutput[]): ModelOutput[] {
@@ -149,11 +143,6 @@ function toTags(tags: unknown): Record<string, string> {
   if (typeof tags !== "object" || tags === null) return {};
   const texts = Object.entries(tags).map(([key, value]) => [key, String(value)]);
   return Object.fromEntries(texts.sort(([a], [b]) => (a! < b! ? -1 : 1))) as Record<string, string>;
-}
-
-function sortKey(input: DatasetInput): string {
-  const { name, digest } = input.dataset;
-  return [name, digest, contextOf(input)].join("\0");
 }
 
 /** Makes the ids of MLflow's file store. */

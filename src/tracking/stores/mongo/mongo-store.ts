@@ -6,7 +6,7 @@ import { SetupError, TrackingError } from "../../../base/index.ts";
 import { localUri } from "../../artifacts/uri.ts";
 import { pageOfPoints, thinPoints } from "../../metric-points.ts";
 import type { PagedList } from "../../paged-list.ts";
-import { canonicalStage, checkCustomStages } from "../../stages.ts";
+import { canonicalStage, checkCustomStages, newestOfStages } from "../../stages.ts";
 import type {
   CreateExperimentInput,
   CreateLoggedModelInput,
@@ -26,8 +26,8 @@ import type {
   UpdateRunInput,
 } from "../../store.ts";
 import type {
-  Dataset,
   DatasetInput,
+  DatasetUse,
   Experiment,
   LoggedModel,
   LoggedModelStatus,
@@ -224,9 +224,7 @@ export class MongoStore implements TrackingStore, RegistryStore {
     return this.#do((db) => runs.writeOutputs(db, runId, models));
   }
 
-  async searchDatasets(
-    experimentIds: readonly string[],
-  ): Promise<(Pick<Dataset, "name" | "digest"> & { experimentId: string; context?: string })[]> {
+  async searchDatasets(experimentIds: readonly string[]): Promise<DatasetUse[]> {
     return this.#do((db) => search.searchDatasets(db, experimentIds));
   }
 
@@ -346,11 +344,7 @@ export class MongoStore implements TrackingStore, RegistryStore {
     const wanted = stages?.map((stage) => canonicalStage(stage, this.stages));
     return this.#do(async (db) => {
       const model = await registry.findModel(db, name);
-      const newest = new Map(model.versions.map((version) => [version.currentStage, version]));
-      return [...newest.values()]
-        .filter(({ currentStage }) => wanted === undefined || wanted.includes(currentStage))
-        .sort((a, b) => a.version - b.version)
-        .map((version) => registry.toVersion(model, version));
+      return newestOfStages(model.versions, wanted).map((version) => registry.toVersion(model, version));
     });
   }
 

@@ -4,6 +4,7 @@
 // write the same bucket, and what a crash leaves behind is in no list.
 import { randomUUID } from "node:crypto";
 import { childUri } from "../../artifacts/uri.ts";
+import { datasetUseKey } from "../../dataset-uses.ts";
 import { comparePoints } from "../../metric-points.ts";
 import { randomName } from "../../random-name.ts";
 import type { CreateRunInput, LogBatchInput, UpdateRunInput } from "../../store.ts";
@@ -25,7 +26,6 @@ import { findActiveExperiment } from "./experiments.ts";
 import { addModelPoints, findLoggedModel } from "./logged-models.ts";
 
 const runNameTag = "mlflow.runName";
-const contextTag = "mlflow.data.context";
 const statuses: readonly RunStatus[] = ["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"];
 const journalLimit = 500;
 
@@ -290,16 +290,11 @@ export function toRun(run: RunDocument): Run {
     inputs: {
       datasetInputs: run.datasetInputs
         .map(({ dataset, tags }) => ({ dataset, tags: toRecord(tags) }))
-        .sort((a, b) => (inputKey(a) < inputKey(b) ? -1 : 1)),
+        .sort((a, b) => (datasetUseKey(a) < datasetUseKey(b) ? -1 : 1)),
       modelInputs: run.modelInputs,
     },
     outputs: { modelOutputs: run.modelOutputs },
   };
-}
-
-/** Returns what tells training from test data. */
-export function contextOf({ tags }: Pick<DatasetInput, "tags">): string | undefined {
-  return tags[contextTag];
 }
 
 async function moveJournal({ buckets }: Collections, run: RunDocument): Promise<void> {
@@ -364,8 +359,4 @@ function toPoint({ key, value, timestamp, step, modelId, datasetName, datasetDig
 
 function toPair({ key, value }: { key: string; value: string }): Pair {
   return { k: key, v: value };
-}
-
-function inputKey(input: DatasetInput): string {
-  return [input.dataset.name, input.dataset.digest, contextOf(input)].join("\0");
 }

@@ -1,27 +1,29 @@
 // Searches in MongoDB. The server narrows down by what a query can say (`toQuery`) and sends of what is left only the
 // fields that the filter and the order look at; these decide and sort here, and the page is read whole.
 import type { Document, Filter } from "mongodb";
+import { contextOf, distinctDatasets, toDatasetUse } from "../../dataset-uses.ts";
 import { type PagedList, pagedList } from "../../paged-list.ts";
 import {
   type Comparison,
-  type Order,
-  type Page,
-  type SearchSchema,
   type Searchable,
-  compareBy,
   experimentSchema,
+  find,
+  fitsPoints,
+  isPrompt,
   loggedModelSchema,
-  matches,
   modelVersionSchema,
   parseFilter,
   parseOrderBy,
-  promptTag,
   readModelOrders,
   readPage,
   registeredModelSchema,
   runSchema,
+  searchableExperiment,
+  searchableLoggedModel,
+  searchableModelVersion,
+  searchableRegisteredModel,
   splitPromptSearch,
-  toPagedList,
+  stagesOfView,
 } from "../../search/index.ts";
 import type {
   SearchExperimentsInput,
@@ -29,28 +31,13 @@ import type {
   SearchLoggedModelsInput,
   SearchRunsInput,
 } from "../../store.ts";
-import type {
-  Dataset,
-  Experiment,
-  LoggedModel,
-  ModelVersion,
-  RegisteredModel,
-  Run,
-  ViewType,
-} from "../../types.ts";
-import { invalid } from "../../validation.ts";
-import {
-  type Collections,
-  type LoggedModelDocument,
-  type ModelDocument,
-  type RunDocument,
-  toRecord,
-} from "./documents.ts";
+import type { DatasetUse, Experiment, LoggedModel, ModelVersion, RegisteredModel, Run } from "../../types.ts";
+import { type Collections, type ModelDocument, type RunDocument, toRecord } from "./documents.ts";
 import { toExperiment } from "./experiments.ts";
 import { toLoggedModel } from "./logged-models.ts";
 import { toQuery } from "./query.ts";
 import { toModel, toVersion } from "./registry.ts";
-import { contextOf, toRun } from "./runs.ts";
+import { toRun } from "./runs.ts";
 
 /** Are the fields of a run's attributes. */
 const runFields: Readonly<Record<string, string>> = {
@@ -70,7 +57,7 @@ export async function searchRuns({ runs }: Collections, input: SearchRunsInput):
   const orders = parseOrderBy(orderBy, runSchema);
   const page = readPage(input, runSchema, [experimentIds, viewType]);
   const query = {
-    lifecycleStage: ofLifecycle(viewType),
+    lifecycleStage: { $in: stagesOfView(viewType) },
     ...(experimentIds !== undefined && { experimentId: { $in: experimentIds.map(String) } }),
     ...toQuery(comparisons, { attributes: runFields, schema: runSchema }),
   } as Filter<RunDocument>;
@@ -116,20 +103,12 @@ export async function searchExperiments(
     last_update_time: "lastUpdateTime",
   };
   const query = {
-    lifecycleStage: ofLifecycle(viewType),
+    lifecycleStage: { $in: stagesOfView(viewType) },
     ...toQuery(comparisons, { attributes, schema: experimentSchema }),
   };
   const candidates = await experiments.find(query as object).toArray();
   return find(candidates.map(toExperiment), {
-    toSearchable: ({ experimentId, name, creationTime, lastUpdateTime, tags }) => ({
-      attributes: {
-        experiment_id: experimentId,
-        name,
-        creation_time: creationTime,
-        last_update_time: lastUpdateTime,
-      },
-      tags,
-    }),
+    toSearchable: searchableExperiment,
     comparisons,
     orders,
     page,
@@ -146,22 +125,10 @@ export async function searchLoggedModels(
   const comparisons = parseFilter(filter, loggedModelSchema);
   const orders = readModelOrders(orderBy, loggedModelSchema);
   const page = readPage(input, loggedModelSchema, [experimentIds, datasets]);
-  const ofMetrics = comparisons.filter(({ kind }) => kind === "metric");
-  const isOnDataset = ({ datasetName, datasetDigest }: LoggedModel["metrics"][number]) =>
-    datasets.length === 0 ||
-    datasets.some(
-      ({ name, digest }) => name === datasetName && (digest === undefined || digest === datasetDigest),
-    );
-  const fits = ({ points }: LoggedModelDocument) =>
-    (datasets.length === 0 || points.some(isOnDataset)) &&
-    ofMetrics.every((comparison) =>
-      points.some(
-        (point) =>
-          point.key === comparison.key &&
-          isOnDataset(point) &&
-          matches({ attributes: {}, metric: () => point.value }, [comparison], loggedModelSchema),
-      ),
-    );
+  const fits = fitsPoints(
+    datasets,
+    comparisons.filter(({ kind }) => kind === "metric"),
+  );
   const attributes = {
     name: "name",
     model_id: "_id",
@@ -178,8 +145,11 @@ export async function searchLoggedModels(
     ...toQuery(others, { attributes, schema: loggedModelSchema }),
   };
   const candidates = await loggedModels.find(query as object).toArray();
-  return find(candidates.filter(fits).map(toLoggedModel), {
-    toSearchable: searchableModel,
+  const models = candidates.filter(({ points }) =>
+    fits((key) => (key === undefined ? points : points.filter((point) => point.key === key))),
+  );
+  return find(models.map(toLoggedModel), {
+    toSearchable: searchableLoggedModel,
     comparisons: others,
     orders,
     page,
@@ -205,16 +175,9 @@ export async function searchModels(
     .find(query as Filter<ModelDocument>, { projection: { versions: 0, history: 0 } })
     .toArray();
   return find(
-    candidates.map(toModel).filter(({ tags }) => asksForPrompts || tags[promptTag] !== "true"),
+    candidates.map(toModel).filter((entity) => asksForPrompts || !isPrompt(entity)),
     {
-      toSearchable: ({ name, creationTimestamp, lastUpdatedTimestamp, tags }) => ({
-        attributes: {
-          name,
-          creation_timestamp: creationTimestamp,
-          last_updated_timestamp: lastUpdatedTimestamp,
-        },
-        tags,
-      }),
+      toSearchable: searchableRegisteredModel,
       comparisons,
       orders,
       page,
@@ -244,19 +207,9 @@ export async function searchVersions(
     .toArray();
   const versions = candidates.flatMap((model) => model.versions.map((version) => toVersion(model, version)));
   return find(
-    versions.filter(({ tags }) => asksForPrompts || tags[promptTag] !== "true"),
+    versions.filter((entity) => asksForPrompts || !isPrompt(entity)),
     {
-      toSearchable: (version) => ({
-        attributes: {
-          name: version.name,
-          version_number: version.version,
-          run_id: version.runId,
-          source_path: version.source,
-          creation_timestamp: version.creationTimestamp,
-          last_updated_timestamp: version.lastUpdatedTimestamp,
-        },
-        tags: version.tags,
-      }),
+      toSearchable: searchableModelVersion,
       comparisons,
       orders,
       page,
@@ -269,58 +222,18 @@ export async function searchVersions(
 export async function searchDatasets(
   { runs }: Collections,
   experimentIds: readonly string[],
-): Promise<(Pick<Dataset, "name" | "digest"> & { experimentId: string; context?: string })[]> {
+): Promise<DatasetUse[]> {
   const users = await runs
     .find(
       { experimentId: { $in: experimentIds.map(String) }, "datasetInputs.0": { $exists: true } },
       { projection: { experimentId: 1, datasetInputs: 1 } },
     )
     .toArray();
-  const used = new Map(
+  return distinctDatasets(
     users.flatMap(({ experimentId, datasetInputs }) =>
-      datasetInputs.map(({ dataset: { name, digest }, tags }) => {
-        const context = contextOf({ tags: toRecord(tags) });
-        const use = { experimentId, name, digest, ...(context !== undefined && { context }) };
-        return [[experimentId, name, digest, context ?? ""].join("\0"), use] as const;
-      }),
+      datasetInputs.map(({ dataset, tags }) => toDatasetUse(experimentId, { dataset, tags: toRecord(tags) })),
     ),
   );
-  const sorted = [...used].sort(([a], [b]) => (a < b ? -1 : 1));
-  return sorted.slice(0, 1000).map(([, dataset]) => dataset);
-}
-
-interface Search<T> {
-  toSearchable(entity: T): Searchable;
-  comparisons: readonly Comparison[];
-  orders: readonly Order[];
-  page: Page;
-  schema: SearchSchema;
-}
-
-function find<T>(
-  entities: readonly T[],
-  { toSearchable, comparisons, orders, page, schema }: Search<T>,
-): PagedList<T> {
-  const compare = compareBy(orders);
-  const found = entities
-    .map((entity) => ({ entity, searchable: toSearchable(entity) }))
-    .filter(({ searchable }) => matches(searchable, comparisons, schema))
-    .sort((a, b) => compare(a.searchable, b.searchable))
-    .slice(page.offset, page.offset + page.size + 1);
-  return toPagedList(
-    found.map(({ entity }) => entity),
-    page,
-  );
-}
-
-function ofLifecycle(viewType: ViewType = "ACTIVE_ONLY"): { $in: string[] } {
-  const stages: Record<ViewType, string[]> = {
-    ACTIVE_ONLY: ["active"],
-    DELETED_ONLY: ["deleted"],
-    ALL: ["active", "deleted"],
-  };
-  if (Object.hasOwn(stages, viewType)) return { $in: stages[viewType] };
-  throw invalid(`viewType: it must be one of ${Object.keys(stages).join(", ")}, got "${String(viewType)}".`);
 }
 
 /** Shows a run, of which only some fields were read, to a search. */
@@ -344,31 +257,5 @@ function searchableRun(run: RunDocument): Searchable {
       digest,
       context: contextOf({ tags: toRecord(tags) }),
     })),
-  };
-}
-
-function searchableModel(model: LoggedModel): Searchable {
-  return {
-    attributes: {
-      name: model.name,
-      model_id: model.modelId,
-      model_type: model.modelType,
-      status: model.status,
-      source_run_id: model.sourceRunId,
-      creation_timestamp: model.creationTimestamp,
-      last_updated_timestamp: model.lastUpdatedTimestamp,
-    },
-    tags: model.tags,
-    params: model.params,
-    metric: (key, { datasetName, datasetDigest }: Pick<Order, "datasetName" | "datasetDigest"> = {}) =>
-      model.metrics
-        .filter(
-          (point) =>
-            point.key === key &&
-            (datasetName === undefined || point.datasetName === datasetName) &&
-            (datasetDigest === undefined || point.datasetDigest === datasetDigest),
-        )
-        .sort((a, b) => b.timestamp - a.timestamp || b.step - a.step || (a.runId < b.runId ? -1 : 1))[0]
-        ?.value,
   };
 }

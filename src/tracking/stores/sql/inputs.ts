@@ -1,14 +1,21 @@
 // Data sets and models that went into runs, and models that came out, in SQL. MLflow keeps all of them as edges in the
 // table `inputs`. Each function expects to run inside a transaction.
 import { randomUUID } from "node:crypto";
-import type { Dataset, DatasetInput, ModelInput, ModelOutput, RunInputs, RunOutputs } from "../../types.ts";
+import { datasetContextTag, datasetUseKey } from "../../dataset-uses.ts";
+import type {
+  Dataset,
+  DatasetInput,
+  DatasetUse,
+  ModelInput,
+  ModelOutput,
+  RunInputs,
+  RunOutputs,
+} from "../../types.ts";
 import { checkDatasetInput } from "../../validation.ts";
 import { experimentKey } from "./experiments.ts";
 import { selectLoggedModel } from "./logged-models.ts";
 import { groupKeyValues, groupRows, optionalText } from "./rows.ts";
 import { type Sql, type SqlRow, type SqlValue, allIn, insertRows } from "./sql.ts";
-
-const datasetContextTag = "mlflow.data.context";
 
 /** Records data sets as inputs of a run; one that is recorded already is skipped. */
 export async function insertDatasetInputs(
@@ -84,7 +91,7 @@ export async function selectRunInputs(
   return (runId) => ({
     datasetInputs: datasetsOf(runId)
       .map((row) => ({ dataset: toDataset(row), tags: tags(row["input_uuid"]) }))
-      .sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1)),
+      .sort((a, b) => (datasetUseKey(a) < datasetUseKey(b) ? -1 : 1)),
     modelInputs: models(runId).map((row) => ({ modelId: String(row["destination_id"]) })),
   });
 }
@@ -104,10 +111,7 @@ export async function selectRunOutputs(
 }
 
 /** Reads the data sets that runs of some experiments used, at most 1000, with the context of each use. */
-export async function selectDatasets(
-  sql: Sql,
-  experimentIds: readonly string[],
-): Promise<(Pick<Dataset, "name" | "digest"> & { experimentId: string; context?: string })[]> {
+export async function selectDatasets(sql: Sql, experimentIds: readonly string[]): Promise<DatasetUse[]> {
   const rows = await allIn(
     sql,
     (keys) =>
@@ -179,10 +183,6 @@ function toDataset(row: SqlRow): Dataset {
     ...optionalText("schema", row["dataset_schema"]),
     ...optionalText("profile", row["dataset_profile"]),
   };
-}
-
-function sortKey({ dataset, tags }: DatasetInput): string {
-  return [dataset.name, dataset.digest, tags[datasetContextTag]].join("\0");
 }
 
 function newId(): string {

@@ -1,4 +1,5 @@
 // The searches of a store in SQL: one query finds the rows of a page, a few more read what belongs to them.
+import { datasetContextTag } from "../../dataset-uses.ts";
 import { type PagedList, pagedList } from "../../paged-list.ts";
 import {
   type Comparison,
@@ -15,6 +16,7 @@ import {
   registeredModelSchema,
   runSchema,
   splitPromptSearch,
+  stagesOfView,
   toPagedList,
 } from "../../search/index.ts";
 import type {
@@ -23,16 +25,7 @@ import type {
   SearchLoggedModelsInput,
   SearchRunsInput,
 } from "../../store.ts";
-import type {
-  Experiment,
-  LifecycleStage,
-  LoggedModel,
-  ModelVersion,
-  RegisteredModel,
-  Run,
-  ViewType,
-} from "../../types.ts";
-import { invalid } from "../../validation.ts";
+import type { Experiment, LoggedModel, ModelVersion, RegisteredModel, Run, ViewType } from "../../types.ts";
 import { experimentColumns, experimentKey, toExperiments } from "./experiments.ts";
 import { toLoggedModels } from "./logged-models.ts";
 import {
@@ -201,18 +194,8 @@ function toOrders(sql: Sql, searched: Searched, orders: readonly Order[]): SqlOr
   return orders.map((order, i) => toOrder(sql.dialect, searched, order, `order_${i}`));
 }
 
-function ofLifecycle(table: string, viewType: ViewType = "ACTIVE_ONLY"): Fragment {
-  const stages: Record<ViewType, LifecycleStage[]> = {
-    ACTIVE_ONLY: ["active"],
-    DELETED_ONLY: ["deleted"],
-    ALL: ["active", "deleted"],
-  };
-  if (!Object.hasOwn(stages, viewType)) {
-    throw invalid(
-      `viewType: it must be one of ${Object.keys(stages).join(", ")}, got "${String(viewType)}".`,
-    );
-  }
-  return oneOf(`${table}.lifecycle_stage`, stages[viewType]);
+function ofLifecycle(table: string, viewType?: ViewType): Fragment {
+  return oneOf(`${table}.lifecycle_stage`, stagesOfView(viewType));
 }
 
 /** Says that a run used a data set; the context is a tag of the use. */
@@ -220,7 +203,7 @@ function usesDataset(sql: Sql, comparison: Comparison): Fragment {
   const isContext = comparison.key === "context";
   const { text, values } = compare(sql.dialect, isContext ? "t.value" : `d.${comparison.key}`, comparison);
   const tags = isContext
-    ? " JOIN input_tags t ON t.input_uuid = i.input_uuid AND t.name = 'mlflow.data.context'"
+    ? ` JOIN input_tags t ON t.input_uuid = i.input_uuid AND t.name = '${datasetContextTag}'`
     : "";
   return {
     text:

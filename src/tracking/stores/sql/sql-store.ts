@@ -20,8 +20,8 @@ import type {
   UpdateRunInput,
 } from "../../store.ts";
 import type {
-  Dataset,
   DatasetInput,
+  DatasetUse,
   Experiment,
   LoggedModel,
   LoggedModelStatus,
@@ -188,9 +188,7 @@ export abstract class SqlStore implements TrackingStore, RegistryStore {
     });
   }
 
-  async searchDatasets(
-    experimentIds: readonly string[],
-  ): Promise<(Pick<Dataset, "name" | "digest"> & { experimentId: string; context?: string })[]> {
+  async searchDatasets(experimentIds: readonly string[]): Promise<DatasetUse[]> {
     return this.#db.read((sql) => inputs.selectDatasets(sql, experimentIds));
   }
 
