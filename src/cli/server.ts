@@ -1,7 +1,7 @@
 // `sconce server`: serves a tracking store and registry over MLflow's REST API.
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { logger } from "../base/index.ts";
-import { TrackingServer, openStore, repairRuns } from "../tracking/index.ts";
+import { TrackingServer, localUri, openStore, repairRuns } from "../tracking/index.ts";
 import type { Store } from "../tracking/index.ts";
 import { noWords, parseWords, portOf } from "./command.ts";
 import type { Command } from "./command.ts";
@@ -21,10 +21,11 @@ Loads no libtorch. Runs whose process died are marked FAILED while it serves.
   --default-artifact-root D  where experiments that name no place keep their
                              artifacts (default: behind this server)
   --artifacts-destination D  folder of the artifacts that are sent through this
-                             server (default: Artifacts beside the SQLite file,
-                             else ./mlartifacts)
-  --artifacts-root D         another folder whose artifacts may be shown, where
-                             runs were logged without the server; may be repeated
+                             server, or s3://bucket/prefix (default: Artifacts
+                             beside the SQLite file, else ./mlartifacts)
+  --artifacts-root D         another folder, or s3://bucket/prefix, whose
+                             artifacts may be shown, where runs were logged
+                             without the server; may be repeated
   --host HOST                address to listen on (default: 127.0.0.1, which
                              other machines cannot reach)
   --port PORT                port to listen on, 0 for a free one (default: 5000)
@@ -55,14 +56,14 @@ Example:
     const port = portOf("--port", flags.port);
     const uri = storeUri(flags["backend-store-uri"]);
     const artifactRoot = flags["default-artifact-root"] ?? "mlflow-artifacts:/";
-    const destination = resolve(flags["artifacts-destination"] ?? defaultDestination(uri));
+    const destination = localUri(flags["artifacts-destination"] ?? defaultDestination(uri));
     const store = await openStore(uri, { artifactRoot });
     try {
       const server = await TrackingServer.start({
         store,
         host: flags.host,
         port,
-        artifacts: { destination, roots: (flags["artifacts-root"] ?? []).map((folder) => resolve(folder)) },
+        artifacts: { destination, roots: (flags["artifacts-root"] ?? []).map(localUri) },
         ...lists(flags),
       });
       process.stdout.write(`Serving ${store.uri}\nMLFLOW_TRACKING_URI=${server.url}\n`);

@@ -1,5 +1,11 @@
-export { LocalArtifactRepository, checkArtifactPath } from "./artifacts/local.ts";
-export type { ArtifactInfo, CopyOptions } from "./artifacts/local.ts";
+export { checkArtifactPath } from "./artifacts/artifact-path.ts";
+export { downloadArtifacts } from "./artifacts/download.ts";
+export { HttpArtifactRepository } from "./artifacts/http.ts";
+export { LocalArtifactRepository } from "./artifacts/local.ts";
+export type { CopyOptions } from "./artifacts/local.ts";
+export { artifactRepository } from "./artifacts/open-repository.ts";
+export type { ArtifactInfo, ArtifactRepository, ArtifactStat, ByteRange } from "./artifacts/repository.ts";
+export { S3ArtifactRepository } from "./artifacts/s3.ts";
 export { childUri, localPath, localUri } from "./artifacts/uri.ts";
 export { contextTags, gitCommit } from "./client/context.ts";
 export type { ContextOptions } from "./client/context.ts";

@@ -1,4 +1,5 @@
 // What every tracking store does. Each kind of store is a folder under stores/.
+import type { ArtifactRepository } from "./artifacts/repository.ts";
 import type { PagedList } from "./paged-list.ts";
 import type {
   DatasetInput,
@@ -273,13 +274,12 @@ export interface RegistryStore {
   registryHistory(name: string): Promise<RegistryEvent[]>;
 }
 
-/** Is a store that takes files for `mlflow-artifacts:/` locations, which only it can open. */
-export interface ArtifactReceiver {
-  /** Sends a file of this machine to a path below a location, over what is there. */
-  putArtifact(artifactUri: string, path: string, file: string): Promise<void>;
+/** Is a store that keeps artifacts at `mlflow-artifacts:/` locations, which only it can open. */
+export interface ArtifactServer {
+  artifacts(artifactUri: string): ArtifactRepository;
 }
 
-/** Tells whether a store takes files. */
-export function receivesArtifacts<S extends object>(store: S): store is S & ArtifactReceiver {
-  return "putArtifact" in store;
+/** Tells whether a store keeps artifacts. */
+export function servesArtifacts<S extends object>(store: S): store is S & ArtifactServer {
+  return "artifacts" in store;
 }

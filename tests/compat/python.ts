@@ -21,19 +21,21 @@ export function compatPython(): string {
   }).trim());
 }
 
-const environment = {
-  ...process.env,
-  HF_HUB_OFFLINE: "1",
-  MLFLOW_DISABLE_TELEMETRY: "true",
-  GIT_PYTHON_REFRESH: "quiet",
-};
+function environment(): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    HF_HUB_OFFLINE: "1",
+    MLFLOW_DISABLE_TELEMETRY: "true",
+    GIT_PYTHON_REFRESH: "quiet",
+  };
+}
 
 /** Runs Python source and returns the JSON that it prints on its last line. `args` arrive in `sys.argv`. */
 export function runPython(source: string, ...args: string[]): unknown {
   const output = execFileSync(compatPython(), ["-c", source, ...args], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
-    env: environment,
+    env: environment(),
     timeout: 100_000,
   });
   return lastLine(output);
@@ -42,7 +44,7 @@ export function runPython(source: string, ...args: string[]): unknown {
 /** Runs Python source as `runPython` does, while this process goes on: it may be the server that Python talks to. */
 export async function runPythonBeside(source: string, ...args: string[]): Promise<unknown> {
   const { stdout } = await promisify(execFile)(compatPython(), ["-c", source, ...args], {
-    env: environment,
+    env: environment(),
     timeout: 300_000,
     maxBuffer: 1 << 26,
   });

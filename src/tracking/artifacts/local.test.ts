@@ -12,7 +12,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
-import { LocalArtifactRepository, checkArtifactPath } from "./local.ts";
+import { checkArtifactPath } from "./artifact-path.ts";
+import { LocalArtifactRepository } from "./local.ts";
 import { childUri, localPath, localUri } from "./uri.ts";
 
 let folder: string;

@@ -2,6 +2,7 @@
 import {
   type Stats,
   copyFileSync,
+  createReadStream,
   existsSync,
   linkSync,
   lstatSync,
@@ -14,17 +15,13 @@ import {
   statSync,
 } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
+import type { Readable } from "node:stream";
 import { TrackingError, writeFileAtomic } from "../../base/index.ts";
-import { localPath } from "./uri.ts";
-
-/** Is an entry of an artifact folder. */
-export interface ArtifactInfo {
-  /** Relative to the run's artifacts, with `/` between segments. */
-  path: string;
-  isDirectory: boolean;
-  /** Bytes; absent for a folder. */
-  size?: number;
-}
+import { checkArtifactPath, normalize, unsafe } from "./artifact-path.ts";
+import { isPartial, partialPath, receiveFile } from "./receive-file.ts";
+import { noSuchArtifact } from "./repository.ts";
+import type { ArtifactInfo, ArtifactStat, ArtifactStorage, ByteRange, ReceiveOptions } from "./repository.ts";
+import { localPath, localUri } from "./uri.ts";
 
 /** Says how files come into the artifacts. */
 export interface CopyOptions {
@@ -36,11 +33,13 @@ export interface CopyOptions {
 }
 
 /** Stores and reads artifacts under one folder. Paths are relative to it and never lead out of it. */
-export class LocalArtifactRepository {
+export class LocalArtifactRepository implements ArtifactStorage {
+  readonly uri: string;
   readonly root: string;
 
   /** Takes the `artifactUri` of a run, or a folder. */
   constructor(uri: string) {
+    this.uri = uri;
     this.root = localPath(uri);
   }
 
@@ -79,6 +78,7 @@ export class LocalArtifactRepository {
     if (!existsSync(folder) || !statSync(folder).isDirectory()) return [];
     const prefix = artifactPath === "" ? "" : `${normalize(artifactPath)}/`;
     return readdirSync(folder)
+      .filter((name) => !isPartial(name))
       .sort()
       .flatMap((name): ArtifactInfo[] => {
         const status = this.#statusInside(join(folder, name));
@@ -90,18 +90,41 @@ export class LocalArtifactRepository {
       });
   }
 
+  /** Returns size and tag of a file, or undefined where there is none. */
+  stat(artifactPath: string): ArtifactStat | undefined {
+    const status = statSync(this.resolve(artifactPath), { throwIfNoEntry: false });
+    if (status === undefined || !status.isFile()) return undefined;
+    const { size, mtimeMs, ino } = status; // a file that takes another's place has a number of its own
+    return { size, tag: [size, Math.trunc(mtimeMs), ino].map((part) => part.toString(36)).join("-") };
+  }
+
+  open(artifactPath: string, range?: ByteRange): Readable {
+    return createReadStream(this.#existing(artifactPath), range);
+  }
+
   /** Reads a file. */
   readFile(artifactPath: string): Buffer {
-    const file = this.resolve(artifactPath);
-    if (!existsSync(file)) {
-      throw new TrackingError(
-        `artifact "${artifactPath}": it must exist, and ${this.root} does not hold it.`,
-        {
-          code: "RESOURCE_DOES_NOT_EXIST",
-        },
-      );
-    }
-    return readFileSync(file);
+    return readFileSync(this.#existing(artifactPath));
+  }
+
+  receive(
+    artifactPath: string,
+    body: AsyncIterable<Uint8Array>,
+    options: ReceiveOptions = {},
+  ): Promise<void> {
+    return receiveFile(body, this.resolve(artifactPath), options);
+  }
+
+  child(artifactPath: string): LocalArtifactRepository {
+    return new LocalArtifactRepository(localUri(this.resolve(artifactPath)));
+  }
+
+  /** Removes a file, or a folder with all below it; links in it are removed, not followed. */
+  delete(artifactPath?: string): void {
+    rmSync(artifactPath === undefined ? this.root : this.resolve(artifactPath), {
+      recursive: true,
+      force: true,
+    });
   }
 
   /** Returns the place of an artifact on disk, whether it is there or not; a path that leads outside throws. */
@@ -116,6 +139,12 @@ export class LocalArtifactRepository {
     return target;
   }
 
+  #existing(artifactPath: string): string {
+    const file = this.resolve(artifactPath);
+    if (this.stat(artifactPath) === undefined) throw noSuchArtifact(artifactPath, this.root);
+    return file;
+  }
+
   /** Returns the status of an entry, or undefined when it is a link that leads outside or nowhere. */
   #statusInside(path: string): Stats | undefined {
     try {
@@ -127,48 +156,11 @@ export class LocalArtifactRepository {
   }
 }
 
-/** Checks a relative path with `/` between segments and returns it without `./`; all else throws. */
-export function checkArtifactPath(artifactPath: string): string {
-  if (artifactPath === "") throw unsafe(artifactPath, "it is empty");
-  if (/[\0\\]/.test(artifactPath)) throw unsafe(artifactPath, "it holds a backslash or a NUL");
-  if (artifactPath.startsWith("/") || /^[a-z][a-z0-9+.-]*:/i.test(artifactPath)) {
-    throw unsafe(artifactPath, "it is absolute or a URI");
-  }
-  // a path may be decoded once more on its way (by a server, by MLflow), so what it would decode to counts as well
-  for (const form of decodedForms(artifactPath)) {
-    if (/[\0\\]/.test(form) || form.startsWith("/") || form.split("/").includes("..")) {
-      throw unsafe(artifactPath, 'it holds ".." or is absolute');
-    }
-  }
-  const path = normalize(artifactPath);
-  if (path === "") throw unsafe(artifactPath, "it names the folder itself");
-  return path;
-}
-
-function normalize(artifactPath: string): string {
-  return artifactPath
-    .split("/")
-    .filter((segment) => segment !== "" && segment !== ".")
-    .join("/");
-}
-
-function decodedForms(path: string): string[] {
-  const forms = [path];
-  for (let form = path; forms.length < 10;) {
-    const decoded = form.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
-      String.fromCharCode(parseInt(hex, 16)),
-    );
-    if (decoded === form) break;
-    forms.push((form = decoded));
-  }
-  return forms;
-}
-
 function copy(source: string, target: string, { link = false }: CopyOptions): void {
   if (resolve(source) === target) return;
   mkdirSync(dirname(target), { recursive: true });
   // a neighbour and a rename: a crash leaves no half, and a file that shares its bytes with the target keeps them
-  const temporary = `${target}.${process.pid}.tmp`;
+  const temporary = partialPath(target);
   try {
     if (!link || !tryLink(source, temporary)) copyFileSync(source, temporary);
     renameSync(temporary, target);
@@ -205,11 +197,4 @@ function isLink(path: string): boolean {
   } catch {
     return false; // there is nothing, or it would be below a file
   }
-}
-
-function unsafe(path: string, reason: string): TrackingError {
-  return new TrackingError(
-    `artifact path ${JSON.stringify(path)}: it must be relative and stay inside the run's artifacts, but ${reason}.`,
-    { code: "INVALID_PARAMETER_VALUE" },
-  );
 }

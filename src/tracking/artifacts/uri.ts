@@ -37,3 +37,14 @@ function decodePath(path: string): string {
     return path; // a lone "%" is itself, as Python has it
   }
 }
+
+/** Returns the scheme of a URI in lower case, or undefined for a path. */
+export function schemeOf(uri: string): string | undefined {
+  return /^([a-z][a-z0-9+.-]*):/i.exec(uri)?.[1]?.toLowerCase();
+}
+
+/** Tells whether a place is a folder of this machine. */
+export function isLocalPlace(uri: string): boolean {
+  const scheme = schemeOf(uri);
+  return scheme === undefined || scheme === "file";
+}

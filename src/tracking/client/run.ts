@@ -5,7 +5,8 @@ import { basename, join } from "node:path";
 import { stringify as toYaml } from "yaml";
 import { SconceError, TrackingError, logger } from "../../base/index.ts";
 import { type CopyOptions, LocalArtifactRepository } from "../artifacts/local.ts";
-import { receivesArtifacts } from "../store.ts";
+import { artifactRepository } from "../artifacts/open-repository.ts";
+import { isLocalPlace } from "../artifacts/uri.ts";
 import type { TrackingStore } from "../store.ts";
 import type { DatasetInput, Experiment, RunInfo, RunStatus } from "../types.ts";
 import { checkExperimentIsActive } from "../validation.ts";
@@ -123,14 +124,15 @@ export class ActiveRun {
     return this.info.runId;
   }
 
-  /** Holds the run's artifacts: the folder itself, or for a run behind a server what is still to be sent. */
+  /** Holds the run's artifacts: the folder itself, or for a run whose artifacts are elsewhere what is still to be sent. */
   get artifacts(): LocalArtifactRepository {
     return (this.#artifacts ??= this.artifactsAt(this.info.artifactUri));
   }
 
   /** Returns what holds the artifacts of another place, a logged model's say; see `artifacts`. */
   artifactsAt(artifactUri: string): LocalArtifactRepository {
-    if (!this.isBehindServer) return new LocalArtifactRepository(artifactUri);
+    if (isLocalPlace(artifactUri)) return new LocalArtifactRepository(artifactUri);
+    artifactRepository(artifactUri, this.store); // throws for a place that cannot be written
     const folder = join(this.#staging, encodeURIComponent(artifactUri));
     const staged = new StagedArtifacts(folder, (path) =>
       this.#writer.add([{ kind: "artifact", item: { artifactUri, path, file: staged.resolve(path) } }]),
@@ -138,9 +140,9 @@ export class ActiveRun {
     return staged;
   }
 
-  /** Whether artifacts are sent to a server, which decides where they are. */
-  get isBehindServer(): boolean {
-    return this.info.artifactUri.startsWith("mlflow-artifacts:") && receivesArtifacts(this.store);
+  /** Whether artifacts are sent to another machine: a tracking server, or a bucket. */
+  get sendsArtifacts(): boolean {
+    return !isLocalPlace(this.info.artifactUri);
   }
 
   /** Returns how many logged values the store has not taken yet. */

@@ -2,13 +2,14 @@
 import { basename } from "node:path";
 import { LocalArtifactRepository } from "../artifacts/local.ts";
 import type { CopyOptions } from "../artifacts/local.ts";
+import { localUri } from "../artifacts/uri.ts";
 
 /** Takes artifacts as a local folder does, and tells of each file that is there to be sent. */
 export class StagedArtifacts extends LocalArtifactRepository {
   readonly #onFile: (artifactPath: string) => void;
 
   constructor(folder: string, onFile: (artifactPath: string) => void) {
-    super(folder);
+    super(localUri(folder));
     this.#onFile = onFile;
   }
 

@@ -2,7 +2,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SconceError, TrackingError, logger } from "../../base/index.ts";
-import { receivesArtifacts } from "../store.ts";
+import { artifactRepository } from "../artifacts/open-repository.ts";
 import type { TrackingStore } from "../store.ts";
 import type { Metric, Param, RunTag } from "../types.ts";
 import { present } from "../wire.ts";
@@ -231,12 +231,7 @@ async function sendArtifact(
   { artifactUri, path, file }: StagedArtifact,
 ): Promise<void> {
   if (!existsSync(file)) return; // it was sent, and the process died before it could say so
-  if (!receivesArtifacts(store)) {
-    throw new TrackingError(`artifact "${path}": ${store.uri} takes no artifacts.`, {
-      code: "INVALID_PARAMETER_VALUE",
-    });
-  }
-  await store.putArtifact(artifactUri, path, file);
+  await artifactRepository(artifactUri, store).logFile(file, path);
   rmSync(file, { force: true });
 }
 

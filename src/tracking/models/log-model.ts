@@ -87,7 +87,7 @@ export async function logTransformersModel(
       hasInputExample: inputExample !== undefined,
     });
     artifacts.writeFile("MLmodel", mlmodel); // last: a folder with this file is whole
-    if (run.isBehindServer) await run.flush(); // a model that is READY has arrived
+    if (run.sendsArtifacts) await run.flush(); // a model that is READY has arrived
     await run.store.logOutputs(run.runId, [{ modelId: logged.modelId, step: 0 }]);
   } catch (error) {
     await run.store.finalizeLoggedModel(logged.modelId, "FAILED").catch(() => {}); // the first error says more
@@ -96,10 +96,10 @@ export async function logTransformersModel(
   return run.store.finalizeLoggedModel(logged.modelId, "READY");
 }
 
-/** Returns where a logged model is and what it is called: in the run's artifacts, or where a server puts it. */
+/** Returns where a logged model is and what it is called: in the run's artifacts, or where the store puts it. */
 function placeOf(run: ActiveRun, artifactPath: string, name: string | undefined) {
   // MLflow finds runs:/ID/model by this name there
-  if (run.isBehindServer) return { name: name ?? artifactPath };
+  if (run.sendsArtifacts) return { name: name ?? artifactPath };
   return {
     // not "model": MLflow would list the folder a second time for a model of the same name
     name: name ?? run.info.runName.replace(/[/:.%"']/g, "_"),

@@ -1,15 +1,20 @@
 // From MLflow's URI of a model to the folder that holds its MLmodel file, by the rules of MLflow 3.
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { FileError, SconceError, UsageError, suggestion } from "../../base/index.ts";
+import { checkArtifactPath } from "../artifacts/artifact-path.ts";
+import { downloadArtifacts } from "../artifacts/download.ts";
 import { LocalArtifactRepository } from "../artifacts/local.ts";
-import { localPath } from "../artifacts/uri.ts";
+import { artifactRepository } from "../artifacts/open-repository.ts";
+import { isLocalPlace, localPath, localUri } from "../artifacts/uri.ts";
 import { modelVersionsOf } from "../client/register.ts";
 import type { RegistryStore, TrackingStore } from "../store.ts";
 import type { ModelVersion, Run } from "../types.ts";
 
 /** What a store must answer for models to be found in it. */
-export type ModelStore = Pick<TrackingStore, "getRun" | "searchRuns" | "getLoggedModel"> &
+export type ModelStore = Pick<TrackingStore, "uri" | "getRun" | "searchRuns" | "getLoggedModel"> &
   Pick<RegistryStore, "getRegisteredModel" | "searchRegisteredModels" | "searchModelVersions">;
 
 /** Tells whether a word names a model of a store, and not a folder. */
@@ -17,19 +22,56 @@ export function isModelUri(word: string): boolean {
   return /^(runs|models):/.test(word);
 }
 
+/** Says where models that are not on this machine go. */
+export interface ResolveModelOptions {
+  /** Folder that keeps what was downloaded. @default `SCONCE_CACHE`, else `sconce` in the user's cache folder */
+  cacheFolder?: string;
+}
+
 /**
- * Returns the local folder of a model: `runs:/RUN_ID/PATH`, `models:/m-ID`, `models:/NAME/VERSION`,
+ * Returns the local folder of a model, downloaded where it is elsewhere (and again where it changed): `runs:/RUN_ID/PATH`, `models:/m-ID`, `models:/NAME/VERSION`,
  * `models:/NAME/STAGE`, `models:/NAME/latest` or `models:/NAME@ALIAS`.
  *
  * @throws UsageError for a URI that leads nowhere, with what there is; FileError where the files are gone.
  */
-export async function resolveModelUri(uri: string, store: ModelStore): Promise<string> {
-  const folder = localPath(await locationOf(uri, store));
+export async function resolveModelUri(
+  uri: string,
+  store: ModelStore,
+  { cacheFolder = defaultCacheFolder() }: ResolveModelOptions = {},
+): Promise<string> {
+  const place = await locationOf(uri, store);
+  const folder = isLocalPlace(place) ? localPath(place) : await downloaded(uri, place, store, cacheFolder);
   if (existsSync(join(folder, "MLmodel"))) return folder;
   const what = existsSync(folder) ? "that folder has no file MLmodel" : "that folder is gone";
   throw new FileError(
     `${uri}: the model's files must be in ${folder}, but ${what}. Restore it, or name another model.`,
   );
+}
+
+/** Brings the files of a model to this machine; two places never share a folder. */
+async function downloaded(
+  uri: string,
+  place: string,
+  store: ModelStore,
+  cacheFolder: string,
+): Promise<string> {
+  const key = createHash("sha256").update(`${store.uri}\n${place}`).digest("hex").slice(0, 32);
+  const folder = join(cacheFolder, "models", key);
+  try {
+    await downloadArtifacts(artifactRepository(place, store), "", folder);
+  } catch (error) {
+    if (!SconceError.is(error) || error.code !== "RESOURCE_DOES_NOT_EXIST") throw error;
+    throw new FileError(
+      `${uri}: the model's files must be in ${place}, which holds none. Restore them, or name another model.`,
+      { cause: error },
+    );
+  }
+  return folder;
+}
+
+function defaultCacheFolder(): string {
+  const { SCONCE_CACHE, XDG_CACHE_HOME } = process.env;
+  return SCONCE_CACHE || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "sconce");
 }
 
 const forms =
@@ -64,19 +106,14 @@ async function ofRun(
   const models = await loggedModels(run, store);
   const [name, ...below] = path;
   const logged = models.findLast((model) => model.name === name);
-  if (logged !== undefined) {
-    const { artifactLocation } = logged;
-    if (below.length === 0) return artifactLocation;
-    return new LocalArtifactRepository(artifactLocation).resolve(below.join("/"));
-  }
-  const artifacts = new LocalArtifactRepository(run.info.artifactUri);
-  const folder = artifacts.resolve(path.join("/"));
-  if (existsSync(folder)) return folder;
-  const lost = models.find((model) => localPath(model.artifactLocation) === folder);
+  if (logged !== undefined) return placeBelow(logged.artifactLocation, below, store);
+  const place = placeBelow(run.info.artifactUri, path, store);
+  if (await isThere(place, store)) return place;
+  const lost = models.find((model) => isSamePlace(model.artifactLocation, place));
   if (lost !== undefined) return lost.artifactLocation; // it was there: whoever asked is told that it is gone
-  const within = artifacts.list().filter((entry) => existsSync(artifacts.resolve(`${entry.path}/MLmodel`)));
+  const within = await modelsIn(run.info.artifactUri, store);
   const beside = models.filter((model) => !model.artifactLocation.startsWith(run.info.artifactUri));
-  const there = [...within.map((entry) => entry.path), ...beside.map((model) => model.name)];
+  const there = [...within, ...beside.map((model) => model.name)];
   throw new UsageError(
     `${uri}: the run must have logged a model as "${path.join("/")}", but ${
       there.length === 0
@@ -84,6 +121,32 @@ async function ofRun(
         : `it logged ${there.join(", ")}. Name one of these.`
     }`,
   );
+}
+
+/** Returns a place in another one; a path that would leave it throws. */
+function placeBelow(place: string, path: readonly string[], store: ModelStore): string {
+  if (path.length === 0) return place;
+  const below = path.join("/");
+  if (isLocalPlace(place)) return localUri(new LocalArtifactRepository(place).resolve(below));
+  return artifactRepository(`${place.replace(/\/+$/, "")}/${checkArtifactPath(below)}`, store).uri;
+}
+
+async function isThere(place: string, store: ModelStore): Promise<boolean> {
+  return (await artifactRepository(place, store).list()).length > 0;
+}
+
+function isSamePlace(one: string, other: string): boolean {
+  return isLocalPlace(one) && isLocalPlace(other) ? localPath(one) === localPath(other) : one === other;
+}
+
+/** Returns the folders of a run's artifacts that hold a model. */
+async function modelsIn(place: string, store: ModelStore): Promise<string[]> {
+  const artifacts = artifactRepository(place, store);
+  const names: string[] = [];
+  for (const { path, isDirectory } of await artifacts.list()) {
+    if (isDirectory && (await artifacts.stat(`${path}/MLmodel`)) !== undefined) names.push(path);
+  }
+  return names;
 }
 
 async function loggedModels({ info, outputs }: Run, store: ModelStore) {

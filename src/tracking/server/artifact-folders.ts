@@ -1,39 +1,40 @@
-// Which folders of this machine the server shows and fills: its destination, and the roots that it was told of.
+// Which places the server shows and fills: its destination, and the roots that it was told of.
 import { realpathSync } from "node:fs";
 import { basename, dirname, join, sep } from "node:path";
 import { TrackingError, UsageError } from "../../base/index.ts";
-import { LocalArtifactRepository, checkArtifactPath } from "../artifacts/local.ts";
-import { localPath, localUri } from "../artifacts/uri.ts";
-import { schemeOf } from "./locations.ts";
+import { checkArtifactPath } from "../artifacts/artifact-path.ts";
+import { LocalArtifactRepository } from "../artifacts/local.ts";
+import type { ArtifactStorage } from "../artifacts/repository.ts";
+import { S3ArtifactRepository } from "../artifacts/s3.ts";
+import { isLocalPlace, localPath, localUri, schemeOf } from "../artifacts/uri.ts";
 
 /** Says where artifacts are. */
 export interface ArtifactFolderOptions {
-  /** Where `mlflow-artifacts:/path` is: what clients send through the server. */
+  /** Where `mlflow-artifacts:/path` is, what clients send through the server: a folder or `s3://bucket/prefix`. */
   destination: string;
-  /** Other folders in which runs keep artifacts that the server may show. @default [] */
+  /** Other folders, or prefixes of buckets, in which runs keep artifacts that the server may show. @default [] */
   roots?: readonly string[];
 }
 
 /** Opens stored locations, and no others. */
 export class ArtifactFolders {
   /** What `mlflow-artifacts:/` means. */
-  readonly proxied: LocalArtifactRepository;
+  readonly proxied: ArtifactStorage;
   readonly #roots: readonly string[];
 
   constructor({ destination, roots = [] }: ArtifactFolderOptions) {
-    this.proxied = new LocalArtifactRepository(localUri(destination));
-    this.#roots = [this.proxied.root, ...roots];
+    this.#roots = [destination, ...roots].map(localUri);
+    this.proxied = storageAt(localUri(destination));
   }
 
   /**
    * Returns the repository of a location that a run or model has in the store. It was checked when it was stored, and
    * is checked again: others write to the store too.
    */
-  repository(uri: string): LocalArtifactRepository {
+  repository(uri: string): ArtifactStorage {
     const scheme = schemeOf(uri);
-    if (scheme === "mlflow-artifacts")
-      return new LocalArtifactRepository(this.proxied.resolve(proxiedPath(uri)));
-    if (scheme !== undefined && scheme !== "file") {
+    if (scheme === "mlflow-artifacts") return this.proxied.child(proxiedPath(uri));
+    if (!isLocalPlace(uri) && scheme !== "s3") {
       throw new TrackingError(
         `artifacts: the server cannot read ${scheme}: itself. Read "${uri}" with a client of it.`,
         {
@@ -41,21 +42,32 @@ export class ArtifactFolders {
         },
       );
     }
-    const folder = localPath(uri);
-    if (this.#roots.some((root) => isWithin(folder, root))) return new LocalArtifactRepository(folder);
+    if (this.#roots.some((root) => isInPlace(uri, root))) return storageAt(uri);
     throw new TrackingError(
-      `artifacts: "${uri}" is outside of the folders that this server shows. Start it with --artifacts-root for that folder.`,
+      `artifacts: "${uri}" is outside of the places that this server shows. Start it with --artifacts-root for that place.`,
       { code: "PERMISSION_DENIED" },
     );
   }
 }
 
+function storageAt(uri: string): ArtifactStorage {
+  return isLocalPlace(uri) ? new LocalArtifactRepository(uri) : new S3ArtifactRepository(uri);
+}
+
+/** Tells whether one place lies in another of its kind. */
+function isInPlace(uri: string, root: string): boolean {
+  if (isLocalPlace(uri) !== isLocalPlace(root)) return false;
+  if (isLocalPlace(uri)) return isWithin(localPath(uri), localPath(root));
+  return `${uri}/`.startsWith(root.replace(/\/*$/, "/")) && !uri.split("/").includes("..");
+}
+
 /** Refuses a destination in which the store itself stands: clients could write over its files. */
 export function checkDestination(destination: string, storeUri: string): void {
+  if (!isLocalPlace(destination)) return;
   const [, scheme, path] = /^(file:\/\/|sqlite:\/\/\/)(.+)$/.exec(storeUri) ?? [];
   if (path === undefined) return;
   const place = scheme === "file://" ? localPath(storeUri) : path;
-  if (!isWithin(place, destination)) return;
+  if (!isWithin(place, localPath(localUri(destination)))) return;
   throw new UsageError(
     `artifacts: the destination must not hold the store, but ${place} is in ${destination}, where clients write. Choose ` +
       "another folder (--artifacts-destination).",

@@ -1,13 +1,9 @@
 // The addresses of artifacts, whose bodies are files: MLflow's proxy, and the links of its pages.
-import { rmSync, statSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { TrackingError } from "../../base/index.ts";
-import type { LocalArtifactRepository } from "../artifacts/local.ts";
 import { invalid } from "../validation.ts";
 import type { ServerContext } from "./endpoint.ts";
 import { toWireFiles } from "./endpoints/artifacts.ts";
 import { decodeFully } from "./locations.ts";
-import { receiveFile } from "./receive-file.ts";
 import { sendJson } from "./send.ts";
 import { sendFile } from "./send-file.ts";
 
@@ -29,18 +25,18 @@ export async function answerArtifacts(
   const method = request.method ?? "GET";
   const isRead = method === "GET" || method === "HEAD";
   if (path === proxyPrefix && method === "GET") {
-    sendJson(response, 200, { files: toWireFiles(folders.proxied, query.get("path") ?? "").map(withName) });
+    const files = await toWireFiles(folders.proxied, query.get("path") ?? "");
+    sendJson(response, 200, { files: files.map(withName) });
     return true;
   }
   if (path.startsWith(`${proxyPrefix}/`)) {
     const artifact = decodedOnce(path.slice(proxyPrefix.length + 1));
-    const file = folders.proxied.resolve(artifact);
-    if (isRead) await sendFile(request, response, file);
+    if (isRead) await sendFile(request, response, folders.proxied, artifact);
     else if (method === "PUT") {
-      await receiveFile(request, file, maxBytes);
+      await folders.proxied.receive(artifact, request, { ...announcedSize(request), maxBytes });
       sendJson(response, 200, {});
     } else if (method === "DELETE") {
-      rmSync(file, { recursive: true, force: true });
+      await folders.proxied.delete(artifact);
       sendJson(response, 200, {});
     } else return false;
     return true;
@@ -48,29 +44,26 @@ export async function answerArtifacts(
   if (!isRead) return false;
   if (path === "/get-artifact") {
     const { info } = await store.getRun(needed(query, "run_id"));
-    await sendFile(request, response, fileIn(folders.repository(info.artifactUri), query));
+    await sendFile(request, response, folders.repository(info.artifactUri), needed(query, "path"));
     return true;
   }
   if (path === "/model-versions/get-artifact") {
     const version = Number(needed(query, "version"));
     const { storageLocation } = await store.getModelVersion(needed(query, "name"), version);
-    await sendFile(request, response, fileIn(folders.repository(storageLocation), query));
+    await sendFile(request, response, folders.repository(storageLocation), needed(query, "path"));
     return true;
   }
   return false;
 }
 
+function announcedSize({ headers }: IncomingMessage): { size?: number } {
+  const announced = headers["content-length"];
+  return announced === undefined ? {} : { size: Number(announced) };
+}
+
 /** The proxy lists names, where the other lists give paths. */
 function withName<T extends { path: string }>(entry: T): T {
   return { ...entry, path: entry.path.slice(entry.path.lastIndexOf("/") + 1) };
-}
-
-function fileIn(repository: LocalArtifactRepository, query: URLSearchParams): string {
-  const file = repository.resolve(needed(query, "path"));
-  if (statSync(file, { throwIfNoEntry: false })?.isFile() === true) return file;
-  throw new TrackingError("artifact: it must be a file, and there is none of this name.", {
-    code: "RESOURCE_DOES_NOT_EXIST",
-  });
 }
 
 /** Decodes a path as a client encoded it; what could be decoded again is checked in `resolve`. */

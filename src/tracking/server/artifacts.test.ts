@@ -182,7 +182,7 @@ test("folders that the server was not told of are not shown, whatever the store 
   ]) {
     const { status, body } = await send("GET", path);
     expect(status).toBe(403);
-    expect(body).toMatch(/outside of the folders that this server shows. Start it with --artifacts-root/);
+    expect(body).toMatch(/outside of the places that this server shows. Start it with --artifacts-root/);
   }
 });
 

@@ -1,4 +1,5 @@
 // Which places a client may name for artifacts. A name is checked in its decoded form, and in no other.
+import { schemeOf } from "../artifacts/uri.ts";
 import { invalid } from "../validation.ts";
 
 /** Schemes whose URIs name a host that the server would connect to. */
@@ -32,11 +33,6 @@ export function decodeFully(text: string): string {
     decoded = next;
   }
   throw invalid(`"${text.slice(0, 80)}": it is percent-encoded more than ${maxDecodings} times.`);
-}
-
-/** Returns the scheme of a URI in lower case, or undefined for a path. */
-export function schemeOf(uri: string): string | undefined {
-  return /^([a-z][a-z0-9+.-]*):/i.exec(uri)?.[1]?.toLowerCase();
 }
 
 /** Refuses what could lead a later reader out of the place that a URI seems to name. */

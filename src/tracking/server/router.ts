@@ -8,7 +8,10 @@ export interface Route {
   parameters: Record<string, string>;
 }
 
-/** Holds endpoints by their paths; a segment `{name}` matches any one segment, and names come first. */
+/**
+ * Holds endpoints by their paths; a segment `{name}` matches any one segment, a last `{name*}`
+ * any that are left; names come first.
+ */
 export class Router {
   readonly #fixed = new Map<string, Endpoint[]>();
   readonly #patterns: { segments: string[]; endpoint: Endpoint }[] = [];
@@ -50,6 +53,13 @@ function matchSegments(
   pattern: readonly string[],
   segments: readonly string[],
 ): Record<string, string> | undefined {
+  const rest = /^\{(\w+)\*\}$/.exec(pattern.at(-1) ?? "")?.[1];
+  if (rest !== undefined && segments.length >= pattern.length) {
+    const fixed = pattern.length - 1;
+    const path = segments.slice(fixed).map(decodeURIComponent).join("/");
+    const others = matchSegments(pattern.slice(0, fixed), segments.slice(0, fixed));
+    return others && { ...others, [rest]: path };
+  }
   if (pattern.length !== segments.length) return undefined;
   const entries: [string, string][] = [];
   for (const [index, part] of pattern.entries()) {

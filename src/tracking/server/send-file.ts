@@ -1,10 +1,9 @@
 // A file as an answer: in parts where the client asks for them, and never as a page that could act in this origin.
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { basename, extname } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { TrackingError } from "../../base/index.ts";
+import type { ArtifactRepository } from "../artifacts/repository.ts";
 
 // what browsers show without running anything; all other files are bytes or plain text
 const pictures: Readonly<Record<string, string>> = {
@@ -21,27 +20,31 @@ const texts = new Set(
 );
 const textNames = new Set(["MLmodel", "MLproject", "README", "LICENSE"]);
 
-/** Sends a file, or the part of it that `Range` names (RFC 9110, section 14); several parts come as the whole. */
+/**
+ * Sends a file of a repository, or the part of it that `Range` names (RFC 9110, section 14); several parts come as the
+ * whole.
+ */
 export async function sendFile(
   request: IncomingMessage,
   response: ServerResponse,
-  file: string,
+  repository: ArtifactRepository,
+  artifactPath: string,
 ): Promise<void> {
-  const status = await stat(file).catch(() => undefined);
-  if (status === undefined || !status.isFile()) {
+  const status = await repository.stat(artifactPath);
+  if (status === undefined) {
     throw new TrackingError("artifact: it must be a file, and there is none of this name.", {
       code: "RESOURCE_DOES_NOT_EXIST",
     });
   }
-  const { size, mtimeMs } = status;
-  const tag = `"${size.toString(36)}-${Math.trunc(mtimeMs).toString(36)}"`;
-  response.setHeader("ETag", tag);
+  const { size, tag = "" } = status;
+  const quoted = `"${tag}"`;
+  if (tag !== "") response.setHeader("ETag", quoted);
   response.setHeader("Accept-Ranges", "bytes");
-  response.setHeader("Content-Type", contentType(file));
-  response.setHeader("Content-Disposition", contentDisposition(basename(file)));
+  response.setHeader("Content-Type", contentType(artifactPath));
+  response.setHeader("Content-Disposition", contentDisposition(basename(artifactPath)));
   response.setHeader("Content-Security-Policy", "sandbox; default-src 'none'");
-  if (request.headers["if-none-match"] === tag) return void response.writeHead(304).end();
-  const isSame = (request.headers["if-range"] ?? tag) === tag;
+  if (isMatch(request.headers["if-none-match"], quoted)) return void response.writeHead(304).end();
+  const isSame = (request.headers["if-range"] ?? quoted) === quoted;
   const range = isSame ? parseRange(request.headers.range, size) : undefined;
   if (range === "unsatisfiable") {
     response.setHeader("Content-Range", `bytes */${size}`);
@@ -51,7 +54,13 @@ export async function sendFile(
   if (range !== undefined) response.setHeader("Content-Range", `bytes ${start}-${end}/${size}`);
   response.writeHead(range === undefined ? 200 : 206, { "Content-Length": end - start + 1 });
   if (request.method === "HEAD" || size === 0) return void response.end();
-  await pipeline(createReadStream(file, { start, end }), response);
+  await pipeline(await repository.open(artifactPath, { start, end }), response);
+}
+
+/** Tells whether `If-None-Match` names a tag: `*`, or in a list, weak or not (RFC 9110, section 13.1.2). */
+function isMatch(header: string | undefined, tag: string): boolean {
+  if (header === undefined) return false;
+  return header.trim() === "*" || header.split(",").some((each) => each.trim().replace(/^W\//, "") === tag);
 }
 
 /** Reads `bytes=a-b`, `bytes=a-` and `bytes=-n`; what is malformed or has several parts is none. */
@@ -82,7 +91,7 @@ function contentType(file: string): string {
 /** Offers a file for download under its name (RFC 6266). */
 export function contentDisposition(name: string): string {
   const ascii = name.replace(/[^\x20-\x7e]|["\\]/g, "_");
-  const encoded = encodeURIComponent(name).replace(
+  const encoded = encodeURIComponent(Buffer.from(name).toString()).replace(
     /['()*]/g,
     (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
   );

@@ -17,6 +17,7 @@ import { loggedModelEndpoints } from "./endpoints/logged-models.ts";
 import { registryEndpoints } from "./endpoints/registry.ts";
 import { runEndpoints } from "./endpoints/runs.ts";
 import { sconceEndpoints } from "./endpoints/sconce.ts";
+import { transferEndpoints } from "./endpoints/transfers.ts";
 import { errorAnswer } from "./errors.ts";
 import { streamChanges } from "./event-stream.ts";
 import { RequestMetrics } from "./request-metrics.ts";
@@ -103,6 +104,7 @@ class RequestHandler {
     ...loggedModelEndpoints,
     ...registryEndpoints,
     ...artifactEndpoints,
+    ...transferEndpoints,
     ...sconceEndpoints,
   ]);
 

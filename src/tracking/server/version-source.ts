@@ -1,11 +1,11 @@
 // Where a model version may come from: only from the run or logged model that the request names.
 // MLflow 3.17 checks the same in `_validate_source_run` and `_validate_source_model` (server/handlers.py).
 import { SconceError } from "../../base/index.ts";
-import { localPath } from "../artifacts/uri.ts";
+import { isLocalPlace, localPath, schemeOf } from "../artifacts/uri.ts";
 import type { TrackingStore } from "../store.ts";
 import { invalid } from "../validation.ts";
 import { isWithin } from "./artifact-folders.ts";
-import { checkNoEscape, checkNoHost, decodeFully, schemeOf } from "./locations.ts";
+import { checkNoEscape, checkNoHost, decodeFully } from "./locations.ts";
 
 /** Names a source, and the run or logged model that it must belong to. */
 export interface VersionSource {
@@ -40,7 +40,7 @@ export async function checkVersionSource(store: TrackingStore, origin: VersionSo
   const inside =
     scheme === "mlflow-artifacts"
       ? isWithinUri(source, root)
-      : schemeIsLocal(root) && isWithin(localPath(source), localPath(root));
+      : isLocalPlace(root) && isWithin(localPath(source), localPath(root));
   if (!inside)
     throw refused(source, "it must lie in the artifacts of the run or model that the request names");
 }
@@ -67,11 +67,6 @@ async function ownerRoot(
     if (!SconceError.is(error) || error.code !== "RESOURCE_DOES_NOT_EXIST") throw error;
     throw refused(source, "the run or model that the request names does not exist");
   }
-}
-
-function schemeIsLocal(uri: string): boolean {
-  const scheme = schemeOf(uri);
-  return scheme === undefined || scheme === "file";
 }
 
 function isWithinUri(uri: string, root: string): boolean {

@@ -1,16 +1,17 @@
 // Endpoints that list artifacts.
 import { z } from "zod";
-import type { LocalArtifactRepository } from "../../artifacts/local.ts";
+import type { ArtifactRepository } from "../../artifacts/repository.ts";
 import { present } from "../../wire.ts";
 import { endpoint, required, runIdFields, runIdOf } from "../endpoint.ts";
-import { isPartial } from "../receive-file.ts";
 
 /** Lists a folder of a repository as MLflow's API does. */
-export function toWireFiles(repository: LocalArtifactRepository, path: string) {
-  return repository
-    .list(path)
-    .filter(({ path: name }) => !isPartial(name))
-    .map((entry) => ({ path: entry.path, is_dir: entry.isDirectory, ...present({ file_size: entry.size }) }));
+export async function toWireFiles(repository: ArtifactRepository, path: string) {
+  const entries = await repository.list(path);
+  return entries.map((entry) => ({
+    path: entry.path,
+    is_dir: entry.isDirectory,
+    ...present({ file_size: entry.size }),
+  }));
 }
 
 export const artifactEndpoints = [
@@ -20,7 +21,7 @@ export const artifactEndpoints = [
     z.object({ ...runIdFields, path: z.string().default("") }),
     async ({ path, ...input }, { store, folders }) => {
       const { artifactUri } = (await store.getRun(runIdOf(input))).info;
-      return { root_uri: artifactUri, files: toWireFiles(folders.repository(artifactUri), path) };
+      return { root_uri: artifactUri, files: await toWireFiles(folders.repository(artifactUri), path) };
     },
   ),
   endpoint(
@@ -29,7 +30,10 @@ export const artifactEndpoints = [
     z.object({ model_id: required, artifact_directory_path: z.string().default("") }),
     async ({ model_id, artifact_directory_path: path }, { store, folders }) => {
       const { artifactLocation } = await store.getLoggedModel(model_id);
-      return { root_uri: artifactLocation, files: toWireFiles(folders.repository(artifactLocation), path) };
+      return {
+        root_uri: artifactLocation,
+        files: await toWireFiles(folders.repository(artifactLocation), path),
+      };
     },
   ),
 ];

@@ -1,9 +1,11 @@
 // JSON over HTTP to an MLflow server, with its errors turned into ours.
-import { createReadStream, readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
+import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TrackingError } from "../../../base/index.ts";
+import type { Transfer, TransferOptions } from "../../artifacts/http.ts";
 import type { ServerAddress } from "./credentials.ts";
 
 /** Says how patient a client is. */
@@ -56,56 +58,86 @@ export class RestClient {
         const mayPass = error instanceof TrackingError && error.code === "TEMPORARILY_UNAVAILABLE";
         if (!mayPass || !isIdempotent || attempt >= this.#retries) throw error;
       }
-      await sleep(200 * 2 ** attempt * (0.5 + Math.random()));
+      await sleep(retryDelayMs(attempt));
     }
   }
 
-  /** Sends a file to a path of the server's artifacts, `1/RUN/artifacts/model.bin` say. */
-  async putFile(artifactPath: string, file: string): Promise<void> {
-    const path = artifactPath.split("/").map(encodeURIComponent).join("/");
-    const url = new URL(`${this.url}/api/2.0/mlflow-artifacts/artifacts/${path}`);
-    const answer = await this.#send("PUT", url, file, "file");
-    if (answer.status >= 300) parseAnswer(answer, `PUT ${artifactPath}`); // MLflow answers with nothing when it has it
+  /**
+   * Sends a request to `/api/2.0<path>` and returns its answer as it begins to come; the body must be read to its end.
+   * It is repeated where the server cannot answer.
+   */
+  async transfer(
+    method: string,
+    path: string,
+    { headers = {}, body }: TransferOptions = {},
+  ): Promise<Transfer> {
+    const url = new URL(`${this.url}/api/2.0${path}`);
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const length = body === undefined ? {} : { "Content-Length": body.size };
+        const response = await this.#open(method, url, { ...length, ...headers }, body?.open());
+        const status = response.statusCode ?? 0;
+        if (status < 300) return { headers: response.headers, body: response };
+        const text = await this.#read(response);
+        parseAnswer({ status, text }, `${method} ${path}`); // throws what the server said
+      } catch (error) {
+        const mayPass = error instanceof TrackingError && error.code === "TEMPORARILY_UNAVAILABLE";
+        if (!mayPass || attempt >= this.#retries) throw error;
+      }
+      await sleep(retryDelayMs(attempt));
+    }
   }
 
   close(): void {
     this.#agent.destroy();
   }
 
-  /** Sends a request; `body` is JSON, or the path of a file. */
-  #send(method: string, url: URL, body: string | undefined, kind: "json" | "file" = "json"): Promise<Answer> {
-    const { authorization } = this.#address;
-    const isFile = kind === "file" && body !== undefined;
-    const headers: http.OutgoingHttpHeaders = {
-      Accept: "application/json",
-      ...(authorization === undefined ? {} : { Authorization: authorization }),
-      ...(body === undefined
+  async #send(method: string, url: URL, body: string | undefined): Promise<Answer> {
+    const content =
+      body === undefined
         ? {}
-        : isFile
-          ? { "Content-Type": "application/octet-stream", "Content-Length": statSync(body).size }
-          : { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) }),
+        : { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) };
+    const response = await this.#open(method, url, { Accept: "application/json", ...content }, body);
+    return { status: response.statusCode ?? 0, text: await this.#read(response) };
+  }
+
+  async #read(response: http.IncomingMessage): Promise<string> {
+    const chunks: Buffer[] = [];
+    try {
+      for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+    } catch (error) {
+      throw unreachable(this.url, (error as Error).message, error as Error);
+    }
+    return Buffer.concat(chunks).toString("utf8");
+  }
+
+  /** Sends a request, and returns when its answer begins. */
+  #open(
+    method: string,
+    url: URL,
+    headers: http.OutgoingHttpHeaders,
+    body?: string | Readable,
+  ): Promise<http.IncomingMessage> {
+    const { authorization } = this.#address;
+    const authorized = {
+      ...headers,
+      ...(authorization === undefined ? {} : { Authorization: authorization }),
     };
     const request = url.protocol === "https:" ? https.request : http.request;
     return new Promise((resolve, reject) => {
-      const sent = request(url, { method, headers, agent: this.#agent }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on("data", (chunk: Buffer) => chunks.push(chunk));
-        response.once("error", fail);
-        response.once("end", () =>
-          resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }),
-        );
-      });
+      const sent = request(url, { method, headers: authorized, agent: this.#agent }, resolve);
       const fail = (error: NodeJS.ErrnoException) => {
         // the server closed a kept connection at the moment at which it was used again: nothing was received
-        if (sent.reusedSocket && error.code === "ECONNRESET")
-          return resolve(this.#send(method, url, body, kind));
+        if (sent.reusedSocket && error.code === "ECONNRESET" && !(body instanceof Readable)) {
+          return resolve(this.#open(method, url, headers, body));
+        }
         reject(unreachable(this.url, error.message || String(error), error));
       };
       sent.setTimeout(this.#timeoutMs, () =>
         sent.destroy(new Error(`no answer for ${this.#timeoutMs / 1000} s`)),
       );
       sent.once("error", fail);
-      if (isFile) createReadStream(body).on("error", fail).pipe(sent);
+      if (body instanceof Readable) body.on("error", (error) => sent.destroy(error)).pipe(sent);
       else sent.end(body);
     });
   }
@@ -114,6 +146,10 @@ export class RestClient {
 interface Answer {
   status: number;
   text: string;
+}
+
+function retryDelayMs(attempt: number): number {
+  return 200 * 2 ** attempt * (0.5 + Math.random());
 }
 
 function makeAgent({ url, insecureTls, serverCertPath, clientCertPath }: ServerAddress): http.Agent {

@@ -3,9 +3,9 @@ import { z } from "zod";
 import { TrackingError } from "../../../base/index.ts";
 import { pagedList } from "../../paged-list.ts";
 import type { PagedList } from "../../paged-list.ts";
-import { checkArtifactPath } from "../../artifacts/local.ts";
+import { HttpArtifactRepository } from "../../artifacts/http.ts";
 import type {
-  ArtifactReceiver,
+  ArtifactServer,
   CreateExperimentInput,
   CreateLoggedModelInput,
   CreateModelVersionInput,
@@ -79,7 +79,7 @@ const idempotent = { isIdempotent: true } as const;
  * const store = RestStore.open("http://127.0.0.1:5000");
  * await store.getExperimentByName("spam");
  */
-export class RestStore implements TrackingStore, RegistryStore, ArtifactReceiver {
+export class RestStore implements TrackingStore, RegistryStore, ArtifactServer {
   readonly uri: string;
   readonly #client: RestClient;
 
@@ -514,17 +514,8 @@ export class RestStore implements TrackingStore, RegistryStore, ArtifactReceiver
     return (await this.#own("GET", "/sconce/registry-history", shape, { name })).events;
   }
 
-  async putArtifact(artifactUri: string, path: string, file: string): Promise<void> {
-    const root = /^mlflow-artifacts:\/(?!\/)(.+)$/.exec(artifactUri)?.[1];
-    if (root === undefined) {
-      throw new TrackingError(
-        `artifact "${path}": a server takes mlflow-artifacts:/ locations, got "${artifactUri}".`,
-        {
-          code: "INVALID_PARAMETER_VALUE",
-        },
-      );
-    }
-    await this.#client.putFile(`${root}/${checkArtifactPath(path)}`, file);
+  artifacts(artifactUri: string): HttpArtifactRepository {
+    return new HttpArtifactRepository(artifactUri, this.#client);
   }
 
   async close(): Promise<void> {

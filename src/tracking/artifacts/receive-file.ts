@@ -1,0 +1,46 @@
+// A file that comes from elsewhere: it is there as a whole, or not at all.
+import { randomBytes } from "node:crypto";
+import { mkdir, open, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fsyncDirectory } from "../../base/index.ts";
+import { checkReceived, checkSize } from "./repository.ts";
+import type { ReceiveOptions } from "./repository.ts";
+
+/** Returns a new name beside a file for what is still coming; it is short, as the file's own may be as long as it can be. */
+export function partialPath(file: string): string {
+  return join(dirname(file), `.${randomBytes(6).toString("hex")}.part`);
+}
+
+/** Tells whether a file is one that is still coming, or was when its writer died. */
+export function isPartial(name: string): boolean {
+  return /^\.[0-9a-f]{12}\.part$/.test(name);
+}
+
+/** Writes what comes to a file, over what is there, as soon as all of it has come. */
+export async function receiveFile(
+  body: AsyncIterable<Uint8Array>,
+  file: string,
+  options: ReceiveOptions = {},
+): Promise<void> {
+  checkSize(options.size ?? 0, options);
+  await mkdir(dirname(file), { recursive: true });
+  const temporary = partialPath(file);
+  const target = await open(temporary, "wx");
+  try {
+    let received = 0;
+    for await (const chunk of body) {
+      received += chunk.length;
+      checkSize(received, options);
+      await target.write(chunk);
+    }
+    checkReceived(received, options);
+    await target.sync();
+    await target.close();
+    await rename(temporary, file);
+    fsyncDirectory(dirname(file));
+  } catch (error) {
+    await target.close().catch(() => {}); // it may be closed already
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
