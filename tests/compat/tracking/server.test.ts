@@ -1,44 +1,76 @@
-// MLflow's own client against our server and against MLflow's: both give the same answers.
+// MLflow's own clients against our server on each store and against MLflow's: all give the same answers.
 import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   ActiveRun,
   RestStore,
-  SqliteStore,
+  type Store,
   TrackingServer,
   logTransformersModel,
+  openStore,
   registerModelVersion,
 } from "sconce/tracking";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type MongoTestServer, mongoSkipReason, startMongo } from "../../mongo.ts";
+import { type PostgresServer, postgresSkipReason, startPostgres } from "../../postgres.ts";
 import { type MlflowServer, startMlflowServer } from "../mlflow-server.ts";
 import { compatSkipReason, runPythonBeside } from "../python.ts";
 
-const script = readFileSync(new URL("./server_client.py", import.meta.url), "utf8");
+const scripts = ["server_client.py", "lifecycle_client.py"].map((name) =>
+  readFileSync(new URL(name, import.meta.url), "utf8"),
+);
+const stores = {
+  SQLite: undefined,
+  mlruns: undefined,
+  PostgreSQL: postgresSkipReason,
+  MongoDB: mongoSkipReason,
+};
+type StoreName = keyof typeof stores;
 
 describe.skipIf(compatSkipReason !== undefined)(`servers (${compatSkipReason ?? "on"})`, () => {
+  const folder = mkdtempSync(join(tmpdir(), "sconce-"));
   let theirs: MlflowServer;
-  let ours: TrackingServer;
-  let store: SqliteStore;
+  let ours: OurServer;
+  let postgres: PostgresServer | undefined;
+  let mongo: MongoTestServer | undefined;
+  let expected: object[];
 
   beforeAll(async () => {
-    const folder = mkdtempSync(join(tmpdir(), "sconce-"));
     theirs = await startMlflowServer(folder);
-    store = await SqliteStore.open({ path: join(folder, "ours.db"), artifactRoot: "mlflow-artifacts:/" });
-    ours = await TrackingServer.start({ store, port: 0, artifacts: { destination: join(folder, "ours") } });
-  }, 150_000);
+    ours = await startOurs(`sqlite:///${join(folder, "mixed.db")}`);
+    if (postgresSkipReason === undefined) postgres = await startPostgres();
+    if (mongoSkipReason === undefined) mongo = await startMongo();
+    expected = [];
+    for (const script of scripts) expected.push((await runPythonBeside(script, theirs.url)) as object);
+  }, 400_000);
 
   afterAll(async () => {
-    await ours.close();
-    await store.close();
-    await theirs.stop();
+    await ours.stop();
+    await Promise.all([theirs.stop(), postgres?.stop(), mongo?.stop()]);
   });
 
-  test("MLflow's client sees no difference between our server and MLflow's", async () => {
-    const expected = await runPythonBeside(script, theirs.url);
-    expect(Object.keys(expected as object).length).toBeGreaterThan(30);
-    expect(await runPythonBeside(script, ours.url)).toEqual(expected);
-  }, 300_000);
+  const uris: Record<StoreName, () => Promise<string>> = {
+    SQLite: async () => `sqlite:///${join(mkdtempSync(join(folder, "sqlite-")), "ours.db")}`,
+    mlruns: async () => join(mkdtempSync(join(folder, "file-")), "mlruns"),
+    PostgreSQL: () => postgres!.createDatabase(),
+    MongoDB: async () => mongo!.newDatabase(),
+  };
+  for (const [name, reason] of Object.entries(stores)) {
+    const title = `MLflow's client sees no difference between MLflow's server and ours on ${name}`;
+    test.skipIf(reason !== undefined)(
+      reason === undefined ? title : `${title} (${reason})`,
+      async () => {
+        const newUri = uris[name as StoreName];
+        expect(await Promise.all(scripts.map((script) => answersOnEmpty(newUri, script)))).toEqual(expected);
+      },
+      300_000,
+    );
+  }
+
+  test("the comparison is of many answers", () => {
+    for (const answers of expected) expect(Object.keys(answers).length).toBeGreaterThan(40);
+  });
 
   test("a model that our client sends to a server, ours or MLflow's, is loaded there by Python", async () => {
     const folder = mkdtempSync(join(tmpdir(), "sconce-"));
@@ -74,6 +106,33 @@ describe.skipIf(compatSkipReason !== undefined)(`servers (${compatSkipReason ?? 
     expect(answers[0]).toMatchObject({ history: [NaN, 2, Infinity], renamed: "again" });
   }, 300_000);
 });
+
+interface OurServer {
+  url: string;
+  stop(): Promise<void>;
+}
+
+/** Serves a store that is empty, with the artifacts in a folder of their own. */
+async function startOurs(uri: string): Promise<OurServer> {
+  const store: Store = await openStore(uri, { artifactRoot: "mlflow-artifacts:/" });
+  const destination = mkdtempSync(join(tmpdir(), "sconce-artifacts-"));
+  const server = await TrackingServer.start({ store, port: 0, artifacts: { destination } });
+  return {
+    url: server.url,
+    stop: async () => {
+      await server.close();
+      await store.close();
+    },
+  };
+}
+
+/** Runs a script against our server on a store that it makes. */
+async function answersOnEmpty(newUri: () => Promise<string>, script: string): Promise<unknown> {
+  const server = await startOurs(await newUri());
+  const answers = await runPythonBeside(script, server.url);
+  await server.stop();
+  return answers;
+}
 
 const makeModel = `
 import sys, torch, transformers
