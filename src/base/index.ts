@@ -22,6 +22,17 @@ export { isProcessGone, thisProcess } from "./process.ts";
 export type { ProcessIdentity } from "./process.ts";
 export { Registry, normalizeName } from "./registry.ts";
 export { Rng } from "./rng.ts";
+export {
+  absoluteStoreUri,
+  showStoreUri,
+  sqlitePath,
+  storeFolder,
+  storeKind,
+  storeKinds,
+  storeUriForms,
+  withoutPassword,
+} from "./store-uri.ts";
+export type { StoreKind } from "./store-uri.ts";
 export { nearest, suggestion } from "./suggest.ts";
 export { sconceVersion } from "./version.ts";
 export { metricModes } from "./metric-modes.ts";

@@ -2,7 +2,7 @@
 import { relative } from "node:path";
 import { logger } from "../base/index.ts";
 import { BertTrainerTorch, versions } from "../tasks/index.ts";
-import { SqliteStore } from "../tracking/index.ts";
+import { openStore } from "../tracking/index.ts";
 import { amountOf, parseWords } from "./command.ts";
 import { compareRuns, formatComparison } from "./compare-runs.ts";
 import { terminalProgress } from "./progress.ts";
@@ -19,8 +19,8 @@ await runWorker(async (words) => {
 
   const trainer = new BertTrainerTorch(recorded, { progress: terminalProgress() });
   const { modelFolder, runId } = await trainer.train();
-  const { trackingDatabase } = recorded.resolved;
-  await tag(trackingDatabase, runId, { "sconce.reproduces": recorded.record.runId });
+  const { trackingUri } = recorded.resolved;
+  await tag(trackingUri, runId, { "sconce.reproduces": recorded.record.runId });
 
   const comparison = await compareRuns(folder, modelFolder, amountOf("--tolerance", flags.tolerance));
   if (flags.json) {
@@ -45,8 +45,8 @@ function warnOfVersions(recorded: Readonly<Record<string, string>>): void {
   }
 }
 
-async function tag(database: string, runId: string, tags: Record<string, string>): Promise<void> {
-  const store = await SqliteStore.open({ path: database });
+async function tag(uri: string, runId: string, tags: Record<string, string>): Promise<void> {
+  const store = await openStore(uri);
   await store.setTags(runId, tags);
   await store.close();
 }

@@ -32,9 +32,9 @@ Examples:
       command: "reproduce",
       worker: "reproduce-worker",
       words: [run, "--tolerance", flags.tolerance, ...(flags.json ? ["--json"] : [])],
-      trackingDatabase: async () => {
+      trackingUri: async () => {
         const { loadRecordedUseCase } = await import("./recorded-use-case.ts");
-        return (await loadRecordedUseCase(run)).resolved.trackingDatabase;
+        return (await loadRecordedUseCase(run)).resolved.trackingUri;
       },
     });
   },

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { sqlitePath } from "../base/index.ts";
 import type { ProcessEnd } from "../tracking/index.ts";
 import { exitCodes } from "./report.ts";
 
@@ -13,11 +14,11 @@ export interface WorkerOptions {
   worker: string;
   words: readonly string[];
   /** Returns the tracking store in which a killed worker leaves runs that look as if they went on. */
-  trackingDatabase: () => Promise<string>;
+  trackingUri: () => Promise<string>;
 }
 
 /** Runs a worker until its end, passing signals on to it, and returns the exit code. */
-export function supervise({ command, worker, words, trackingDatabase }: WorkerOptions): Promise<number> {
+export function supervise({ command, worker, words, trackingUri }: WorkerOptions): Promise<number> {
   const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
   const file = fileURLToPath(new URL(`./${worker}${extension}`, import.meta.url));
   const child = spawn(process.execPath, [file, ...words], {
@@ -44,8 +45,8 @@ export function supervise({ command, worker, words, trackingDatabase }: WorkerOp
       const asked = signals.find((name) => name === signal && name === passedOn);
       const how = asked === undefined ? `was ended by ${signal}${adviceOn(signal)}` : "had not begun yet.";
       process.stderr.write(`sconce ${command}: the training process ${how}\n`);
-      trackingDatabase()
-        .then((database) => markDeadRuns(database, { pid: child.pid ?? 0, exitCode: code, signal }))
+      trackingUri()
+        .then((uri) => markDeadRuns(uri, { pid: child.pid ?? 0, exitCode: code, signal }))
         .then(() => resolve(asked === undefined ? exitCodes.failed : exitCodes[asked]), reject);
     });
   });
@@ -60,10 +61,11 @@ function adviceOn(signal: NodeJS.Signals | null): string {
 }
 
 /** Writes into the store how the run ended: the dead process could not. */
-async function markDeadRuns(trackingDatabase: string, end: ProcessEnd): Promise<void> {
-  if (!existsSync(trackingDatabase)) return;
-  const { SqliteStore, repairRuns } = await import("../tracking/index.ts");
-  const store = await SqliteStore.open({ path: trackingDatabase });
+async function markDeadRuns(uri: string, end: ProcessEnd): Promise<void> {
+  const database = sqlitePath(uri);
+  if (database !== undefined && !existsSync(database)) return;
+  const { openStore, repairRuns } = await import("../tracking/index.ts");
+  const store = await openStore(uri);
   await repairRuns(store, { end });
   await store.close();
 }

@@ -42,7 +42,7 @@ Examples:
       command: "train",
       worker: "train-worker",
       words,
-      trackingDatabase: async () => (await loadUseCase(config, overrides)).resolved.trackingDatabase,
+      trackingUri: async () => (await loadUseCase(config, overrides)).resolved.trackingUri,
     });
   },
 };

@@ -1,7 +1,18 @@
 // Proves a whole config before any work starts: syntax, schema, rules, files, columns, stores. Loads no libtorch.
 import { accessSync, constants, existsSync, statSync } from "node:fs";
-import { dirname, isAbsolute, relative, resolve } from "node:path";
-import { ConfigError, type ConfigIssue, nearest } from "../base/index.ts";
+import { dirname, isAbsolute, relative } from "node:path";
+import {
+  ConfigError,
+  type ConfigIssue,
+  absoluteStoreUri,
+  nearest,
+  showStoreUri,
+  sqlitePath,
+  storeFolder,
+  storeKind,
+  storeUriForms,
+  withoutPassword,
+} from "../base/index.ts";
 import { type BaseModelSource, resolveBaseModel } from "./base-model.ts";
 import { readDataHeader } from "./header.ts";
 import { loadConfig } from "./load.ts";
@@ -14,6 +25,7 @@ import {
 } from "./paths.ts";
 import type { SchemaIssue } from "./schema-issues.ts";
 import { caseClash } from "./segments.ts";
+import { defaultTrackingUri } from "./tracking-uri.ts";
 import { type UseCaseConfig, type ValidatedUseCase, validateUseCase } from "./use-case.ts";
 import type { ConfigPath } from "./value.ts";
 
@@ -24,8 +36,8 @@ export interface ResolvedUseCase {
   test?: string;
   validation?: string;
   baseModel: BaseModelSource;
-  /** The SQLite file of the tracking store. */
-  trackingDatabase: string;
+  /** The tracking store; paths in it are absolute. */
+  trackingUri: string;
   outputs: OutputFolders;
 }
 
@@ -100,7 +112,7 @@ export function formatResolved({ location, baseModel, outputs, ...resolved }: Re
         ? short(baseModel.path)
         : `${baseModel.id}, to be fetched into ${short(baseModel.path)}`,
     ],
-    ["tracking", `sqlite:///${short(resolved.trackingDatabase)}`],
+    ["tracking", showStoreUri(resolved.trackingUri, root)],
     ["models", short(outputs.trainedModels)],
     ["champion", short(outputs.optimumModel)],
   ];
@@ -124,18 +136,13 @@ function checkSurroundings(
     checkDataFile(config, key, location, findings),
   );
   const baseModel = checkBaseModel(config, location, findings);
-  const trackingDatabase = checkTracking(config, location, findings);
+  const trackingUri = checkTracking(config, location, findings);
   const isNamed = !isBroken(["use_case"]) && !isBroken(["experiment"]);
   const outputs = isNamed ? checkOutputs(config, location, findings) : undefined;
-  if (
-    train === undefined ||
-    baseModel === undefined ||
-    trackingDatabase === undefined ||
-    outputs === undefined
-  ) {
+  if (train === undefined || baseModel === undefined || trackingUri === undefined || outputs === undefined) {
     return findings;
   }
-  const resolved: ResolvedUseCase = { location, train, baseModel, trackingDatabase, outputs };
+  const resolved: ResolvedUseCase = { location, train, baseModel, trackingUri, outputs };
   if (test !== undefined) resolved.test = test;
   if (validation !== undefined) resolved.validation = validation;
   return { ...findings, resolved };
@@ -192,23 +199,37 @@ function checkTracking(
   location: UseCaseLocation,
   { issues }: Findings,
 ): string | undefined {
-  const { uri } = mlops.tracking;
-  const report = (code: ConfigIssue["code"], message: string): undefined => {
-    issues.push({ path: ["mlops", "tracking", "uri"], code, message });
+  const { backend, uri: given } = mlops.tracking;
+  const { projectRoot } = location;
+  const uri =
+    given !== undefined
+      ? absoluteStoreUri(given, projectRoot)
+      : backend === "databricks"
+        ? backend
+        : defaultTrackingUri(projectRoot);
+  const report = (code: ConfigIssue["code"], message: string, key = "uri"): undefined => {
+    issues.push({ path: ["mlops", "tracking", key], code, message });
   };
-  const [, path] = /^sqlite:\/\/\/(.+)$/su.exec(uri) ?? [];
-  if (path === undefined) {
-    const known =
-      /^(https?|mongodb(\+srv)?|postgresql|mysql|file):|^databricks/u.test(uri) || !/^\w+:/u.test(uri);
-    const what = known ? "this kind of store is not available yet" : "the scheme is unknown";
-    return report("value", `${what}, got "${uri}". Available: sqlite:///PATH.`);
+  const kind = storeKind(uri);
+  const shown = `"${withoutPassword(given ?? uri)}"`;
+  if (kind === undefined) return report("value", `it must be ${storeUriForms}, got ${shown}.`);
+  if (backend !== "mlflow" && backend !== kind) {
+    return report(
+      "value",
+      `it must fit mlops.tracking.uri, and ${shown} is of kind ${kind}, got "${backend}". Correct one of them.`,
+      "backend",
+    );
   }
-  const database = resolve(location.projectRoot, path);
-  if (existsSync(database) && !statSync(database).isFile()) {
-    return report("file", `the store must be a file, got the folder ${database}. Name a file in it.`);
+  const database = sqlitePath(uri);
+  if (database !== undefined) {
+    if (existsSync(database) && !statSync(database).isFile()) {
+      return report("file", `the store must be a file, got the folder ${database}. Name a file in it.`);
+    }
+    const problem = unwritable(dirname(database));
+    return problem === undefined ? uri : report("unreachable", problem);
   }
-  const problem = unwritable(dirname(database));
-  return problem === undefined ? database : report("unreachable", problem);
+  const problem = kind === "file" ? unwritable(storeFolder(uri)!) : undefined;
+  return problem === undefined ? uri : report("unreachable", problem);
 }
 
 function checkOutputs(

@@ -51,7 +51,6 @@ test("outputs stay under the project, whatever the names are", () => {
   expect(folders).toEqual({
     trainedModels: "/p/outputs/TrainedModels/%2E.%2F..%2Fetc/%2FUsers%2Fa@b%2Fx",
     optimumModel: "/p/outputs/OptimumModels/%2E.%2F..%2Fetc/%2FUsers%2Fa@b%2Fx",
-    trackingDatabase: "/p/outputs/mlflow/mlflow.db",
     artifacts: "/p/outputs/mlflow/Artifacts/%2E.%2F..%2Fetc/%2FUsers%2Fa@b%2Fx",
   });
   expect(runFolder(folders, "..")).toBe(`${folders.trainedModels}/%2E%2E`);

@@ -53,8 +53,6 @@ export interface OutputFolders {
   trainedModels: string;
   /** The champion: `outputs/OptimumModels/<use_case>/<experiment>`. */
   optimumModel: string;
-  /** `outputs/mlflow/mlflow.db`. */
-  trackingDatabase: string;
   /** `outputs/mlflow/Artifacts/<use_case>/<experiment>`. */
   artifacts: string;
 }
@@ -66,7 +64,6 @@ export function outputFolders(projectRoot: string, useCase: string, experiment: 
   return {
     trainedModels: join(outputs, "TrainedModels", own),
     optimumModel: join(outputs, "OptimumModels", own),
-    trackingDatabase: join(outputs, "mlflow", "mlflow.db"),
     artifacts: join(outputs, "mlflow", "Artifacts", own),
   };
 }

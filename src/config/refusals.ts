@@ -47,7 +47,6 @@ const refusedSettings: Readonly<Record<string, Readonly<Record<string, string>>>
     "text_classification",
   ),
   "distributed.enabled": { true: "training in several processes is not available yet. Use false" },
-  "mlops.tracking.backend": notYetValues(["mongodb", "databricks", "file", "rest"], "mlflow"),
   "tune.sampler": notYetValues(
     ["brute_force", "cmaes", "gp", "nsgaii", "nsgaiii", "qmc"],
     "tpe, random, grid",

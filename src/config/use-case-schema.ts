@@ -1,5 +1,6 @@
 // The schema of a use case's config. It costs 50 ms to load (zod), so only use-case.ts loads it, when needed.
 import * as z from "zod";
+import { storeKinds } from "../base/index.ts";
 import { callbackSchema, loggerSchema } from "./callbacks.ts";
 import { choice, expecting, flag, integer, number, text } from "./fields.ts";
 import { optimizerSchema } from "./optimizers.ts";
@@ -53,10 +54,10 @@ const datasetSchema = z.strictObject({
 });
 
 const trackingSchema = z.strictObject({
-  backend: choice(["mlflow"]).default("mlflow"),
-  uri: text("a store such as sqlite:///outputs/mlflow/mlflow.db").default(
-    "sqlite:///outputs/mlflow/mlflow.db",
-  ),
+  /** Which kind of store `uri` must name; `mlflow` is any. */
+  backend: choice(["mlflow", ...storeKinds]).default("mlflow"),
+  /** Absent: `MLFLOW_TRACKING_URI`, else `sqlite:///outputs/mlflow/mlflow.db` in the project. */
+  uri: text("a store such as sqlite:///outputs/mlflow/mlflow.db").optional(),
 });
 
 const championSchema = z.strictObject({

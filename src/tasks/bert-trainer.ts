@@ -122,7 +122,7 @@ export class BertTrainerTorch {
     const classifier =
       model === undefined
         ? await this.#trained()
-        : await TextClassifier.fromPretrained(model, { trackingDatabase: this.resolved.trackingDatabase });
+        : await TextClassifier.fromPretrained(model, { trackingUri: this.resolved.trackingUri });
     const { dataset } = this.config;
     return evaluateFile(classifier, {
       path: data ?? this.resolved.test ?? this.resolved.train,

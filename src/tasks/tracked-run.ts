@@ -1,14 +1,14 @@
 // A training run as the tracking store sees it: opened with its config and data, closed with its reason.
 import { existsSync } from "node:fs";
-import { logger } from "../base/index.ts";
+import { logger, storeKind } from "../base/index.ts";
 import { configToYaml } from "../config/index.ts";
 import type { ResolvedUseCase } from "../config/index.ts";
 import type { TextData } from "../data/index.ts";
 import {
   ActiveRun,
-  SqliteStore,
   contextTags,
   endReasonTag,
+  openStore,
   repairRuns,
   startSystemMetrics,
 } from "../tracking/index.ts";
@@ -33,7 +33,7 @@ export interface TrackedRun {
 export async function openRun(job: TrainingJob, data: TextData): Promise<TrackedRun> {
   const { config, resolved, folder, checkpoint } = job;
   const { recording } = job;
-  const store = recording?.store ?? (await SqliteStore.open({ path: resolved.trackingDatabase }));
+  const store = recording?.store ?? (await openStore(resolved.trackingUri));
   if (recording === undefined) await repairRuns(store);
   const context = { folder: resolved.location.projectRoot, versions: versions() };
   const resumed = checkpoint !== undefined;
@@ -86,9 +86,15 @@ function beginRun(
     store,
     experimentName: `${config.use_case}/${config.experiment}`,
     runName: folder.name,
-    artifactLocation: resolved.outputs.artifacts,
+    ...placeOfArtifacts(resolved),
     ...context,
   });
+}
+
+/** Databases keep no files; the other stores know where theirs are. */
+function placeOfArtifacts({ trackingUri, outputs }: ResolvedUseCase): { artifactLocation?: string } {
+  const isDatabase = ["sqlite", "postgresql", "mongodb"].includes(storeKind(trackingUri) ?? "");
+  return isDatabase ? { artifactLocation: outputs.artifacts } : {};
 }
 
 async function continueRun(store: Store, folder: RunFolder, context: ContextOptions): Promise<ActiveRun> {

@@ -77,7 +77,7 @@ test("base models, runs, and runs without a process are counted", async () => {
   expect(of("base models")?.detail).toBe("owner/tiny");
   expect(of("tracking")).toMatchObject({
     state: "note",
-    detail: "outputs/mlflow/mlflow.db: 3 runs, 1 going on, 1 RUNNING without a process",
+    detail: "sqlite:///outputs/mlflow/mlflow.db: 3 runs, 1 going on, 1 RUNNING without a process",
   });
   await running!.end();
   await store.close();

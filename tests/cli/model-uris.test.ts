@@ -84,7 +84,7 @@ test("the library takes the same names, a trainer from its config's store", asyn
   const ofFolder = await trainer.evaluate({ model: project.champion });
   expect(ofUri.metrics).toEqual(ofFolder.metrics);
   const classifier = await TextClassifier.fromPretrained("models:/demo/1", {
-    trackingDatabase: project.database,
+    trackingUri: `sqlite:///${project.database}`,
   });
   expect(classifier.labels.names).toEqual(["rain", "sun", "wind"]);
 });
@@ -125,13 +125,13 @@ describe("predict refuses", () => {
 
   test("a store that is not there, or that cannot be opened, and makes none", async () => {
     expect(await refusal("models:/demo/1", { cwd: elsewhere })).toMatchInlineSnapshot(`
-      "models:/demo/1: there must be a tracking database, but ELSEWHERE/outputs/mlflow/mlflow.db does not exist. Train in this project first, go to the project's folder, or set MLFLOW_TRACKING_URI to sqlite:///PATH.
+      "models:/demo/1: there must be a tracking database, but ELSEWHERE/outputs/mlflow/mlflow.db does not exist. Train in this project first, go to the project's folder, or set MLFLOW_TRACKING_URI.
       "
     `);
     expect(readdirSync(elsewhere)).toEqual([]);
-    const env = { MLFLOW_TRACKING_URI: "http://localhost:5000" };
-    expect(await refusal("models:/demo/1", { env })).toMatchInlineSnapshot(`
-      "MLFLOW_TRACKING_URI: it must be sqlite:///PATH for a model to be looked up there, got "http://localhost:5000". Unset it for the project's own database, or name the model's folder.
+    const unknown = { MLFLOW_TRACKING_URI: "redis://me:secret@localhost" };
+    expect(await refusal("models:/demo/1", { env: unknown })).toMatchInlineSnapshot(`
+      "tracking URI: it must be sqlite:///path, postgresql://user@host/database, mongodb://host/database, http://host:port, databricks or a folder (./name, file:///absolute/path), got "redis://localhost".
       "
     `);
   });

@@ -99,7 +99,6 @@ test("the smallest config is a data file", async () => {
       "mlops": {
         "tracking": {
           "backend": "mlflow",
-          "uri": "sqlite:///outputs/mlflow/mlflow.db",
         },
       },
       "model": {

@@ -1,7 +1,9 @@
 // What a project has at hand: base models and where more come from, tracked runs, room on the disk.
 import { existsSync, readdirSync, statfsSync } from "node:fs";
 import { homedir } from "node:os";
-import { join, relative } from "node:path";
+import { join } from "node:path";
+import { showStoreUri, sqlitePath } from "../../base/index.ts";
+import { defaultTrackingUri } from "../../config/index.ts";
 import { formatBytes } from "../units.ts";
 import { shortPath } from "./finding.ts";
 import type { Finding } from "./finding.ts";
@@ -14,7 +16,7 @@ export async function checkProject(root: string, { network }: { network: boolean
     { name: "project", state: "ok", detail: shortPath(root) },
     checkBaseModels(join(root, "pretrained_models")),
     await checkHub(network),
-    await checkTracking(join(root, "outputs", "mlflow", "mlflow.db"), root),
+    await checkTracking(defaultTrackingUri(root), root),
     checkDisk(root),
   ];
 }
@@ -57,13 +59,16 @@ async function checkHub(network: boolean): Promise<Finding> {
   }
 }
 
-async function checkTracking(path: string, root: string): Promise<Finding> {
+async function checkTracking(uri: string, root: string): Promise<Finding> {
   const name = "tracking";
-  const shown = relative(root, path);
-  if (!existsSync(path)) return { name, state: "ok", detail: `${shown}: made by the first run` };
+  const shown = showStoreUri(uri, root);
+  const database = sqlitePath(uri);
+  if (database !== undefined && !existsSync(database)) {
+    return { name, state: "ok", detail: `${shown}: made by the first run` };
+  }
   try {
-    const { SqliteStore, findDeadRuns } = await import("../../tracking/index.ts");
-    const store = await SqliteStore.open({ path });
+    const { findDeadRuns, openStore } = await import("../../tracking/index.ts");
+    const store = await openStore(uri);
     try {
       const runs = await store.searchRuns({ maxResults: 50_000 });
       const running = runs.filter(({ info }) => info.status === "RUNNING").length;

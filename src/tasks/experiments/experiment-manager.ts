@@ -3,7 +3,13 @@ import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { UsageError, logger, sha256File, suggestion, writeFileAtomic } from "../../base/index.ts";
-import { findProjectRoot, loadUseCase, locateUseCase, resolveBaseModel } from "../../config/index.ts";
+import {
+  defaultTrackingUri,
+  findProjectRoot,
+  loadUseCase,
+  locateUseCase,
+  resolveBaseModel,
+} from "../../config/index.ts";
 import { eachPage, getOrCreateExperiment, openStore, runTypeTag } from "../../tracking/index.ts";
 import type { Run, Store } from "../../tracking/index.ts";
 import type { Recording } from "../job.ts";
@@ -107,7 +113,7 @@ export class ExperimentManager {
   async runExperiments(): Promise<ExperimentResult> {
     const { trackingUri, workers = 1, failFast = false, only } = this.#options;
     const prepared = await this.#prepare();
-    const uri = trackingUri ?? this.#defaultStore();
+    const uri = trackingUri ?? defaultTrackingUri(this.#root);
     const store = await openStore(uri);
     try {
       const experimentName = await this.#experimentName(store, prepared);
@@ -244,11 +250,6 @@ export class ExperimentManager {
       if ([...finished.keys()].some((key) => keys.has(key))) return name;
     }
     return stem + today();
-  }
-
-  #defaultStore(): string {
-    const database = join(this.#root, "outputs", "mlflow", "mlflow.db");
-    return process.env["MLFLOW_TRACKING_URI"] || `sqlite:///${database}`;
   }
 }
 

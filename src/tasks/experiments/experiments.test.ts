@@ -119,7 +119,7 @@ test("every cell is a run with its name, tags, params, metrics and model, chosen
   expect(version).toMatchObject({ version: 1, currentStage: "Production", runId: best.info.runId });
   await transition.close();
   const classifier = await TextClassifier.fromPretrained("models:/weather/Production", {
-    trackingDatabase: project.database,
+    trackingUri: `sqlite:///${project.database}`,
   });
   expect(await classifier.predict(["wet cloud"])).toHaveLength(1);
   await store.close();

@@ -1,6 +1,7 @@
 // What a run leaves for people: plots, and the summary that is printed at its end.
 import { existsSync } from "node:fs";
 import { relative } from "node:path";
+import { showStoreUri } from "../../base/index.ts";
 import type { ClassificationEvaluation, Interval } from "../../metrics/index.ts";
 import {
   classScores,
@@ -96,7 +97,7 @@ export interface SummaryInput {
     run: string;
     champion: string;
     config: string;
-    trackingDatabase: string;
+    trackingUri: string;
     plots: string;
   };
   runId: string;
@@ -156,7 +157,7 @@ export function formatSummary(input: SummaryInput): string {
     `Model      ${short(folders.run)}`,
     ...championLines(decision).map((line, i) => `${(i === 0 ? "Champion" : "").padEnd(11)}${line}`),
     ...(decision === undefined ? [] : [`           ${short(folders.champion)}`]),
-    `Run        ${input.runId} in ${short(folders.trackingDatabase)}`,
+    `Run        ${input.runId} in ${showStoreUri(folders.trackingUri, process.cwd())}`,
     `Plots      ${short(folders.plots)}`,
     "",
     "Next",

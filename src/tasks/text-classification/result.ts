@@ -57,7 +57,7 @@ export function trainResult(
         run: folder.path,
         champion: resolved.outputs.optimumModel,
         config: source,
-        trackingDatabase: resolved.trackingDatabase,
+        trackingUri: resolved.trackingUri,
         plots: join(folder.path, "plots"),
       },
       runId,

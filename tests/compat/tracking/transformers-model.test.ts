@@ -130,9 +130,9 @@ describe.skipIf(compatSkipReason !== undefined)(
       runPython(makeTinyModel, folder);
       const path = join(root, "mlflow.db");
       const seen = runPython(logModel, path, folder, join(root, "artifacts")) as PythonModel;
-      const trackingDatabase = path;
+      const trackingUri = `sqlite:///${path}`;
       for (const uri of seen.uris) {
-        const classifier = await TextClassifier.fromPretrained(uri, { trackingDatabase });
+        const classifier = await TextClassifier.fromPretrained(uri, { trackingUri });
         const [answer] = await classifier.predict(["buy now"]);
         expect(answer!.label, uri).toBe(seen.label);
         expect(answer!.score, uri).toBeCloseTo(seen.score, 6);

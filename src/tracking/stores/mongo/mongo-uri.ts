@@ -3,11 +3,6 @@ import { invalid } from "../../validation.ts";
 
 const defaultDatabase = "sconce";
 
-/** Tells whether a URI names a MongoDB server. */
-export function isMongoUri(uri: string): boolean {
-  return /^mongodb(\+srv)?:\/\//i.test(uri);
-}
-
 /** Returns the URI without user, password and options. */
 export function withoutCredentials(uri: string): string {
   const [, scheme = "mongodb", rest = ""] = /^(mongodb(?:\+srv)?):\/\/(.*)$/is.exec(uri) ?? [];

@@ -20,11 +20,6 @@ export interface ServerAddress {
 
 type Environment = Record<string, string | undefined>;
 
-/** Tells whether a URI names an MLflow server or a Databricks workspace. */
-export function isServerUri(uri: string): boolean {
-  return /^https?:\/\//i.test(uri) || uri === "databricks" || uri.startsWith("databricks://");
-}
-
 /**
  * Returns the address behind `http://host:port`, `databricks` or `databricks://PROFILE`.
  *

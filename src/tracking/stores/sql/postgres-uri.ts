@@ -1,7 +1,7 @@
 // URIs of PostgreSQL databases as SQLAlchemy writes them, which MLflow's users have.
 import type { ConnectionOptions } from "node:tls";
 import { readFileSync } from "node:fs";
-import { suggestion } from "../../../base/index.ts";
+import { storeKind, suggestion } from "../../../base/index.ts";
 import { invalid } from "../../validation.ts";
 
 /** Says where a database is, and as whom to enter it; what is absent is as for `psql`. */
@@ -33,11 +33,6 @@ const parameters = [
   "sslrootcert",
 ];
 
-/** Tells whether a URI names a PostgreSQL database, by whichever of Python's drivers. */
-export function isPostgresUri(uri: string): boolean {
-  return /^postgres(ql)?(\+\w+)?:\/\//i.test(uri);
-}
-
 /**
  * Reads a URI: `postgresql://`, or `postgresql+psycopg2://` with any driver's name; `host=/folder` among the
  * parameters names a Unix socket.
@@ -50,7 +45,7 @@ export function parsePostgresUri(uri: string): PostgresAddress {
   // a password may hold an unescaped @, the host cannot
   const [, user, password, place = ""] = /^(?:([^:]*)(?::(.*))?@)?([^@]*)$/s.exec(authority) ?? [];
   const [, host, portText] = /^(\[[^\]]+\]|[^:]*)(?::(\d*))?$/.exec(place) ?? [];
-  if (!isPostgresUri(uri) || host === undefined || path.includes("/")) {
+  if (storeKind(uri) !== "postgresql" || host === undefined || path.includes("/")) {
     throw invalid(
       `tracking URI: a PostgreSQL database is named by ${form}. Escape special characters as %XX.`,
     );
