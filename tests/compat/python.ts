@@ -11,14 +11,21 @@ export const compatSkipReason: string | undefined =
     ? undefined
     : "set SCONCE_COMPAT=1 to test against the Python peers (installs them into .venv/compat)";
 
-let found: string | undefined;
+const found = new Map<string | undefined, string>();
 
-/** Returns the Python interpreter with the peers of `requirements.txt`, which are installed on first use. */
-export function compatPython(): string {
-  return (found ??= execFileSync(process.execPath, [finder], {
+/**
+ * Returns the Python interpreter with the peers of `requirements.txt`, which are installed on first use; or with those of
+ * another file beside it, `mlflow-3.7` say.
+ */
+export function compatPython(name?: string): string {
+  const known = found.get(name);
+  if (known !== undefined) return known;
+  const python = execFileSync(process.execPath, name === undefined ? [finder] : [finder, name], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
-  }).trim());
+  }).trim();
+  found.set(name, python);
+  return python;
 }
 
 function environment(): NodeJS.ProcessEnv {
@@ -42,8 +49,13 @@ export function runPython(source: string, ...args: string[]): unknown {
 }
 
 /** Runs Python source as `runPython` does, while this process goes on: it may be the server that Python talks to. */
-export async function runPythonBeside(source: string, ...args: string[]): Promise<unknown> {
-  const { stdout } = await promisify(execFile)(compatPython(), ["-c", source, ...args], {
+export function runPythonBeside(source: string, ...args: string[]): Promise<unknown> {
+  return runBeside(compatPython(), source, ...args);
+}
+
+/** Runs Python source as `runPythonBeside` does, in the interpreter that is named. */
+export async function runBeside(python: string, source: string, ...args: string[]): Promise<unknown> {
+  const { stdout } = await promisify(execFile)(python, ["-c", source, ...args], {
     env: environment(),
     timeout: 300_000,
     maxBuffer: 1 << 26,
