@@ -47,6 +47,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "serves runs and models over MLflow's REST API",
     load: () => import("./server.ts"),
   },
+  store: {
+    summary: "copies a whole tracking store into another",
+    load: () => import("./store.ts"),
+  },
   clean: {
     summary: "shows what takes up disk space, and frees it",
     load: () => import("./clean.ts"),

@@ -58,6 +58,8 @@ export { openStore } from "./open-store.ts";
 export type { OpenStoreOptions, Store } from "./open-store.ts";
 export { eachPage, pagedList } from "./paged-list.ts";
 export type { PagedList } from "./paged-list.ts";
+export { copyStore } from "./copy/copy-store.ts";
+export type { CopyPhase, CopyReport, CopyStoreOptions, StoreCounts } from "./copy/copy-store.ts";
 export { canonicalStage, mlflowStages } from "./stages.ts";
 export { holdersAt, previousHolder } from "./registry/history.ts";
 export type { Holders } from "./registry/history.ts";
@@ -97,6 +99,14 @@ export { PostgresStore } from "./stores/sql/postgres-store.ts";
 export type { PostgresStoreOptions } from "./stores/sql/postgres-store.ts";
 export { SystemMetricsSampler, startSystemMetrics } from "./system-metrics.ts";
 export type { SystemMetricsOptions } from "./system-metrics.ts";
+export { isExporter, isImporter } from "./transfer.ts";
+export type {
+  LoggedModelRecord,
+  RegisteredModelRecord,
+  RunRecord,
+  StoreExporter,
+  StoreImporter,
+} from "./transfer.ts";
 export type {
   Dataset,
   DatasetInput,

@@ -1,4 +1,6 @@
 // Finds the store behind a URI. Each kind loads its driver only when it is opened.
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import {
   UsageError,
   sqlitePath,
@@ -16,6 +18,8 @@ export type Store = TrackingStore & RegistryStore;
 export interface OpenStoreOptions {
   /** Where experiments that name no place keep their artifacts. @default the store decides */
   artifactRoot?: string;
+  /** Throws for a file or folder that is not there, instead of making it. @default false */
+  mustExist?: boolean;
 }
 
 /**
@@ -26,7 +30,11 @@ export interface OpenStoreOptions {
  *
  * @throws UsageError for a URI of another kind, naming those that are known
  */
-export async function openStore(uri: string, options: OpenStoreOptions = {}): Promise<Store> {
+export async function openStore(
+  uri: string,
+  { mustExist = false, ...options }: OpenStoreOptions = {},
+): Promise<Store> {
+  if (mustExist) checkExists(sqlitePath(uri) ?? storeFolder(uri));
   switch (storeKind(uri)) {
     case "sqlite": {
       const { SqliteStore } = await import("./stores/sql/sqlite-store.ts");
@@ -54,4 +62,9 @@ export async function openStore(uri: string, options: OpenStoreOptions = {}): Pr
         `tracking URI: it must be ${storeUriForms}, got ${JSON.stringify(withoutPassword(uri))}.`,
       );
   }
+}
+
+function checkExists(path: string | undefined): void {
+  if (path === undefined || existsSync(path)) return; // a server says itself what is not there
+  throw new UsageError(`tracking URI: the store must exist, and there is no ${resolve(path)}.`);
 }

@@ -7,6 +7,7 @@ import { loggedModelContract } from "./logged-models.ts";
 import { customStageContract, historyContract, registryContract } from "./registry.ts";
 import { purgeContract, runContract } from "./runs.ts";
 import { searchContract } from "./search.ts";
+import { transferContract } from "./transfer.ts";
 
 /** Says who runs the contract, and what the store cannot do. */
 export interface ContractOptions {
@@ -39,6 +40,7 @@ export function describeTrackingStore(
     describe("logged models", () => loggedModelContract(test));
     describe("several at once", () => trackingConcurrencyContract(test));
     if (!lacks.includes("purge")) describe("the trash", () => purgeContract(test));
+    if (!lacks.includes("transfer")) describe("transfers", () => transferContract(test));
   });
 }
 

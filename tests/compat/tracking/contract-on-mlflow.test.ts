@@ -61,7 +61,7 @@ describe.skipIf(compatSkipReason !== undefined)(
     }, 1_800_000);
     afterAll(() => server?.stop());
 
-    describeTrackingStore("MLflow", open, { runner, lacks: ["purge"] });
+    describeTrackingStore("MLflow", open, { runner, lacks: ["purge", "transfer"] });
     describeRegistryStore("MLflow", open, { runner, lacks: ["registryHistory", "customStages"] });
   },
 );

@@ -202,7 +202,8 @@ function toExperiment({ experimentId, folder }: Place): Experiment {
   };
 }
 
-function checkNameIsFree(layout: Layout, where: string, name: string): void {
+/** Throws for a name that an experiment has, in the trash or not. */
+export function checkNameIsFree(layout: Layout, where: string, name: string): void {
   if (findByName(layout, name) === undefined) return;
   throw new TrackingError(`${where}: an experiment "${name}" exists already. Choose another name.`, {
     code: "RESOURCE_ALREADY_EXISTS",

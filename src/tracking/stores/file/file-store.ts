@@ -41,6 +41,13 @@ import type {
   Run,
   RunInfo,
 } from "../../types.ts";
+import type {
+  LoggedModelRecord,
+  RegisteredModelRecord,
+  RunRecord,
+  StoreExporter,
+  StoreImporter,
+} from "../../transfer.ts";
 import { checkBatch, checkKey, invalid } from "../../validation.ts";
 import * as experiments from "./experiments.ts";
 import { FolderLocks, readable } from "./folder-locks.ts";
@@ -54,6 +61,7 @@ import * as runs from "./runs.ts";
 import * as search from "./search.ts";
 import * as registry from "./stages-and-aliases.ts";
 import type { Transaction } from "./transaction.ts";
+import * as transfer from "./transfer.ts";
 
 /** Says where the store is, and what it knows beyond MLflow. */
 export interface FileStoreOptions {
@@ -80,7 +88,7 @@ const registryLock = "registry";
  * await store.logBatch({ runId: run.info.runId, params: [{ key: "lr", value: "0.1" }] });
  * (await store.getRun(run.info.runId)).data.params; // => { lr: "0.1" }
  */
-export class FileStore implements TrackingStore, RegistryStore {
+export class FileStore implements TrackingStore, RegistryStore, StoreExporter, StoreImporter {
   readonly uri: string;
   /** The folder, as an absolute path. */
   readonly path: string;
@@ -427,6 +435,48 @@ export class FileStore implements TrackingStore, RegistryStore {
 
   async registryHistory(name: string): Promise<RegistryEvent[]> {
     return readHistory(models.findRegisteredModel(this.#layout, name));
+  }
+
+  async deletionTimes(experimentId: string): Promise<Map<string, number>> {
+    return transfer.readDeletionTimes(this.#layout, experimentId);
+  }
+
+  async exportLoggedModels(experimentId: string, after?: string): Promise<LoggedModelRecord[]> {
+    return transfer.readLoggedModelRecords(this.#layout, experimentId, after);
+  }
+
+  async exportRegisteredModel(name: string): Promise<RegisteredModelRecord> {
+    return transfer.readRegisteredModelRecord(this.#layout, name);
+  }
+
+  async importExperiment(experiment: Experiment): Promise<void> {
+    await this.#locks.change([experimentNames], (transaction) =>
+      transfer.writeExperimentRecord(this.#layout, transaction, experiment),
+    );
+  }
+
+  async importRun(record: RunRecord, points: readonly Metric[]): Promise<void> {
+    await this.#changeExperiment(record.run.info.experimentId, (transaction) =>
+      transfer.writeRunRecord(this.#layout, transaction, record, points),
+    );
+  }
+
+  async importPoints(runId: string, points: readonly Metric[]): Promise<void> {
+    await this.#changeRun(runId, (transaction) =>
+      transfer.writePoints(this.#layout, transaction, runId, points),
+    );
+  }
+
+  async importLoggedModel(record: LoggedModelRecord): Promise<void> {
+    await this.#changeExperiment(record.model.experimentId, (transaction) =>
+      transfer.writeLoggedModelRecord(this.#layout, transaction, record),
+    );
+  }
+
+  async importRegisteredModel(record: RegisteredModelRecord): Promise<void> {
+    await this.#changeRegistry((transaction) =>
+      transfer.writeRegisteredModelRecord(this.#layout, transaction, record),
+    );
   }
 
   /** Does nothing: no file stays open between calls. */

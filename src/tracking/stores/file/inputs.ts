@@ -20,6 +20,16 @@ export function writeInputs(
   { datasets, models }: { datasets: readonly DatasetInput[]; models: readonly ModelInput[] },
 ): void {
   const { folder } = findActiveRun(layout, runId);
+  for (const { modelId } of models) findActiveModel(layout, modelId);
+  writeInputEdges(transaction, { runId, folder }, { datasets, models });
+}
+
+/** Records inputs of a run in its folder; models need not be there. */
+export function writeInputEdges(
+  transaction: Transaction,
+  { runId, folder }: { runId: string; folder: string },
+  { datasets, models }: { datasets: readonly DatasetInput[]; models: readonly ModelInput[] },
+): void {
   for (const input of datasets) {
     checkDatasetInput(input);
     const { dataset, tags } = input;
@@ -42,7 +52,6 @@ export function writeInputs(
     });
   }
   for (const { modelId } of models) {
-    findActiveModel(layout, modelId);
     writeEdge(transaction, join(folder, "inputs", md5(modelId, runId)), {
       source_type: "MODEL",
       source_id: modelId,
@@ -61,8 +70,17 @@ export function writeOutputs(
   models: readonly ModelOutput[],
 ): void {
   const { folder } = findActiveRun(layout, runId);
+  for (const { modelId } of models) findActiveModel(layout, modelId);
+  writeOutputEdges(transaction, folder, models);
+}
+
+/** Records outputs of a run in its folder; models need not be there. */
+export function writeOutputEdges(
+  transaction: Transaction,
+  folder: string,
+  models: readonly ModelOutput[],
+): void {
   for (const { modelId, step } of models) {
-    findActiveModel(layout, modelId);
     writeEdge(transaction, join(folder, "outputs", modelId), {
       source_type: "RUN_OUTPUT",
       source_id: modelId,

@@ -161,6 +161,15 @@ export function noSuchModel(modelId: string): TrackingError {
   return missing(`logged model ${modelId}: it must exist, and no such id is in the store.`);
 }
 
+/** Throws for an id that cannot name a folder of its own. */
+export function checkId(what: string, id: string, maxLength = 256): void {
+  if (isId(id, maxLength) && !reserved.includes(id)) return;
+  throw invalid(
+    `${what}: it names a folder, so it may be 1 to ${maxLength} letters, digits, "_" or "-" and none of ` +
+      `${reserved.join(", ")}, got ${JSON.stringify(id.slice(0, 300))}.`,
+  );
+}
+
 function isId(text: string, maxLength: number): boolean {
   return text.length <= maxLength && /^[a-zA-Z0-9][\w-]*$/.test(text);
 }

@@ -5,7 +5,7 @@ import { TrackingError, logger } from "../../../base/index.ts";
 import { childUri, localUri } from "../../artifacts/uri.ts";
 import { randomName } from "../../random-name.ts";
 import type { CreateLoggedModelInput } from "../../store.ts";
-import type { LoggedModel, LoggedModelStatus, Metric, Param } from "../../types.ts";
+import type { LifecycleStage, LoggedModel, LoggedModelStatus, Metric, Param } from "../../types.ts";
 import { checkKey, checkLoggedModelName, invalid } from "../../validation.ts";
 import { findActiveExperiment } from "./experiments.ts";
 import { listKeys, readValues, writeParams, writeValues } from "./key-files.ts";
@@ -14,8 +14,8 @@ import { type Meta, changeMeta, metaFile, numberField, readMeta, textField, writ
 import { readModelPoints } from "./metric-files.ts";
 import type { Transaction } from "./transaction.ts";
 
-// the numbers of MLflow's LoggedModelStatus
-const statusNumbers: Record<LoggedModelStatus, number> = { PENDING: 1, READY: 2, FAILED: 3 };
+/** Are the numbers of MLflow's LoggedModelStatus. */
+export const statusNumbers: Record<LoggedModelStatus, number> = { PENDING: 1, READY: 2, FAILED: 3 };
 
 /** Creates a model whose files are still to be written, and returns its id. */
 export function insertLoggedModel(
@@ -112,6 +112,14 @@ export function addLoggedModelParams(
 /** Reads a model; one that does not exist or is deleted throws. */
 export function readLoggedModel(layout: Layout, modelId: string): LoggedModel {
   return toLoggedModel(findActiveModel(layout, modelId));
+}
+
+/** Reads a model, deleted or not, and says which it is. */
+export function readLoggedModelOf(place: Place): { model: LoggedModel; lifecycleStage: LifecycleStage } {
+  return {
+    model: toLoggedModel(place),
+    lifecycleStage: isDeleted(modelMeta(place)) ? "deleted" : "active",
+  };
 }
 
 /** Reads the models of an experiment that are not deleted; those that are damaged are left out with a warning. */

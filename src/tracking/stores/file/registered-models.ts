@@ -24,10 +24,10 @@ import { recordEvent } from "./registry-history.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** Is how MLflow marks a version that is deleted: its number must not come again. */
-const deletedStage = "Deleted_Internal";
+export const deletedStage = "Deleted_Internal";
 
 /** Is the file in a version's folder that holds a stage which MLflow does not know. */
-const ownStageFile = "sconce_stage";
+export const ownStageFile = "sconce_stage";
 
 /** Creates a registered model; a name that is taken throws. */
 export function insertRegisteredModel(
@@ -311,7 +311,8 @@ function findModelVersion(
   return { model, folder, meta };
 }
 
-function versionNumbers(model: string): number[] {
+/** Lists the numbers that were given to versions of a model, those that are deleted too. */
+export function versionNumbers(model: string): number[] {
   return subfolders(model)
     .flatMap((name) => /^version-([1-9]\d*)$/.exec(name)?.[1] ?? [])
     .filter((version) => existsSync(join(model, `version-${version}`, metaFile)))
@@ -319,7 +320,8 @@ function versionNumbers(model: string): number[] {
     .sort((a, b) => a - b);
 }
 
-function versionFolder(model: string, version: number): string {
+/** Returns where a version of a model is or would be. */
+export function versionFolder(model: string, version: number): string {
   return join(model, `version-${version}`);
 }
 

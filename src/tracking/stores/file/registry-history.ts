@@ -5,7 +5,8 @@ import type { RegistryEvent } from "../../types.ts";
 import { readText } from "./meta-file.ts";
 import type { Transaction } from "./transaction.ts";
 
-const historyFile = "sconce_history.jsonl";
+/** Is the file in a model's folder that holds its history. */
+export const historyFile = "sconce_history.jsonl";
 
 /** Reads from a model's folder what happened to its stages and aliases, the oldest first. */
 export function readHistory(model: string): RegistryEvent[] {

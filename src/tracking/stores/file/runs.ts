@@ -247,7 +247,8 @@ function appendMetrics(
   }
 }
 
-function checkDatasetOfPoint({ key, datasetName = "", datasetDigest = "" }: Metric): void {
+/** Throws for a data set that a line of a metric file cannot name. */
+export function checkDatasetOfPoint({ key, datasetName = "", datasetDigest = "" }: Metric): void {
   if (!/[\r\n]/.test(datasetName) && !/\s/.test(datasetDigest)) return;
   throw invalid(
     `metric "${key}": name and digest of the data set stand in a line, so no line breaks and, in the digest, no spaces ` +

@@ -41,6 +41,13 @@ import type {
   Run,
   RunInfo,
 } from "../../types.ts";
+import type {
+  LoggedModelRecord,
+  RegisteredModelRecord,
+  RunRecord,
+  StoreExporter,
+  StoreImporter,
+} from "../../transfer.ts";
 import { checkRegistryTags } from "../../validation.ts";
 import { type Collections, openCollections } from "./documents.ts";
 import * as experiments from "./experiments.ts";
@@ -49,6 +56,7 @@ import { databaseOf, withoutCredentials } from "./mongo-uri.ts";
 import * as registry from "./registry.ts";
 import * as runs from "./runs.ts";
 import * as search from "./search.ts";
+import * as transfer from "./transfer.ts";
 
 /** Says where the store is, and what it knows beyond MLflow. */
 export interface MongoStoreOptions {
@@ -67,7 +75,7 @@ export interface MongoStoreOptions {
  * @example
  * const store = await MongoStore.open({ uri: "mongodb://db/tracking", artifactRoot: "s3://bucket/runs" });
  */
-export class MongoStore implements TrackingStore, RegistryStore {
+export class MongoStore implements TrackingStore, RegistryStore, StoreExporter, StoreImporter {
   /** The URI without user and password. */
   readonly uri: string;
   /** Where experiments that name no place keep their artifacts. */
@@ -409,6 +417,38 @@ export class MongoStore implements TrackingStore, RegistryStore {
     return this.#do((db) =>
       registry.findModel(db, name).then(({ history }) => history.map(registry.toEvent)),
     );
+  }
+
+  async deletionTimes(experimentId: string): Promise<Map<string, number>> {
+    return this.#do((db) => transfer.readDeletionTimes(db, experimentId));
+  }
+
+  async exportLoggedModels(experimentId: string, after?: string): Promise<LoggedModelRecord[]> {
+    return this.#do((db) => transfer.readLoggedModelRecords(db, experimentId, after));
+  }
+
+  async exportRegisteredModel(name: string): Promise<RegisteredModelRecord> {
+    return this.#do((db) => transfer.readRegisteredModelRecord(db, name));
+  }
+
+  async importExperiment(experiment: Experiment): Promise<void> {
+    return this.#do((db) => transfer.insertExperimentRecord(db, experiment));
+  }
+
+  async importRun(record: RunRecord, points: readonly Metric[]): Promise<void> {
+    return this.#do((db) => transfer.insertRunRecord(db, record, points));
+  }
+
+  async importPoints(runId: string, points: readonly Metric[]): Promise<void> {
+    return this.#do((db) => runs.importPoints(db, runId, points));
+  }
+
+  async importLoggedModel(record: LoggedModelRecord): Promise<void> {
+    return this.#do((db) => transfer.insertLoggedModelRecord(db, record));
+  }
+
+  async importRegisteredModel(record: RegisteredModelRecord): Promise<void> {
+    return this.#do((db) => transfer.insertRegisteredModelRecord(db, record));
   }
 
   async close(): Promise<void> {

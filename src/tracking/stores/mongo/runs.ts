@@ -9,7 +9,15 @@ import { comparePoints } from "../../metric-points.ts";
 import { randomName } from "../../random-name.ts";
 import type { CreateRunInput, LogBatchInput, UpdateRunInput } from "../../store.ts";
 import type { DatasetInput, Metric, ModelInput, ModelOutput, Run, RunStatus } from "../../types.ts";
-import { checkBatch, checkDatasetInput, checkKey, invalid, limits, truncate } from "../../validation.ts";
+import {
+  checkBatch,
+  checkDatasetInput,
+  checkKey,
+  checkMetric,
+  invalid,
+  limits,
+  truncate,
+} from "../../validation.ts";
 import {
   type Collections,
   type Pair,
@@ -43,26 +51,22 @@ export async function insertRun(
   }
   const name = runName ?? tagged ?? randomName();
   const _id = randomUUID().replaceAll("-", "");
-  await collections.runs.insertOne({
-    _id,
-    rev: 0,
-    experimentId,
-    runName: name,
-    userId,
-    status: "RUNNING",
-    startTime,
-    lifecycleStage: "active",
-    artifactUri: childUri(experiment.artifactLocation, _id, "artifacts"),
-    tags: checkedTags({ ...tags, [runNameTag]: name }),
-    params: [],
-    metrics: [],
-    journal: [],
-    buckets: [],
-    modelPoints: [],
-    datasetInputs: [],
-    modelInputs: [],
-    modelOutputs: [],
-  });
+  await collections.runs.insertOne(
+    newRunDocument(_id, {
+      experimentId,
+      runName: name,
+      userId,
+      status: "RUNNING",
+      startTime,
+      lifecycleStage: "active",
+      artifactUri: childUri(experiment.artifactLocation, _id, "artifacts"),
+      tags: checkedTags({ ...tags, [runNameTag]: name }),
+      params: [],
+      datasetInputs: [],
+      modelInputs: [],
+      modelOutputs: [],
+    }),
+  );
   try {
     await findActiveExperiment(collections, experimentId);
   } catch (error) {
@@ -70,6 +74,14 @@ export async function insertRun(
     throw error;
   }
   return _id;
+}
+
+/** Makes the document of a run without points. */
+export function newRunDocument(
+  _id: string,
+  fields: Omit<RunDocument, "_id" | "rev" | "metrics" | "journal" | "buckets" | "modelPoints">,
+): RunDocument {
+  return { _id, rev: 0, ...fields, metrics: [], journal: [], buckets: [], modelPoints: [] };
 }
 
 /** Finds a run; one that does not exist throws. */
@@ -179,6 +191,36 @@ export async function writeBatch(
     run.modelPoints = [...run.modelPoints, ...ofModels];
   });
   if (ofModels.length > 0) await finishModelPoints(collections, runId);
+}
+
+/** Adds points to a run, whatever its state; those that are there are skipped. */
+export async function importPoints(
+  collections: Collections,
+  runId: string,
+  points: readonly Metric[],
+): Promise<void> {
+  for (const point of points) checkMetric(point);
+  for (const [key, ofKey] of groupPoints(points, (point) => point.key)) {
+    const there = await readPoints(collections, runId, key);
+    const added = distinctPoints([...there, ...ofKey]).slice(there.length);
+    await change(
+      collections.runs,
+      () => findRun(collections, runId),
+      (run) => addPoints(collections, run, added),
+    );
+  }
+}
+
+/** Adds any number of points to a run that was read; its journal stays short. */
+export async function addPoints(
+  collections: Collections,
+  run: RunDocument,
+  metrics: readonly Metric[],
+): Promise<void> {
+  const points = metrics.map(toPoint);
+  run.metrics = latestPoints([...run.metrics, ...points]);
+  run.journal = distinctPoints([...run.journal, ...points]);
+  if (run.journal.length > journalLimit) await moveJournal(collections, run);
 }
 
 /** Hands logged models the points that a run holds for them. */

@@ -26,20 +26,20 @@ export async function insertExperiment(
   const row = await nameIsFree("createExperiment", name, () =>
     sql.first(
       "INSERT INTO experiments (name, artifact_location, lifecycle_stage, creation_time, last_update_time) " +
-        "VALUES (?, ?, 'active', ?, ?) RETURNING experiment_id",
+        `VALUES (?, ?, 'active', ?, ?) RETURNING ${experimentIdText}`,
       name,
       artifactLocation === undefined ? null : localUri(artifactLocation),
       now,
       now,
     ),
   );
-  const id = Number(row?.["experiment_id"]);
+  const id = String(row?.["experiment_id"]);
   if (artifactLocation === undefined) {
-    const location = childUri(artifactRoot, String(id));
+    const location = childUri(artifactRoot, id);
     await sql.run("UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", location, id);
   }
   await upsertTags(sql, id, tags);
-  return String(id);
+  return id;
 }
 
 /** Makes experiment 0, which MLflow's clients expect, in a database without experiments. */
@@ -148,7 +148,7 @@ export async function toExperiments(sql: Sql, rows: readonly SqlRow[]): Promise<
     await allIn(
       sql,
       (keys) =>
-        `SELECT experiment_id AS owner, "key", value FROM experiment_tags WHERE experiment_id IN (${keys})`,
+        `SELECT CAST(experiment_id AS TEXT) AS owner, "key", value FROM experiment_tags WHERE experiment_id IN (${keys})`,
       rows.map((row) => row["experiment_id"] ?? null),
     ),
   );
@@ -168,23 +168,29 @@ export function lockExperiment(sql: Sql, experimentId: string): Promise<Experime
   return selectExperiment(sql, experimentId, sql.dialect.forUpdate);
 }
 
-/** Turns the id that the interface uses into the table's key. */
-export function experimentKey(experimentId: string): number {
-  if (!/^\d{1,15}$/.test(experimentId)) {
+/** Turns the id that the interface uses into the table's key. One that MLflow's file store drew is no safe number. */
+export function experimentKey(experimentId: string): number | string {
+  if (!/^\d{1,18}$/.test(experimentId)) {
     throw invalid(
       `experiment id: it must be a whole number, got ${JSON.stringify(experimentId)}. Look it up by name.`,
     );
   }
-  return Number(experimentId);
+  return experimentId.length > 15 ? experimentId : Number(experimentId);
 }
 
+/** Selects the id of an experiment as text: it may be larger than the numbers of JavaScript hold. */
+export const experimentIdText = "CAST(experiment_id AS TEXT) AS experiment_id";
+
 /** Are the columns that `toExperiments` reads. */
-export const experimentColumns =
-  "experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time";
+export const experimentColumns = `${experimentIdText}, name, artifact_location, lifecycle_stage, creation_time, last_update_time`;
 
 const experimentQuery = `SELECT ${experimentColumns} FROM experiments`;
 
-async function upsertTags(sql: Sql, experimentId: number, tags: Record<string, string>): Promise<void> {
+async function upsertTags(
+  sql: Sql,
+  experimentId: number | string,
+  tags: Record<string, string>,
+): Promise<void> {
   await insertRows(
     sql,
     "experiment_tags",
@@ -194,7 +200,12 @@ async function upsertTags(sql: Sql, experimentId: number, tags: Record<string, s
   );
 }
 
-async function setLifecycleStage(sql: Sql, key: number, stage: LifecycleStage, now: number): Promise<void> {
+async function setLifecycleStage(
+  sql: Sql,
+  key: number | string,
+  stage: LifecycleStage,
+  now: number,
+): Promise<void> {
   await sql.run(
     "UPDATE experiments SET lifecycle_stage = ?, last_update_time = ? WHERE experiment_id = ?",
     stage,

@@ -26,7 +26,7 @@ export async function insertDatasetInputs(
 ): Promise<void> {
   for (const input of inputs) {
     checkDatasetInput(input);
-    const datasetId = await datasetKey(sql, Number(experimentId), input);
+    const datasetId = await datasetKey(sql, experimentKey(experimentId), input);
     const inputId = newId();
     const changes = await sql.run(
       "INSERT INTO inputs (input_uuid, source_type, source_id, destination_type, destination_id) " +
@@ -115,10 +115,10 @@ export async function selectDatasets(sql: Sql, experimentIds: readonly string[])
   const rows = await allIn(
     sql,
     (keys) =>
-      "SELECT DISTINCT d.experiment_id, d.name, d.digest, t.value AS context FROM datasets d " +
+      "SELECT DISTINCT CAST(d.experiment_id AS TEXT) AS experiment_id, d.name, d.digest, t.value AS context FROM datasets d " +
       "JOIN inputs i ON i.source_type = 'DATASET' AND i.source_id = d.dataset_uuid " +
       `LEFT JOIN input_tags t ON t.input_uuid = i.input_uuid AND t.name = '${datasetContextTag}' ` +
-      `WHERE d.experiment_id IN (${keys}) ORDER BY d.experiment_id, d.name, d.digest, t.value LIMIT 1000`,
+      `WHERE d.experiment_id IN (${keys}) ORDER BY 1, 2, 3, 4 LIMIT 1000`,
     experimentIds.map(experimentKey),
   );
   return rows.slice(0, 1000).map((row) => ({
@@ -127,6 +127,21 @@ export async function selectDatasets(sql: Sql, experimentIds: readonly string[])
     digest: String(row["digest"]),
     ...optionalText("context", row["context"]),
   }));
+}
+
+/** Records models of a run as another store had them; models that are gone since are recorded too. */
+export async function insertModelEdges(
+  sql: Sql,
+  runId: string,
+  inputs: readonly ModelInput[],
+  outputs: readonly ModelOutput[],
+): Promise<void> {
+  for (const { modelId } of inputs) {
+    await insertModelEdge(sql, ["RUN_INPUT", runId, "MODEL_INPUT", modelId, 0]);
+  }
+  for (const { modelId, step } of outputs) {
+    await insertModelEdge(sql, ["RUN_OUTPUT", runId, "MODEL_OUTPUT", modelId, step]);
+  }
 }
 
 async function insertModelEdge(sql: Sql, edge: SqlValue[]): Promise<void> {
@@ -151,7 +166,11 @@ async function modelEdges(sql: Sql, kind: "RUN_INPUT" | "RUN_OUTPUT", runIds: re
   return groupRows(rows, "source_id");
 }
 
-async function datasetKey(sql: Sql, experimentId: number, { dataset }: DatasetInput): Promise<string> {
+async function datasetKey(
+  sql: Sql,
+  experimentId: number | string,
+  { dataset }: DatasetInput,
+): Promise<string> {
   const { name, digest, sourceType, source, schema, profile } = dataset;
   await sql.run(
     "INSERT INTO datasets (dataset_uuid, experiment_id, name, digest, dataset_source_type, " +

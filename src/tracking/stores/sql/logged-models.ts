@@ -6,7 +6,7 @@ import { randomName } from "../../random-name.ts";
 import type { CreateLoggedModelInput } from "../../store.ts";
 import type { LoggedModel, LoggedModelStatus, Metric, Param } from "../../types.ts";
 import { checkExperimentIsActive, checkLoggedModelName, invalid } from "../../validation.ts";
-import { experimentKey, lockExperiment } from "./experiments.ts";
+import { experimentIdText, experimentKey, lockExperiment } from "./experiments.ts";
 import {
   fromSqlMetricValue,
   groupKeyValues,
@@ -17,8 +17,8 @@ import {
 } from "./rows.ts";
 import { type Sql, type SqlRow, type SqlValue, allIn, insertMissing, insertRows } from "./sql.ts";
 
-// the numbers of MLflow's LoggedModelStatus
-const statusNumbers: Record<LoggedModelStatus, number> = { PENDING: 1, READY: 2, FAILED: 3 };
+/** Are the numbers of MLflow's LoggedModelStatus. */
+export const statusNumbers: Record<LoggedModelStatus, number> = { PENDING: 1, READY: 2, FAILED: 3 };
 
 /** Inserts a model whose files are still to be written, and returns its id. */
 export async function insertLoggedModel(sql: Sql, input: CreateLoggedModelInput): Promise<string> {
@@ -142,7 +142,7 @@ export async function insertLoggedModelParams(
 /** Reads a model; one that does not exist or is deleted throws. */
 export async function selectLoggedModel(sql: Sql, modelId: string): Promise<LoggedModel> {
   const rows = await sql.all(
-    "SELECT * FROM logged_models WHERE model_id = ? AND lifecycle_stage = 'active'",
+    `SELECT ${loggedModelColumns} FROM logged_models WHERE model_id = ? AND lifecycle_stage = 'active'`,
     modelId,
   );
   const [model] = await toLoggedModels(sql, rows);
@@ -159,7 +159,20 @@ export async function insertModelMetrics(
   const ofModels = metrics.filter((metric) => metric.modelId !== undefined);
   for (const modelId of new Set(ofModels.map((metric) => metric.modelId!)))
     await lockLoggedModel(sql, modelId);
-  await insertMissing(
+  await insertModelPoints(
+    sql,
+    experimentId,
+    ofModels.map((metric) => ({ ...metric, runId })),
+  );
+}
+
+/** Adds points that runs measured on logged models, and returns how many were new. */
+export async function insertModelPoints(
+  sql: Sql,
+  experimentId: string,
+  points: readonly (Metric & { runId: string })[],
+): Promise<number> {
+  return insertMissing(
     sql,
     "logged_model_metrics",
     [
@@ -173,13 +186,13 @@ export async function insertModelMetrics(
       "dataset_name",
       "dataset_digest",
     ],
-    ofModels.map(({ modelId, key, timestamp, step, value, datasetName, datasetDigest }) => [
+    points.map(({ modelId, key, timestamp, step, value, runId, datasetName, datasetDigest }) => [
       modelId!,
       key,
       timestamp,
       step,
       toSqlMetricValue(value).value,
-      Number(experimentId),
+      experimentKey(experimentId),
       runId,
       datasetName ?? null,
       datasetDigest ?? null,
@@ -187,7 +200,12 @@ export async function insertModelMetrics(
   );
 }
 
-/** Turns rows of the table `logged_models` into models: a few queries for some hundred models. */
+/** Are the columns that `toLoggedModels` reads. */
+export const loggedModelColumns =
+  `model_id, ${experimentIdText}, name, artifact_location, creation_timestamp_ms, last_updated_timestamp_ms, ` +
+  "status, lifecycle_stage, model_type, source_run_id";
+
+/** Turns rows of `loggedModelColumns` into models: a few queries for some hundred models. */
 export async function toLoggedModels(sql: Sql, rows: readonly SqlRow[]): Promise<LoggedModel[]> {
   const ids = rows.map((row) => row["model_id"] ?? null);
   const entries = async (kind: "tag" | "param") =>
@@ -242,26 +260,31 @@ async function selectModelMetrics(
   const metricsOf = groupRows(rows, "model_id");
   return (modelId) =>
     metricsOf(modelId)
-      .map((row) => ({
-        key: String(row["metric_name"]),
-        value: fromSqlMetricValue({ value: row["metric_value"] ?? null, is_nan: row["is_nan"] ?? null }),
-        timestamp: Number(row["metric_timestamp_ms"]),
-        step: Number(row["metric_step"]),
-        modelId: String(row["model_id"]),
-        ...optionalText("datasetName", row["dataset_name"]),
-        ...optionalText("datasetDigest", row["dataset_digest"]),
-        runId: String(row["run_id"]),
-      }))
+      .map(toModelPoint)
       .sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
 }
 
-async function lockLoggedModel(sql: Sql, modelId: string): Promise<{ experimentId: number }> {
+/** Makes a point of a row of `modelMetricsWithNan`. */
+export function toModelPoint(row: SqlRow): LoggedModel["metrics"][number] {
+  return {
+    key: String(row["metric_name"]),
+    value: fromSqlMetricValue({ value: row["metric_value"] ?? null, is_nan: row["is_nan"] ?? null }),
+    timestamp: Number(row["metric_timestamp_ms"]),
+    step: Number(row["metric_step"]),
+    modelId: String(row["model_id"]),
+    ...optionalText("datasetName", row["dataset_name"]),
+    ...optionalText("datasetDigest", row["dataset_digest"]),
+    runId: String(row["run_id"]),
+  };
+}
+
+async function lockLoggedModel(sql: Sql, modelId: string): Promise<{ experimentId: string }> {
   const row = await sql.first(
-    `SELECT experiment_id FROM logged_models WHERE model_id = ? AND lifecycle_stage = 'active'${sql.dialect.forUpdate}`,
+    `SELECT ${experimentIdText} FROM logged_models WHERE model_id = ? AND lifecycle_stage = 'active'${sql.dialect.forUpdate}`,
     modelId,
   );
   if (row === undefined) throw noSuchModel(modelId);
-  return { experimentId: Number(row["experiment_id"]) };
+  return { experimentId: String(row["experiment_id"]) };
 }
 
 function sortKey({ key, datasetName, datasetDigest }: LoggedModel["metrics"][number]): string {

@@ -3,7 +3,7 @@ import { TrackingError } from "../../../base/index.ts";
 import { invalid } from "../../validation.ts";
 import { experimentKey, lockExperiment } from "./experiments.ts";
 import { selectRunInfo } from "./runs.ts";
-import type { Sql } from "./sql.ts";
+import type { Sql, SqlValue } from "./sql.ts";
 
 /** Reads the ids of runs that have been in the trash since before a moment, in milliseconds since 1970. */
 export async function selectDeletedRunIds(sql: Sql, before: number): Promise<string[]> {
@@ -46,7 +46,7 @@ export async function purgeExperiment(sql: Sql, experimentId: string): Promise<v
   }
 }
 
-async function removeRuns(sql: Sql, where: string, key: string | number): Promise<void> {
+async function removeRuns(sql: Sql, where: string, key: SqlValue): Promise<void> {
   const runs = `SELECT run_uuid FROM runs WHERE ${where}`;
   const edges = `(destination_type = 'RUN' AND destination_id IN (${runs})) OR (source_type IN ('RUN_INPUT', 'RUN_OUTPUT') AND source_id IN (${runs}))`;
   await sql.run(

@@ -7,7 +7,7 @@ import type { CreateRunInput, UpdateRunInput } from "../../store.ts";
 import type { LifecycleStage, Run, RunInfo, RunStatus } from "../../types.ts";
 import { checkExperimentIsActive, invalid } from "../../validation.ts";
 import { runNameTag, upsertTags } from "./batch.ts";
-import { experimentKey, lockExperiment } from "./experiments.ts";
+import { experimentIdText, experimentKey, lockExperiment } from "./experiments.ts";
 import { selectRunInputs, selectRunOutputs } from "./inputs.ts";
 import { groupKeyValues, groupRows, toMetric } from "./rows.ts";
 import { type Sql, type SqlRow, type SqlValue, allIn } from "./sql.ts";
@@ -125,8 +125,7 @@ export async function toRuns(sql: Sql, rows: readonly SqlRow[]): Promise<Run[]> 
 }
 
 /** Are the columns that `toRuns` reads. */
-export const runColumns =
-  "run_uuid, name, experiment_id, user_id, status, start_time, end_time, lifecycle_stage, artifact_uri";
+export const runColumns = `run_uuid, name, ${experimentIdText}, user_id, status, start_time, end_time, lifecycle_stage, artifact_uri`;
 
 /** Returns the info of a run that may be written, and keeps it so; one that is missing or deleted throws. */
 export async function lockActiveRun(sql: Sql, runId: string): Promise<RunInfo> {

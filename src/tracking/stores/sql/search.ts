@@ -26,8 +26,8 @@ import type {
   SearchRunsInput,
 } from "../../store.ts";
 import type { Experiment, LoggedModel, ModelVersion, RegisteredModel, Run, ViewType } from "../../types.ts";
-import { experimentColumns, experimentKey, toExperiments } from "./experiments.ts";
-import { toLoggedModels } from "./logged-models.ts";
+import { experimentColumns, experimentIdText, experimentKey, toExperiments } from "./experiments.ts";
+import { loggedModelColumns, toLoggedModels } from "./logged-models.ts";
 import {
   deletedStage,
   modelVersionColumns,
@@ -117,7 +117,12 @@ export async function searchLoggedModels(
     const metric = order.kind === "metric" ? latestMetricOfModels(order.key, order) : metrics;
     return toOrder(sql.dialect, loggedModels(metric), order, `order_${i}`);
   });
-  const rows = await find(sql, searched, { columns: "logged_models.*", where, orders, page });
+  const rows = await find(sql, searched, {
+    columns: qualified("logged_models", loggedModelColumns),
+    where,
+    orders,
+    page,
+  });
   return assemblePage(rows, page, (found) => toLoggedModels(sql, found));
 }
 
@@ -228,6 +233,10 @@ function ofRegistry(sql: Sql, searched: Searched, comparisons: readonly Comparis
 function qualified(table: string, columns: string): string {
   return columns
     .split(", ")
-    .map((column) => `${table}.${column}`)
+    .map((column) =>
+      column === experimentIdText
+        ? `CAST(${table}.experiment_id AS TEXT) AS experiment_id`
+        : `${table}.${column}`,
+    )
     .join(", ");
 }

@@ -35,6 +35,13 @@ import type {
   Run,
   RunInfo,
 } from "../../types.ts";
+import type {
+  LoggedModelRecord,
+  RegisteredModelRecord,
+  RunRecord,
+  StoreExporter,
+  StoreImporter,
+} from "../../transfer.ts";
 import { checkBatch } from "../../validation.ts";
 import { insertMetrics, insertParams, upsertTags } from "./batch.ts";
 import * as experiments from "./experiments.ts";
@@ -49,6 +56,7 @@ import { selectModelVersion, selectRegisteredModel } from "./registry-rows.ts";
 import * as runs from "./runs.ts";
 import * as search from "./search.ts";
 import type { Sql, SqlDatabase } from "./sql.ts";
+import * as transfer from "./transfer.ts";
 
 /** Says what a store on a SQL database knows beyond MLflow. */
 export interface SqlStoreOptions {
@@ -57,7 +65,7 @@ export interface SqlStoreOptions {
 }
 
 /** Keeps runs and the registry in a SQL database. Each call is one transaction, and a call that returned is kept. */
-export abstract class SqlStore implements TrackingStore, RegistryStore {
+export abstract class SqlStore implements TrackingStore, RegistryStore, StoreExporter, StoreImporter {
   /** Names the store, without passwords. */
   readonly uri: string;
   /** Where experiments that name no place keep their artifacts. */
@@ -331,6 +339,41 @@ export abstract class SqlStore implements TrackingStore, RegistryStore {
 
   async registryHistory(name: string): Promise<RegistryEvent[]> {
     return this.#db.read((sql) => history.selectHistory(sql, name));
+  }
+
+  async deletionTimes(experimentId: string): Promise<Map<string, number>> {
+    return this.#db.read((sql) => transfer.selectDeletionTimes(sql, experimentId));
+  }
+
+  async exportLoggedModels(experimentId: string, after?: string): Promise<LoggedModelRecord[]> {
+    return this.#db.read((sql) => transfer.selectLoggedModelRecords(sql, experimentId, after));
+  }
+
+  async exportRegisteredModel(name: string): Promise<RegisteredModelRecord> {
+    return this.#db.read((sql) => transfer.selectRegisteredModelRecord(sql, name));
+  }
+
+  async importExperiment(experiment: Experiment): Promise<void> {
+    await this.#db.write((sql) => transfer.insertExperimentRecord(sql, experiment));
+  }
+
+  async importRun(record: RunRecord, points: readonly Metric[]): Promise<void> {
+    await this.#db.write(async (sql) => {
+      await transfer.insertRunRecord(sql, record);
+      await transfer.insertPoints(sql, record.run.info.runId, points);
+    });
+  }
+
+  async importPoints(runId: string, points: readonly Metric[]): Promise<void> {
+    await this.#db.write((sql) => transfer.insertPoints(sql, runId, points));
+  }
+
+  async importLoggedModel(record: LoggedModelRecord): Promise<void> {
+    await this.#db.write((sql) => transfer.insertLoggedModelRecord(sql, record));
+  }
+
+  async importRegisteredModel(record: RegisteredModelRecord): Promise<void> {
+    await this.#db.write((sql) => transfer.insertRegisteredModelRecord(sql, record));
   }
 
   /** Closes the database. Calls after this one throw. */

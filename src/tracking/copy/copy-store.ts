@@ -1,0 +1,242 @@
+// Copies a whole store into another, with all ids and times. A copy that was cut short goes on when it is started again:
+// what is there and equal is passed over, what differs ends it before anything is written.
+import { TrackingError } from "../../base/index.ts";
+import type { Store } from "../open-store.ts";
+import { type StoreImporter, isExporter, isImporter } from "../transfer.ts";
+import type { Experiment } from "../types.ts";
+import { type DigestOptions, Digester, type EntityDigest, checksumOf } from "./digest.ts";
+import { type StoreEntity, readPoints, readStore } from "./read-store.ts";
+
+/** Says who is told how far a copy is. */
+export interface CopyStoreOptions {
+  /** Is called for each entity with the phase and the entities done in it. */
+  onProgress?: (phase: CopyPhase, done: number) => void;
+}
+
+/** Are the phases of a copy, in their order; without a first part in the target the first two are short. */
+export type CopyPhase = "reading the target" | "comparing" | "copying" | "verifying";
+
+/** Says what a copy moved, and what both stores hold at its end. */
+export interface CopyReport {
+  counts: StoreCounts;
+  /** Entities that this copy wrote; the others were there. */
+  written: number;
+  /** SHA-256 of the contents, the same for both. */
+  checksum: string;
+}
+
+/** Counts what a store holds. */
+export interface StoreCounts {
+  experiments: number;
+  runs: number;
+  points: number;
+  loggedModels: number;
+  registeredModels: number;
+  modelVersions: number;
+  historyEntries: number;
+}
+
+type Digests = Map<string, EntityDigest>;
+
+/**
+ * Copies experiments, runs, logged models and the registry from one store into another that is empty or holds a part of
+ * the same. Ids, version numbers and times stay what they are; artifacts stay where they are. Reads the source once, and
+ * the target once more at the end to compare the two.
+ *
+ * @throws TrackingError (INVALID_STATE) naming what the target holds that the source does not or that differs;
+ *   INVALID_PARAMETER_VALUE for a target that cannot be written this way, and for what it cannot hold
+ */
+export async function copyStore(
+  from: Store,
+  to: Store,
+  { onProgress = () => undefined }: CopyStoreOptions = {},
+): Promise<CopyReport> {
+  if (!isImporter(to)) {
+    throw new TrackingError(
+      `copyStore: the target must be a database or a folder, got ${to.uri}. A server cannot keep the ids: copy into the ` +
+        "store that stands behind it.",
+      { code: "INVALID_PARAMETER_VALUE" },
+    );
+  }
+  if (from.uri === to.uri) {
+    throw new TrackingError(`copyStore: source and target must be two stores, got ${from.uri} as both.`, {
+      code: "INVALID_PARAMETER_VALUE",
+    });
+  }
+  if (await holdsNothing(from)) {
+    throw new TrackingError(`copyStore: the source must hold something, and ${from.uri} is empty.`, {
+      code: "INVALID_PARAMETER_VALUE",
+    });
+  }
+  const options: DigestOptions = { knowsDeletionTimes: isExporter(from) };
+  const isFresh = await holdsNothing(to);
+  const there = isFresh ? new Map<string, EntityDigest>() : await digestsOf(to, options, onProgress);
+  const digests = await compare(from, there, options, onProgress);
+  if (isFresh) await removeDefaultExperiment(to);
+
+  const counts = noCounts();
+  let [written, done] = [0, 0];
+  for await (const entity of readStore(from)) {
+    const label = labelOf(entity);
+    const digest = digests.get(label);
+    if (digest === undefined || digest.points !== (there.get(label)?.points ?? 0)) {
+      digests.set(label, await copyEntity(entity, { from, to, options, isThere: there.has(label) }));
+      written++;
+    }
+    count(counts, entity, digests.get(label)!);
+    onProgress("copying", ++done);
+  }
+
+  const copied = await digestsOf(to, options, (_phase, verified) => onProgress("verifying", verified));
+  const wrong = differences(digests, copied);
+  if (wrong.length > 0) throw differing(from, wrong, "Does another process write to one of the two?");
+  return { counts, written, checksum: checksumOf(copied) };
+}
+
+/** Tells whether a store holds nothing but the experiment that it is made with. */
+export async function holdsNothing(store: Store): Promise<boolean> {
+  const labels: string[] = [];
+  for await (const entity of readStore(store)) {
+    labels.push(labelOf(entity));
+    if (labels.length > 1 || entity.kind !== "experiment" || !isDefault(entity.record)) return false;
+  }
+  return true;
+}
+
+/** Compares what the target holds with the source, and returns the checksums of what is in both. */
+async function compare(
+  from: Store,
+  there: Digests,
+  options: DigestOptions,
+  onProgress: NonNullable<CopyStoreOptions["onProgress"]>,
+): Promise<Digests> {
+  const digests: Digests = new Map();
+  if (there.size === 0) return digests;
+  const wrong: string[] = [];
+  for await (const entity of readStore(from)) {
+    const label = labelOf(entity);
+    const known = there.get(label);
+    if (known === undefined) continue;
+    const digest = await digestOf(from, entity, options);
+    digests.set(label, digest);
+    // a run whose last points are missing is what a copy that was cut short leaves behind
+    const isPart = known.withoutPoints === digest.withoutPoints && known.points < digest.points;
+    if (known.whole !== digest.whole && !isPart) wrong.push(`${label} (differs)`);
+    onProgress("comparing", digests.size);
+  }
+  for (const label of there.keys()) if (!digests.has(label)) wrong.push(`${label} (only in the target)`);
+  if (wrong.length > 0) throw differing(from, wrong, "Copy into an empty store.");
+  return digests;
+}
+
+async function copyEntity(
+  entity: StoreEntity,
+  {
+    from,
+    to,
+    options,
+    isThere,
+  }: { from: Store; to: StoreImporter; options: DigestOptions; isThere: boolean },
+): Promise<EntityDigest> {
+  const digester = new Digester(entity, options);
+  if (entity.kind === "experiment") await to.importExperiment(entity.record);
+  else if (entity.kind === "logged model") await to.importLoggedModel(entity.record);
+  else if (entity.kind === "registered model") await to.importRegisteredModel(entity.record);
+  else {
+    const isDeleted = entity.record.run.info.lifecycleStage === "deleted";
+    const deletedTime = options.knowsDeletionTimes || !isDeleted ? {} : { deletedTime: Date.now() };
+    let hasRun = isThere;
+    const add = async (points: Parameters<StoreImporter["importPoints"]>[1]) => {
+      if (hasRun) await to.importPoints(entity.id, points);
+      else await to.importRun({ ...entity.record, ...deletedTime }, points);
+      hasRun = true;
+    };
+    for await (const points of readPoints(from, entity.record)) {
+      digester.addPoints(points);
+      await add(points);
+    }
+    if (!hasRun) await add([]);
+  }
+  return digester.digest;
+}
+
+async function digestsOf(
+  store: Store,
+  options: DigestOptions,
+  onProgress: NonNullable<CopyStoreOptions["onProgress"]>,
+): Promise<Digests> {
+  const digests: Digests = new Map();
+  for await (const entity of readStore(store)) {
+    digests.set(labelOf(entity), await digestOf(store, entity, options));
+    onProgress("reading the target", digests.size);
+  }
+  return digests;
+}
+
+async function digestOf(store: Store, entity: StoreEntity, options: DigestOptions): Promise<EntityDigest> {
+  const digester = new Digester(entity, options);
+  if (entity.kind === "run") {
+    for await (const points of readPoints(store, entity.record)) digester.addPoints(points);
+  }
+  return digester.digest;
+}
+
+async function removeDefaultExperiment(store: Store): Promise<void> {
+  if ((await store.getExperimentByName("Default")) === undefined) return;
+  const { lifecycleStage } = await store.getExperiment("0");
+  if (lifecycleStage === "active") await store.deleteExperiment("0");
+  await store.purgeExperiment("0");
+}
+
+/** Tells whether it is the experiment that a store is made with; a copy may have ended as it was on its way out. */
+function isDefault({ experimentId, name, tags }: Experiment): boolean {
+  return experimentId === "0" && name === "Default" && Object.keys(tags).length === 0;
+}
+
+function differences(expected: Digests, found: Digests): string[] {
+  const wrong: string[] = [];
+  for (const [label, digest] of expected) {
+    const other = found.get(label);
+    if (other === undefined) wrong.push(`${label} (missing)`);
+    else if (other.whole !== digest.whole) wrong.push(`${label} (differs)`);
+  }
+  for (const label of found.keys()) if (!expected.has(label)) wrong.push(`${label} (only in the target)`);
+  return wrong;
+}
+
+function differing({ uri }: { uri: string }, wrong: readonly string[], advice: string): TrackingError {
+  const rest = wrong.length > 5 ? ` and ${wrong.length - 5} more` : "";
+  return new TrackingError(
+    `copyStore: the target must hold what ${uri} holds and nothing else, got ${wrong.slice(0, 5).join(", ")}${rest}. ${advice}`,
+    { code: "INVALID_STATE" },
+  );
+}
+
+function labelOf({ kind, id }: StoreEntity): string {
+  return `${kind} ${id}`;
+}
+
+function noCounts(): StoreCounts {
+  return {
+    experiments: 0,
+    runs: 0,
+    points: 0,
+    loggedModels: 0,
+    registeredModels: 0,
+    modelVersions: 0,
+    historyEntries: 0,
+  };
+}
+
+function count(counts: StoreCounts, entity: StoreEntity, { points }: EntityDigest): void {
+  if (entity.kind === "experiment") counts.experiments++;
+  else if (entity.kind === "logged model") counts.loggedModels++;
+  else if (entity.kind === "run") {
+    counts.runs++;
+    counts.points += points;
+  } else {
+    counts.registeredModels++;
+    counts.modelVersions += entity.record.versions.length;
+    counts.historyEntries += entity.record.history.length;
+  }
+}
