@@ -5,7 +5,11 @@ import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 
 /** Starts a process that has `tracking` (the layer), `server` (to close at its end) and `path` in scope. */
-export function startTrackingProcess(path: string, body: string): ChildProcess {
+export function startTrackingProcess(
+  path: string,
+  body: string,
+  { stderr = "inherit" }: { stderr?: "inherit" | "ignore" } = {},
+): ChildProcess {
   const entry = fileURLToPath(new URL("../src/tracking/index.ts", import.meta.url));
   const source = `
     import { createServer } from "vite";
@@ -21,7 +25,7 @@ export function startTrackingProcess(path: string, body: string): ChildProcess {
   `;
   return spawn(process.execPath, ["--input-type=module", "-e", source], {
     cwd: fileURLToPath(new URL("../", import.meta.url)),
-    stdio: ["pipe", "pipe", "inherit"],
+    stdio: ["pipe", "pipe", stderr],
   });
 }
 

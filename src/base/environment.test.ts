@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { cpuLimit, memoryLimitBytes } from "./environment.ts";
+import { cpuLimit, memoryLimitBytes, outOfMemoryKills } from "./environment.ts";
 
 const root = mkdtempSync(join(tmpdir(), "sconce-cgroups-"));
 afterEach(() => rmSync(root, { recursive: true, force: true }));
@@ -55,4 +55,20 @@ test("without limits, or without control groups, all that the machine has", () =
     "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000",
   });
   expect([cpuLimit(root), memoryLimitBytes(root)]).toEqual(all);
+});
+
+test("kills for want of memory are counted in either version, the group's own or one around it", () => {
+  expect(outOfMemoryKills(root)).toBe(0);
+  write({
+    "proc/self/cgroup": "0::/job",
+    "sys/fs/cgroup/job/memory.events": "low 0\noom 4\noom_kill 3",
+    "sys/fs/cgroup/memory.events": "oom_kill 5",
+  });
+  expect(outOfMemoryKills(root)).toBe(5);
+  rmSync(root, { recursive: true });
+  write({
+    "proc/self/cgroup": "5:memory:/docker/1f",
+    "sys/fs/cgroup/memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2",
+  });
+  expect(outOfMemoryKills(root)).toBe(2);
 });

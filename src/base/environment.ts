@@ -25,7 +25,16 @@ export function memoryLimitBytes(root = systemRoot): number {
   return Math.min(totalmem(), ...limits);
 }
 
-/** Reads a limit of the control groups that the process is in, up to the root: each may be the tightest. */
+/** Returns how many processes around this one the system has ended because memory ran out. */
+export function outOfMemoryKills(root = systemRoot): number {
+  const counts = limitsOf(root, "memory", (folder, version) => {
+    const events = read(root, folder, version === 1 ? "memory.oom_control" : "memory.events") ?? "";
+    return Number(/^oom_kill (\d+)$/m.exec(events)?.[1]);
+  });
+  return Math.max(0, ...counts);
+}
+
+/** Reads a limit, or a count, of the control groups that the process is in, up to the root: each may be the tightest. */
 function limitsOf(
   root: string,
   controller: string,

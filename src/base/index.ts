@@ -1,4 +1,4 @@
-export { cpuLimit, memoryLimitBytes } from "./environment.ts";
+export { cpuLimit, memoryLimitBytes, outOfMemoryKills } from "./environment.ts";
 export {
   ConfigError,
   DataError,

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { sqlitePath } from "../base/index.ts";
+import { outOfMemoryKills, sqlitePath } from "../base/index.ts";
 import type { ProcessEnd } from "../tracking/index.ts";
 import { exitCodes } from "./report.ts";
 
@@ -21,6 +21,7 @@ export interface WorkerOptions {
 export function supervise({ command, worker, words, trackingUri }: WorkerOptions): Promise<number> {
   const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
   const file = fileURLToPath(new URL(`./${worker}${extension}`, import.meta.url));
+  const killsBefore = outOfMemoryKills();
   const child = spawn(process.execPath, [file, ...words], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     // a group of its own: a terminal's Ctrl-C then reaches it once, through us
@@ -45,8 +46,9 @@ export function supervise({ command, worker, words, trackingUri }: WorkerOptions
       const asked = signals.find((name) => name === signal && name === passedOn);
       const how = asked === undefined ? `was ended by ${signal}${adviceOn(signal)}` : "had not begun yet.";
       process.stderr.write(`sconce ${command}: the training process ${how}\n`);
+      const outOfMemory = signal === "SIGKILL" && outOfMemoryKills() > killsBefore;
       trackingUri()
-        .then((uri) => markDeadRuns(uri, { pid: child.pid ?? 0, exitCode: code, signal }))
+        .then((uri) => markDeadRuns(uri, { pid: child.pid ?? 0, exitCode: code, signal, outOfMemory }))
         .then(() => resolve(asked === undefined ? exitCodes.failed : exitCodes[asked]), reject);
     });
   });

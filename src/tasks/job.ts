@@ -116,7 +116,7 @@ export async function recordFailure(
   }
   if (tracked === undefined) return;
   try {
-    await closeRun(tracked, status, reason.slice(0, 4000));
+    await closeRun(tracked, status, error);
   } catch (closing) {
     // the error that ended the run is the one to report
     logger.error(`the run could not be closed as ${status}: ${(closing as Error).message}`);

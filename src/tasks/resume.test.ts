@@ -212,7 +212,7 @@ describe("a run that was stopped", () => {
     const store = await SqliteStore.open({ path: project.database });
     const runs = await store.searchRuns();
     expect(runs.map(({ info }) => [info.runId, info.status])).toEqual([[runId, "FINISHED"]]);
-    expect(runs[0]!.data.tags["sconce.end_reason"]).toBe("");
+    expect(runs[0]!.data.tags["sconce.end_reason"]).toBeUndefined();
     const history = await store.metricHistory(runId, "train_loss");
     expect(history.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]); // step 6 ran twice
     const { points } = await MetricHistory.ofRun(store, runId);

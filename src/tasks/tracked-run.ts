@@ -4,14 +4,7 @@ import { logger, storeKind } from "../base/index.ts";
 import { configToYaml } from "../config/index.ts";
 import type { ResolvedUseCase } from "../config/index.ts";
 import type { TextData } from "../data/index.ts";
-import {
-  ActiveRun,
-  contextTags,
-  endReasonTag,
-  openStore,
-  repairRuns,
-  startSystemMetrics,
-} from "../tracking/index.ts";
+import { ActiveRun, openStore, repairRuns, startSystemMetrics } from "../tracking/index.ts";
 import type { ContextOptions, DatasetInput, RunStatus, Store } from "../tracking/index.ts";
 import type { TrainingJob } from "./job.ts";
 import { MetricHistory } from "./metric-history.ts";
@@ -57,11 +50,11 @@ export async function openRun(job: TrainingJob, data: TextData): Promise<Tracked
   return { run, store, ownsStore: recording === undefined, folder, history, stopSystemMetrics };
 }
 
-/** Closes a run with its log, and the store with it. */
+/** Closes a run with its log and, if it failed, its error; and the store with it. */
 export async function closeRun(
   { run, store, ownsStore, folder, stopSystemMetrics }: TrackedRun,
   status: RunStatus,
-  reason?: string,
+  error?: unknown,
 ): Promise<void> {
   stopSystemMetrics();
   try {
@@ -69,7 +62,7 @@ export async function closeRun(
   } catch (error) {
     logger.warn((error as Error).message); // a full disk, say: the run must be closed all the same
   }
-  await run.end(status, reason);
+  await (error === undefined ? run.end(status) : run.fail(error, status));
   if (ownsStore) await store.close();
 }
 
@@ -97,12 +90,8 @@ function placeOfArtifacts({ trackingUri, outputs }: ResolvedUseCase): { artifact
   return isDatabase ? { artifactLocation: outputs.artifacts } : {};
 }
 
-async function continueRun(store: Store, folder: RunFolder, context: ContextOptions): Promise<ActiveRun> {
-  const { runId } = folder.read();
-  // it is this process's now: the old one is gone, and why it ended is history
-  await store.setTags(runId, { ...contextTags(context), [endReasonTag]: "" });
-  await store.updateRun({ runId, status: "RUNNING" });
-  return new ActiveRun(store, (await store.getRun(runId)).info);
+function continueRun(store: Store, folder: RunFolder, context: ContextOptions): Promise<ActiveRun> {
+  return ActiveRun.resume(store, folder.read().runId, context);
 }
 
 function datasetInputs(resolved: ResolvedUseCase, data: TextData): DatasetInput[] {

@@ -112,7 +112,7 @@ async function runToEnd<T>(run: ActiveRun, body: (run: ActiveRun) => Promise<T> 
   try {
     result = await body(run);
   } catch (error) {
-    await run.end("FAILED", error instanceof Error ? error.message : String(error));
+    await run.fail(error);
     throw error;
   }
   await run.end();
@@ -123,10 +123,9 @@ async function openRun(options: RunOptions, parent: ActiveRun | undefined): Prom
   const { runId, runName, description, nested: _, tags = {}, ...rest } = options;
   const store = await trackingStore();
   if (runId !== undefined) {
-    const { info } = await store.getRun(runId);
-    await store.updateRun({ runId, status: "RUNNING" });
-    if (Object.keys(tags).length > 0) await store.setTags(runId, tags);
-    return new ActiveRun(store, info, rest);
+    const run = await ActiveRun.resume(store, runId, rest);
+    run.setTags(tags);
+    return run;
   }
   return ActiveRun.start({
     ...rest,

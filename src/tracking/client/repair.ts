@@ -6,8 +6,8 @@ import { present } from "../wire.ts";
 import type { Run, RunStatus } from "../types.ts";
 import { processTags } from "./context.ts";
 import { defaultJournalFolder } from "./journal.ts";
+import { endTags } from "./end-tags.ts";
 import { isLeaseOver } from "./lease.ts";
-import { endReasonTag } from "./run.ts";
 import { shipJournals } from "./ship-journals.ts";
 
 /** Says what is known about a process that ended. */
@@ -16,6 +16,8 @@ export interface ProcessEnd {
   /** The code that it ended with, null after a signal. */
   exitCode: number | null;
   signal: NodeJS.Signals | null;
+  /** Whether the system ended it because memory ran out. @default false */
+  outOfMemory?: boolean;
 }
 
 /** Says what repairing may use. */
@@ -25,13 +27,6 @@ export interface RepairOptions {
   /** @default as for a run */
   journalFolder?: string;
 }
-
-/** Names the tags that a repaired run gets beside its reason. */
-const endTags = {
-  signal: "sconce.signal",
-  exitCode: "sconce.exit_code",
-  lastStep: "sconce.last_step",
-} as const;
 
 /** Returns the runs that are RUNNING without a process, or whose lease is over; runs of other programs are left out. */
 export async function findDeadRuns(store: TrackingStore): Promise<Run[]> {
@@ -59,11 +54,12 @@ export async function repairRuns(
     const seen = end !== undefined && run.data.tags[processTags.pid] === String(end.pid) ? end : undefined;
     const status: RunStatus = seen?.signal == null ? "FAILED" : "KILLED";
     await store.setTags(runId, {
-      [endReasonTag]: reasonOf(run, seen),
+      [endTags.reason]: reasonOf(run, seen),
       ...present({
         [endTags.signal]: seen?.signal ?? undefined,
         [endTags.exitCode]: seen?.exitCode == null ? undefined : String(seen.exitCode),
         [endTags.lastStep]: lastStep(run),
+        [endTags.outOfMemory]: seen?.outOfMemory === true ? "true" : undefined,
       }),
     });
     await store.updateRun({ runId, status, endTime: lastSign(run) });
@@ -82,8 +78,12 @@ function isDead({ data: { tags } }: Run): boolean {
 
 function reasonOf({ data: { tags } }: Run, end: ProcessEnd | undefined): string {
   const process = `process ${tags[processTags.pid]} on ${tags[processTags.host]}`;
+  if (end?.outOfMemory === true) return `${process} was ended by the system, as memory ran out`;
   if (end?.signal != null) return `${process} was ended by ${end.signal}`;
-  if (end?.exitCode != null) return `${process} ended with exit code ${end.exitCode}`;
+  const exitCode = end?.exitCode ?? tags[endTags.exitCode];
+  const [error] = tags[endTags.lastError]?.split("\n") ?? [];
+  if (exitCode != null)
+    return `${process} ended with exit code ${exitCode}${error === undefined ? "" : `: ${error}`}`;
   return isLeaseOver(tags) ? `${process} gave no sign of life` : `${process} is gone`;
 }
 

@@ -11,6 +11,7 @@ import type { TrackingStore } from "../store.ts";
 import type { DatasetInput, Experiment, RunInfo, RunStatus } from "../types.ts";
 import { checkExperimentIsActive } from "../validation.ts";
 import { type ContextOptions, contextTags, userName } from "./context.ts";
+import { describeError, endTags, unwatchEnd, watchEnd, withoutSecrets } from "./end-tags.ts";
 import { flattenParams } from "./flatten.ts";
 import { Journal, defaultJournalFolder, stagingFolder } from "./journal.ts";
 import { Lease, leaseTags } from "./lease.ts";
@@ -73,6 +74,8 @@ export async function getOrCreateExperiment(
   }
 }
 
+const longestReason = 4000;
+
 /**
  * Is a run that goes on. Params, metrics and tags return at once and are written in the background; artifacts are on
  * disk when the call returns.
@@ -96,6 +99,7 @@ export class ActiveRun {
     const { journalFolder = defaultJournalFolder() } = options;
     this.#staging = stagingFolder(journalFolder === false ? tmpdir() : journalFolder, info.runId);
     this.#lease = new Lease(store, info.runId, options.leaseMs);
+    watchEnd(this);
   }
 
   /**
@@ -118,6 +122,19 @@ export class ActiveRun {
       tags: { ...contextTags(options), ...leaseTags(options.leaseMs), ...tags },
     });
     return new ActiveRun(store, run.info, options);
+  }
+
+  /** Goes on with a run that has ended, or whose process has: it is this process's now, and how it ended is history. */
+  static async resume(
+    store: TrackingStore,
+    runId: string,
+    options: ContextOptions & ActiveRunOptions = {},
+  ): Promise<ActiveRun> {
+    const { info, data } = await store.getRun(runId);
+    await store.setTags(runId, { ...contextTags(options), ...leaseTags(options.leaseMs) });
+    for (const tag of Object.values(endTags)) if (tag in data.tags) await store.deleteTag(runId, tag);
+    await store.updateRun({ runId, status: "RUNNING" });
+    return new ActiveRun(store, { ...info, status: "RUNNING" }, options);
   }
 
   get runId(): string {
@@ -173,6 +190,11 @@ export class ActiveRun {
   /** Sets tags, over earlier values. */
   setTags(tags: Record<string, string>): void {
     this.#checkOpen("setTags");
+    this.noteTags(tags);
+  }
+
+  /** Sets tags as the process ends: they are in the journal when the call returns, whatever becomes of the process. */
+  noteTags(tags: Record<string, string>): void {
     this.#writer.add(Object.entries(tags).map(([key, value]) => ({ kind: "tag", item: { key, value } })));
   }
 
@@ -247,11 +269,17 @@ export class ActiveRun {
     return this.#ended;
   }
 
+  /** Closes a run that an error ended: FAILED, unless said otherwise, with the error and its stack. */
+  fail(error: unknown, status: RunStatus = "FAILED"): Promise<EndReport> {
+    this.noteTags({ [endTags.lastError]: describeError(error) });
+    const message = error instanceof Error ? error.message : String(error);
+    return this.end(status, withoutSecrets(message).slice(0, longestReason));
+  }
+
   async #end(status: RunStatus, reason: string | undefined): Promise<EndReport> {
     this.#lease.stop();
-    if (reason !== undefined) {
-      this.#writer.add([{ kind: "tag", item: { key: endReasonTag, value: reason } }]);
-    }
+    unwatchEnd(this);
+    if (reason !== undefined) this.noteTags({ [endTags.reason]: reason });
     this.#writer.add([{ kind: "end", item: { status, endTime: Date.now() } }]);
     const { unwritten, error, journal } = await this.#writer.close();
     if (unwritten === 0) {
@@ -295,6 +323,3 @@ function openJournal(
     return undefined;
   }
 }
-
-/** Names the tag that says why a run ended as it did. */
-export const endReasonTag = "sconce.end_reason";
