@@ -107,12 +107,16 @@ export class LocalArtifactRepository implements ArtifactStorage {
     return readFileSync(this.#existing(artifactPath));
   }
 
-  receive(
+  async receive(
     artifactPath: string,
     body: AsyncIterable<Uint8Array>,
     options: ReceiveOptions = {},
   ): Promise<void> {
-    return receiveFile(body, this.resolve(artifactPath), options);
+    try {
+      await receiveFile(body, this.resolve(artifactPath), options);
+    } catch (error) {
+      throw explainFault(error, artifactPath);
+    }
   }
 
   child(artifactPath: string): LocalArtifactRepository {
@@ -182,13 +186,24 @@ function explained<T>(artifactPath: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (!(error instanceof Error) || !("syscall" in error)) throw error;
-    throw new TrackingError(
-      `artifact "${artifactPath}": it cannot be stored (${error.message}). Check the file, the rights of the ` +
-        "artifact folder, and the free space.",
-      { code: "TEMPORARILY_UNAVAILABLE", cause: error },
-    );
+    throw explainFault(error, artifactPath);
   }
+}
+
+const faultsOfTheName = new Set(["ENAMETOOLONG", "ENOTDIR", "EEXIST", "EISDIR", "EINVAL"]);
+
+/** Says what a fault of the file system means for an artifact; other errors stay as they are. */
+function explainFault(error: unknown, artifactPath: string): unknown {
+  if (!(error instanceof Error) || !("syscall" in error)) return error;
+  const isName = faultsOfTheName.has((error as NodeJS.ErrnoException).code ?? "");
+  const [remedy, code] = isName
+    ? ["Give it another name.", "INVALID_PARAMETER_VALUE"]
+    : ["Check the file, the rights of the artifact folder, and the free space.", "TEMPORARILY_UNAVAILABLE"];
+  const [what] = error.message.split(","); // the rest names places of this machine
+  return new TrackingError(`artifact "${artifactPath}": it cannot be stored (${what}). ${remedy}`, {
+    code,
+    cause: error,
+  });
 }
 
 function isLink(path: string): boolean {

@@ -101,12 +101,57 @@ test("what is sent is listed, read, read in parts, and deleted", async () => {
   expect((await read({ Range: "bytes=95-" })).body).toBe("56789");
   expect((await read({ Range: "bytes=100-" })).status).toBe(416);
   expect((await read({ Range: "bytes=0-1,5-6" })).status).toBe(200);
-  expect((await read({ "If-None-Match": whole.headers["etag"]! })).status).toBe(304);
+  const tag = whole.headers["etag"]!;
+  for (const known of [tag, "*", `W/${tag}`, `"other", ${tag}`, ` * `]) {
+    expect((await read({ "If-None-Match": known })).status, known).toBe(304);
+  }
+  for (const other of ['"other"', tag.slice(1, -1), `${tag}x`, "", ","]) {
+    expect((await read({ "If-None-Match": other })).status, other).toBe(200);
+  }
   expect((await read({ Range: "bytes=0-1", "If-Range": '"other"' })).status).toBe(200);
 
   expect((await send("DELETE", `${proxy}/1/run/artifacts/model`)).status).toBe(200);
   expect(existsSync(join(destination, "1/run/artifacts/model"))).toBe(false);
   expect((await send("GET", `${proxy}/1/run/artifacts/model/a%20b.bin`)).status).toBe(404);
+});
+
+test("a name may have as many bytes as the file system takes, and one more is refused, as is a file in the way", async () => {
+  const long = "x".repeat(255);
+  expect((await send("PUT", `${proxy}/long/${long}`, { body: "1" })).status).toBe(200);
+  expect((await send("GET", `${proxy}/long/${long}`)).body).toBe("1");
+  const answers = [
+    await send("PUT", `${proxy}/long/${long}x`, { body: "1" }),
+    await send("PUT", `${proxy}/long/${long}/below`, { body: "1" }),
+  ];
+  for (const { status, body } of answers) {
+    expect([status, JSON.parse(body)]).toMatchObject([400, { error_code: "INVALID_PARAMETER_VALUE" }]);
+  }
+  expect(readdirSync(join(destination, "long"))).toEqual([long]);
+});
+
+test("without a bucket MLflow's client is told to send in one piece", async () => {
+  const headers = { "Content-Type": "application/json" };
+  for (const action of ["create", "complete", "abort"]) {
+    const body = JSON.stringify({ path: "a", upload_id: "1", parts: [{ part_number: 1, etag: "x" }] });
+    const answer = await send("POST", `/api/2.0/mlflow-artifacts/mpu/${action}/1/run/artifacts`, {
+      body,
+      headers,
+    });
+    expect([answer.status, JSON.parse(answer.body)]).toEqual([
+      501,
+      {
+        error_code: "NOT_IMPLEMENTED",
+        message: "Multipart upload is not supported for the current artifact repository",
+      },
+    ]);
+  }
+  expect((await send("GET", "/api/2.0/mlflow-artifacts/presigned/1/run/artifacts/a")).status).toBe(501);
+  const { info } = await store.createRun({ experimentId: "0" });
+  for (const fields of [{}, { run_id: info.runId, model_id: "m-1" }, { run_id: info.runId }]) {
+    const body = JSON.stringify({ path: "a", ...fields });
+    const path = "/api/2.0/mlflow/artifacts/presigned-upload-url";
+    expect((await send("POST", path, { body, headers })).status).toBe(400);
+  }
 });
 
 test("a run's artifacts are listed and linked by its id", async () => {
