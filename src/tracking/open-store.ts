@@ -18,6 +18,8 @@ export type Store = TrackingStore & RegistryStore;
 export interface OpenStoreOptions {
   /** Where experiments that name no place keep their artifacts. @default the store decides */
   artifactRoot?: string;
+  /** Stages that versions may have beside MLflow's; a server has its own. @default `SCONCE_STAGES`, with commas */
+  stages?: readonly string[];
   /** Throws for a file or folder that is not there, instead of making it. @default false */
   mustExist?: boolean;
 }
@@ -32,8 +34,9 @@ export interface OpenStoreOptions {
  */
 export async function openStore(
   uri: string,
-  { mustExist = false, ...options }: OpenStoreOptions = {},
+  { mustExist = false, ...given }: OpenStoreOptions = {},
 ): Promise<Store> {
+  const options = { stages: stagesOfEnvironment(), ...given };
   if (mustExist) checkExists(sqlitePath(uri) ?? storeFolder(uri));
   switch (storeKind(uri)) {
     case "sqlite": {
@@ -67,4 +70,12 @@ export async function openStore(
 function checkExists(path: string | undefined): void {
   if (path === undefined || existsSync(path)) return; // a server says itself what is not there
   throw new UsageError(`tracking URI: the store must exist, and there is no ${resolve(path)}.`);
+}
+
+function stagesOfEnvironment(): string[] {
+  const names = process.env["SCONCE_STAGES"] ?? "";
+  return names
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
 }
