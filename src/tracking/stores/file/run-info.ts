@@ -1,13 +1,11 @@
 // What a run is: its meta.yaml.
 import { basename, join } from "node:path";
 import { TrackingError, logger } from "../../../base/index.ts";
+import { runNameTag } from "../../run-name.ts";
 import type { RunInfo, RunStatus } from "../../types.ts";
 import { invalid } from "../../validation.ts";
 import type { Layout, Place } from "./layout.ts";
 import { type Meta, metaFile, numberField, readMeta, readText, textField } from "./meta-file.ts";
-
-/** Is the tag that holds the name of a run. */
-export const runNameTag = "mlflow.runName";
 
 /** Are the numbers of MLflow's RunStatus. */
 export const statusNumbers: Record<RunStatus, number> = {

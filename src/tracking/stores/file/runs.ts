@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { childUri } from "../../artifacts/uri.ts";
-import { randomName } from "../../random-name.ts";
+import { namedTags, runNameTag } from "../../run-name.ts";
 import type { CreateRunInput, LogBatchInput, UpdateRunInput } from "../../store.ts";
 import type { Metric, Run, RunInfo } from "../../types.ts";
 import { checkBatch, checkKey, invalid, limits, truncate } from "../../validation.ts";
@@ -13,35 +13,22 @@ import { type Layout, type Place, missing } from "./layout.ts";
 import { findActiveModel } from "./logged-models.ts";
 import { changeMeta, numberField, writeMeta } from "./meta-file.ts";
 import { type LatestPoints, formatModelPoint, formatPoint } from "./metric-files.ts";
-import {
-  findActiveRun,
-  readExistingRunInfo,
-  readRunInfo,
-  runMeta,
-  runNameTag,
-  statusNumbers,
-} from "./run-info.ts";
+import { findActiveRun, readExistingRunInfo, readRunInfo, runMeta, statusNumbers } from "./run-info.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** Creates a run that is RUNNING, and returns its id. */
 export function insertRun(
   layout: Layout,
   transaction: Transaction,
-  { experimentId, runName, userId = "", startTime = Date.now(), tags = {} }: CreateRunInput,
+  { experimentId, userId = "", startTime = Date.now(), ...input }: CreateRunInput,
 ): string {
   const { folder: parent, experiment } = findActiveExperiment(layout, experimentId);
-  const tagged = tags[runNameTag];
-  if (runName !== undefined && tagged !== undefined && runName !== tagged) {
-    throw invalid(
-      `createRun: runName and the tag ${runNameTag} must agree, got "${runName}" and "${tagged}". Give one.`,
-    );
-  }
-  const name = runName ?? tagged ?? randomName();
+  const { name, tags } = namedTags(input);
   const runId = randomUUID().replaceAll("-", "");
   const folder = join(parent, runId);
   // MLflow takes a folder without these three for no run
   for (const part of ["metrics", "params", "artifacts"]) transaction.makeFolder(join(folder, part));
-  writeTags(transaction, folder, { ...tags, [runNameTag]: name });
+  writeTags(transaction, folder, tags);
   writeMeta(transaction, folder, {
     artifact_uri: childUri(experiment.artifactLocation, runId, "artifacts"),
     deleted_time: null,

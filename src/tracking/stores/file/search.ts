@@ -1,6 +1,7 @@
 // The searches of the file store: each reads what its filter and order look at, and whole what stands on the page.
 import { contextOf, distinctDatasets, toDatasetUse } from "../../dataset-uses.ts";
 import { type PagedList, pagedList } from "../../paged-list.ts";
+import { runNameTag } from "../../run-name.ts";
 import {
   type Comparison,
   type SearchSchema,
@@ -46,7 +47,7 @@ export function searchRuns(layout: Layout, input: SearchRunsInput, latest: Lates
     // as MLflow has it: the attribute is empty for runs of its early releases
     (comparison): Comparison =>
       comparison.kind === "attribute" && comparison.key === "run_name"
-        ? { ...comparison, kind: "tag", key: "mlflow.runName" }
+        ? { ...comparison, kind: "tag", key: runNameTag }
         : comparison,
   );
   const orders = parseOrderBy(orderBy, runSchema);

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { childUri } from "../../artifacts/uri.ts";
 import { datasetUseKey } from "../../dataset-uses.ts";
 import { comparePoints } from "../../metric-points.ts";
-import { randomName } from "../../random-name.ts";
+import { namedTags, runNameTag } from "../../run-name.ts";
 import type { CreateRunInput, LogBatchInput, UpdateRunInput } from "../../store.ts";
 import type { DatasetInput, Metric, ModelInput, ModelOutput, Run, RunStatus } from "../../types.ts";
 import {
@@ -33,23 +33,16 @@ import {
 import { findActiveExperiment } from "./experiments.ts";
 import { addModelPoints, findLoggedModel } from "./logged-models.ts";
 
-const runNameTag = "mlflow.runName";
 const statuses: readonly RunStatus[] = ["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"];
 const journalLimit = 500;
 
 /** Creates a run that is RUNNING. */
 export async function insertRun(
   collections: Collections,
-  { experimentId, runName, userId = "", startTime = Date.now(), tags = {} }: CreateRunInput,
+  { experimentId, userId = "", startTime = Date.now(), ...input }: CreateRunInput,
 ): Promise<string> {
   const experiment = await findActiveExperiment(collections, experimentId);
-  const tagged = tags[runNameTag];
-  if (runName !== undefined && tagged !== undefined && runName !== tagged) {
-    throw invalid(
-      `createRun: runName and the tag ${runNameTag} must agree, got "${runName}" and "${tagged}". Give one.`,
-    );
-  }
-  const name = runName ?? tagged ?? randomName();
+  const { name, tags } = namedTags(input);
   const _id = randomUUID().replaceAll("-", "");
   await collections.runs.insertOne(
     newRunDocument(_id, {
@@ -60,7 +53,7 @@ export async function insertRun(
       startTime,
       lifecycleStage: "active",
       artifactUri: childUri(experiment.artifactLocation, _id, "artifacts"),
-      tags: checkedTags({ ...tags, [runNameTag]: name }),
+      tags: checkedTags(tags),
       params: [],
       datasetInputs: [],
       modelInputs: [],

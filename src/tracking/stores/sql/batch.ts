@@ -1,11 +1,9 @@
 // Metrics, params and tags of runs in SQL. Each function expects to run inside a transaction.
+import { runNameTag } from "../../run-name.ts";
 import type { Metric, Param } from "../../types.ts";
 import { checkKey, invalid, limits, truncate } from "../../validation.ts";
 import { keyValues, toSqlMetricValue } from "./rows.ts";
 import { type Sql, insertMissing, insertRows } from "./sql.ts";
-
-/** Is the tag that holds the name of a run. */
-export const runNameTag = "mlflow.runName";
 
 /** Adds points to the history, skips those that are there, and moves the latest values on. */
 export async function insertMetrics(sql: Sql, runId: string, metrics: readonly Metric[]): Promise<void> {

@@ -2,11 +2,11 @@
 import { randomUUID } from "node:crypto";
 import { TrackingError } from "../../../base/index.ts";
 import { childUri } from "../../artifacts/uri.ts";
-import { randomName } from "../../random-name.ts";
+import { namedTags, runNameTag } from "../../run-name.ts";
 import type { CreateRunInput, UpdateRunInput } from "../../store.ts";
 import type { LifecycleStage, Run, RunInfo, RunStatus } from "../../types.ts";
 import { checkExperimentIsActive, invalid } from "../../validation.ts";
-import { runNameTag, upsertTags } from "./batch.ts";
+import { upsertTags } from "./batch.ts";
 import { experimentIdText, experimentKey, lockExperiment } from "./experiments.ts";
 import { selectRunInputs, selectRunOutputs } from "./inputs.ts";
 import { groupKeyValues, groupRows, toMetric } from "./rows.ts";
@@ -15,17 +15,11 @@ import { type Sql, type SqlRow, type SqlValue, allIn } from "./sql.ts";
 /** Inserts a run that is RUNNING, and returns its id. */
 export async function insertRun(
   sql: Sql,
-  { experimentId, runName, userId = "", startTime = Date.now(), tags = {} }: CreateRunInput,
+  { experimentId, userId = "", startTime = Date.now(), ...input }: CreateRunInput,
 ): Promise<string> {
   const experiment = await lockExperiment(sql, experimentId);
   checkExperimentIsActive(experiment);
-  const tagged = tags[runNameTag];
-  if (runName !== undefined && tagged !== undefined && runName !== tagged) {
-    throw invalid(
-      `createRun: runName and the tag ${runNameTag} must agree, got "${runName}" and "${tagged}". Give one.`,
-    );
-  }
-  const name = runName ?? tagged ?? randomName();
+  const { name, tags } = namedTags(input);
   const runId = randomUUID().replaceAll("-", "");
   await sql.run(
     "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time, " +
@@ -38,7 +32,7 @@ export async function insertRun(
     childUri(experiment.artifactLocation, runId, "artifacts"),
     experimentKey(experimentId),
   );
-  await upsertTags(sql, runId, { ...tags, [runNameTag]: name });
+  await upsertTags(sql, runId, tags);
   return runId;
 }
 

@@ -1,6 +1,7 @@
 // The searches of a store in SQL: one query finds the rows of a page, a few more read what belongs to them.
 import { datasetContextTag } from "../../dataset-uses.ts";
 import { type PagedList, pagedList } from "../../paged-list.ts";
+import { runNameTag } from "../../run-name.ts";
 import {
   type Comparison,
   type Order,
@@ -65,7 +66,7 @@ export async function searchRuns(sql: Sql, input: SearchRunsInput): Promise<Page
     if (comparison.kind === "dataset") where.push(usesDataset(sql, comparison));
     // as MLflow has it: the column is empty for runs of its early releases
     else if (comparison.kind === "attribute" && comparison.key === "run_name") {
-      where.push(toClause(sql.dialect, runs, { ...comparison, kind: "tag", key: "mlflow.runName" }));
+      where.push(toClause(sql.dialect, runs, { ...comparison, kind: "tag", key: runNameTag }));
     } else where.push(toClause(sql.dialect, runs, comparison));
   }
   const page = readPage(input, runSchema, [experimentIds, viewType]);
