@@ -1,16 +1,19 @@
 // `sconce server`: serves a tracking store and registry over MLflow's REST API.
 import { dirname, join } from "node:path";
 import { logger } from "../base/index.ts";
-import { TrackingServer, localUri, openStore, repairRuns } from "../tracking/index.ts";
+import { AuditLog, TrackingServer, localUri, openStore, repairRuns } from "../tracking/index.ts";
 import type { Store } from "../tracking/index.ts";
 import { noWords, parseWords, portOf } from "./command.ts";
 import type { Command } from "./command.ts";
+import { openAuth, warnOfPlainHttp } from "./server-auth.ts";
+import { runUsers } from "./server-users.ts";
 import { storeUri } from "./store-uri.ts";
 
 const repairEveryMs = 30_000;
 
 export const command: Command = {
   help: `Usage: sconce server [--backend-store-uri URI] [--host HOST] [--port PORT] ...
+       sconce server users add NAME [--admin] [--auth-database FILE]
 
 Serves runs, models and artifacts over MLflow's REST API, so that MLflow's
 clients log to it and read from it (MLFLOW_TRACKING_URI=http://127.0.0.1:5000).
@@ -34,14 +37,28 @@ Loads no libtorch. Runs whose process died are marked FAILED while it serves.
                              addresses)
   --cors-allowed-origins LIST
                              other web pages that may write (default: none)
+  --app-name basic-auth      users must sign in, and do what they are permitted
+                             (default: no users)
+  --auth-database FILE       the SQLite file of users (default: basic_auth.db
+                             beside the SQLite store, else in this folder)
+  --default-permission P     what users may do where nothing else is said: READ
+                             (default), USE, EDIT, MANAGE or NO_PERMISSIONS
+  --audit-log FILE           adds a line of JSON for each request to a file
+
+  sconce server users add NAME [--admin], set-password NAME, remove NAME, list
+                             change the users of --auth-database; a password is
+                             read from the standard input
 
 Besides the API: /health, /version, /metrics for Prometheus, and server-sent
 events at /ajax-api/2.0/sconce/events. Ctrl-C stops it.
 
 Example:
-  sconce server --backend-store-uri sqlite:///mlflow.db --port 5001`,
+  sconce server --backend-store-uri sqlite:///mlflow.db --port 5001
+  sconce server users add ada --admin --auth-database basic_auth.db
+  sconce server --app-name basic-auth --auth-database basic_auth.db`,
 
   async run(words) {
+    if (words[0] === "users") return runUsers(words.slice(1));
     const { flags, positionals } = parseWords("server", words, {
       "backend-store-uri": { type: "string" },
       "default-artifact-root": { type: "string" },
@@ -51,12 +68,18 @@ Example:
       port: { type: "string", default: "5000" },
       "allowed-hosts": { type: "string" },
       "cors-allowed-origins": { type: "string" },
+      "app-name": { type: "string" },
+      "auth-database": { type: "string" },
+      "default-permission": { type: "string" },
+      "audit-log": { type: "string" },
     });
     noWords("server", positionals);
     const port = portOf("--port", flags.port);
     const uri = storeUri(flags["backend-store-uri"]);
     const artifactRoot = flags["default-artifact-root"] ?? "mlflow-artifacts:/";
     const destination = localUri(flags["artifacts-destination"] ?? defaultDestination(uri));
+    const auth = await openAuth(flags);
+    const auditLog = flags["audit-log"] === undefined ? undefined : AuditLog.open(flags["audit-log"]);
     const store = await openStore(uri, { artifactRoot });
     try {
       const server = await TrackingServer.start({
@@ -64,8 +87,11 @@ Example:
         host: flags.host,
         port,
         artifacts: { destination, roots: (flags["artifacts-root"] ?? []).map(localUri) },
+        ...(auth !== undefined && { auth }),
+        ...(auditLog !== undefined && { auditLog }),
         ...lists(flags),
       });
+      if (auth !== undefined) warnOfPlainHttp(server.url);
       process.stdout.write(`Serving ${store.uri}\nMLFLOW_TRACKING_URI=${server.url}\n`);
       const stopRepairing = repairRepeatedly(store);
       await stopSignal();
@@ -73,6 +99,8 @@ Example:
       await server.close();
     } finally {
       await store.close();
+      await auth?.users.close();
+      auditLog?.close();
     }
     return 0;
   },

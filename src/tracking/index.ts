@@ -68,6 +68,13 @@ export { ModelSelector, runTypeTag } from "./registry/model-selector.ts";
 export type { MetricMode, ModelSelectorOptions } from "./registry/model-selector.ts";
 export { ModelTransition } from "./registry/model-transition.ts";
 export type { ModelTransitionOptions, TransitionModelOptions } from "./registry/model-transition.ts";
+export { AuditLog } from "./server/audit-log.ts";
+export type { AuditEntry } from "./server/audit-log.ts";
+export type { AuthOptions } from "./server/auth/auth.ts";
+export { defaultPermissions } from "./server/auth/permissions.ts";
+export type { Permission } from "./server/auth/permissions.ts";
+export { UserStore } from "./server/auth/user-store.ts";
+export type { CreateUserInput, RoleGrant, User, UserRecord } from "./server/auth/user-store.ts";
 export { TrackingServer } from "./server/server.ts";
 export type { TrackingServerOptions } from "./server/server.ts";
 export type {

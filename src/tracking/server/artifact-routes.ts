@@ -9,6 +9,29 @@ import { sendFile } from "./send-file.ts";
 
 const proxyPrefix = "/mlflow-artifacts/artifacts";
 
+/** Is the address of a file: its pattern, and what a request asks for there. */
+export interface FileRoute {
+  name: string;
+  fields: Record<string, string>;
+}
+
+/** Returns what a request asks for of the addresses that `answerArtifacts` knows; undefined for all others. */
+export function fileRoute(method: string, path: string, query: URLSearchParams): FileRoute | undefined {
+  if (path === proxyPrefix) {
+    return method === "GET" ? { name: path, fields: { path: query.get("path") ?? "" } } : undefined;
+  }
+  if (path.startsWith(`${proxyPrefix}/`)) {
+    return {
+      name: `${proxyPrefix}/{path}`,
+      fields: { path: decodedOnce(path.slice(proxyPrefix.length + 1)) },
+    };
+  }
+  if (path !== "/get-artifact" && path !== "/model-versions/get-artifact") return undefined;
+  // of a name that is given twice the first value counts, as it does where the request is answered
+  const fields = Object.fromEntries([...query.keys()].map((key) => [key, query.get(key) ?? ""]));
+  return { name: path, fields };
+}
+
 /**
  * Answers requests for files; false where the path is none of these.
  *

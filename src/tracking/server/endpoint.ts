@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { RegistryStore, TrackingStore } from "../store.ts";
 import { invalid } from "../validation.ts";
 import type { ArtifactFolders } from "./artifact-folders.ts";
+import type { Access } from "./auth/access.ts";
 import type { ChangeFeed } from "./change-feed.ts";
 
 /** Holds what endpoints work with. */
@@ -10,6 +11,8 @@ export interface ServerContext {
   store: TrackingStore & RegistryStore;
   changes: ChangeFeed;
   folders: ArtifactFolders;
+  /** What the user who asks may do, on a server with users. */
+  access?: Access;
 }
 
 /** Methods of HTTP that the API uses. */

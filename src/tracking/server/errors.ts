@@ -1,5 +1,6 @@
 // Errors as MLflow's REST API answers them.
 import { SconceError, logger } from "../../base/index.ts";
+import { SignInError } from "./auth/sign-in.ts";
 
 const statusOfCode: Record<string, number> = {
   INVALID_PARAMETER_VALUE: 400,
@@ -12,6 +13,7 @@ const statusOfCode: Record<string, number> = {
   NOT_FOUND: 404,
   RESOURCE_CONFLICT: 409,
   REQUEST_LIMIT_EXCEEDED: 413,
+  RESOURCE_EXHAUSTED: 429,
   INTERNAL_ERROR: 500,
   INVALID_STATE: 500,
   NOT_IMPLEMENTED: 501,
@@ -22,13 +24,18 @@ const statusOfCode: Record<string, number> = {
 export interface ErrorAnswer {
   status: number;
   body: { error_code: string; message: string };
+  headers?: Record<string, string>;
 }
 
 /** Turns an error into its answer; the inside of an unexpected one stays in the server's log. */
 export function errorAnswer(error: unknown): ErrorAnswer {
   if (SconceError.is(error)) {
     const code = error.code in statusOfCode ? error.code : "INTERNAL_ERROR";
-    return { status: statusOfCode[code] ?? 500, body: { error_code: code, message: error.message } };
+    return {
+      status: statusOfCode[code] ?? 500,
+      body: { error_code: code, message: error.message },
+      ...(error instanceof SignInError && { headers: error.headers }),
+    };
   }
   if (error instanceof URIError) {
     return {

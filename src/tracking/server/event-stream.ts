@@ -12,7 +12,7 @@ const maxBufferedBytes = 1 << 20;
 export function streamChanges(
   request: IncomingMessage,
   response: ServerResponse,
-  feed: ChangeFeed,
+  feed: Pick<ChangeFeed, "size" | "subscribe">,
   { kinds, ids }: { kinds: readonly string[]; ids: readonly string[] },
 ): void {
   if (feed.size >= maxListeners) {

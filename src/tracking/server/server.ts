@@ -1,23 +1,24 @@
 // The tracking server: MLflow's REST API over HTTP, on any store.
+import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { resolve } from "node:path";
 import { SetupError, TrackingError } from "../../base/index.ts";
 import type { RegistryStore, TrackingStore } from "../store.ts";
 import { invalid } from "../validation.ts";
 import { ArtifactFolders, checkDestination } from "./artifact-folders.ts";
 import type { ArtifactFolderOptions } from "./artifact-folders.ts";
-import { answerArtifacts } from "./artifact-routes.ts";
+import { answerArtifacts, fileRoute } from "./artifact-routes.ts";
+import { type AuditEntry, type AuditLog, idsOf } from "./audit-log.ts";
+import type { Access } from "./auth/access.ts";
+import { Auth, type AuthOptions, addressOf } from "./auth/auth.ts";
+import { SignInError } from "./auth/sign-in.ts";
 import { readFields } from "./body.ts";
 import { ChangeFeed } from "./change-feed.ts";
 import type { ServerContext } from "./endpoint.ts";
-import { artifactEndpoints } from "./endpoints/artifacts.ts";
-import { experimentEndpoints } from "./endpoints/experiments.ts";
-import { loggedModelEndpoints } from "./endpoints/logged-models.ts";
-import { registryEndpoints } from "./endpoints/registry.ts";
-import { runEndpoints } from "./endpoints/runs.ts";
-import { sconceEndpoints } from "./endpoints/sconce.ts";
-import { transferEndpoints } from "./endpoints/transfers.ts";
+import { endpoints } from "./endpoints/all.ts";
+import { userEndpoints } from "./endpoints/users.ts";
 import { errorAnswer } from "./errors.ts";
 import { streamChanges } from "./event-stream.ts";
 import { RequestMetrics } from "./request-metrics.ts";
@@ -42,6 +43,10 @@ export interface TrackingServerOptions extends SecurityOptions {
   maxArtifactBytes?: number;
   /** Where artifacts are. @default `mlartifacts` in the current folder */
   artifacts?: ArtifactFolderOptions;
+  /** Users who must sign in, and what they may do. @default nobody signs in, and everybody may do everything */
+  auth?: AuthOptions;
+  /** Where each request is recorded; the caller closes it. @default nowhere */
+  auditLog?: AuditLog;
 }
 
 const defaultMaxBodyBytes = 16 * 1024 * 1024;
@@ -92,21 +97,21 @@ export class TrackingServer {
   }
 }
 
+/** Is what the server knows of a request, whatever becomes of it. */
+interface Call extends AuditEntry {
+  /** Liveness probes are in no audit log. */
+  isProbe: boolean;
+}
+
 class RequestHandler {
   readonly #context: ServerContext;
+  readonly #auth: Auth | undefined;
+  readonly #auditLog: AuditLog | undefined;
   readonly #guard: Guard;
   readonly #metrics = new RequestMetrics();
   readonly #maxBodyBytes: number;
   readonly #maxArtifactBytes: number;
-  readonly #router = new Router([
-    ...experimentEndpoints,
-    ...runEndpoints,
-    ...loggedModelEndpoints,
-    ...registryEndpoints,
-    ...artifactEndpoints,
-    ...transferEndpoints,
-    ...sconceEndpoints,
-  ]);
+  readonly #router: Router;
 
   constructor(options: TrackingServerOptions) {
     const {
@@ -114,65 +119,119 @@ class RequestHandler {
       maxBodyBytes = defaultMaxBodyBytes,
       maxArtifactBytes = Infinity,
       artifacts = { destination: "mlartifacts" },
+      auth,
+      auditLog,
       ...security
     } = options;
+    const places = [artifacts.destination, ...(artifacts.roots ?? [])];
     checkDestination(artifacts.destination, store.uri);
+    for (const file of [auth?.users.path, auditLog?.path]) {
+      if (file !== undefined)
+        for (const place of places) checkDestination(place, `sqlite:///${resolve(file)}`);
+    }
     this.#context = { store, changes: new ChangeFeed(), folders: new ArtifactFolders(artifacts) };
     this.#maxArtifactBytes = maxArtifactBytes;
     this.#guard = new Guard(security);
     this.#maxBodyBytes = maxBodyBytes;
+    this.#auth = auth === undefined ? undefined : new Auth(auth, store);
+    this.#auditLog = auditLog;
+    this.#router = new Router([...endpoints, ...(this.#auth === undefined ? [] : userEndpoints(this.#auth))]);
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const started = performance.now();
-    const route = { name: "other" };
+    const call = newCall(request);
     response.once("finish", () => {
       const seconds = (performance.now() - started) / 1000;
-      this.#metrics.observe(request.method ?? "GET", route.name, response.statusCode, seconds);
+      this.#metrics.observe(call.method, call.endpoint, response.statusCode, seconds);
+    });
+    response.once("close", () => {
+      if (!call.isProbe) this.#auditLog?.end(call, response.headersSent ? response.statusCode : undefined);
     });
     for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value);
     try {
-      await this.#answer(request, response, route);
+      await this.#answer(request, response, call);
     } catch (error) {
+      if (error instanceof SignInError && error.username !== undefined) call.claimed = error.username;
       if (request.destroyed && !request.complete) return; // the client went away in the middle
-      const { status, body } = errorAnswer(error);
-      // what the client still sends is not read, so the connection cannot serve another request
-      if (!request.complete) response.setHeader("Connection", "close");
+      const { status, body, headers = {} } = errorAnswer(error);
+      if (!response.headersSent) {
+        // what the client still sends is not read, so the connection cannot serve another request
+        if (!request.complete) response.setHeader("Connection", "close");
+        for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+      }
       sendJson(response, status, body);
     }
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse, route: { name: string }): Promise<void> {
+  async #answer(request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> {
+    const { method } = call;
     const { pathname, searchParams } = splitTarget(request.url ?? "/");
-    const isProbe = pathname === "/health" || pathname === "/version";
-    const refusal = this.#guard.refusal(request, isProbe);
+    const probe = method === "GET" ? { "/health": "OK", "/version": mlflowVersion }[pathname] : undefined;
+    const refusal = this.#guard.refusal(request, probe !== undefined);
     if (refusal !== undefined) return sendText(response, 403, refusal);
     this.#allowOrigin(request, response);
-    if (request.method === "OPTIONS") return void response.writeHead(204).end();
+    // a browser asks so before it sends the request, and cannot sign in with that
+    if (isPreflight(request) || (method === "OPTIONS" && this.#auth === undefined)) {
+      return void response.writeHead(204).end();
+    }
+    if (probe !== undefined) {
+      call.isProbe = true;
+      return sendText(response, 200, probe);
+    }
 
-    if (request.method === "GET") {
-      const page = { "/health": "OK", "/version": mlflowVersion }[pathname];
-      if (page !== undefined) return sendText(response, 200, page);
-      if (pathname === "/metrics") return sendText(response, 200, this.#metrics.render());
-      if (pathname === "/ajax-api/2.0/sconce/events") {
-        return streamChanges(request, response, this.#context.changes, {
-          kinds: searchParams.getAll("kind"),
-          ids: searchParams.getAll("id"),
-        });
-      }
+    // nothing below is answered before the user is known, and `#admit` has found them allowed to do it
+    const access = await this.#auth?.enter(request);
+    call.user = access?.user.username ?? null;
+    if (method === "GET" && pathname === "/metrics") {
+      await this.#admit(call, access, { endpoint: pathname, fields: {} });
+      return sendText(response, 200, this.#metrics.render());
+    }
+    if (method === "GET" && pathname === "/ajax-api/2.0/sconce/events") {
+      await this.#admit(call, access, { endpoint: pathname, fields: {} });
+      const { changes } = this.#context;
+      const feed = access === undefined ? changes : this.#auth!.changesFor(access, this.#context);
+      return streamChanges(request, response, feed, {
+        kinds: searchParams.getAll("kind"),
+        ids: searchParams.getAll("id"),
+      });
     }
     const path = apiPath(pathname);
-    const file = { path: path ?? pathname, query: searchParams, maxBytes: this.#maxArtifactBytes };
-    if (await answerArtifacts(request, response, file, this.#context)) return;
+    const file = fileRoute(method, path ?? pathname, searchParams);
+    if (file !== undefined) {
+      await this.#admit(call, access, { endpoint: file.name, fields: file.fields });
+      const target = { path: path ?? pathname, query: searchParams, maxBytes: this.#maxArtifactBytes };
+      if (await answerArtifacts(request, response, target, this.#context)) return;
+    }
     if (path === undefined) {
       throw new TrackingError(`${pathname.slice(0, 200)}: no such page. The API is under /api/2.0/mlflow.`, {
         code: "ENDPOINT_NOT_FOUND",
       });
     }
-    const { endpoint, parameters } = this.#router.find(request.method ?? "GET", path);
-    route.name = endpoint.path;
-    const fields = await readFields(request, searchParams, this.#maxBodyBytes);
-    sendJson(response, 200, await endpoint.handle({ ...fields, ...parameters }, this.#context));
+    const { endpoint, parameters } = this.#router.find(method, path);
+    call.endpoint = endpoint.path;
+    const fields = {
+      ...(await readFields(request, searchParams, this.#maxBodyBytes)),
+      ...parameters,
+      ...(access !== undefined && { sconce_user_id: access.user.username }), // nobody changes the registry as another
+    };
+    await this.#admit(call, access, { endpoint: endpoint.path, fields });
+    const context = access === undefined ? this.#context : this.#auth!.contextOf(access, this.#context);
+    const answer = await endpoint.handle(fields, context);
+    if (access !== undefined) await this.#auth?.settle(access, routeOf(call), { fields, answer });
+    sendJson(response, 200, answer);
+  }
+
+  /** Lets a request through that its user may make, when it is recorded. */
+  async #admit(
+    call: Call,
+    access: Access | undefined,
+    { endpoint, fields }: { endpoint: string; fields: Record<string, unknown> },
+  ): Promise<void> {
+    call.endpoint = endpoint;
+    call.about = idsOf(fields);
+    if (access !== undefined) await this.#auth?.demand(access, routeOf(call), fields);
+    this.#auditLog?.begin(call);
   }
 
   #allowOrigin({ headers }: IncomingMessage, response: ServerResponse): void {
@@ -185,6 +244,31 @@ class RequestHandler {
   }
 }
 
+function newCall(request: IncomingMessage): Call {
+  return {
+    id: randomUUID(),
+    method: request.method ?? "GET",
+    endpoint: "other",
+    address: addressOf(request),
+    user: null,
+    about: {},
+    isProbe: false,
+  };
+}
+
+/** Names what a request asks for as the rules do: reading a file's headers is reading it. */
+function routeOf({ method, endpoint }: Call): string {
+  return `${method === "HEAD" ? "GET" : method} ${endpoint}`;
+}
+
+function isPreflight({ method, headers }: IncomingMessage): boolean {
+  return (
+    method === "OPTIONS" &&
+    headers.origin !== undefined &&
+    headers["access-control-request-method"] !== undefined
+  );
+}
+
 /** Splits a request's target as it is: `URL` would resolve `..` before anything could refuse it. */
 function splitTarget(target: string): { pathname: string; searchParams: URLSearchParams } {
   if (!target.startsWith("/")) throw invalid("the request's target must begin with a slash.");
@@ -193,9 +277,14 @@ function splitTarget(target: string): { pathname: string; searchParams: URLSearc
   return { pathname, searchParams: new URLSearchParams(mark < 0 ? "" : target.slice(mark + 1)) };
 }
 
-/** Returns what follows the API's prefix, if it is there. MLflow's client leaves out the slash of one endpoint. */
+/**
+ * Returns what follows the API's prefix, if it is there; of version 3.0 with the version.
+ * MLflow's client leaves out the slash of one endpoint.
+ */
 function apiPath(pathname: string): string | undefined {
-  const path = /^\/(?:ajax-)?api\/2\.0(\/.*|mlflow\/.*)$/s.exec(pathname)?.[1];
+  const [, older, newer] =
+    /^\/(?:ajax-)?api\/(?:2\.0(\/.*|mlflow\/.*)|(3\.0\/mlflow\/.*))$/s.exec(pathname) ?? [];
+  const path = older ?? newer;
   return path === undefined || path.startsWith("/") ? path : `/${path}`;
 }
 

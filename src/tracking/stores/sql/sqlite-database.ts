@@ -1,11 +1,11 @@
-// One SQLite file: opening it with MLflow's schema in place, and transactions. The only file that loads libsql.
+// One SQLite file: opening it with its schema in place, and transactions. The only file that loads libsql.
 // Statements are synchronous beneath the promises, and transactions of one connection run one after the other.
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type Libsql from "libsql";
 import { SconceError, SetupError, TrackingError } from "../../../base/index.ts";
-import { checkSchema, insertFirstRows } from "./check-schema.ts";
+import { type FoundSchema, checkSchema, insertFirstRows } from "./check-schema.ts";
 import { schemaStatements } from "./schema.generated.ts";
 import { sconceStatements } from "./sconce-tables.ts";
 import type { Sql, SqlDatabase, SqlDialect, SqlRow, SqlValue } from "./sql.ts";
@@ -14,6 +14,19 @@ import type { Sql, SqlDatabase, SqlDialect, SqlRow, SqlValue } from "./sql.ts";
 export interface DatabaseOptions {
   /** @default 30000 */
   lockTimeoutMs?: number;
+}
+
+/** Is the schema of a file. */
+export interface SqliteSchema {
+  /** Names the table that holds the revision, as alembic does. */
+  versionTable: string;
+  /** Tells whether the tables are there; false for an empty file, and an error for any other. */
+  check(found: FoundSchema): boolean;
+  /** Create the tables of an empty file. */
+  statements: readonly string[];
+  insertFirstRows(sql: Sql): Promise<void>;
+  /** Are carried out whenever a file is opened. */
+  everyTime: readonly string[];
 }
 
 const statementsKept = 256;
@@ -29,18 +42,33 @@ const sqlite: SqlDialect = {
   like: (column, { ignoreCase }) => (ignoreCase ? `lower(${column}) LIKE lower(?)` : `${column} LIKE ?`),
 };
 
+/** Is MLflow's tracking database, with our own tables beside. */
+const trackingSchema: SqliteSchema = {
+  versionTable: "alembic_version",
+  check: checkSchema,
+  statements: schemaStatements,
+  insertFirstRows,
+  everyTime: sconceStatements(sqlite),
+};
+
 /** Holds one connection. A wait for another process that writes does not block, so training goes on meanwhile. */
 export class SqliteDatabase implements SqlDatabase {
   readonly path: string;
   readonly #connection: Libsql.Database;
+  readonly #schema: SqliteSchema;
   readonly #lockTimeoutMs: number;
   readonly #statements = new Map<string, Libsql.Statement>();
   readonly #sql: Sql;
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, connection: Libsql.Database, lockTimeoutMs: number) {
+  private constructor(
+    path: string,
+    connection: Libsql.Database,
+    { schema, lockTimeoutMs }: Required<DatabaseOptions> & { schema: SqliteSchema },
+  ) {
     this.path = path;
     this.#connection = connection;
+    this.#schema = schema;
     this.#lockTimeoutMs = lockTimeoutMs;
     this.#sql = {
       dialect: sqlite,
@@ -51,16 +79,19 @@ export class SqliteDatabase implements SqlDatabase {
   }
 
   /**
-   * Opens a database, and creates it with MLflow's schema when the file is missing or empty.
+   * Opens a database, and creates it with its schema (MLflow's tracking database) when the file is missing or empty.
    * A file with another schema is refused and left as it is.
    */
-  static async open(file: string, { lockTimeoutMs = 30_000 }: DatabaseOptions = {}): Promise<SqliteDatabase> {
+  static async open(
+    file: string,
+    { lockTimeoutMs = 30_000, schema = trackingSchema }: DatabaseOptions & { schema?: SqliteSchema } = {},
+  ): Promise<SqliteDatabase> {
     const path = resolve(file);
     const Constructor = await loadLibsql();
     try {
       mkdirSync(dirname(path), { recursive: true });
       const isNew = !existsSync(path);
-      const database = new SqliteDatabase(path, new Constructor(path), lockTimeoutMs);
+      const database = new SqliteDatabase(path, new Constructor(path), { schema, lockTimeoutMs });
       try {
         if (!isNew) await database.#retryWhileLocked(() => database.#checkSchema());
         await database.#retryWhileLocked(() => database.#configure());
@@ -170,13 +201,14 @@ export class SqliteDatabase implements SqlDatabase {
     return new Set((rows as { name: string }[]).map(({ name }) => name));
   }
 
-  /** Tells whether MLflow's tables are there. */
+  /** Tells whether the tables of the schema are there. */
   #checkSchema(): boolean {
     const tables = this.#tables();
-    const revisions = tables.has("alembic_version")
-      ? this.#all("SELECT version_num FROM alembic_version", [])
+    const { versionTable } = this.#schema;
+    const revisions = tables.has(versionTable)
+      ? this.#all(`SELECT version_num FROM ${versionTable}`, [])
       : [];
-    return checkSchema({
+    return this.#schema.check({
       name: this.path,
       uri: `sqlite:///${this.path}`,
       kind: "file",
@@ -187,10 +219,10 @@ export class SqliteDatabase implements SqlDatabase {
 
   async #createSchema(sql: Sql): Promise<void> {
     if (!this.#checkSchema()) {
-      for (const statement of schemaStatements) this.#connection.exec(statement);
-      await insertFirstRows(sql);
+      for (const statement of this.#schema.statements) this.#connection.exec(statement);
+      await this.#schema.insertFirstRows(sql);
     }
-    for (const statement of sconceStatements(sqlite)) this.#connection.exec(statement);
+    for (const statement of this.#schema.everyTime) this.#connection.exec(statement);
   }
 }
 
