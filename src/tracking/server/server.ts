@@ -7,6 +7,7 @@ import { resolve } from "node:path";
 import { SetupError, TrackingError } from "../../base/index.ts";
 import type { RegistryStore, TrackingStore } from "../store.ts";
 import { invalid } from "../validation.ts";
+import { Arrivals } from "./arrivals.ts";
 import { ArtifactFolders, checkDestination } from "./artifact-folders.ts";
 import type { ArtifactFolderOptions } from "./artifact-folders.ts";
 import { answerArtifacts, fileRoute } from "./artifact-routes.ts";
@@ -109,6 +110,7 @@ class RequestHandler {
   readonly #auditLog: AuditLog | undefined;
   readonly #guard: Guard;
   readonly #metrics = new RequestMetrics();
+  readonly #arrivals = new Arrivals();
   readonly #maxBodyBytes: number;
   readonly #maxArtifactBytes: number;
   readonly #router: Router;
@@ -217,6 +219,7 @@ class RequestHandler {
     };
     await this.#admit(call, access, { endpoint: endpoint.path, fields });
     const context = access === undefined ? this.#context : this.#auth!.contextOf(access, this.#context);
+    await this.#arrivals.wait();
     const answer = await endpoint.handle(fields, context);
     if (access !== undefined) await this.#auth?.settle(access, routeOf(call), { fields, answer });
     sendJson(response, 200, answer);

@@ -4,11 +4,13 @@ import { existsSync, mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type Libsql from "libsql";
-import { SconceError, SetupError, TrackingError } from "../../../base/index.ts";
+import { SetupError } from "../../../base/index.ts";
 import { type FoundSchema, checkSchema, insertFirstRows } from "./check-schema.ts";
 import { schemaStatements } from "./schema.generated.ts";
 import { sconceStatements } from "./sconce-tables.ts";
+import { explain, isLocked } from "./sqlite-errors.ts";
 import type { Sql, SqlDatabase, SqlDialect, SqlRow, SqlValue } from "./sql.ts";
+import { WriteQueue } from "./write-queue.ts";
 
 /** Says how long a write waits for its turn while another process writes. */
 export interface DatabaseOptions {
@@ -30,6 +32,8 @@ export interface SqliteSchema {
 }
 
 const statementsKept = 256;
+const cachedKibibytes = 32_768;
+const logPages = 8000;
 
 const sqlite: SqlDialect = {
   name: "sqlite",
@@ -59,6 +63,7 @@ export class SqliteDatabase implements SqlDatabase {
   readonly #lockTimeoutMs: number;
   readonly #statements = new Map<string, Libsql.Statement>();
   readonly #sql: Sql;
+  readonly #writes: WriteQueue;
   #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(
@@ -74,8 +79,14 @@ export class SqliteDatabase implements SqlDatabase {
       dialect: sqlite,
       all: async (statement, ...values) => this.#all(statement, values),
       first: async (statement, ...values) => this.#all(statement, values)[0],
-      run: async (statement, ...values) => this.#prepare(statement).run(...values).changes,
+      run: async (statement, ...values) => this.#prepare(statement).run(values).changes,
     };
+    this.#writes = new WriteQueue({
+      connection,
+      sql: this.#sql,
+      inTurn: (work) => this.#inTurn(work),
+      lockTimeoutMs,
+    });
   }
 
   /**
@@ -108,15 +119,25 @@ export class SqliteDatabase implements SqlDatabase {
 
   /** Runs `read`, which sees one state of the database, whoever writes meanwhile. */
   async read<T>(read: (sql: Sql) => Promise<T>): Promise<T> {
-    return this.#inTransaction("BEGIN", read);
+    try {
+      // the turn ends with each attempt, so that others go on while this one waits for another process
+      return await this.#retryWhileLocked(() => this.#inTurn(() => this.#attempt(read)));
+    } catch (error) {
+      throw explain(error, this.path);
+    }
   }
 
-  /** Runs `write`, whose changes are all kept or, when it throws, all undone. */
+  /** Runs `write`, whose changes are all kept or, when it throws, all undone. Writes that wait are committed together. */
   async write<T>(write: (sql: Sql) => Promise<T>): Promise<T> {
-    return this.#inTransaction("BEGIN IMMEDIATE", write);
+    try {
+      return await this.#writes.add(write);
+    } catch (error) {
+      throw explain(error, this.path);
+    }
   }
 
   async close(): Promise<void> {
+    await this.#writes.whenEmpty();
     await this.#inTurn(async () => {
       this.#statements.clear();
       this.#gatherLog();
@@ -133,25 +154,12 @@ export class SqliteDatabase implements SqlDatabase {
     }
   }
 
-  async #inTransaction<T>(begin: string, work: (sql: Sql) => Promise<T>): Promise<T> {
+  async #attempt<T>(read: (sql: Sql) => Promise<T>): Promise<T> {
+    this.#connection.exec("BEGIN");
     try {
-      // the turn ends with each attempt, so that reads go on while a write waits for another process
-      return await this.#retryWhileLocked(() => this.#inTurn(() => this.#attempt(begin, work)));
-    } catch (error) {
-      throw explain(error, this.path);
-    }
-  }
-
-  async #attempt<T>(begin: string, work: (sql: Sql) => Promise<T>): Promise<T> {
-    this.#connection.exec(begin);
-    try {
-      const result = await work(this.#sql);
-      this.#connection.exec("COMMIT");
-      return result;
-    } catch (error) {
-      // sqlite has rolled back by itself after errors such as a full disk
-      if (this.#connection.inTransaction) this.#connection.exec("ROLLBACK");
-      throw error;
+      return await read(this.#sql);
+    } finally {
+      if (this.#connection.inTransaction) this.#connection.exec("ROLLBACK"); // there is nothing to keep
     }
   }
 
@@ -174,7 +182,7 @@ export class SqliteDatabase implements SqlDatabase {
   }
 
   #all(statement: string, values: readonly SqlValue[]): SqlRow[] {
-    return this.#prepare(statement).all(...values) as SqlRow[];
+    return this.#prepare(statement).all(values) as SqlRow[]; // an array goes through as it is, arguments are copied
   }
 
   #prepare(sql: string): Libsql.Statement {
@@ -192,6 +200,10 @@ export class SqliteDatabase implements SqlDatabase {
     this.#connection.pragma("busy_timeout = 50");
     this.#connection.pragma("journal_mode = WAL");
     this.#connection.pragma("synchronous = FULL"); // a commit that returned survives a power cut
+    // a batch touches some hundred pages all over the indexes: most stay in memory, and are moved from the log into the
+    // file once for many batches
+    this.#connection.pragma(`cache_size = -${cachedKibibytes}`);
+    this.#connection.pragma(`wal_autocheckpoint = ${logPages}`);
     this.#connection.pragma("foreign_keys = ON");
     this.#connection.pragma("case_sensitive_like = ON");
   }
@@ -232,40 +244,4 @@ async function loadLibsql(): Promise<typeof Libsql> {
   } catch (error) {
     throw new SetupError("SQLite: the package libsql cannot be loaded. Run: npm install", { cause: error });
   }
-}
-
-function sqliteCode(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
-}
-
-function isLocked(error: unknown): boolean {
-  return /^SQLITE_(BUSY|LOCKED)/.test(sqliteCode(error));
-}
-
-const reasons: [RegExp, string][] = [
-  [/^SQLITE_(BUSY|LOCKED)/, "another process keeps it locked. Close that process, or wait"],
-  [/^SQLITE_FULL|^ENOSPC/, "the disk is full. Free some space"],
-  [
-    /^SQLITE_READONLY|^EACCES|^EPERM|^EROFS/,
-    "it cannot be written. Check the rights of the file and its folder",
-  ],
-  [
-    /^SQLITE_CORRUPT|^SQLITE_NOTADB/,
-    "it is damaged or no SQLite file. Restore a backup, or name another file",
-  ],
-  [/^SQLITE_IOERR/, "the disk reports an error. Check the disk"],
-  [
-    /^SQLITE_CANTOPEN|^ENOTDIR|^EEXIST|ConnectionFailed/,
-    "it cannot be opened. Check that its folder exists and can be written",
-  ],
-];
-
-function explain(error: unknown, path: string): unknown {
-  if (!(error instanceof Error) || SconceError.is(error)) return error;
-  const reason = reasons.find(([pattern]) => pattern.test(sqliteCode(error) || error.message))?.[1];
-  if (reason === undefined) return error;
-  return new TrackingError(`${path}: ${reason} (${error.message}).`, {
-    code: "TEMPORARILY_UNAVAILABLE",
-    cause: error,
-  });
 }
