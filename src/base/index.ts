@@ -24,6 +24,7 @@ export { Registry, normalizeName } from "./registry.ts";
 export { Rng } from "./rng.ts";
 export {
   absoluteStoreUri,
+  isModelUri,
   showStoreUri,
   sqlitePath,
   storeFolder,

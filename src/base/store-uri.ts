@@ -64,6 +64,11 @@ export function showStoreUri(uri: string, root: string): string {
   return folder === undefined ? withoutPassword(uri) : short(resolve(folder));
 }
 
+/** Tells whether a word names a model of a store (`runs:/...`, `models:/...`), and not a folder. */
+export function isModelUri(word: string): boolean {
+  return /^(runs|models):/.test(word);
+}
+
 /** Returns a URI without user, password and options, whatever characters they have. */
 export function withoutPassword(uri: string): string {
   const [, scheme, rest] = /^([a-z][a-z0-9+.-]*:\/\/)(.*)$/is.exec(uri) ?? [];

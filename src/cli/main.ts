@@ -4,7 +4,7 @@ import type { Command } from "./command.ts";
 import { exitCodes, report, watchOutput } from "./report.ts";
 
 interface Entry {
-  /** One line for the list of commands, of at most 66 characters. */
+  /** One line for the list of commands, of at most 65 characters. */
   summary: string;
   /** Loads the command when it is called, so that the list is there at once. */
   load: () => Promise<{ command: Command }>;
@@ -104,13 +104,13 @@ function isHelp(words: readonly string[]): boolean {
 }
 
 function overview(): string {
-  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(11)}${summary}`);
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(13)}${summary}`);
   return `Fine-tunes, judges, tracks and keeps deep-learning models on libtorch.
 
 Usage: sconce COMMAND [...]
 
 ${lines.join("\n")}
-  ${"setup".padEnd(11)}${setupSummary}
+  ${"setup".padEnd(13)}${setupSummary}
 
   sconce COMMAND --help   says more, with examples
   sconce --version        prints the version

@@ -1,14 +1,17 @@
-// Which model a config's base_model means: a folder on this machine, or an id of the hub. Nothing is fetched here.
+// Which model a config's base_model means: a folder on this machine, an id of the hub, or a tracked model. Nothing is
+// fetched here.
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
-import { normalizeName } from "../base/index.ts";
+import { isModelUri, normalizeName } from "../base/index.ts";
 import type { UseCaseLocation } from "./paths.ts";
 
 /** Tells where a base model is, or where it would come from. */
 export type BaseModelSource =
   | { kind: "folder"; path: string }
   /** `path` is the folder of `pretrained_models/` that it would be fetched into. */
-  | { kind: "hub"; id: string; path: string };
+  | { kind: "hub"; id: string; path: string }
+  /** `models:/NAME@ALIAS`, `runs:/RUN_ID/model` and the like, to be looked up in the tracking store. */
+  | { kind: "uri"; uri: string };
 
 /** Maps names that stand for a model of the hub, case and `-`/`_` alike, to its id. */
 export const baseModelAliases: Readonly<Record<string, string>> = {
@@ -18,12 +21,13 @@ export const baseModelAliases: Readonly<Record<string, string>> = {
 
 /**
  * Resolves `base_model`: a folder of `pretrained_models/` (case and `-`/`_` alike), any folder with a `config.json`,
- * an alias, or an id of the hub. Returns a message where it can be none of these.
+ * an alias, an id of the hub, or the URI of a tracked model. Returns a message where it can be none of these.
  */
 export function resolveBaseModel(
   name: string,
   location: UseCaseLocation,
 ): BaseModelSource | { problem: string } {
+  if (isModelUri(name)) return { kind: "uri", uri: name };
   const store = join(location.projectRoot, "pretrained_models");
   const candidates = [
     ...(existsSync(store) && !/[\\/]/u.test(name) ? sameName(store, name) : []),

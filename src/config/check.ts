@@ -110,7 +110,9 @@ export function formatResolved({ location, baseModel, outputs, ...resolved }: Re
       "base model",
       baseModel.kind === "folder"
         ? short(baseModel.path)
-        : `${baseModel.id}, to be fetched into ${short(baseModel.path)}`,
+        : baseModel.kind === "uri"
+          ? `${baseModel.uri}, of the tracking store`
+          : `${baseModel.id}, to be fetched into ${short(baseModel.path)}`,
     ],
     ["tracking", showStoreUri(resolved.trackingUri, root)],
     ["models", short(outputs.trainedModels)],

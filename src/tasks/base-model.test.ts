@@ -34,17 +34,21 @@ function resolved(name: string) {
 test("a folder on this machine is itself", async () => {
   mkdirSync(join(root, "mine"));
   writeFileSync(join(root, "mine", "config.json"), "{}");
-  expect(await fetchBaseModel(resolved("mine"), silent)).toBe(join(root, "mine"));
+  expect((await fetchBaseModel(resolved("mine"), {}, silent)).model).toBe(join(root, "mine"));
   expect(server.requests).toEqual([]);
 });
 
 test("a model of the hub is fetched into pretrained_models, in megabytes, and is there from then on", async () => {
   const said: string[] = [];
-  const path = await fetchBaseModel(resolved("acme/tiny-bert"), {
-    start: (phase, total) => said.push(`start ${phase}${total === undefined ? "" : ` of ${total}`}`),
-    update: (done) => said.push(`${done}`),
-    end: () => said.push("end"),
-  });
+  const { model: path } = await fetchBaseModel(
+    resolved("acme/tiny-bert"),
+    {},
+    {
+      start: (phase, total) => said.push(`start ${phase}${total === undefined ? "" : ` of ${total}`}`),
+      update: (done) => said.push(`${done}`),
+      end: () => said.push("end"),
+    },
+  );
   expect(path).toBe(join(root, "pretrained_models", "acme", "tiny-bert"));
   expect(readdirSync(path)).toEqual(["config.json", "model.safetensors"]);
   expect(said.filter((line, index) => line !== said[index - 1])).toEqual([
@@ -58,6 +62,6 @@ test("a model of the hub is fetched into pretrained_models, in megabytes, and is
     "end",
   ]);
   const before = server.requests.length;
-  expect(await fetchBaseModel(resolved("acme/tiny-bert"), silent)).toBe(path);
+  expect((await fetchBaseModel(resolved("acme/tiny-bert"), {}, silent)).tokenizer).toBe(path);
   expect(server.requests.length).toBe(before);
 });

@@ -1,16 +1,31 @@
 // Makes sure that a base model is on this machine.
 import type { BaseModelSource } from "../config/index.ts";
 import { fetchModel } from "../hub/index.ts";
+import type { ModelFolders } from "../tracking/index.ts";
+import { findModel } from "./find-model.ts";
+import type { FindModelOptions } from "./find-model.ts";
 import type { ProgressListener } from "./progress.ts";
 
 /**
- * Returns the folder of a base model; one of the hub is fetched into `pretrained_models/` first.
+ * Returns the folders of a base model; one of the hub is fetched into `pretrained_models/` first, a tracked one from
+ * where its files are.
  *
- * @throws HubError where it cannot be had.
+ * @throws HubError, UsageError or TrackingError where it cannot be had.
  */
-export async function fetchBaseModel(source: BaseModelSource, progress: ProgressListener): Promise<string> {
-  if (source.kind === "folder") return source.path;
-  const { id, path } = source;
+export async function fetchBaseModel(
+  source: BaseModelSource,
+  lookUp: FindModelOptions,
+  progress: ProgressListener,
+): Promise<ModelFolders> {
+  if (source.kind === "uri") return findModel(source.uri, lookUp);
+  if (source.kind === "hub") await fetchFromHub(source, progress);
+  return { model: source.path, tokenizer: source.path };
+}
+
+async function fetchFromHub(
+  { id, path }: BaseModelSource & { kind: "hub" },
+  progress: ProgressListener,
+): Promise<void> {
   progress.start(`fetching ${id}`);
   let current = "";
   await fetchModel({
@@ -27,7 +42,6 @@ export async function fetchBaseModel(source: BaseModelSource, progress: Progress
     },
   });
   progress.end();
-  return path;
 }
 
 function megabytes(bytes: number): number {

@@ -1,19 +1,22 @@
 // From what a person calls a model to its files: a folder, or a URI of the tracking store.
 import { existsSync } from "node:fs";
-import { UsageError, sqlitePath } from "../base/index.ts";
+import { UsageError, isModelUri, sqlitePath } from "../base/index.ts";
 import { defaultTrackingUri, findProjectRoot } from "../config/index.ts";
-import { isModelUri, modelFolders, openStore, resolveModelUri } from "../tracking/index.ts";
-import type { ModelFolders } from "../tracking/index.ts";
+import { modelFolders, openStore, resolveModelUri } from "../tracking/index.ts";
+import type { ModelFolders, Store } from "../tracking/index.ts";
 
 /** Says where URIs of models are looked up. */
 export interface FindModelOptions {
   /** @default `MLFLOW_TRACKING_URI`, else `outputs/mlflow/mlflow.db` of the project around the current folder */
   trackingUri?: string;
+  /** An open store, instead of the URI of one. */
+  store?: Store;
 }
 
 /** Finds a model: its folder, a folder that MLflow logged, or a URI such as `runs:/RUN_ID/model` and `models:/NAME@ALIAS`. */
 export async function findModel(model: string, options: FindModelOptions = {}): Promise<ModelFolders> {
   if (!isModelUri(model)) return modelFolders(model);
+  if (options.store !== undefined) return modelFolders(await resolveModelUri(model, options.store));
   const uri = options.trackingUri ?? defaultTrackingUri(findProjectRoot(process.cwd()));
   const database = sqlitePath(uri);
   if (database !== undefined && !existsSync(database)) {

@@ -53,7 +53,7 @@ export { formatMlmodel } from "./models/mlmodel.ts";
 export type { ColumnSpec, MlmodelOptions, ModelSignature } from "./models/mlmodel.ts";
 export { modelFolders } from "./models/read-model.ts";
 export type { ModelFolders } from "./models/read-model.ts";
-export { isModelUri, resolveModelUri } from "./models/resolve-model-uri.ts";
+export { resolveModelUri } from "./models/resolve-model-uri.ts";
 export type { ModelStore } from "./models/resolve-model-uri.ts";
 export { openStore } from "./open-store.ts";
 export type { OpenStoreOptions, Store } from "./open-store.ts";

@@ -89,3 +89,22 @@ test("a server that cannot be reached ends the training with one line that names
   expect(stderr).toContain("http://127.0.0.1:9: it cannot be reached");
   expect(stderr).not.toContain("secret");
 });
+
+test("a tracked model is a base model, by its alias", async () => {
+  const project = makeProject();
+  const first = await sconce(["train", project.config]);
+  expect(first.code, first.stderr).toBe(0);
+  const next = await sconce([
+    "train",
+    project.config,
+    "base_model=models:/demo@champion",
+    "trainer.max_epochs=1",
+  ]);
+  expect(next.code, next.stderr).toBe(0);
+  expect(next.stderr).not.toContain("new weights"); // the head came with the model
+  const refused = await sconce(["train", project.config, "base_model=models:/demo@champio"]);
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain('Did you mean "champion"?');
+  const { stdout } = await sconce(["check", project.config, "base_model=models:/demo/1"]);
+  expect(stdout).toContain("models:/demo/1, of the tracking store");
+});

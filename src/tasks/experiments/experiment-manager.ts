@@ -12,7 +12,9 @@ import {
 } from "../../config/index.ts";
 import { eachPage, getOrCreateExperiment, openStore, runTypeTag } from "../../tracking/index.ts";
 import type { Run, Store } from "../../tracking/index.ts";
+import { fetchBaseModel } from "../base-model.ts";
 import type { Recording } from "../job.ts";
+import { silent } from "../progress.ts";
 import { gridCells, withHyperparameters } from "./grid.ts";
 import type { Cell, GridOptions } from "./grid.ts";
 import { evaluatePretrained } from "./pretrained.ts";
@@ -109,11 +111,15 @@ export class ExperimentManager {
     }
   }
 
+  get #trackingUri(): string {
+    return this.#options.trackingUri ?? defaultTrackingUri(this.#root);
+  }
+
   /** Checks all cells first, then runs those that have no finished run; a cell that fails does not end the others. */
   async runExperiments(): Promise<ExperimentResult> {
-    const { trackingUri, workers = 1, failFast = false, only } = this.#options;
+    const { workers = 1, failFast = false, only } = this.#options;
     const prepared = await this.#prepare();
-    const uri = trackingUri ?? defaultTrackingUri(this.#root);
+    const uri = this.#trackingUri;
     const store = await openStore(uri);
     try {
       const experimentName = await this.#experimentName(store, prepared);
@@ -218,10 +224,14 @@ export class ExperimentManager {
   async #keyOf(cell: Cell, config: Record<string, unknown>): Promise<string> {
     const location = locationIn(this.#root);
     const source = resolveBaseModel(cell.baseModel, location);
+    const folder =
+      "problem" in source || source.kind === "hub"
+        ? undefined
+        : (await fetchBaseModel(source, { trackingUri: this.#trackingUri }, silent)).model; // what an alias means may change
     const weights =
-      "kind" in source && source.kind === "folder"
-        ? await sha256File(join(source.path, "model.safetensors")).catch(() => source.path)
-        : cell.baseModel;
+      folder === undefined
+        ? cell.baseModel
+        : await sha256File(join(folder, "model.safetensors")).catch(() => folder);
     const files = await Promise.all(
       [cell.trainFile, cell.validationFile].map((path) => sha256File(resolve(this.#root, path))),
     );

@@ -18,7 +18,7 @@ export async function evaluatePretrained({ configFile, root, recording }: CellJo
   const location = { ...locateUseCase(configFile), projectRoot: root, useCaseFolder: root };
   const { config, resolved } = await loadUseCase(configFile, [], location);
   const data = loadDataset(config, resolved, silent);
-  const base = await fetchBaseModel(resolved.baseModel, silent);
+  const base = await fetchBaseModel(resolved.baseModel, { store: recording.store }, silent);
   manualSeed(config.seed);
   const { classifier, report } = TextClassifier.fromBaseModel(base, data.labelMap, {
     maxLength: config.dataset.max_length,
@@ -49,7 +49,7 @@ export async function evaluatePretrained({ configFile, root, recording }: CellJo
     await run.end();
     return run.runId;
   } catch (error) {
-    await run.end("FAILED", error instanceof Error ? error.message : String(error));
+    await run.fail(error);
     throw error;
   }
 }

@@ -11,11 +11,12 @@ import type { TextJob } from "./job.ts";
 
 /** Loads the base model, puts a new head on it, and starts to tokenise the training data. */
 export async function buildModel(
-  { config, resolved, progress }: TrainingJob,
+  { config, resolved, recording, progress }: TrainingJob,
   data: TextData,
 ): Promise<Pick<TextJob, "classifier" | "loader">> {
   const { model, dataset, trainer } = config;
-  const base = await fetchBaseModel(resolved.baseModel, progress);
+  const lookUp = recording === undefined ? { trackingUri: resolved.trackingUri } : { store: recording.store };
+  const base = await fetchBaseModel(resolved.baseModel, lookUp, progress);
   progress.start("loading the model");
   const { classifier, report } = TextClassifier.fromBaseModel(base, data.labelMap, {
     maxLength: dataset.max_length,
@@ -23,7 +24,7 @@ export async function buildModel(
     columns: { text: dataset.text_column, pair: dataset.text_pair_column, label: dataset.label_column },
     overrides: dropouts(model),
   });
-  checkLength(dataset.max_length, classifier, base);
+  checkLength(dataset.max_length, classifier, base.model);
   if (report.newlyInitialized.length > 0)
     logger.info(`new weights, to be trained: ${report.newlyInitialized.join(", ")}`);
   freeze(classifier, model.freeze);

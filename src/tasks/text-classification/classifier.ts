@@ -103,7 +103,7 @@ export class TextClassifier {
 
   /** Builds an untrained classifier on a base model; the report names its new weights. */
   static fromBaseModel(
-    folder: string,
+    { model: folder, tokenizer: tokenizerFolder }: ModelFolders,
     labels: LabelMap,
     {
       overrides,
@@ -114,7 +114,7 @@ export class TextClassifier {
       ...overrides,
       labels: labels.names,
     });
-    const tokenizer = Tokenizer.fromFolder(folder);
+    const tokenizer = Tokenizer.fromFolder(tokenizerFolder);
     if (tokenizer.vocabSize > model.config.vocabSize) {
       throw new FileError(
         `${folder}: the tokenizer has ${tokenizer.vocabSize} tokens, but the model only ${model.config.vocabSize}. Restore the tokenizer that belongs to the model.`,

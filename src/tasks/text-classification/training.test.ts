@@ -15,11 +15,15 @@ function setUp({ classWeights, labelSmoothing }: { classWeights?: number[]; labe
   project = makeTinyProject();
   manualSeed(1);
   const labelMap = new LabelMap(tinyLabels);
-  const { classifier } = TextClassifier.fromBaseModel(project.baseModel, labelMap, {
-    maxLength: 16,
-    precision: "32-true",
-    overrides: { hiddenDropoutProb: 0, attentionProbsDropoutProb: 0 },
-  });
+  const { classifier } = TextClassifier.fromBaseModel(
+    { model: project.baseModel, tokenizer: project.baseModel },
+    labelMap,
+    {
+      maxLength: 16,
+      precision: "32-true",
+      overrides: { hiddenDropoutProb: 0, attentionProbsDropoutProb: 0 },
+    },
+  );
   const rows = tinyRows(30, 3);
   const texts = rows.map(({ text }) => text);
   const labels = labelMap.encode(

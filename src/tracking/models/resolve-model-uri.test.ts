@@ -9,7 +9,8 @@ import { ActiveRun } from "../client/run.ts";
 import { SqliteStore } from "../stores/sql/sqlite-store.ts";
 import { logTransformersModel } from "./log-model.ts";
 import { modelFolders } from "./read-model.ts";
-import { isModelUri, resolveModelUri } from "./resolve-model-uri.ts";
+import { isModelUri } from "../../base/index.ts";
+import { resolveModelUri } from "./resolve-model-uri.ts";
 
 let root: string;
 let store: SqliteStore;

@@ -17,11 +17,6 @@ import type { ModelVersion, Run } from "../types.ts";
 export type ModelStore = Pick<TrackingStore, "uri" | "getRun" | "searchRuns" | "getLoggedModel"> &
   Pick<RegistryStore, "getRegisteredModel" | "searchRegisteredModels" | "searchModelVersions">;
 
-/** Tells whether a word names a model of a store, and not a folder. */
-export function isModelUri(word: string): boolean {
-  return /^(runs|models):/.test(word);
-}
-
 /** Says where models that are not on this machine go. */
 export interface ResolveModelOptions {
   /** Folder that keeps what was downloaded. @default `SCONCE_CACHE`, else `sconce` in the user's cache folder */
