@@ -8,7 +8,9 @@ import type { SearchSchema } from "./schemas.ts";
 import { tokenize } from "./tokenize.ts";
 import type { Token } from "./tokenize.ts";
 
-const maxClauses = 200;
+// PostgreSQL plans 50 clauses in under a second, 100 in four and 200 in a minute
+const maxClauses = 50;
+const maxTerms = 50;
 const numeric: readonly Comparator[] = ["=", "!=", "<", "<=", ">", ">="];
 const textual: readonly Comparator[] = ["=", "!=", "LIKE", "ILIKE"];
 const listed: readonly Comparator[] = ["IN", "NOT IN"];
@@ -39,6 +41,7 @@ export function parseFilter(filter: string | undefined, schema: SearchSchema): C
  * @throws TrackingError for a term that the schema does not know
  */
 export function parseOrderBy(terms: readonly string[] | undefined, schema: SearchSchema): Order[] {
+  checkCount(terms);
   const orders = (terms ?? []).map((term) => {
     const tokens = new Tokens(tokenize(term));
     const { kind, key } = parseName(tokens, schema, "order");
@@ -57,6 +60,7 @@ export function readModelOrders(
   terms: readonly LoggedModelOrder[] | undefined,
   schema: SearchSchema,
 ): Order[] {
+  checkCount(terms);
   const orders = (terms ?? []).map(({ fieldName, ascending = true, datasetName, datasetDigest }): Order => {
     if (datasetDigest !== undefined && datasetName === undefined) {
       throw invalid(`order: ${fieldName} names a dataset digest, so it must name the dataset too.`);
@@ -72,6 +76,12 @@ export function readModelOrders(
     };
   });
   return stable(orders, schema);
+}
+
+function checkCount(terms: readonly unknown[] = []): void {
+  if (terms.length > maxTerms) {
+    throw invalid(`order: at most ${maxTerms} terms are allowed, got ${terms.length}.`);
+  }
 }
 
 function stable(orders: readonly Order[], { defaultOrder, tieOrder }: SearchSchema): Order[] {

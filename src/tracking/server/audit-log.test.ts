@@ -111,7 +111,7 @@ test("no password of any request is in it", async () => {
 
 test("no name can forge a line or hide one", async () => {
   const start = lineCount();
-  const name = '\n{"event":"answer","user":"root"}\r\u2028\u202e\u0000\u001b[2Kend';
+  const name = '\n{"event":"answer","user":"root"}\r\u2028\u202e\u0001\u001b[2Kend';
   await send("POST", `${api}/experiments/create`, { body: { name } });
   await send("GET", `${api}/experiments/get-by-name?experiment_name=${encodeURIComponent(name)}`);
   await send("GET", `${api}/%0a%7b%22user%22:1%7d`);

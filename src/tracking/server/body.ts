@@ -44,24 +44,43 @@ function fieldsOfQuery(query: URLSearchParams): Record<string, unknown> {
     const values = query.getAll(key);
     return [key, values.length === 1 ? values[0] : values] as const;
   });
-  return Object.fromEntries(entries);
+  const fields = Object.fromEntries(entries);
+  checkNoNul(fields);
+  return fields;
+}
+
+/** Throws where a text holds a NUL: PostgreSQL cannot keep one, and SQLite would cut the text there. */
+export function checkNoNul(fields: Record<string, unknown>): void {
+  const values: unknown[] = [fields]; // no recursion: a body may be deeper than the stack
+  for (let value = values.pop(); value !== undefined; value = values.pop()) {
+    if (typeof value === "string" && value.includes("\0")) {
+      throw invalid("the request: no text may hold a NUL (\\u0000). Leave it out.");
+    }
+    if (typeof value === "object" && value !== null) {
+      for (const [key, child] of Object.entries(value)) values.push(key, child ?? null);
+    }
+  }
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 function parseFields(body: Buffer): Record<string, unknown> {
   if (body.length === 0) return {};
+  let text: string;
   let value: unknown;
   try {
-    value = JSON.parse(utf8.decode(body));
+    text = utf8.decode(body);
+    value = JSON.parse(text);
   } catch (error) {
     throw invalid(
       `the body must be JSON in UTF-8 (${error instanceof Error ? error.message : String(error)}).`,
     );
   }
-  if (typeof value === "object" && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>;
-  throw invalid("the body must be a JSON object.");
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw invalid("the body must be a JSON object.");
+  }
+  if (text.includes("\\u0000")) checkNoNul(value as Record<string, unknown>);
+  return value as Record<string, unknown>;
 }
 
 function tooLarge(size: number, maxBytes: number) {

@@ -19,6 +19,18 @@ test.each([
   ["localhost.evil.example", false],
   ["127.0.0.1.evil.example", false],
   ["", false],
+  ["10.evil.example", false],
+  ["10.1.2.3.evil.example", false],
+  ["192.168.evil.example:80", false],
+  ["172.16.0.1.nip.example", false],
+  ["[fc00:evil", false],
+  ["[fd00::1]:5000", true],
+  ["[2001:db8::1]", false],
+  ["0.0.0.0:5000", true],
+  ["8.8.8.8", false],
+  ["010.1.1.1", false],
+  ["127.0.0.1:5000:80", false],
+  ["LOCALHOST:5000", true],
 ])("the Host header %j is answered: %s", (host, isAnswered) => {
   const refusal = new Guard().refusal(request("GET", { host }), false);
   expect(refusal === undefined).toBe(isAnswered);

@@ -1,6 +1,7 @@
 // Who may talk to the server: the guards against DNS rebinding and against other sites' pages in a user's browser.
 // The defaults are those of MLflow 3.17 (server/security_utils.py); what differs is stricter.
 import type { IncomingMessage } from "node:http";
+import { BlockList, isIPv4, isIPv6 } from "node:net";
 
 /** Says which hosts and pages may use the server. */
 export interface SecurityOptions {
@@ -10,14 +11,19 @@ export interface SecurityOptions {
   allowedOrigins?: readonly string[];
 }
 
-const loopbackHosts = ["localhost", "127.0.0.1", "[::1]", "0.0.0.0"];
-const privateHosts = [
-  "192.168.*",
-  "10.*",
-  ...Array.from({ length: 16 }, (_, index) => `172.${16 + index}.*`),
-  "[fc00:*",
-  "[fd00:*",
-];
+// addresses that the names of other sites cannot be: a page that rebinds its name keeps that name in Host
+const ownAddresses = new BlockList();
+for (const [address, prefix] of [
+  ["127.0.0.0", 8],
+  ["10.0.0.0", 8],
+  ["172.16.0.0", 12],
+  ["192.168.0.0", 16],
+  ["0.0.0.0", 32],
+] as const) {
+  ownAddresses.addSubnet(address, prefix, "ipv4");
+}
+ownAddresses.addAddress("::1", "ipv6");
+ownAddresses.addSubnet("fc00::", 7, "ipv6");
 
 /** Decides about requests by their headers alone. */
 export class Guard {
@@ -25,8 +31,7 @@ export class Guard {
   readonly #origins: Matcher;
 
   constructor({ allowedHosts, allowedOrigins = [] }: SecurityOptions = {}) {
-    const defaults = [...loopbackHosts, ...loopbackHosts.map((host) => `${host}:*`), ...privateHosts];
-    this.#hosts = matcher(allowedHosts ?? defaults);
+    this.#hosts = allowedHosts === undefined ? isOwnAddress : matcher(allowedHosts);
     this.#origins = matcher(allowedOrigins);
   }
 
@@ -60,6 +65,13 @@ export const securityHeaders = {
 } as const;
 
 type Matcher = (text: string) => boolean;
+
+/** Tells whether a Host header is `localhost` or a loopback or private address as such: `10.evil.example` is a name. */
+function isOwnAddress(host: string): boolean {
+  const [, ipv6, name = ""] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d{1,5})?$/.exec(host) ?? [];
+  if (ipv6 !== undefined) return isIPv6(ipv6) && ownAddresses.check(ipv6, "ipv6");
+  return name.toLowerCase() === "localhost" || (isIPv4(name) && ownAddresses.check(name, "ipv4"));
+}
 
 function matcher(patterns: readonly string[]): Matcher {
   const tests = patterns.map((pattern) => {

@@ -15,8 +15,9 @@ import { type AuditEntry, type AuditLog, idsOf } from "./audit-log.ts";
 import type { Access } from "./auth/access.ts";
 import { Auth, type AuthOptions, addressOf } from "./auth/auth.ts";
 import { SignInError } from "./auth/sign-in.ts";
-import { readFields } from "./body.ts";
+import { checkNoNul, readFields } from "./body.ts";
 import { ChangeFeed } from "./change-feed.ts";
+import { limitConnections } from "./connection-limits.ts";
 import type { ServerContext } from "./endpoint.ts";
 import { endpoints } from "./endpoints/all.ts";
 import { userEndpoints } from "./endpoints/users.ts";
@@ -75,8 +76,12 @@ export class TrackingServer {
   static async start(options: TrackingServerOptions): Promise<TrackingServer> {
     const { host = "127.0.0.1", port = 5000 } = options;
     const handler = new RequestHandler(options);
-    const server = createServer((request, response) => void handler.handle(request, response));
-    server.requestTimeout = 0; // an upload may take long; headers have a limit of their own
+    // a request without Host is the guard's to refuse
+    const server = createServer({ requireHostHeader: false }, (request, response) => {
+      void handler.handle(request, response);
+    });
+    limitConnections(server);
+    server.on("checkExpectation", (request, response) => void handler.handle(request, response));
     server.headersTimeout = 30_000;
     server.keepAliveTimeout = 75_000; // a training run logs now and then; a connection that is closed in between costs a try
     await new Promise<void>((resolve, reject) => {
@@ -212,6 +217,7 @@ class RequestHandler {
     }
     const { endpoint, parameters } = this.#router.find(method, path);
     call.endpoint = endpoint.path;
+    checkNoNul(parameters);
     const fields = {
       ...(await readFields(request, searchParams, this.#maxBodyBytes)),
       ...parameters,

@@ -16,7 +16,7 @@ export function readCredentials(header: string | undefined): Credentials | undef
   if (encoded === undefined) return undefined;
   const text = decode(encoded);
   const colon = text?.indexOf(":") ?? -1;
-  if (text === undefined || colon < 1) return undefined;
+  if (text === undefined || text.includes("\0") || colon < 1) return undefined;
   return { username: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 

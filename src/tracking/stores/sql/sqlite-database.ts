@@ -5,6 +5,7 @@ import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type Libsql from "libsql";
 import { SetupError } from "../../../base/index.ts";
+import { invalid } from "../../validation.ts";
 import { type FoundSchema, checkSchema, insertFirstRows } from "./check-schema.ts";
 import { schemaStatements } from "./schema.generated.ts";
 import { sconceStatements } from "./sconce-tables.ts";
@@ -79,7 +80,7 @@ export class SqliteDatabase implements SqlDatabase {
       dialect: sqlite,
       all: async (statement, ...values) => this.#all(statement, values),
       first: async (statement, ...values) => this.#all(statement, values)[0],
-      run: async (statement, ...values) => this.#prepare(statement).run(values).changes,
+      run: async (statement, ...values) => this.#run(statement, values),
     };
     this.#writes = new WriteQueue({
       connection,
@@ -182,7 +183,13 @@ export class SqliteDatabase implements SqlDatabase {
   }
 
   #all(statement: string, values: readonly SqlValue[]): SqlRow[] {
+    checkNoNul(values);
     return this.#prepare(statement).all(values) as SqlRow[]; // an array goes through as it is, arguments are copied
+  }
+
+  #run(statement: string, values: readonly SqlValue[]): number {
+    checkNoNul(values);
+    return this.#prepare(statement).run(values).changes;
   }
 
   #prepare(sql: string): Libsql.Statement {
@@ -235,6 +242,14 @@ export class SqliteDatabase implements SqlDatabase {
       await this.#schema.insertFirstRows(sql);
     }
     for (const statement of this.#schema.everyTime) this.#connection.exec(statement);
+  }
+}
+
+/** Throws for a text that SQLite's driver would cut. */
+function checkNoNul(values: readonly SqlValue[]): void {
+  for (const value of values) {
+    if (typeof value !== "string" || !value.includes("\0")) continue;
+    throw invalid(`SQLite: no text may hold a NUL, got ${JSON.stringify(value.slice(0, 80))}.`);
   }
 }
 
