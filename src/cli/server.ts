@@ -26,6 +26,8 @@ Loads no libtorch. Runs whose process died are marked FAILED while it serves.
   --artifacts-destination D  folder of the artifacts that are sent through this
                              server, or s3://bucket/prefix (default: Artifacts
                              beside the SQLite file, else ./mlartifacts)
+  --no-serve-artifacts       take no artifacts; clients reach them themselves, at
+                             the places of --default-artifact-root
   --artifacts-root D         another folder, or s3://bucket/prefix, whose
                              artifacts may be shown, where runs were logged
                              without the server; may be repeated
@@ -64,6 +66,7 @@ Example:
       "default-artifact-root": { type: "string" },
       "artifacts-destination": { type: "string" },
       "artifacts-root": { type: "string", multiple: true },
+      "serve-artifacts": { type: "boolean", default: true },
       host: { type: "string", default: "127.0.0.1" },
       port: { type: "string", default: "5000" },
       "allowed-hosts": { type: "string" },
@@ -76,17 +79,20 @@ Example:
     noWords("server", positionals);
     const port = portOf("--port", flags.port);
     const uri = storeUri(flags["backend-store-uri"]);
-    const artifactRoot = flags["default-artifact-root"] ?? "mlflow-artifacts:/";
-    const destination = localUri(flags["artifacts-destination"] ?? defaultDestination(uri));
+    const artifactRoot =
+      flags["default-artifact-root"] ?? (flags["serve-artifacts"] ? "mlflow-artifacts:/" : undefined);
+    const destination = flags["serve-artifacts"]
+      ? { destination: localUri(flags["artifacts-destination"] ?? defaultDestination(uri)) }
+      : {};
     const auth = await openAuth(flags);
     const auditLog = flags["audit-log"] === undefined ? undefined : AuditLog.open(flags["audit-log"]);
-    const store = await openStore(uri, { artifactRoot });
+    const store = await openStore(uri, artifactRoot === undefined ? {} : { artifactRoot });
     try {
       const server = await TrackingServer.start({
         store,
         host: flags.host,
         port,
-        artifacts: { destination, roots: (flags["artifacts-root"] ?? []).map(localUri) },
+        artifacts: { ...destination, roots: (flags["artifacts-root"] ?? []).map(localUri) },
         ...(auth !== undefined && { auth }),
         ...(auditLog !== undefined && { auditLog }),
         ...lists(flags),

@@ -47,6 +47,25 @@ test("serves a store without loading libtorch, and ends with 0 when asked to", a
   expect(stdout).toBe(`Serving sqlite:///${database}\nMLFLOW_TRACKING_URI=${url}\n`);
 });
 
+test("without artifacts of its own it names the places at which clients keep them", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sconce-"));
+  const uri = `sqlite:///${join(folder, "mlflow.db")}`;
+  const root = join(folder, "files");
+  const words = ["--no-serve-artifacts", "--default-artifact-root", root, "--port", "0"];
+  const server = start("--backend-store-uri", uri, ...words);
+  const url = await server.url;
+  const api = `${url}/api/2.0`;
+  const found = await fetch(`${api}/mlflow/experiments/get?experiment_id=0`);
+  expect(await found.json()).toMatchObject({ experiment: { artifact_location: `${root}/0` } });
+  for (const path of ["artifacts", "artifacts/a", "presigned/a"]) {
+    expect((await fetch(`${api}/mlflow-artifacts/${path}`)).status, path).toBe(503);
+  }
+  const put = await fetch(`${api}/mlflow-artifacts/artifacts/a`, { method: "PUT", body: "x" });
+  expect(await put.json()).toMatchObject({ message: expect.stringContaining("--serve-artifacts") });
+  server.child.kill("SIGTERM");
+  expect((await server.ended).code).toBe(0);
+});
+
 test.each([
   [["--port", "70000"], /--port: must be a number from 0 to 65535, got "70000"/],
   [["--backend-store-uri", "redis://x"], /tracking URI: it must be /],

@@ -10,21 +10,33 @@ import { isLocalPlace, localPath, localUri, schemeOf } from "../artifacts/uri.ts
 
 /** Says where artifacts are. */
 export interface ArtifactFolderOptions {
-  /** Where `mlflow-artifacts:/path` is, what clients send through the server: a folder or `s3://bucket/prefix`. */
-  destination: string;
+  /**
+   * Where `mlflow-artifacts:/path` is, what clients send through the server: a folder or `s3://bucket/prefix`.
+   * @default nowhere: clients reach the artifacts themselves
+   */
+  destination?: string;
   /** Other folders, or prefixes of buckets, in which runs keep artifacts that the server may show. @default [] */
   roots?: readonly string[];
 }
 
 /** Opens stored locations, and no others. */
 export class ArtifactFolders {
-  /** What `mlflow-artifacts:/` means. */
-  readonly proxied: ArtifactStorage;
+  readonly #proxied: ArtifactStorage | undefined;
   readonly #roots: readonly string[];
 
   constructor({ destination, roots = [] }: ArtifactFolderOptions) {
-    this.#roots = [destination, ...roots].map(localUri);
-    this.proxied = storageAt(localUri(destination));
+    const own = destination === undefined ? [] : [destination];
+    this.#roots = [...own, ...roots].map(localUri);
+    this.#proxied = destination === undefined ? undefined : storageAt(localUri(destination));
+  }
+
+  /** What `mlflow-artifacts:/` means. */
+  get proxied(): ArtifactStorage {
+    if (this.#proxied !== undefined) return this.#proxied;
+    throw new TrackingError(
+      "artifacts: this server takes none itself (--no-serve-artifacts). Start it with --serve-artifacts.",
+      { code: "TEMPORARILY_UNAVAILABLE" },
+    );
   }
 
   /**

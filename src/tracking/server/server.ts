@@ -130,8 +130,9 @@ class RequestHandler {
       auditLog,
       ...security
     } = options;
-    const places = [artifacts.destination, ...(artifacts.roots ?? [])];
-    checkDestination(artifacts.destination, store.uri);
+    const { destination, roots = [] } = artifacts;
+    const places = destination === undefined ? roots : [destination, ...roots];
+    if (destination !== undefined) checkDestination(destination, store.uri);
     for (const file of [auth?.users.path, auditLog?.path]) {
       if (file !== undefined)
         for (const place of places) checkDestination(place, `sqlite:///${resolve(file)}`);
