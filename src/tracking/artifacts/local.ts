@@ -18,6 +18,7 @@ import { basename, dirname, join, resolve, sep } from "node:path";
 import type { Readable } from "node:stream";
 import { TrackingError, writeFileAtomic } from "../../base/index.ts";
 import { checkArtifactPath, normalize, unsafe } from "./artifact-path.ts";
+import type { BlobPool } from "./blob-pool.ts";
 import { isPartial, partialPath, receiveFile } from "./receive-file.ts";
 import { noSuchArtifact } from "./repository.ts";
 import type { ArtifactInfo, ArtifactStat, ArtifactStorage, ByteRange, ReceiveOptions } from "./repository.ts";
@@ -26,8 +27,8 @@ import { localPath, localUri } from "./uri.ts";
 /** Says how files come into the artifacts. */
 export interface CopyOptions {
   /**
-   * Whether files on the same file system share their bytes with the source (a hard link) instead of being copied.
-   * Only for sources that nobody writes to any more. @default false
+   * Whether files on the same file system share their bytes with the source (a hard link) instead of being copied, and
+   * large ones with equal artifacts. Only for sources that nobody writes to any more. @default false
    */
   link?: boolean;
 }
@@ -36,11 +37,13 @@ export interface CopyOptions {
 export class LocalArtifactRepository implements ArtifactStorage {
   readonly uri: string;
   readonly root: string;
+  readonly #pool: BlobPool | undefined;
 
-  /** Takes the `artifactUri` of a run, or a folder. */
-  constructor(uri: string) {
+  /** Takes the `artifactUri` of a run, or a folder; with a pool, large files that are equal are stored once. */
+  constructor(uri: string, pool?: BlobPool) {
     this.uri = uri;
     this.root = localPath(uri);
+    this.#pool = pool;
   }
 
   /** Writes bytes or text, over what is there. */
@@ -50,7 +53,7 @@ export class LocalArtifactRepository implements ArtifactStorage {
 
   /** Copies a file; the artifact has the file's name unless `artifactPath` says another. */
   logFile(file: string, artifactPath: string = basename(file), options: CopyOptions = {}): void {
-    explained(artifactPath, () => copy(file, this.resolve(artifactPath), options));
+    explained(artifactPath, () => this.#copy(file, this.resolve(artifactPath), options));
   }
 
   /** Copies a folder's files to `artifactPath`, over what is there. Links in it are followed only to files within. */
@@ -68,7 +71,7 @@ export class LocalArtifactRepository implements ArtifactStorage {
         .slice(source.length + 1)
         .split(sep)
         .join("/");
-      explained(artifactPath, () => copy(real, this.resolve(`${artifactPath}/${relative}`), options));
+      explained(artifactPath, () => this.#copy(real, this.resolve(`${artifactPath}/${relative}`), options));
     }
   }
 
@@ -78,7 +81,7 @@ export class LocalArtifactRepository implements ArtifactStorage {
     if (!existsSync(folder) || !statSync(folder).isDirectory()) return [];
     const prefix = artifactPath === "" ? "" : `${normalize(artifactPath)}/`;
     return readdirSync(folder)
-      .filter((name) => !isPartial(name))
+      .filter((name) => !isPartial(name) && join(folder, name) !== this.#pool?.folder)
       .sort()
       .flatMap((name): ArtifactInfo[] => {
         const status = this.#statusInside(join(folder, name));
@@ -113,14 +116,14 @@ export class LocalArtifactRepository implements ArtifactStorage {
     options: ReceiveOptions = {},
   ): Promise<void> {
     try {
-      await receiveFile(body, this.resolve(artifactPath), options);
+      await receiveFile(body, this.resolve(artifactPath), options, this.#pool);
     } catch (error) {
       throw explainFault(error, artifactPath);
     }
   }
 
   child(artifactPath: string): LocalArtifactRepository {
-    return new LocalArtifactRepository(localUri(this.resolve(artifactPath)));
+    return new LocalArtifactRepository(localUri(this.resolve(artifactPath)), this.#pool);
   }
 
   /** Removes a file, or a folder with all below it; links in it are removed, not followed. */
@@ -134,6 +137,9 @@ export class LocalArtifactRepository implements ArtifactStorage {
   /** Returns the place of an artifact on disk, whether it is there or not; a path that leads outside throws. */
   resolve(artifactPath: string): string {
     const target = join(this.root, checkArtifactPath(artifactPath));
+    if (this.#pool !== undefined && `${target}/`.startsWith(`${this.#pool.folder}/`)) {
+      throw unsafe(artifactPath, "it is the place of files that artifacts share");
+    }
     // the deepest part that exists must lie inside, wherever links lead
     let existing = target;
     while (!existsSync(existing) && !isLink(existing) && existing !== this.root) existing = dirname(existing);
@@ -141,6 +147,20 @@ export class LocalArtifactRepository implements ArtifactStorage {
       throw unsafe(artifactPath, "it leads out of the artifact folder through a link");
     }
     return target;
+  }
+
+  #copy(source: string, target: string, { link = false }: CopyOptions): void {
+    if (resolve(source) === target) return;
+    mkdirSync(dirname(target), { recursive: true });
+    // a neighbour and a rename: a crash leaves no half, and a file that shares its bytes with the target keeps them
+    const temporary = partialPath(target);
+    try {
+      if (!link || !tryLink(source, temporary)) copyFileSync(source, temporary);
+      if (link) this.#pool?.share(temporary);
+      renameSync(temporary, target);
+    } finally {
+      rmSync(temporary, { force: true }); // also when both names were links to one file, where rename does nothing
+    }
   }
 
   #existing(artifactPath: string): string {
@@ -157,19 +177,6 @@ export class LocalArtifactRepository implements ArtifactStorage {
     } catch {
       return undefined; // a link to nothing
     }
-  }
-}
-
-function copy(source: string, target: string, { link = false }: CopyOptions): void {
-  if (resolve(source) === target) return;
-  mkdirSync(dirname(target), { recursive: true });
-  // a neighbour and a rename: a crash leaves no half, and a file that shares its bytes with the target keeps them
-  const temporary = partialPath(target);
-  try {
-    if (!link || !tryLink(source, temporary)) copyFileSync(source, temporary);
-    renameSync(temporary, target);
-  } finally {
-    rmSync(temporary, { force: true }); // also when both names were links to one file, where rename does nothing
   }
 }
 

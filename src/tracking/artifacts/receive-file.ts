@@ -1,8 +1,9 @@
 // A file that comes from elsewhere: it is there as a whole, or not at all.
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fsyncDirectory } from "../../base/index.ts";
+import type { BlobPool } from "./blob-pool.ts";
 import { checkReceived, checkSize } from "./repository.ts";
 import type { ReceiveOptions } from "./repository.ts";
 
@@ -21,6 +22,7 @@ export async function receiveFile(
   body: AsyncIterable<Uint8Array>,
   file: string,
   options: ReceiveOptions = {},
+  pool?: BlobPool,
 ): Promise<void> {
   checkSize(options.size ?? 0, options);
   await mkdir(dirname(file), { recursive: true });
@@ -28,14 +30,17 @@ export async function receiveFile(
   const target = await open(temporary, "wx");
   try {
     let received = 0;
+    const hash = createHash("sha256");
     for await (const chunk of body) {
       received += chunk.length;
+      if (pool !== undefined) hash.update(chunk);
       checkSize(received, options);
       await target.write(chunk);
     }
     checkReceived(received, options);
     await target.sync();
     await target.close();
+    await pool?.shareHashed(temporary, hash.digest("hex"));
     await rename(temporary, file);
     fsyncDirectory(dirname(file));
   } catch (error) {

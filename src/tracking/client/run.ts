@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { stringify as toYaml } from "yaml";
 import { SconceError, TrackingError, logger } from "../../base/index.ts";
+import { BlobPool } from "../artifacts/blob-pool.ts";
 import { type CopyOptions, LocalArtifactRepository } from "../artifacts/local.ts";
 import { artifactRepository } from "../artifacts/open-repository.ts";
 import { isLocalPlace } from "../artifacts/uri.ts";
@@ -148,7 +149,7 @@ export class ActiveRun {
 
   /** Returns what holds the artifacts of another place, a logged model's say; see `artifacts`. */
   artifactsAt(artifactUri: string): LocalArtifactRepository {
-    if (isLocalPlace(artifactUri)) return new LocalArtifactRepository(artifactUri);
+    if (isLocalPlace(artifactUri)) return new LocalArtifactRepository(artifactUri, BlobPool.ofRun(this.info));
     artifactRepository(artifactUri, this.store); // throws for a place that cannot be written
     const folder = join(this.#staging, encodeURIComponent(artifactUri));
     const staged = new StagedArtifacts(folder, (path) =>

@@ -3,6 +3,7 @@ import { realpathSync } from "node:fs";
 import { basename, dirname, join, sep } from "node:path";
 import { TrackingError, UsageError } from "../../base/index.ts";
 import { checkArtifactPath } from "../artifacts/artifact-path.ts";
+import { BlobPool } from "../artifacts/blob-pool.ts";
 import { LocalArtifactRepository } from "../artifacts/local.ts";
 import type { ArtifactStorage } from "../artifacts/repository.ts";
 import { S3ArtifactRepository } from "../artifacts/s3.ts";
@@ -27,7 +28,7 @@ export class ArtifactFolders {
   constructor({ destination, roots = [] }: ArtifactFolderOptions) {
     const own = destination === undefined ? [] : [destination];
     this.#roots = [...own, ...roots].map(localUri);
-    this.#proxied = destination === undefined ? undefined : storageAt(localUri(destination));
+    this.#proxied = destination === undefined ? undefined : sharingStorageAt(localUri(destination));
   }
 
   /** What `mlflow-artifacts:/` means. */
@@ -60,6 +61,12 @@ export class ArtifactFolders {
       { code: "PERMISSION_DENIED" },
     );
   }
+}
+
+function sharingStorageAt(uri: string): ArtifactStorage {
+  return isLocalPlace(uri)
+    ? new LocalArtifactRepository(uri, new BlobPool(localPath(uri)))
+    : new S3ArtifactRepository(uri);
 }
 
 function storageAt(uri: string): ArtifactStorage {
