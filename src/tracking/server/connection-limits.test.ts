@@ -11,6 +11,7 @@ const limits = { maxConnections: 5, idleMs: 200, minBytesPerSecond: 1000, graceM
 
 beforeEach(async () => {
   server = createServer({ requireHostHeader: false }, (request, response) => {
+    if (request.url === "/broken") return void request.destroy();
     const answer = { "/large": Buffer.alloc(50_000_000), "/late": "late" }[request.url!] ?? "OK";
     request.resume().once("end", () => {
       if (request.url === "/late") setTimeout(() => response.end(answer), 600);
@@ -75,6 +76,15 @@ test("a body that drips is given up, and one that comes well is not", async () =
   expect(await slow.answer).toMatch(/^HTTP\/1\.1 408 .*"the request comes too slowly/s);
   clearInterval(drip);
   expect(await well.answer).toMatch(/OK$/);
+});
+
+test("a request that the server itself breaks off does not end the server", async () => {
+  await (
+    await open("POST /broken HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nx")
+  ).answer;
+  await sleep(2 * limits.graceMs);
+  const after = await open("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  expect(await after.answer).toMatch(/OK$/);
 });
 
 test("a connection on which nothing moves is closed, but not while its answer is worked out", async () => {

@@ -1,6 +1,7 @@
 // What connections may cost: how many there are, how slowly a body may come, how long an answer may wait to be read.
 // What is no HTTP is refused here as well: the server's handler never sees it.
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { securityHeaders } from "./security.ts";
 
@@ -17,6 +18,7 @@ export interface ConnectionLimits {
 }
 
 interface Exchange {
+  socket: Socket; // a request that was destroyed has none of its own any more
   request: IncomingMessage;
   response: ServerResponse;
   startedAt: number;
@@ -34,7 +36,13 @@ export function limitConnections(server: Server, limits: ConnectionLimits = {}):
 
   server.prependListener("request", (request: IncomingMessage, response: ServerResponse) => {
     const { socket } = request;
-    const exchange = { request, response, startedAt: performance.now(), bytesBefore: socket.bytesRead };
+    const exchange = {
+      socket,
+      request,
+      response,
+      startedAt: performance.now(),
+      bytesBefore: socket.bytesRead,
+    };
     latest.set(socket, exchange);
     open.add(exchange);
     response.once("close", () => open.delete(exchange));
@@ -50,15 +58,19 @@ export function limitConnections(server: Server, limits: ConnectionLimits = {}):
     else refuse(socket, refusals[error.code ?? ""] ?? notHttp);
   });
 
+  const isTooSlow = ({ socket, request, startedAt, bytesBefore }: Exchange): boolean => {
+    const elapsedMs = performance.now() - startedAt;
+    const received = socket.bytesRead - bytesBefore;
+    return !request.complete && elapsedMs > graceMs && received < (minBytesPerSecond * elapsedMs) / 1000;
+  };
   const timer = setInterval(
     () => {
-      for (const { request, response, startedAt, bytesBefore } of open) {
-        const elapsedMs = performance.now() - startedAt;
-        const received = request.socket.bytesRead - bytesBefore;
-        const isTooSlow = elapsedMs > graceMs && received < (minBytesPerSecond * elapsedMs) / 1000;
-        if (request.complete || !isTooSlow) continue;
-        if (response.headersSent) request.socket.destroy();
-        else refuse(request.socket, tooSlow);
+      for (const exchange of open) {
+        const { socket, response } = exchange;
+        if (socket.destroyed) open.delete(exchange);
+        else if (!isTooSlow(exchange)) continue;
+        else if (response.headersSent) socket.destroy();
+        else refuse(socket, tooSlow);
       }
     },
     Math.min(graceMs, 5000),

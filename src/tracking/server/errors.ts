@@ -20,9 +20,7 @@ const statusOfCode: Record<string, number> = {
   TEMPORARILY_UNAVAILABLE: 503,
 };
 
-const noSpace = "the disk of the server is full. Free some space, then send it again.";
-
-// what the file system says of a path that a client chose, or of the place for it
+// what the file system says of a path that a client chose
 const fileErrors: Record<string, [code: string, message: string]> = {
   ENAMETOOLONG: [
     "INVALID_PARAMETER_VALUE",
@@ -33,9 +31,6 @@ const fileErrors: Record<string, [code: string, message: string]> = {
   EEXIST: ["INVALID_PARAMETER_VALUE", "the path leads through a file as if that were a folder."],
   EISDIR: ["INVALID_PARAMETER_VALUE", "the path names a folder, where a file is needed."],
   ENOTEMPTY: ["RESOURCE_CONFLICT", "the folder was written to meanwhile. Send the request again."],
-  ENOSPC: ["TEMPORARILY_UNAVAILABLE", noSpace],
-  EDQUOT: ["TEMPORARILY_UNAVAILABLE", noSpace],
-  EFBIG: ["TEMPORARILY_UNAVAILABLE", noSpace],
   EMFILE: ["TEMPORARILY_UNAVAILABLE", "the server has too many files open. Send the request again."],
   ENFILE: ["TEMPORARILY_UNAVAILABLE", "the server has too many files open. Send the request again."],
 };
@@ -67,7 +62,6 @@ export function errorAnswer(error: unknown): ErrorAnswer {
   const refusal = Object.hasOwn(fileErrors, code) ? fileErrors[code] : undefined;
   if (refusal !== undefined) {
     const [errorCode, message] = refusal;
-    if (errorCode === "TEMPORARILY_UNAVAILABLE") logger.error(`server: ${(error as Error).message}`);
     return { status: statusOfCode[errorCode] ?? 500, body: { error_code: errorCode, message } };
   }
   logger.error(`server: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
