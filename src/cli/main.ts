@@ -51,6 +51,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "copies a whole tracking store into another",
     load: () => import("./store.ts"),
   },
+  gc: {
+    summary: "removes deleted runs and experiments for ever, with artifacts",
+    load: () => import("./gc.ts"),
+  },
   clean: {
     summary: "shows what takes up disk space, and frees it",
     load: () => import("./clean.ts"),

@@ -194,6 +194,10 @@ export interface TrackingStore {
   deletedRunIds(before?: number): Promise<string[]>;
   /** Removes a run that is in the trash, and all that it logged, for ever. Artifacts are the caller's business. */
   purgeRun(runId: string): Promise<void>;
+  /** Returns logged models that have been in the trash since before a moment, oldest first. @default before: now */
+  deletedLoggedModels(before?: number): Promise<LoggedModel[]>;
+  /** Removes a logged model that is in the trash for ever. Artifacts are the caller's business. */
+  purgeLoggedModel(modelId: string): Promise<void>;
   /** Removes an experiment that is in the trash, with its runs, for ever. */
   purgeExperiment(experimentId: string): Promise<void>;
 

@@ -166,6 +166,30 @@ export function purgeContract(test: StoreTest): void {
     assert.deepEqual(run.inputs.datasetInputs, [train]);
   });
 
+  test("a logged model that is purged is gone, its neighbour stays", async (store) => {
+    const experimentId = await newExperiment(store);
+    const runId = await newRun(store, experimentId);
+    const [gone, kept] = [
+      await store.createLoggedModel({ experimentId, tags: { a: "b" }, params: { lr: "1" } }),
+      await store.createLoggedModel({ experimentId }),
+    ];
+    for (const { modelId } of [gone, kept]) {
+      await store.logBatch({ runId, metrics: [{ ...point(1), modelId }] });
+    }
+    await refused(store.purgeLoggedModel(gone.modelId), invalidValue, "an active model");
+    const before = Date.now() - 60_000;
+    await store.deleteLoggedModel(gone.modelId);
+    const ids = async (moment?: number) =>
+      (await store.deletedLoggedModels(moment)).map(({ modelId }) => modelId);
+    assert((await ids()).includes(gone.modelId));
+    assert(!(await ids()).includes(kept.modelId));
+    assert(!(await ids(before)).includes(gone.modelId), "it is in the trash for less than a minute");
+    await store.purgeLoggedModel(gone.modelId);
+    await refused(store.purgeLoggedModel(gone.modelId), notThere);
+    assert(!(await ids()).includes(gone.modelId));
+    assert.equal((await store.getLoggedModel(kept.modelId)).metrics.length, 1);
+  });
+
   test("an experiment that is purged is gone with its runs and models, and its name is free", async (store) => {
     const experimentId = await newExperiment(store);
     const { name } = await store.getExperiment(experimentId);

@@ -306,6 +306,16 @@ export class FileStore implements TrackingStore, RegistryStore, StoreExporter, S
     await this.#changeRun(runId, (transaction) => runs.removeRun(this.#layout, transaction, runId));
   }
 
+  async deletedLoggedModels(before: number = Date.now()): Promise<LoggedModel[]> {
+    return loggedModels.readDeletedLoggedModels(this.#layout, before);
+  }
+
+  async purgeLoggedModel(modelId: string): Promise<void> {
+    await this.#changeLoggedModel(modelId, (transaction) =>
+      loggedModels.removeLoggedModel(this.#layout, transaction, modelId),
+    );
+  }
+
   async purgeExperiment(experimentId: string): Promise<void> {
     await this.#changeExperiment(experimentId, (transaction) =>
       experiments.removeExperiment(this.#layout, transaction, experimentId),

@@ -135,6 +135,28 @@ export function readLoggedModels(layout: Layout, experiment: Place): LoggedModel
   });
 }
 
+/** Reads the models that have been in the trash since before a moment, in milliseconds since 1970. */
+export function readDeletedLoggedModels(layout: Layout, before: number): LoggedModel[] {
+  return layout
+    .experiments()
+    .flatMap((experiment) => layout.loggedModels(experiment))
+    .filter((place) => isDeleted(modelMeta(place)))
+    .map(toLoggedModel)
+    .filter(({ lastUpdatedTimestamp }) => lastUpdatedTimestamp <= before)
+    .sort((a, b) => a.lastUpdatedTimestamp - b.lastUpdatedTimestamp || (a.modelId < b.modelId ? -1 : 1));
+}
+
+/** Removes a model that is in the trash. */
+export function removeLoggedModel(layout: Layout, transaction: Transaction, modelId: string): void {
+  const place = layout.findLoggedModel(modelId);
+  if (!isDeleted(modelMeta(place))) {
+    throw invalid(
+      `purgeLoggedModel: logged model ${modelId} must be in the trash, but it is active. Delete it first.`,
+    );
+  }
+  transaction.remove(place.folder);
+}
+
 /** Reads the points of a model's metric, in the order in which they were logged. */
 export function readPointsOfModel(layout: Layout, modelId: string, key: string): LoggedModel["metrics"] {
   const folder = join(layout.findLoggedModel(modelId).folder, "metrics");

@@ -1,5 +1,6 @@
 // Logged models in MongoDB, each with all points that runs logged for it.
 import { randomUUID } from "node:crypto";
+import type { TrackingError } from "../../../base/index.ts";
 import { childUri, localUri } from "../../artifacts/uri.ts";
 import { randomName } from "../../random-name.ts";
 import type { CreateLoggedModelInput } from "../../store.ts";
@@ -61,7 +62,7 @@ export async function findLoggedModel(
 ): Promise<LoggedModelDocument> {
   const found = await loggedModels.findOne({ _id: { $eq: String(modelId) }, lifecycleStage: "active" });
   if (found !== null) return found;
-  throw missing(`logged model ${modelId}: it must exist, and no such id is in the store.`);
+  throw noSuchModel(modelId);
 }
 
 /** Says whether the files of a model are whole. */
@@ -87,6 +88,29 @@ export async function trashLoggedModel(collections: Collections, modelId: string
     model.lifecycleStage = "deleted";
     model.lastUpdatedTimestamp = Date.now();
   });
+}
+
+/** Reads the models that have been in the trash since before a moment, in milliseconds since 1970. */
+export async function deletedLoggedModels(
+  { loggedModels }: Collections,
+  before: number,
+): Promise<LoggedModel[]> {
+  const found = await loggedModels
+    .find({ lifecycleStage: "deleted", lastUpdatedTimestamp: { $lte: before } })
+    .sort({ lastUpdatedTimestamp: 1, _id: 1 })
+    .toArray();
+  return found.map(toLoggedModel);
+}
+
+/** Removes a model that is in the trash. */
+export async function purgeLoggedModel({ loggedModels }: Collections, modelId: string): Promise<void> {
+  const _id = { $eq: String(modelId) };
+  const { deletedCount } = await loggedModels.deleteOne({ _id, lifecycleStage: "deleted" });
+  if (deletedCount > 0) return;
+  if ((await loggedModels.findOne({ _id })) === null) throw noSuchModel(modelId);
+  throw invalid(
+    `purgeLoggedModel: logged model ${modelId} must be in the trash, but it is active. Delete it first.`,
+  );
 }
 
 /** Writes tags over what is there. */
@@ -177,6 +201,10 @@ async function changeModel(
   body: (model: LoggedModelDocument) => void,
 ): Promise<void> {
   await change(collections.loggedModels, () => findLoggedModel(collections, modelId), body);
+}
+
+function noSuchModel(modelId: string): TrackingError {
+  return missing(`logged model ${modelId}: it must exist, and no such id is in the store.`);
 }
 
 function checked(kind: string, pairs: Pair[]): Pair[] {

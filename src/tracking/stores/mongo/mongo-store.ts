@@ -282,6 +282,14 @@ export class MongoStore implements TrackingStore, RegistryStore, StoreExporter, 
     return this.#do((db) => runs.purgeRun(db, runId));
   }
 
+  async deletedLoggedModels(before: number = Date.now()): Promise<LoggedModel[]> {
+    return this.#do((db) => loggedModels.deletedLoggedModels(db, before));
+  }
+
+  async purgeLoggedModel(modelId: string): Promise<void> {
+    return this.#do((db) => loggedModels.purgeLoggedModel(db, modelId));
+  }
+
   async purgeExperiment(experimentId: string): Promise<void> {
     return this.#do((db) => experiments.purgeExperiment(db, experimentId));
   }

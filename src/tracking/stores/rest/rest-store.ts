@@ -351,6 +351,15 @@ export class RestStore implements TrackingStore, RegistryStore, ArtifactServer {
     await this.#own("POST", "/sconce/purge-run", nothing, { run_id: runId });
   }
 
+  async deletedLoggedModels(before?: number): Promise<LoggedModel[]> {
+    const shape = z.object({ models: z.array(wireLoggedModel) });
+    return (await this.#own("GET", "/sconce/deleted-logged-models", shape, present({ before }))).models;
+  }
+
+  async purgeLoggedModel(modelId: string): Promise<void> {
+    await this.#own("POST", "/sconce/purge-logged-model", nothing, { model_id: modelId });
+  }
+
   async purgeExperiment(experimentId: string): Promise<void> {
     await this.#own("POST", "/sconce/purge-experiment", nothing, { experiment_id: experimentId });
   }

@@ -291,7 +291,8 @@ function sortKey({ key, datasetName, datasetDigest }: LoggedModel["metrics"][num
   return [key, datasetName, datasetDigest].join("\0");
 }
 
-function noSuchModel(modelId: string): TrackingError {
+/** Makes the error for a logged model that is not there. */
+export function noSuchModel(modelId: string): TrackingError {
   return missing(`logged model ${modelId}: it must exist, and no such id is in the store.`);
 }
 

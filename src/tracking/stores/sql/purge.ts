@@ -1,7 +1,9 @@
 // Removes for ever what is in the trash, in SQL. Each function expects to run inside a transaction.
 import { TrackingError } from "../../../base/index.ts";
+import type { LoggedModel } from "../../types.ts";
 import { invalid } from "../../validation.ts";
 import { experimentKey, lockExperiment } from "./experiments.ts";
+import { loggedModelColumns, noSuchModel, toLoggedModels } from "./logged-models.ts";
 import { selectRunInfo } from "./runs.ts";
 import type { Sql, SqlValue } from "./sql.ts";
 
@@ -22,6 +24,31 @@ export async function purgeRun(sql: Sql, runId: string): Promise<void> {
     throw invalid(`purgeRun: run ${runId} must be in the trash, but it is active. Delete it first.`);
   }
   await removeRuns(sql, "run_uuid = ?", runId);
+}
+
+/** Reads logged models that have been in the trash since before a moment, in milliseconds since 1970. */
+export async function selectDeletedLoggedModels(sql: Sql, before: number): Promise<LoggedModel[]> {
+  const rows = await sql.all(
+    `SELECT ${loggedModelColumns} FROM logged_models WHERE lifecycle_stage = 'deleted' AND ` +
+      "last_updated_timestamp_ms <= ? ORDER BY last_updated_timestamp_ms, model_id",
+    before,
+  );
+  return toLoggedModels(sql, rows);
+}
+
+/** Removes a logged model that is in the trash; its tags, params and metrics follow by their foreign keys. */
+export async function purgeLoggedModel(sql: Sql, modelId: string): Promise<void> {
+  const row = await sql.first(
+    `SELECT lifecycle_stage FROM logged_models WHERE model_id = ?${sql.dialect.forUpdate}`,
+    modelId,
+  );
+  if (row === undefined) throw noSuchModel(modelId);
+  if (row["lifecycle_stage"] !== "deleted") {
+    throw invalid(
+      `purgeLoggedModel: logged model ${modelId} must be in the trash, but it is active. Delete it first.`,
+    );
+  }
+  await sql.run("DELETE FROM logged_models WHERE model_id = ?", modelId);
 }
 
 /** Removes an experiment that is in the trash, with its runs and models. */

@@ -49,7 +49,13 @@ import * as inputs from "./inputs.ts";
 import * as loggedModels from "./logged-models.ts";
 import { selectMetricHistories, selectMetricHistory } from "./metrics.ts";
 import * as versions from "./model-versions.ts";
-import { purgeExperiment, purgeRun, selectDeletedRunIds } from "./purge.ts";
+import {
+  purgeExperiment,
+  purgeLoggedModel,
+  purgeRun,
+  selectDeletedLoggedModels,
+  selectDeletedRunIds,
+} from "./purge.ts";
 import * as models from "./registered-models.ts";
 import * as history from "./registry-history.ts";
 import { selectModelVersion, selectRegisteredModel } from "./registry-rows.ts";
@@ -243,6 +249,14 @@ export abstract class SqlStore implements TrackingStore, RegistryStore, StoreExp
 
   async purgeRun(runId: string): Promise<void> {
     await this.#db.write((sql) => purgeRun(sql, runId));
+  }
+
+  async deletedLoggedModels(before: number = Date.now()): Promise<LoggedModel[]> {
+    return this.#db.read((sql) => selectDeletedLoggedModels(sql, before));
+  }
+
+  async purgeLoggedModel(modelId: string): Promise<void> {
+    await this.#db.write((sql) => purgeLoggedModel(sql, modelId));
   }
 
   async purgeExperiment(experimentId: string): Promise<void> {
