@@ -78,10 +78,8 @@ function loggedModelContent({ model, lifecycleStage, points }: LoggedModelRecord
 }
 
 function registeredModelContent({ versions, ...record }: RegisteredModelRecord): unknown {
-  return {
-    ...record,
-    versions: versions.map((version) => ({ ...version, aliases: version.aliases.toSorted() })),
-  };
+  // the model tells the aliases of its versions
+  return { ...record, versions: versions.map(({ aliases: _aliases, ...version }) => version) };
 }
 
 function pointText({ key, step, timestamp, value }: Metric): string {

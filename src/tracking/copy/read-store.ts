@@ -61,7 +61,7 @@ export async function* readStore(store: Store): AsyncGenerator<StoreEntity> {
 export async function* readPoints(store: Store, { run }: RunRecord): AsyncGenerator<Metric[]> {
   const { runId } = run.info;
   let points: Metric[] = [];
-  for (const { key } of run.data.latestMetrics) {
+  for (const key of run.data.latestMetrics.map((metric) => metric.key).sort()) {
     for (let pageToken: string | undefined; ;) {
       const page = await store.metricHistory(runId, key, { maxResults: pointsAtOnce, ...token(pageToken) });
       for (const point of page) points.push(point);
