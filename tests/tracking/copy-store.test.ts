@@ -151,7 +151,7 @@ describe("a copy", () => {
       const target = await open();
       await target.close();
       let kills = 0;
-      for (let waitMs = 40; ; waitMs *= 2) {
+      for (let waitMs = 100; ; waitMs *= 2.5) {
         const child = startTrackingProcess(
           path,
           `const from = await tracking.openStore("sqlite:///" + path);

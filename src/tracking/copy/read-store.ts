@@ -91,8 +91,11 @@ async function* readRuns(
       ...token(pageToken),
     }),
   )) {
-    const deletedTime = deletionTimes.get(run.info.runId);
-    yield { run, ...(deletedTime !== undefined && { deletedTime }) };
+    const { runId } = run.info;
+    const deletedTime = deletionTimes.get(runId);
+    // MLflow's server leaves models that went into a run out of searches
+    const whole = isExporter(store) ? run : await store.getRun(runId);
+    yield { run: whole, ...(deletedTime !== undefined && { deletedTime }) };
   }
 }
 

@@ -23,7 +23,7 @@ client.finalize_logged_model(model.model_id, "READY")
 for step, value in enumerate([0.5, math.nan, math.inf, -math.inf, 1e-310, 3.0]):
     client.log_metric(id, "val/loss", value, timestamp=1000 + step, step=step)
 # the lines of a folder hold a data set, and Python reads them as of step 0
-measured = {} if sys.argv[1].startswith("file:") else {"dataset_name": "the test", "dataset_digest": "d1"}
+measured = {} if sys.argv[1].startswith("file:") else {"dataset_name": "test", "dataset_digest": "d1"}
 client.log_metric(id, "auc", 0.5, timestamp=1, step=1, model_id=model.model_id, **measured)
 client.log_metric(id, "auc", 0.75, timestamp=2, step=2, model_id=model.model_id, **measured)
 client.log_param(id, "p" * 250, "x" * 6000)
@@ -52,23 +52,28 @@ print("null")
 `;
 
 const dump = `
-import json, sys
+import json, math, sys
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
 client = MlflowClient(sys.argv[1])
 experiments = sorted(client.search_experiments(ViewType.ALL), key=lambda e: e.name)
 ids = [e.experiment_id for e in experiments]
-runs = sorted(client.search_runs(ids, run_view_type=ViewType.ALL), key=lambda r: r.info.run_id)
+run_ids = sorted(r.info.run_id for r in client.search_runs(ids, run_view_type=ViewType.ALL))
+runs = [client.get_run(run_id) for run_id in run_ids]
+# MLflow's tables hold an infinity as the largest number, and its folders hold it as it is
+number = lambda value: str({math.inf: sys.float_info.max, -math.inf: -sys.float_info.max}.get(value, value))
+# a database returns all points of a model, a folder the latest of each
+latest = lambda metrics: {(m.key, m.dataset_name, m.dataset_digest): m for m in sorted(metrics, key=lambda m: m.timestamp)}.values()
 text = lambda value: json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
 out = {
     "experiments": [[e.experiment_id, e.name, e.artifact_location, e.lifecycle_stage, e.creation_time, e.last_update_time, e.tags] for e in experiments],
-    "runs": [r.to_dictionary() for r in runs],
+    "runs": [{**r.to_dictionary(), "metrics": {key: number(value) for key, value in r.data.metrics.items()}} for r in runs],
     "models_of_runs": [[[m.model_id for m in (r.inputs.model_inputs if r.inputs else [])], [[m.model_id, m.step] for m in (r.outputs.model_outputs if r.outputs else [])]] for r in runs],
-    "histories": [[[m.key, str(m.value), m.timestamp, m.step] for key in sorted(r.data.metrics) for m in sorted(client.get_metric_history(r.info.run_id, key), key=lambda m: m.step)] for r in runs],
-    "logged_models": sorted(text({**m.to_dictionary(), "metrics": sorted(text([x.key, str(x.value), x.timestamp, x.step, x.model_id, x.dataset_name, x.dataset_digest, x.run_id]) for x in m.metrics or [])}) for m in client.search_logged_models(ids)),
-    "registered": sorted(text([m.name, m.description, m.creation_timestamp, m.last_updated_timestamp, m.tags, {a: int(v) for a, v in m.aliases.items()}]) for f in [None, "tags.\`mlflow.prompt.is_prompt\` = 'true'"] for m in client.search_registered_models(f)),
-    "versions": sorted(text([v.name, int(v.version), v.source, v.run_id, v.current_stage, v.description, v.creation_timestamp, v.last_updated_timestamp, v.status, v.tags, sorted(v.aliases), client.get_model_version_download_uri(v.name, v.version) if f is None else None]) for f in [None, "tags.\`mlflow.prompt.is_prompt\` = 'true'"] for v in client.search_model_versions(f)),
+    "histories": [[[m.key, number(m.value), m.timestamp, m.step] for key in sorted(r.data.metrics) for m in sorted(client.get_metric_history(r.info.run_id, key), key=lambda m: m.step)] for r in runs],
+    "logged_models": sorted(text({**m.to_dictionary(), "status_message": m.status_message or None, "metrics": sorted(text([x.key, number(x.value), x.timestamp, x.step, x.model_id, x.dataset_name, x.dataset_digest, x.run_id]) for x in latest(m.metrics or []))}) for m in client.search_logged_models(ids)),
+    "registered": sorted(text([m.name, m.description or None, m.creation_timestamp, m.last_updated_timestamp, m.tags, {a: int(v) for a, v in m.aliases.items()}]) for f in [None, "tags.\`mlflow.prompt.is_prompt\` = 'true'"] for m in client.search_registered_models(f)),
+    "versions": sorted(text([v.name, int(v.version), v.source, v.run_id or None, v.current_stage, v.description or None, v.creation_timestamp, v.last_updated_timestamp, v.status, v.tags, client.get_model_version_download_uri(v.name, v.version) if f is None else None]) for f in [None, "tags.\`mlflow.prompt.is_prompt\` = 'true'"] for v in client.search_model_versions(f)),
 }
 print(text(out))
 `;
