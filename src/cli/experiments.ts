@@ -6,6 +6,7 @@ import type { MetricMode, Run } from "../tracking/index.ts";
 import { countOf, onlyWord, parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
 import { storeUri } from "./store-uri.ts";
+import { formatMetric, table, writeResult } from "./table.ts";
 
 export const command: Command = {
   help: `Usage: sconce experiments run CONFIG [--workers N] [--fail-fast] [--only NAME]
@@ -69,9 +70,9 @@ async function runGrid(words: readonly string[]): Promise<number> {
   const rows = result.cells.map(({ name, status, metrics, error }) => [
     name,
     status,
-    error ?? ["accuracy", "f1"].map((key) => `${key} ${format(metrics[key])}`).join("  "),
+    error ?? ["accuracy", "f1"].map((key) => `${key} ${formatMetric(metrics[key])}`).join("  "),
   ]);
-  write(flags.json, result, [result.experimentName, ...table(rows)]);
+  writeResult(flags.json, result, [result.experimentName, ...table(rows)]);
   return result.cells.some(({ status }) => status === "failed") ? 1 : 0;
 }
 
@@ -114,31 +115,11 @@ async function showBest(words: readonly string[]): Promise<number> {
       [metric]: data.metrics[metric],
     }));
     const rows = found.map((each) =>
-      Object.values(each).map((cell) => (typeof cell === "number" ? format(cell) : String(cell))),
+      Object.values(each).map((cell) => (typeof cell === "number" ? formatMetric(cell) : String(cell))),
     );
-    write(flags.json, found, table(rows));
+    writeResult(flags.json, found, table(rows));
     return 0;
   } finally {
     await store.close();
   }
-}
-
-function format(value: number | undefined): string {
-  return value === undefined ? "-" : String(Number(value.toPrecision(6)));
-}
-
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? "").length)),
-  );
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
-}
-
-function write(asJson: boolean, value: unknown, lines: readonly string[]): void {
-  process.stdout.write(asJson ? `${JSON.stringify(value, null, 2)}\n` : `${lines.join("\n")}\n`);
 }

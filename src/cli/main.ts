@@ -39,6 +39,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "runs a grid of trainings, and names the best run",
     load: () => import("./experiments.ts"),
   },
+  runs: {
+    summary: "lists, shows, compares and watches runs",
+    load: () => import("./runs.ts"),
+  },
   models: {
     summary: "registers, promotes and rolls back models, and tells who was",
     load: () => import("./models.ts"),

@@ -4,6 +4,7 @@ import { ModelTransition, holdersAt, registerModelVersion, openStore } from "../
 import { countOf, onlyWord, parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
 import { storeUri } from "./store-uri.ts";
+import { writeResult } from "./table.ts";
 
 export const command: Command = {
   help: `Usage: sconce models register URI NAME
@@ -71,7 +72,7 @@ async function register(words: readonly string[]): Promise<number> {
       ...(runId === undefined ? {} : { runId }),
       ...(modelId === undefined ? {} : { modelId }),
     });
-    write(flags.json, version, [`${name} has version ${version.version} now, from ${uri}.`]);
+    writeResult(flags.json, version, [`${name} has version ${version.version} now, from ${uri}.`]);
     return 0;
   } finally {
     await store.close();
@@ -96,7 +97,7 @@ async function transition(words: readonly string[]): Promise<number> {
       ...(flags.metric === undefined ? {} : { metric: flags.metric }),
       ...(flags.user === undefined ? {} : { userId: flags.user }),
     });
-    write(flags.json, version, [
+    writeResult(flags.json, version, [
       `${version.name} version ${version.version} is in ${version.currentStage} now.`,
     ]);
   });
@@ -113,7 +114,7 @@ async function rollback(words: readonly string[]): Promise<number> {
       stage,
       ...(flags.user === undefined ? {} : { userId: flags.user }),
     });
-    write(flags.json, version, [
+    writeResult(flags.json, version, [
       `${version.name} version ${version.version} is back in ${version.currentStage}.`,
     ]);
   });
@@ -135,7 +136,7 @@ async function history(words: readonly string[]): Promise<number> {
         ),
         ...[...aliases].map(([alias, version]) => `@${alias}: version ${version}`),
       ];
-      return write(
+      return writeResult(
         flags.json,
         found,
         lines.length === 0 ? ["nothing was in a stage or had an alias then."] : lines,
@@ -157,7 +158,7 @@ async function history(words: readonly string[]): Promise<number> {
         ...why,
       ].join("  ");
     });
-    write(
+    writeResult(
       flags.json,
       events,
       lines.length === 0 ? ["nothing has been in a stage or had an alias yet."] : lines,
@@ -189,8 +190,4 @@ async function withModel(
 function stageOf(what: string, stage: string | undefined): string {
   if (stage !== undefined) return stage;
   throw new UsageError(`sconce ${what}: --stage is missing. See: sconce models --help`);
-}
-
-function write(asJson: boolean, value: unknown, lines: readonly string[]): void {
-  process.stdout.write(asJson ? `${JSON.stringify(value, null, 2)}\n` : `${lines.join("\n")}\n`);
 }

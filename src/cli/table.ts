@@ -1,0 +1,32 @@
+// How commands print what they found: as a table for people, or as JSON.
+
+/** Prints a value as JSON, or lines for people. */
+export function writeResult(asJson: boolean, value: unknown, lines: readonly string[]): void {
+  process.stdout.write(asJson ? `${JSON.stringify(value, null, 2)}\n` : `${lines.join("\n")}\n`);
+}
+
+/** Lines up columns; what other people named cannot move the cursor of a terminal. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const shown = rows.map((row) => row.map(printable));
+  const widths = (shown[0] ?? []).map((_, column) =>
+    Math.max(...shown.map((row) => (row[column] ?? "").length)),
+  );
+  return shown.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+/** Writes a metric with six digits; one that is absent as `-`. */
+export function formatMetric(value: number | undefined): string {
+  return value === undefined ? "-" : String(Number(value.toPrecision(6)));
+}
+
+/** Returns text without control characters. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (char) => {
+    return char === "\n" || char === "\t" ? " " : `\\u${char.codePointAt(0)!.toString(16).padStart(4, "0")}`;
+  });
+}
