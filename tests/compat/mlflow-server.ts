@@ -11,19 +11,23 @@ export interface MlflowServer {
   stop(): Promise<void>;
 }
 
-/** Starts MLflow's server and waits until it answers. */
-export async function startMlflowServer(folder: string): Promise<MlflowServer> {
+/** Starts MLflow's server, with more words and variables where there are any, and waits until it answers. */
+export async function startMlflowServer(
+  folder: string,
+  { words = [], env = {} }: { words?: readonly string[]; env?: Record<string, string> } = {},
+): Promise<MlflowServer> {
   const port = await freePort();
   const child = spawn(
     join(dirname(compatPython()), "mlflow"),
     `server --host 127.0.0.1 --port ${port} --workers 1`
       .split(" ")
       .concat("--backend-store-uri", `sqlite:///${join(folder, "mlflow.db")}`)
-      .concat("--artifacts-destination", join(folder, "artifacts")),
+      .concat("--artifacts-destination", join(folder, "artifacts"))
+      .concat(words),
     {
       cwd: folder,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, MLFLOW_DISABLE_TELEMETRY: "true", GIT_PYTHON_REFRESH: "quiet" },
+      env: { ...process.env, MLFLOW_DISABLE_TELEMETRY: "true", GIT_PYTHON_REFRESH: "quiet", ...env },
       detached: true, // it starts processes of its own, which are stopped with it
     },
   );
