@@ -156,6 +156,8 @@ export const rules: Readonly<Record<string, Rule>> = {
   "GET /sconce/registry-history": model("read"),
   "GET /sconce/deleted-runs": adminOnly,
   "POST /sconce/purge-run": adminOnly,
+  "GET /sconce/deleted-logged-models": adminOnly,
+  "POST /sconce/purge-logged-model": adminOnly,
   "POST /sconce/purge-experiment": adminOnly,
 
   "POST /mlflow/users/create": adminOnly,
