@@ -56,7 +56,11 @@ export async function answerArtifacts(
     const artifact = decodedOnce(path.slice(proxyPrefix.length + 1));
     if (isRead) await sendFile(request, response, folders.proxied, artifact);
     else if (method === "PUT") {
-      await folders.proxied.receive(artifact, request, { ...announcedSize(request), maxBytes });
+      const body = request.iterator({ destroyOnReturn: false }); // what is refused midway is answered
+      await folders.proxied.receive(artifact, body as AsyncIterable<Uint8Array>, {
+        ...announcedSize(request),
+        maxBytes,
+      });
       sendJson(response, 200, {});
     } else if (method === "DELETE") {
       await folders.proxied.delete(artifact);

@@ -25,7 +25,7 @@ import { errorAnswer } from "./errors.ts";
 import { streamChanges } from "./event-stream.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { Router } from "./router.ts";
-import { sendJson, sendText } from "./send.ts";
+import { sendEarly, sendJson, sendText } from "./send.ts";
 import { Guard, securityHeaders } from "./security.ts";
 import type { SecurityOptions } from "./security.ts";
 
@@ -164,11 +164,10 @@ class RequestHandler {
       if (request.destroyed && !request.complete) return; // the client went away in the middle
       const { status, body, headers = {} } = errorAnswer(error);
       if (!response.headersSent) {
-        // what the client still sends is not read, so the connection cannot serve another request
-        if (!request.complete) response.setHeader("Connection", "close");
         for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
       }
-      sendJson(response, status, body);
+      if (request.complete) sendJson(response, status, body);
+      else await sendEarly(request, response, status, body);
     }
   }
 
