@@ -1,5 +1,4 @@
 export { checkArtifactPath } from "./artifacts/artifact-path.ts";
-export { downloadArtifacts } from "./artifacts/download.ts";
 export { HttpArtifactRepository } from "./artifacts/http.ts";
 export { LocalArtifactRepository } from "./artifacts/local.ts";
 export type { CopyOptions } from "./artifacts/local.ts";
@@ -11,12 +10,16 @@ export { contextTags, gitCommit } from "./client/context.ts";
 export type { ContextOptions } from "./client/context.ts";
 export {
   activeRun,
+  deleteTag,
   endRun,
+  flushAsyncLogging,
+  getArtifactUri,
   getParentRun,
   getRun,
   getTrackingUri,
   logArtifact,
   logArtifacts,
+  logBatch,
   logDict,
   logFigure,
   logImage,
@@ -37,6 +40,28 @@ export {
   trackingStore,
 } from "./client/fluent.ts";
 export type { RunOptions } from "./client/fluent.ts";
+export {
+  downloadArtifacts,
+  listArtifacts,
+  loadDict,
+  loadTable,
+  loadText,
+} from "./client/fluent-artifacts.ts";
+export type { ArtifactPlace } from "./client/fluent-artifacts.ts";
+export {
+  createExperiment,
+  deleteExperiment,
+  deleteRun,
+  getExperiment,
+  getExperimentByName,
+  registerModel,
+  restoreExperiment,
+  restoreRun,
+  searchLoggedModels,
+  searchModelVersions,
+  searchRegisteredModels,
+  setExperimentTags,
+} from "./client/fluent-store.ts";
 export { flattenParams } from "./client/flatten.ts";
 export { getOrCreateRegisteredModel, modelVersionsOf, registerModelVersion } from "./client/register.ts";
 export type { RegisterModelOptions } from "./client/register.ts";

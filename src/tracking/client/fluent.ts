@@ -3,10 +3,12 @@
 // into each other's runs (MLflow's own fluent API is not safe in threads).
 import { AsyncLocalStorage } from "node:async_hooks";
 import { TrackingError } from "../../base/index.ts";
+import { checkArtifactPath } from "../artifacts/artifact-path.ts";
+import { childUri } from "../artifacts/uri.ts";
 import { openStore } from "../open-store.ts";
 import type { Store } from "../open-store.ts";
 import type { PagedList } from "../paged-list.ts";
-import type { SearchExperimentsInput, SearchRunsInput } from "../store.ts";
+import type { LogBatchInput, SearchExperimentsInput, SearchRunsInput } from "../store.ts";
 import type { DatasetInput, Experiment, Run, RunStatus } from "../types.ts";
 import { present } from "../wire.ts";
 import { ActiveRun, getOrCreateExperiment } from "./run.ts";
@@ -174,6 +176,16 @@ export function logMetrics(metrics: Record<string, number>, { step = 0 }: { step
   current("logMetrics").logMetrics(metrics, step);
 }
 
+/** Logs points, params and tags at once: each point has a time and step of its own. */
+export function logBatch(batch: Omit<LogBatchInput, "runId">): void {
+  current("logBatch").logBatch(batch);
+}
+
+/** Waits until all that the run of the moment logged is in the store; throws when the store does not take it. */
+export async function flushAsyncLogging(): Promise<void> {
+  await current("flushAsyncLogging").flush();
+}
+
 /** Sets a tag. */
 export function setTag(key: string, value: string): void {
   current("setTag").setTags({ [key]: value });
@@ -182,6 +194,21 @@ export function setTag(key: string, value: string): void {
 /** Sets tags. */
 export function setTags(tags: Record<string, string>): void {
   current("setTags").setTags(tags);
+}
+
+/** Removes a tag of the run of the moment, which must be there. */
+export async function deleteTag(key: string): Promise<void> {
+  const run = current("deleteTag");
+  await run.flush();
+  await run.store.deleteTag(run.runId, key);
+}
+
+/** Returns where the artifacts of the run of the moment are, or a path below. */
+export function getArtifactUri(artifactPath = ""): string {
+  const { artifactUri } = current("getArtifactUri").info;
+  return artifactPath === ""
+    ? artifactUri
+    : childUri(artifactUri, ...checkArtifactPath(artifactPath).split("/"));
 }
 
 /** Records a data set as an input. */

@@ -8,7 +8,7 @@ import { BlobPool } from "../artifacts/blob-pool.ts";
 import { type CopyOptions, LocalArtifactRepository } from "../artifacts/local.ts";
 import { artifactRepository } from "../artifacts/open-repository.ts";
 import { isLocalPlace } from "../artifacts/uri.ts";
-import type { TrackingStore } from "../store.ts";
+import type { LogBatchInput, TrackingStore } from "../store.ts";
 import type { DatasetInput, Experiment, RunInfo, RunStatus } from "../types.ts";
 import { checkExperimentIsActive } from "../validation.ts";
 import { type ContextOptions, contextTags, userName } from "./context.ts";
@@ -186,6 +186,16 @@ export class ActiveRun {
         item: { key, value, timestamp, step },
       })),
     );
+  }
+
+  /** Logs points, params and tags at once: each point has a time and step of its own. */
+  logBatch({ metrics = [], params = [], tags = [] }: Omit<LogBatchInput, "runId">): void {
+    this.#checkOpen("logBatch");
+    this.#writer.add([
+      ...metrics.map((item) => ({ kind: "metric" as const, item })),
+      ...params.map((item) => ({ kind: "param" as const, item })),
+      ...tags.map((item) => ({ kind: "tag" as const, item })),
+    ]);
   }
 
   /** Sets tags, over earlier values. */

@@ -79,7 +79,7 @@ describe.skipIf(compatSkipReason !== undefined)(`buckets (${compatSkipReason ?? 
     await expect(repository.open("missing")).rejects.toMatchObject({ code: "RESOURCE_DOES_NOT_EXIST" });
 
     const target = join(folder, "downloaded");
-    await downloadArtifacts(repository, "model", target);
+    await downloadArtifacts({ artifactUri: repository.uri, artifactPath: "model", dstPath: target });
     expect(readFileSync(join(target, "model/ü 50%.txt"), "utf8")).toBe("0123456789");
     expect(readFileSync(join(target, "model/deep/empty"), "utf8")).toBe("");
 
