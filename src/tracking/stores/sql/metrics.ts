@@ -57,11 +57,13 @@ export async function selectMetricHistories(
       where += ` AND step ${comparison} ?`;
       values.push(step);
     }
-    const from = `FROM ${metricsOf(sql)} WHERE ${where}`;
-    const count = Number((await sql.first(`SELECT COUNT(*) AS n ${from}`, ...values))?.["n"]);
-    const rows = await selectThinned(sql, { from, values, count, maxResults });
+    const selected = { where, values };
+    const rows = await selectThinned(sql, selected, maxResults);
     const backwards = order.replaceAll(",", " DESC,");
-    const last = await sql.first(`SELECT ${point} ${from} ORDER BY ${backwards} DESC LIMIT 1`, ...values);
+    const last = await sql.first(
+      `SELECT ${point} FROM ${metricsOf(sql)} WHERE ${where} ORDER BY ${backwards} DESC LIMIT 1`,
+      ...values,
+    );
     if (last !== undefined && !isSamePoint(rows[rows.length - 1], last)) {
       if (rows.length === maxResults) rows.pop();
       rows.push(last);
@@ -71,22 +73,72 @@ export async function selectMetricHistories(
   return points;
 }
 
-/** Reads the first point of each of `maxResults` parts, whose lengths differ by at most one. */
-function selectThinned(
+/** Says which points are meant: a condition and the values that it binds. */
+interface Selected {
+  where: string;
+  values: readonly SqlValue[];
+}
+
+/** Is how points are divided as NTILE divides them: the first `longParts` parts have `length + 1` points, others `length`. */
+interface Division {
+  parts: number;
+  length: number;
+  longParts: number;
+}
+
+/** Reads the first point of each of `parts` parts, whose lengths differ by at most one; all points where there are fewer. */
+async function selectThinned(sql: Sql, selected: Selected, parts: number): Promise<SqlRow[]> {
+  const { where, values } = selected;
+  const from = `FROM ${metricsOf(sql)} WHERE ${where}`;
+  const count = async (what: string) =>
+    Number((await sql.first(`SELECT COUNT(${what}) AS n ${from}`, ...values))?.["n"]);
+  const points = await count("*");
+  if (points <= parts) return sql.all(`SELECT ${point} ${from} ORDER BY ${order}`, ...values);
+  const division = { parts, length: Math.floor(points / parts), longParts: points % parts };
+  const hasOnePointAStep = (await count("DISTINCT step")) === points;
+  return (hasOnePointAStep ? selectByJumps : selectByPlace)(sql, selected, division);
+}
+
+/** Jumps from each part to the next in the index alone, which has the steps in order: nothing is sorted. */
+async function selectByJumps(
   sql: Sql,
-  {
-    from,
-    values,
-    count,
-    maxResults,
-  }: { from: string; values: readonly SqlValue[]; count: number; maxResults: number },
+  { where, values }: Selected,
+  { parts, length, longParts }: Division,
 ): Promise<SqlRow[]> {
-  if (count <= maxResults) return sql.all(`SELECT ${point} ${from} ORDER BY ${order}`, ...values);
-  // as NTILE divides them, without its second pass: the first parts have one point more
-  const length = Math.floor(count / maxResults);
-  const inLongParts = (count % maxResults) * (length + 1);
+  const from = `FROM ${metricsOf(sql)} WHERE ${where}`;
+  const rows = await sql.all(`SELECT ${point} ${from} ORDER BY step LIMIT 1`, ...values);
+  const stretches = [
+    { jump: length + 1, jumps: longParts },
+    { jump: length, jumps: parts - longParts - 1 },
+  ];
+  for (const { jump, jumps } of stretches) {
+    const found = await sql.all(
+      "WITH RECURSIVE kept (first_step, jumps_left) AS (SELECT CAST(? AS BIGINT), CAST(? AS BIGINT) UNION ALL " +
+        `SELECT (SELECT step ${from} AND step >= kept.first_step ORDER BY step LIMIT 1 OFFSET ?), jumps_left - 1 ` +
+        "FROM kept WHERE jumps_left > 0) " +
+        `SELECT ${point} FROM kept CROSS JOIN ${metricsOf(sql)} WHERE ${where} AND step = first_step ` +
+        "ORDER BY jumps_left DESC",
+      rows.pop()!["step"]!,
+      jumps,
+      ...values,
+      jump,
+      ...values,
+    );
+    for (const row of found) rows.push(row);
+  }
+  return rows;
+}
+
+/** Numbers all points in order, and keeps those at the beginning of a part. */
+function selectByPlace(
+  sql: Sql,
+  { where, values }: Selected,
+  { length, longParts }: Division,
+): Promise<SqlRow[]> {
+  const inLongParts = longParts * (length + 1);
   return sql.all(
-    `SELECT ${point} FROM (SELECT ${point}, row_number() OVER (ORDER BY ${order}) - 1 AS place ${from}) AS placed ` +
+    `SELECT ${point} FROM (SELECT ${point}, row_number() OVER (ORDER BY ${order}) - 1 AS place ` +
+      `FROM ${metricsOf(sql)} WHERE ${where}) AS placed ` +
       "WHERE CASE WHEN place < ? THEN place % ? ELSE (place - ?) % ? END = 0 ORDER BY place",
     ...values,
     inLongParts,
