@@ -79,12 +79,15 @@ export const wireMetric = z
 /** Writes one point of a metric. */
 export function toWireMetric(metric: Metric) {
   const { key, value, timestamp, step, modelId, datasetName, datasetDigest } = metric;
+  // spelled out, because answers hold many thousands
   return {
     key,
     value: toWireNumber(value),
     timestamp,
     step,
-    ...present({ model_id: modelId, dataset_name: datasetName, dataset_digest: datasetDigest }),
+    ...(modelId !== undefined && { model_id: modelId }),
+    ...(datasetName !== undefined && { dataset_name: datasetName }),
+    ...(datasetDigest !== undefined && { dataset_digest: datasetDigest }),
   };
 }
 
