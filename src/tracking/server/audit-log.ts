@@ -40,8 +40,12 @@ const idFields = [
   "source",
   "username",
   "is_admin",
+  "role_id",
+  "role_permission_id",
+  "workspace",
   "resource_type",
   "resource_id",
+  "resource_pattern",
   "permission",
 ];
 const maxIdLength = 256;

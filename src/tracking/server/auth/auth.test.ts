@@ -514,6 +514,28 @@ describe("permissions", () => {
     expect(seen).not.toMatch(/unseen|experiment|registered_model/);
   });
 
+  test("a role lends its permissions to those who have it, and a user's own role to nobody else", async () => {
+    const user = await addUser("actor");
+    const roles = "/ajax-api/3.0/mlflow/roles";
+    const run = () => status(user, "GET", `${api}/runs/get`, { run_id: ids["run"] });
+    const ask = (method: string, path: string, body: object) =>
+      send(method, `${roles}/${path}`, { user: "root", body });
+    const { role } = (await ask("POST", "create", { name: "readers", workspace: "default" })).body;
+    const grant = { resource_type: "experiment", resource_pattern: ids["experiment"], permission: "READ" };
+    expect((await ask("POST", "permissions/add", { role_id: role.id, ...grant })).status).toBe(200);
+    expect(await run()).toBe(403);
+    await ask("POST", "assign", { username: user, role_id: role.id });
+    expect(await run()).toBe(200);
+    expect(await status(user, "POST", `${roles}/assign`, { username: user, role_id: role.id })).toBe(403);
+    await ask("DELETE", "delete", { role_id: role.id });
+    expect(await run()).toBe(403);
+
+    const [own] = await users.listGrants((await users.get("owner")).id);
+    const lent = await ask("POST", "assign", { username: user, role_id: own?.roleId });
+    expect(lent.body.message).toMatch(/it is one user's own/);
+    expect((await ask("DELETE", "delete", { role_id: own?.roleId })).status).toBe(400);
+  });
+
   test("a finer grant of MLflow's, which this server cannot tell apart, closes everything", async () => {
     const user = await addUser("finer");
     await users.grant(user, { resourceType: "experiment", pattern: "*", permission: "MANAGE" });

@@ -172,6 +172,20 @@ export const rules: Readonly<Record<string, Rule>> = {
   "GET /3.0/mlflow/users/permissions/get": isSelf,
   "POST /3.0/mlflow/users/permissions/grant": mayManage,
   "POST /3.0/mlflow/users/permissions/revoke": mayManage,
+  "GET /3.0/mlflow/users/roles/list": isSelf,
+
+  "POST /3.0/mlflow/roles/create": adminOnly,
+  "GET /3.0/mlflow/roles/get": adminOnly,
+  "GET /3.0/mlflow/roles/list": adminOnly,
+  "PATCH /3.0/mlflow/roles/update": adminOnly,
+  "DELETE /3.0/mlflow/roles/delete": adminOnly,
+  "POST /3.0/mlflow/roles/permissions/add": adminOnly,
+  "DELETE /3.0/mlflow/roles/permissions/remove": adminOnly,
+  "GET /3.0/mlflow/roles/permissions/list": adminOnly,
+  "PATCH /3.0/mlflow/roles/permissions/update": adminOnly,
+  "POST /3.0/mlflow/roles/assign": adminOnly,
+  "DELETE /3.0/mlflow/roles/unassign": adminOnly,
+  "GET /3.0/mlflow/roles/users/list": adminOnly,
 };
 
 /** Are the endpoints whose work changes who may do what. Who makes something manages it. */

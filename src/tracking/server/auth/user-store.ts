@@ -10,6 +10,7 @@ import { SqliteDatabase, type SqliteSchema } from "../../stores/sql/sqlite-datab
 import { invalid } from "../../validation.ts";
 import { checkPassword, hashPassword } from "./password.ts";
 import type { Grant } from "./permissions.ts";
+import { RoleStore } from "./role-store.ts";
 import { authSchemaRevision, authSchemaStatements } from "./schema.generated.ts";
 
 /** Is someone who may sign in. */
@@ -49,11 +50,13 @@ const schema: SqliteSchema = {
 /** Keeps users and their grants. */
 export class UserStore {
   readonly path: string;
+  readonly roles: RoleStore;
   readonly #db: SqliteDatabase;
 
   private constructor(db: SqliteDatabase) {
     this.#db = db;
     this.path = db.path;
+    this.roles = new RoleStore(db);
   }
 
   /** Opens the file, and creates it, for its owner's eyes only, where it is missing. */

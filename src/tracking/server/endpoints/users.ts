@@ -1,4 +1,4 @@
-// Endpoints of users and of what they may do, as MLflow 3.17's basic-auth app has them.
+// Endpoints of users and of what they may do, with those of ./roles.ts, as MLflow 3.17's basic-auth app has them.
 import { z } from "zod";
 import { invariant, TrackingError } from "../../../base/index.ts";
 import { invalid } from "../../validation.ts";
@@ -8,6 +8,7 @@ import { type ResourceType, allows, grantablePermissions, resourceTypes } from "
 import type { User, UserStore } from "../auth/user-store.ts";
 import { endpoint, required } from "../endpoint.ts";
 import type { Endpoint, ServerContext } from "../endpoint.ts";
+import { roleEndpoints, toWireRole } from "./roles.ts";
 
 const byName = z.object({ username: required });
 const resourceType = z.enum(resourceTypes);
@@ -20,15 +21,21 @@ const newer = "/3.0/mlflow/users";
 export function userEndpoints(auth: Auth): Endpoint[] {
   const { users } = auth;
   return [
+    ...roleEndpoints(users),
     endpoint("POST", "/mlflow/users/create", byName.extend({ password: z.string() }), async (input) => ({
       user: toWireUser(await users.create(input)),
     })),
     endpoint("GET", "/mlflow/users/get", byName, async ({ username }) => ({
       user: toWireUser(await users.get(username)),
     })),
-    endpoint("GET", "/mlflow/users/list", z.object({}), async () => ({
-      users: (await users.list()).map((user) => ({ ...toWireUser(user), roles: [] })),
-    })),
+    endpoint("GET", "/mlflow/users/list", z.object({}), async (_, context) => {
+      const { user: asker, isAdmin } = accessOf(context);
+      const withRoles = (await users.list()).map(async (user) => {
+        const roles = isAdmin || user.id === asker.id ? await users.roles.ofUser(user.id) : [];
+        return { ...toWireUser(user), roles: roles.map(toWireRole) };
+      });
+      return { users: await Promise.all(withRoles) };
+    }),
     endpoint("GET", "/mlflow/users/current", z.object({}), async (_, context) => ({
       user: toWireUser(accessOf(context).user),
       is_basic_auth: true,
