@@ -52,7 +52,7 @@ const commands: Readonly<Record<string, Entry>> = {
     load: () => import("./server.ts"),
   },
   store: {
-    summary: "copies a whole tracking store into another",
+    summary: "copies a tracking store into another, and backs it up",
     load: () => import("./store.ts"),
   },
   gc: {

@@ -1,18 +1,25 @@
-// `sconce store`: copies a whole tracking store into another.
+// `sconce store`: copies a whole tracking store into another, or into a file as a backup.
+import { statSync } from "node:fs";
 import { UsageError, suggestion } from "../base/index.ts";
-import { copyStore, openStore } from "../tracking/index.ts";
-import type { CopyPhase, CopyReport, Store } from "../tracking/index.ts";
+import { backupStore, copyStore, openStore } from "../tracking/index.ts";
+import type { CopyPhase, CopyReport, CopyStoreOptions, Store } from "../tracking/index.ts";
 import { parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
 import { terminalProgress } from "./progress.ts";
+import { formatBytes } from "./units.ts";
 
 export const command: Command = {
   help: `Usage: sconce store copy FROM TO
+       sconce store backup FROM FILE
 
-Copies a whole tracking store into another: experiments, runs with every point,
-params, tags, inputs and outputs, logged models, registered models with their
-versions, stages, aliases and history, and what is in the trash. Ids, version
-numbers and times stay what they are.
+copy    copies a whole tracking store into another: experiments, runs with every
+        point, params, tags, inputs and outputs, logged models, registered
+        models with their versions, stages, aliases and history, and what is in
+        the trash. Ids, version numbers and times stay what they are.
+backup  writes a store to a new SQLite file, which opens as a store itself. Of a
+        SQLite store the file holds all as it is at one moment, while others
+        write to it. Back from it leads copy, or putting the file in place while
+        nothing runs.
 
   FROM   sqlite:///FILE, postgresql://..., mongodb://..., a folder (mlruns), all
          of them Sconce's or MLflow's own, or a server at http://HOST:PORT
@@ -30,45 +37,29 @@ of the registry are not copied from one.
 A database of PostgreSQL cannot hold the large experiment ids of an mlruns
 folder; SQLite and MongoDB can.
 
-Example:
-  sconce store copy ./mlruns sqlite:///mlflow.db`,
+Examples:
+  sconce store copy ./mlruns sqlite:///mlflow.db
+  sconce store backup sqlite:///mlflow.db monday.db
+  sconce store copy sqlite:///monday.db postgresql://ann@db/tracking`,
 
   async run(words) {
     const [action, ...rest] = words;
     if (action === "copy") return copy(rest);
+    if (action === "backup") return backup(rest);
     throw new UsageError(
       `sconce store: ${action === undefined ? "an action is missing" : `unknown action "${action}"`}. ` +
-        suggestion(action ?? "", ["copy"]),
+        suggestion(action ?? "", ["copy", "backup"]),
     );
   },
 };
 
 async function copy(words: readonly string[]): Promise<number> {
-  const { positionals } = parseWords("store copy", words, {});
-  const [fromUri, toUri, extra] = positionals;
-  if (fromUri === undefined || toUri === undefined || extra !== undefined) {
-    throw new UsageError(
-      `sconce store copy: takes two stores, FROM and TO, got ${positionals.length}. See: sconce store --help`,
-    );
-  }
+  const [fromUri, toUri] = twoWords("store copy", "FROM and TO", words);
   const from = await openStore(fromUri, { mustExist: true });
   try {
     const to = await openStore(toUri, { artifactRoot: await artifactRootOf(from) });
     try {
-      const progress = terminalProgress();
-      let current: CopyPhase | undefined;
-      const report = await copyStore(from, to, {
-        onProgress: (phase, done) => {
-          if (phase !== current) {
-            if (current !== undefined) progress.end();
-            progress.start(phase);
-          }
-          current = phase;
-          progress.update(done);
-        },
-      }).finally(() => {
-        if (current !== undefined) progress.end();
-      });
+      const report = await withProgress((options) => copyStore(from, to, options));
       process.stdout.write(`${formatReport(from, to, report)}\n`);
       return 0;
     } finally {
@@ -77,6 +68,46 @@ async function copy(words: readonly string[]): Promise<number> {
   } finally {
     await from.close();
   }
+}
+
+async function backup(words: readonly string[]): Promise<number> {
+  const [uri, file] = twoWords("store backup", "FROM and FILE", words);
+  const store = await openStore(uri, { mustExist: true });
+  try {
+    await withProgress((options) => backupStore(store, file, options));
+    process.stdout.write(`${file} holds ${store.uri}, ${formatBytes(statSync(file).size)}.\n`);
+    return 0;
+  } finally {
+    await store.close();
+  }
+}
+
+/** Draws the phases of a copy while it is made. */
+async function withProgress<T>(work: (options: CopyStoreOptions) => Promise<T>): Promise<T> {
+  const progress = terminalProgress();
+  let current: CopyPhase | undefined;
+  const onProgress = (phase: CopyPhase, done: number) => {
+    if (phase !== current) {
+      if (current !== undefined) progress.end();
+      progress.start(phase);
+    }
+    current = phase;
+    progress.update(done);
+  };
+  try {
+    return await work({ onProgress });
+  } finally {
+    if (current !== undefined) progress.end();
+  }
+}
+
+function twoWords(command: string, what: string, words: readonly string[]): [string, string] {
+  const { positionals } = parseWords(command, words, {});
+  const [first, second, extra] = positionals;
+  if (first !== undefined && second !== undefined && extra === undefined) return [first, second];
+  throw new UsageError(
+    `sconce ${command}: takes two words, ${what}, got ${positionals.length}. See: sconce store --help`,
+  );
 }
 
 /** Returns where new experiments keep their artifacts: a new store shall go on as the old one did. */

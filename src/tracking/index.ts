@@ -84,6 +84,7 @@ export { openStore } from "./open-store.ts";
 export type { OpenStoreOptions, Store } from "./open-store.ts";
 export { eachPage, pagedList } from "./paged-list.ts";
 export type { PagedList } from "./paged-list.ts";
+export { backupStore } from "./backup-store.ts";
 export { collectGarbage } from "./collect-garbage.ts";
 export type { CollectGarbageOptions, GarbageItem } from "./collect-garbage.ts";
 export { copyStore } from "./copy/copy-store.ts";

@@ -57,6 +57,17 @@ export interface StoreImporter {
   importRegisteredModel(record: RegisteredModelRecord): Promise<void>;
 }
 
+/** Is a store that makes a copy of itself at one moment, while others write to it. */
+export interface StoreSnapshot {
+  /** Writes a SQLite file that is not there yet. */
+  snapshot(file: string): Promise<void>;
+}
+
+/** Tells whether a store makes copies of itself. */
+export function hasSnapshots<S extends object>(store: S): store is S & StoreSnapshot {
+  return "snapshot" in store;
+}
+
 /** Tells whether all of a store can be read. */
 export function isExporter<S extends object>(store: S): store is S & StoreExporter {
   return "exportRegisteredModel" in store;

@@ -46,6 +46,18 @@ describe("sconce store copy", () => {
     expect([existsSync(wrong), existsSync(join(folder, "new"))]).toEqual([false, false]);
   });
 
+  test("backs a store up into a file that is a store", async () => {
+    const file = join(folder, "backup.db");
+    const { code, stdout } = await sconce(["store", "backup", from, file]);
+    expect([code, stdout.replaceAll(folder, "...").replace(/[\d.]+ \w+B/, "SIZE")]).toEqual([
+      0,
+      ".../backup.db holds sqlite:///.../from.db, SIZE.\n",
+    ]);
+    const back = await sconce(["store", "copy", `sqlite:///${file}`, join(folder, "restored")]);
+    expect(back.stdout).toContain("experiments 1, runs 1, points 1,");
+    expect(await sconce(["store", "backup", from, file])).toMatchObject({ code: 2, stdout: "" });
+  });
+
   test("wants two stores", async () => {
     expect(await sconce(["store", "copy", from])).toMatchObject({ code: 2, stdout: "" });
     expect(await sconce(["store", "copy", from, from])).toMatchObject({ code: 1 });

@@ -134,6 +134,17 @@ export class SqliteDatabase implements SqlDatabase {
     }
   }
 
+  /** Writes what the database holds at one moment to a file that is not there yet; others may write meanwhile. */
+  async copyTo(file: string): Promise<void> {
+    try {
+      await this.#retryWhileLocked(() =>
+        this.#inTurn(async () => this.#connection.prepare("VACUUM INTO ?").run([file])),
+      );
+    } catch (error) {
+      throw explain(error, file);
+    }
+  }
+
   /** Runs `write`, whose changes are all kept or, when it throws, all undone. Writes that wait are committed together. */
   async write<T>(write: (sql: Sql) => Promise<T>): Promise<T> {
     try {

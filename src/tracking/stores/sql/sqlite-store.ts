@@ -2,6 +2,7 @@
 import { dirname, join, resolve } from "node:path";
 import { localUri } from "../../artifacts/uri.ts";
 import { checkCustomStages } from "../../stages.ts";
+import type { StoreSnapshot } from "../../transfer.ts";
 import { insertDefaultExperiment } from "./experiments.ts";
 import { type DatabaseOptions, SqliteDatabase } from "./sqlite-database.ts";
 import { SqlStore, type SqlStoreOptions } from "./sql-store.ts";
@@ -25,12 +26,14 @@ export interface SqliteStoreOptions extends DatabaseOptions, SqlStoreOptions {
  * await store.logBatch({ runId: run.info.runId, params: [{ key: "lr", value: "0.1" }] });
  * (await store.getRun(run.info.runId)).data.params; // => { lr: "0.1" }
  */
-export class SqliteStore extends SqlStore {
+export class SqliteStore extends SqlStore implements StoreSnapshot {
   readonly path: string;
+  readonly #database: SqliteDatabase;
 
   private constructor(db: SqliteDatabase, artifactRoot: string, stages: readonly string[]) {
     super(db, { uri: `sqlite:///${db.path}`, artifactRoot, stages });
     this.path = db.path;
+    this.#database = db;
   }
 
   /** Opens the file, or makes it; a database of another MLflow release is refused with the way out. */
@@ -50,5 +53,10 @@ export class SqliteStore extends SqlStore {
       throw error;
     }
     return new SqliteStore(db, root, stages);
+  }
+
+  /** Writes what the store holds at one moment to a SQLite file that is not there yet; others may write meanwhile. */
+  async snapshot(file: string): Promise<void> {
+    await this.#database.copyTo(file);
   }
 }
