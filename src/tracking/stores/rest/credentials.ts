@@ -23,8 +23,8 @@ type Environment = Record<string, string | undefined>;
 /**
  * Returns the address behind `http://host:port`, `databricks` or `databricks://PROFILE`.
  *
- * A server is signed in to with `MLFLOW_TRACKING_TOKEN`, or `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`,
- * or a name and password in the URI. A workspace is found by `DATABRICKS_HOST` and `DATABRICKS_TOKEN`, or by a profile
+ * A server is signed in to with `MLFLOW_TRACKING_TOKEN`, or `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`
+ * (of the environment, else of the section `[mlflow]` of `~/.mlflow/credentials`), or a name and password in the URI. A workspace is found by `DATABRICKS_HOST` and `DATABRICKS_TOKEN`, or by a profile
  * of `~/.databrickscfg` (`DATABRICKS_CONFIG_FILE`, `DATABRICKS_CONFIG_PROFILE`).
  */
 export function serverAddress(uri: string, env: Environment = process.env): ServerAddress {
@@ -44,10 +44,28 @@ export function serverAddress(uri: string, env: Environment = process.env): Serv
 
 function serverAuthorization(url: URL, env: Environment): string | undefined {
   const token = env["MLFLOW_TRACKING_TOKEN"];
-  const username = decodeURIComponent(url.username) || env["MLFLOW_TRACKING_USERNAME"];
-  const password = decodeURIComponent(url.password) || env["MLFLOW_TRACKING_PASSWORD"] || "";
+  const kept = keptCredentials(env);
+  const username =
+    decodeURIComponent(url.username) ||
+    env["MLFLOW_TRACKING_USERNAME"] ||
+    kept?.get("mlflow_tracking_username");
+  const password =
+    decodeURIComponent(url.password) ||
+    env["MLFLOW_TRACKING_PASSWORD"] ||
+    kept?.get("mlflow_tracking_password") ||
+    "";
   if (username) return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
   return token ? `Bearer ${token}` : undefined;
+}
+
+/** Returns what MLflow's file of credentials holds, if there is one. */
+function keptCredentials({ HOME: home }: Environment): Map<string, string> | undefined {
+  if (!home) return undefined;
+  try {
+    return parseIni(readFileSync(join(home, ".mlflow", "credentials"), "utf8")).get("mlflow");
+  } catch {
+    return undefined; // most have none
+  }
 }
 
 function databricksAddress(uri: string, env: Environment): ServerAddress {

@@ -6,7 +6,7 @@ import { TrackingError } from "../../../base/index.ts";
 import { serverAddress } from "./credentials.ts";
 import { RestClient } from "./rest-client.ts";
 import { RestStore } from "./rest-store.ts";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -103,6 +103,20 @@ test("a server that does not answer, or is not there, is said so with its addres
   server!.closeAllConnections();
   server!.close();
   expect(await codeOf(rest.call("POST", "/mlflow/x"))).toBe("TEMPORARILY_UNAVAILABLE");
+});
+
+test("MLflow's file of credentials signs in where the variables do not", () => {
+  const home = mkdtempSync(join(tmpdir(), "sconce-"));
+  mkdirSync(join(home, ".mlflow"));
+  const lines = ["[mlflow]", "mlflow_tracking_username = ada", "mlflow_tracking_password = of the file"];
+  writeFileSync(join(home, ".mlflow", "credentials"), lines.join("\n"));
+  const signedInAs = (env: Record<string, string>) =>
+    Buffer.from(
+      serverAddress("http://host", { HOME: home, ...env }).authorization!.slice("Basic ".length),
+      "base64",
+    ).toString();
+  expect(signedInAs({})).toBe("ada:of the file");
+  expect(signedInAs({ MLFLOW_TRACKING_USERNAME: "bob", MLFLOW_TRACKING_PASSWORD: "b" })).toBe("bob:b");
 });
 
 test("credentials come from the URI, the variables, or Databricks' profile, and never show in the address", () => {
