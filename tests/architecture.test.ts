@@ -88,3 +88,17 @@ function layerOf(file: string): string {
 function describe({ file, target }: Import): string {
   return `${file} -> ${target}`;
 }
+
+test("no command goes through a shell, and no text is run as code", () => {
+  const dangers = [
+    /\bshell:\s*true/,
+    /import \{[^}]*\bexec(Sync)?\b[^}]*\} from "node:child_process"/,
+    /(?<![.\w])eval\((?!\))/,
+    /\bnew Function\(/,
+  ];
+  const dangerous = files.filter((file) => {
+    const text = readFileSync(join(source, file), "utf8");
+    return dangers.some((danger) => danger.test(text));
+  });
+  expect(dangerous).toEqual([]);
+});

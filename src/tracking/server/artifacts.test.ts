@@ -267,6 +267,9 @@ test("a name with quotes and line breaks stays one header", () => {
   expect(contentDisposition('a"b\r\nX: y.txt')).toBe(
     `attachment; filename="a_b__X: y.txt"; filename*=UTF-8''a%22b%0D%0AX%3A%20y.txt`,
   );
+  expect(contentDisposition("half \ud83d.txt")).toBe(
+    `attachment; filename="half _.txt"; filename*=UTF-8''half%20%EF%BF%BD.txt`,
+  );
   expect(contentDisposition("bücher(1)'.csv")).toBe(
     `attachment; filename="b_cher(1)'.csv"; filename*=UTF-8''b%C3%BCcher%281%29%27.csv`,
   );
