@@ -36,6 +36,14 @@ export function goldenCases(file: string): GoldenCase[] {
   return JSON.parse(readFileSync(new URL(`${file}.json`, folder), "utf8")) as GoldenCase[];
 }
 
+/** Makes the layer of a golden case that its table describes. */
+export function layerOf(file: string, entry: GoldenCase): nn.Module {
+  return described(
+    entry,
+    loadSafetensors(new URL(`${file}.safetensors`, folder).pathname),
+  ).make() as nn.Module;
+}
+
 /** Adds a test for each case of a golden file; `coded` has those that the file's table does not describe. */
 export function testLayers(file: string, coded: Record<string, LayerCase> = {}): void {
   const golden = loadSafetensors(new URL(`${file}.safetensors`, folder).pathname);

@@ -9,3 +9,4 @@ export {
 export type { BertConfig, BertInput } from "./bert/index.ts";
 export type { LoadReport } from "./common/pretrained.ts";
 export { readModelConfig } from "./common/pretrained.ts";
+export { loadModule, saveModule } from "./layers/index.ts";

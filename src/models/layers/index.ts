@@ -1,0 +1,1 @@
+export { loadModule, saveModule } from "./module-folder.ts";
