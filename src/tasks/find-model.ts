@@ -15,8 +15,13 @@ export interface FindModelOptions {
 
 /** Finds a model: its folder, a folder that MLflow logged, or a URI such as `runs:/RUN_ID/model` and `models:/NAME@ALIAS`. */
 export async function findModel(model: string, options: FindModelOptions = {}): Promise<ModelFolders> {
-  if (!isModelUri(model)) return modelFolders(model);
-  if (options.store !== undefined) return modelFolders(await resolveModelUri(model, options.store));
+  return modelFolders(await findModelFolder(model, options));
+}
+
+/** Returns the folder of a model that is named as for `findModel`, of whatever flavour. */
+export async function findModelFolder(model: string, options: FindModelOptions = {}): Promise<string> {
+  if (!isModelUri(model)) return model;
+  if (options.store !== undefined) return resolveModelUri(model, options.store);
   const uri = options.trackingUri ?? defaultTrackingUri(findProjectRoot(process.cwd()));
   const database = sqlitePath(uri);
   if (database !== undefined && !existsSync(database)) {
@@ -26,7 +31,7 @@ export async function findModel(model: string, options: FindModelOptions = {}): 
   }
   const store = await openStore(uri);
   try {
-    return modelFolders(await resolveModelUri(model, store));
+    return await resolveModelUri(model, store);
   } finally {
     await store.close();
   }

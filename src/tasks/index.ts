@@ -8,6 +8,8 @@ export { InterruptedError } from "./interrupted.ts";
 export type { ProgressListener } from "./progress.ts";
 export { RunFolder } from "./run-folder.ts";
 export type { RunRecord } from "./run-folder.ts";
+export { loadModel, logModel } from "./torch-model.ts";
+export type { LogModelOptions } from "./torch-model.ts";
 export { versions } from "./versions.ts";
 export { TextClassifier } from "./text-classification/classifier.ts";
 export type { Prediction, ScoreOptions, TextColumns } from "./text-classification/classifier.ts";

@@ -74,10 +74,19 @@ export type { ActiveRunOptions, EndReport, StartRunOptions } from "./client/run.
 export type { WriterOptions } from "./client/writer.ts";
 export { logTransformersModel } from "./models/log-model.ts";
 export type { LogTransformersModelOptions } from "./models/log-model.ts";
+export { logTorchModel } from "./models/log-torch-model.ts";
+export type { LogTorchModelOptions } from "./models/log-torch-model.ts";
 export { formatMlmodel } from "./models/mlmodel.ts";
-export type { ColumnSpec, MlmodelOptions, ModelSignature } from "./models/mlmodel.ts";
-export { modelFolders } from "./models/read-model.ts";
+export type {
+  ColumnSpec,
+  MlmodelOptions,
+  ModelFileOptions,
+  ModelSignature,
+  TensorSpec,
+} from "./models/mlmodel.ts";
+export { modelFolders, torchModelFolder } from "./models/read-model.ts";
 export type { ModelFolders } from "./models/read-model.ts";
+export type { RecordModelOptions } from "./models/record-model.ts";
 export { resolveModelUri } from "./models/resolve-model-uri.ts";
 export type { ModelStore } from "./models/resolve-model-uri.ts";
 export { openStore } from "./open-store.ts";

@@ -129,7 +129,7 @@ test("the MLmodel file is what MLflow 3.17.2 writes, key for key", () => {
     runId: "41f26ff1f88a4a54b2314b987b815444",
     modelId: "m-e8531eb2906c4abe996608789ae29380",
     signature: { inputs: [{ type: "string" }], outputs: [{ type: "string", name: "label" }] },
-    hasInputExample: true,
+    inputExample: "json_object",
     createdAt: new Date(Date.UTC(2026, 0, 2, 3, 4, 5, 678)),
   });
   const golden = readFileSync(

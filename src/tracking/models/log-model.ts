@@ -2,21 +2,17 @@
 import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { FileError, UsageError, suggestion } from "../../base/index.ts";
-import { childUri } from "../artifacts/uri.ts";
 import type { ActiveRun } from "../client/run.ts";
 import type { LoggedModel } from "../types.ts";
 import { type ModelSignature, environmentFiles, formatMlmodel } from "./mlmodel.ts";
+import { type RecordModelOptions, recordModel } from "./record-model.ts";
 
 /** Says which folder is logged and as what. */
-export interface LogTransformersModelOptions {
+export interface LogTransformersModelOptions extends RecordModelOptions {
   /** Folder with `config.json`, `model.safetensors` and the tokenizer's files. */
   folder: string;
   /** Task of the Hugging Face pipeline, `text-classification`. */
   task: string;
-  /** Folder in the run's artifacts. @default "model" */
-  artifactPath?: string;
-  /** Name of the logged model. @default the name of the run */
-  name?: string;
   signature?: ModelSignature;
   /** A list of texts or rows, as the model takes them. */
   inputExample?: readonly unknown[];
@@ -41,7 +37,7 @@ export async function logTransformersModel(
   run: ActiveRun,
   options: LogTransformersModelOptions,
 ): Promise<LoggedModel> {
-  const { folder, task, artifactPath = "model", signature, inputExample, sourceModelName = folder } = options;
+  const { folder, task, signature, inputExample, sourceModelName = folder } = options;
   const pipelineClass = pipelineClasses[task];
   if (pipelineClass === undefined) {
     throw new UsageError(
@@ -56,18 +52,12 @@ export async function logTransformersModel(
     );
   }
   const files = modelFiles(folder);
-  const logged = await run.store.createLoggedModel({
-    experimentId: run.info.experimentId,
-    ...placeOf(run, artifactPath, options.name),
-    sourceRunId: run.runId,
-  });
-  const { artifactLocation } = logged;
-  const artifacts = run.artifactsAt(artifactLocation);
-  try {
+  return recordModel(run, options, (artifacts, { modelId, artifactLocation }) => {
     for (const file of files.model) artifacts.logFile(join(folder, file), `model/${file}`, { link: true });
     for (const file of files.tokenizer)
       artifacts.logFile(join(folder, file), `components/tokenizer/${file}`, { link: true });
-    for (const [file, content] of Object.entries(environmentFiles())) artifacts.writeFile(file, content);
+    const environment = environmentFiles(["torch", "transformers"]);
+    for (const [file, content] of Object.entries(environment)) artifacts.writeFile(file, content);
     if (inputExample !== undefined) {
       artifacts.writeFile("input_example.json", JSON.stringify(inputExample));
       artifacts.writeFile("serving_input_example.json", JSON.stringify({ inputs: inputExample }));
@@ -82,29 +72,12 @@ export async function logTransformersModel(
       artifactPath: artifactLocation,
       sizeBytes: weights.reduce((sum, file) => sum + statSync(join(folder, file)).size, 0),
       runId: run.runId,
-      modelId: logged.modelId,
+      modelId,
       ...(signature === undefined ? {} : { signature }),
-      hasInputExample: inputExample !== undefined,
+      ...(inputExample === undefined ? {} : { inputExample: "json_object" }),
     });
     artifacts.writeFile("MLmodel", mlmodel); // last: a folder with this file is whole
-    if (run.sendsArtifacts) await run.flush(); // a model that is READY has arrived
-    await run.store.logOutputs(run.runId, [{ modelId: logged.modelId, step: 0 }]);
-  } catch (error) {
-    await run.store.finalizeLoggedModel(logged.modelId, "FAILED").catch(() => {}); // the first error says more
-    throw error;
-  }
-  return run.store.finalizeLoggedModel(logged.modelId, "READY");
-}
-
-/** Returns where a logged model is and what it is called: in the run's artifacts, or where the store puts it. */
-function placeOf(run: ActiveRun, artifactPath: string, name: string | undefined) {
-  // MLflow finds runs:/ID/model by this name there
-  if (run.sendsArtifacts) return { name: name ?? artifactPath };
-  return {
-    // not "model": MLflow would list the folder a second time for a model of the same name
-    name: name ?? run.info.runName.replace(/[/:.%"']/g, "_"),
-    artifactLocation: childUri(run.info.artifactUri, artifactPath),
-  };
+  });
 }
 
 function modelFiles(folder: string): { model: string[]; tokenizer: string[] } {

@@ -1,4 +1,4 @@
-// The MLmodel file of MLflow's transformers flavour, and the environment files beside it.
+// The MLmodel files of the flavours that Sconce writes, and the environment files beside them.
 import { randomUUID } from "node:crypto";
 import { stringify } from "yaml";
 
@@ -9,10 +9,20 @@ export interface ColumnSpec {
   required?: boolean;
 }
 
-/** Says what goes into a model and what comes out. */
+/** Is a tensor of a signature. */
+export interface TensorSpec {
+  type: "tensor";
+  /** NumPy's name, `float32`. */
+  dtype: string;
+  /** Sizes; -1 is any. */
+  shape: readonly number[];
+  name?: string;
+}
+
+/** Says what goes into a model and what comes out: columns or tensors, not both. */
 export interface ModelSignature {
-  inputs: readonly ColumnSpec[];
-  outputs?: readonly ColumnSpec[];
+  inputs: readonly ColumnSpec[] | readonly TensorSpec[];
+  outputs?: readonly ColumnSpec[] | readonly TensorSpec[];
 }
 
 /** Versions of the Python packages that load the model; the ones that the files are tested with. */
@@ -21,10 +31,27 @@ export const pythonVersions = {
   mlflow: "3.17.2",
   torch: "2.13.0",
   transformers: "5.23.0",
+  safetensors: "0.8.0",
 } as const;
 
+/** Says what every `MLmodel` file says. */
+export interface ModelFileOptions {
+  /** Where the model is logged, a path or URI. */
+  artifactPath: string;
+  /** Bytes of the weights. */
+  sizeBytes: number;
+  runId?: string;
+  /** Id of the logged model of MLflow 3. */
+  modelId?: string;
+  signature?: ModelSignature;
+  /** What `input_example.json` holds, where there is one. */
+  inputExample?: "json_object" | "ndarray";
+  /** @default now */
+  createdAt?: Date;
+}
+
 /** Describes a model folder for its `MLmodel` file. */
-export interface MlmodelOptions {
+export interface MlmodelOptions extends ModelFileOptions {
   /** Task of the Hugging Face pipeline, `text-classification`. */
   task: string;
   /** Class of the pipeline, `TextClassificationPipeline`. */
@@ -37,31 +64,14 @@ export interface MlmodelOptions {
   dtype: string;
   /** Where the model came from: a hub id or a name. */
   sourceModelName: string;
-  /** Where the model is logged, a path or URI. */
-  artifactPath: string;
-  /** Bytes of the weights. */
-  sizeBytes: number;
-  runId?: string;
-  /** Id of the logged model of MLflow 3. */
-  modelId?: string;
-  signature?: ModelSignature;
-  /** Whether `input_example.json` is there. @default false */
-  hasInputExample?: boolean;
-  /** @default now */
-  createdAt?: Date;
 }
 
 /** Writes the content of the `MLmodel` file for a folder with `model/` and `components/tokenizer/`. */
 export function formatMlmodel(options: MlmodelOptions): string {
-  const { runId, modelId, signature, tokenizerClass, createdAt = new Date() } = options;
-  return toYaml({
-    artifact_path: options.artifactPath,
-    flavors: {
-      python_function: {
-        env: { conda: "conda.yaml", virtualenv: "python_env.yaml" },
-        loader_module: "mlflow.transformers",
-        python_version: pythonVersions.python,
-      },
+  const { tokenizerClass } = options;
+  return formatModelFile(
+    {
+      python_function: pythonFunction({ loader_module: "mlflow.transformers" }),
       transformers: {
         code: null,
         ...(tokenizerClass === undefined
@@ -76,6 +86,28 @@ export function formatMlmodel(options: MlmodelOptions): string {
         transformers_version: pythonVersions.transformers,
       },
     },
+    options,
+  );
+}
+
+/** Writes the flavour by which `mlflow.pyfunc.load_model` loads. */
+export function pythonFunction(loader: Readonly<Record<string, string>>): object {
+  return {
+    env: { conda: "conda.yaml", virtualenv: "python_env.yaml" },
+    ...loader,
+    python_version: pythonVersions.python,
+  };
+}
+
+/** Writes the content of an `MLmodel` file with the given flavours. */
+export function formatModelFile(
+  flavors: Readonly<Record<string, object>>,
+  options: ModelFileOptions,
+): string {
+  const { runId, modelId, signature, inputExample, createdAt = new Date() } = options;
+  return toYaml({
+    artifact_path: options.artifactPath,
+    flavors,
     is_signature_from_type_hint: false,
     mlflow_version: pythonVersions.mlflow,
     ...(modelId === undefined ? {} : { model_id: modelId }),
@@ -83,15 +115,15 @@ export function formatMlmodel(options: MlmodelOptions): string {
     model_uuid: modelId ?? randomUUID().replaceAll("-", ""),
     prompts: null,
     ...(runId === undefined ? {} : { run_id: runId }),
-    ...(options.hasInputExample === true
-      ? {
+    ...(inputExample === undefined
+      ? {}
+      : {
           saved_input_example_info: {
             artifact_path: "input_example.json",
             serving_input_path: "serving_input_example.json",
-            type: "json_object",
+            type: inputExample,
           },
-        }
-      : {}),
+        }),
     ...(signature === undefined ? {} : { signature: formatSignature(signature) }),
     type_hint_from_example: false,
     utc_time_created: createdAt.toISOString().replace("T", " ").replace("Z", "000"),
@@ -99,9 +131,9 @@ export function formatMlmodel(options: MlmodelOptions): string {
 }
 
 /** Returns `requirements.txt`, `python_env.yaml` and `conda.yaml` for loading the model in Python. */
-export function environmentFiles(): Record<string, string> {
-  const { python, mlflow, torch, transformers } = pythonVersions;
-  const requirements = [`mlflow==${mlflow}`, `torch==${torch}`, `transformers==${transformers}`];
+export function environmentFiles(packages: readonly (keyof typeof pythonVersions)[]): Record<string, string> {
+  const { python } = pythonVersions;
+  const requirements = ["mlflow" as const, ...packages].map((name) => `${name}==${pythonVersions[name]}`);
   return {
     "requirements.txt": `${requirements.join("\n")}\n`,
     "python_env.yaml": toYaml({
@@ -118,15 +150,15 @@ export function environmentFiles(): Record<string, string> {
 }
 
 function formatSignature({ inputs, outputs }: ModelSignature): Record<string, string | null> {
-  const columns = (specs: readonly ColumnSpec[]) =>
-    JSON.stringify(
-      specs.map(({ type, name, required = true }) => ({
-        type,
-        ...(name === undefined ? {} : { name }),
-        required,
-      })),
-    );
-  return { inputs: columns(inputs), outputs: outputs === undefined ? null : columns(outputs), params: null };
+  const specs = (list: readonly (ColumnSpec | TensorSpec)[]) => JSON.stringify(list.map(formatSpec));
+  return { inputs: specs(inputs), outputs: outputs === undefined ? null : specs(outputs), params: null };
+}
+
+function formatSpec(spec: ColumnSpec | TensorSpec): object {
+  const { name } = spec;
+  const named = name === undefined ? {} : { name };
+  if (spec.type !== "tensor") return { type: spec.type, ...named, required: spec.required ?? true };
+  return { type: "tensor", ...named, "tensor-spec": { dtype: spec.dtype, shape: spec.shape } };
 }
 
 // Python reads YAML 1.1, where an unquoted time or "no" is no text

@@ -38,6 +38,19 @@ export function modelFolders(folder: string): ModelFolders {
   return { model, tokenizer: hasTokenizer(transformers) ? tokenizer : model };
 }
 
+/** Finds weights and architecture in a folder that `logTorchModel` wrote, or in a plain one. */
+export function torchModelFolder(folder: string): string {
+  const path = join(folder, "MLmodel");
+  if (!existsSync(path)) return folder;
+  const { sconce, ...others } = readFlavors(path);
+  const data = sconce?.["data"];
+  if (data === "data") return join(folder, data);
+  const names = Object.keys(others).join(", ") || "none";
+  throw new FileError(
+    `${path}: the model must be of the flavor sconce, got ${names}. Log it with logModel of sconce/tasks, or load it by its own flavor.`,
+  );
+}
+
 type Flavor = Readonly<Record<string, unknown>>;
 
 function readFlavors(path: string): Record<string, Flavor | undefined> {

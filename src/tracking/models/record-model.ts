@@ -1,0 +1,49 @@
+// Records a model that a run logs, as MLflow 3 does: PENDING while its files are written, READY once all are there.
+import type { LocalArtifactRepository } from "../artifacts/local.ts";
+import { childUri } from "../artifacts/uri.ts";
+import type { ActiveRun } from "../client/run.ts";
+import type { LoggedModel } from "../types.ts";
+
+/** Says as what a model is logged. */
+export interface RecordModelOptions {
+  /** Folder in the run's artifacts. @default "model" */
+  artifactPath?: string;
+  /** Name of the logged model. @default the name of the run */
+  name?: string;
+}
+
+/**
+ * Records a model whose files `write` puts into the artifacts, so that `runs:/ID/model` and `models:/m-ID` both load it.
+ * It is FAILED when `write` throws.
+ */
+export async function recordModel(
+  run: ActiveRun,
+  { artifactPath = "model", name }: RecordModelOptions,
+  write: (artifacts: LocalArtifactRepository, logged: LoggedModel) => Promise<void> | void,
+): Promise<LoggedModel> {
+  const logged = await run.store.createLoggedModel({
+    experimentId: run.info.experimentId,
+    ...placeOf(run, artifactPath, name),
+    sourceRunId: run.runId,
+  });
+  try {
+    await write(run.artifactsAt(logged.artifactLocation), logged);
+    if (run.sendsArtifacts) await run.flush(); // a model that is READY has arrived
+    await run.store.logOutputs(run.runId, [{ modelId: logged.modelId, step: 0 }]);
+  } catch (error) {
+    await run.store.finalizeLoggedModel(logged.modelId, "FAILED").catch(() => {}); // the first error says more
+    throw error;
+  }
+  return run.store.finalizeLoggedModel(logged.modelId, "READY");
+}
+
+/** Returns where a logged model is and what it is called: in the run's artifacts, or where the store puts it. */
+function placeOf(run: ActiveRun, artifactPath: string, name: string | undefined) {
+  // MLflow finds runs:/ID/model by this name there
+  if (run.sendsArtifacts) return { name: name ?? artifactPath };
+  return {
+    // not "model": MLflow would list the folder a second time for a model of the same name
+    name: name ?? run.info.runName.replace(/[/:.%"']/g, "_"),
+    artifactLocation: childUri(run.info.artifactUri, artifactPath),
+  };
+}
