@@ -18,6 +18,15 @@ export { acquireLock, isLocked } from "./lock.ts";
 export type { Lock } from "./lock.ts";
 export { Logger, logger, stderrSink } from "./logger.ts";
 export type { LogLevel, LogSink } from "./logger.ts";
+export {
+  allowedHostsVariable,
+  isAllowedHost,
+  notificationEvents,
+  notificationProblems,
+  webhookProblem,
+} from "./notifications.ts";
+export type { Notification } from "./notifications.ts";
+export { isPublicAddress } from "./public-address.ts";
 export { isProcessGone, thisProcess } from "./process.ts";
 export type { ProcessIdentity } from "./process.ts";
 export { Registry, normalizeName } from "./registry.ts";

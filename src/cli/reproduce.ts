@@ -32,9 +32,9 @@ Examples:
       command: "reproduce",
       worker: "reproduce-worker",
       words: [run, "--tolerance", flags.tolerance, ...(flags.json ? ["--json"] : [])],
-      trackingUri: async () => {
+      tracking: async () => {
         const { loadRecordedUseCase } = await import("./recorded-use-case.ts");
-        return (await loadRecordedUseCase(run)).resolved.trackingUri;
+        return { uri: (await loadRecordedUseCase(run)).resolved.trackingUri, notifications: [] };
       },
     });
   },

@@ -1,7 +1,15 @@
 // `sconce server`: serves a tracking store and registry over MLflow's REST API.
 import { dirname, join } from "node:path";
 import { logger } from "../base/index.ts";
-import { AuditLog, TrackingServer, localUri, openStore, repairRuns } from "../tracking/index.ts";
+import {
+  AuditLog,
+  Notifier,
+  TrackingServer,
+  localUri,
+  notifyingStore,
+  openStore,
+  repairRuns,
+} from "../tracking/index.ts";
 import type { Store } from "../tracking/index.ts";
 import { noWords, parseWords, portOf } from "./command.ts";
 import type { Command } from "./command.ts";
@@ -45,6 +53,9 @@ Loads no libtorch. Runs whose process died are marked FAILED while it serves.
                              beside the SQLite store, else in this folder)
   --default-permission P     what users may do where nothing else is said: READ
                              (default), USE, EDIT, MANAGE or NO_PERMISSIONS
+  --notify FILE              a list of commands and webhooks, JSON or YAML, that
+                             are told of runs that end and of changes in the
+                             registry (see docs/tracking.md)
   --audit-log FILE           adds a line of JSON for each request to a file
 
   sconce server users add NAME [--admin], set-password NAME, remove NAME, list
@@ -75,6 +86,7 @@ Example:
       "auth-database": { type: "string" },
       "default-permission": { type: "string" },
       "audit-log": { type: "string" },
+      notify: { type: "string" },
     });
     noWords("server", positionals);
     const port = portOf("--port", flags.port);
@@ -86,7 +98,11 @@ Example:
       : {};
     const auth = await openAuth(flags);
     const auditLog = flags["audit-log"] === undefined ? undefined : AuditLog.open(flags["audit-log"]);
-    const store = await openStore(uri, artifactRoot === undefined ? {} : { artifactRoot });
+    const notifier = flags.notify === undefined ? undefined : await openNotifier(flags.notify);
+    const store = withNotifier(
+      await openStore(uri, artifactRoot === undefined ? {} : { artifactRoot }),
+      notifier,
+    );
     try {
       const server = await TrackingServer.start({
         store,
@@ -115,6 +131,15 @@ Example:
 function defaultDestination(uri: string): string {
   const database = /^sqlite:\/\/\/([^?#]+)$/i.exec(uri)?.[1];
   return database === undefined ? "mlartifacts" : join(dirname(decodeURIComponent(database)), "Artifacts");
+}
+
+async function openNotifier(file: string): Promise<Notifier> {
+  const { readNotifications } = await import("../config/index.ts");
+  return new Notifier(await readNotifications(file));
+}
+
+function withNotifier(store: Store, notifier: Notifier | undefined): Store {
+  return notifier === undefined ? store : notifyingStore(store, notifier);
 }
 
 function lists(flags: { "allowed-hosts"?: string | undefined; "cors-allowed-origins"?: string | undefined }) {

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { outOfMemoryKills, sqlitePath } from "../base/index.ts";
+import type { Notification } from "../base/index.ts";
 import type { ProcessEnd } from "../tracking/index.ts";
 import { exitCodes } from "./report.ts";
 
@@ -13,12 +14,12 @@ export interface WorkerOptions {
   /** Name of the worker's file in this folder, without its ending. */
   worker: string;
   words: readonly string[];
-  /** Returns the tracking store in which a killed worker leaves runs that look as if they went on. */
-  trackingUri: () => Promise<string>;
+  /** Returns the tracking store in which a killed worker leaves runs that look as if they went on, and who is told. */
+  tracking: () => Promise<{ uri: string; notifications: readonly Notification[] }>;
 }
 
 /** Runs a worker until its end, passing signals on to it, and returns the exit code. */
-export function supervise({ command, worker, words, trackingUri }: WorkerOptions): Promise<number> {
+export function supervise({ command, worker, words, tracking }: WorkerOptions): Promise<number> {
   const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
   const file = fileURLToPath(new URL(`./${worker}${extension}`, import.meta.url));
   const killsBefore = outOfMemoryKills();
@@ -47,8 +48,8 @@ export function supervise({ command, worker, words, trackingUri }: WorkerOptions
       const how = asked === undefined ? `was ended by ${signal}${adviceOn(signal)}` : "had not begun yet.";
       process.stderr.write(`sconce ${command}: the training process ${how}\n`);
       const outOfMemory = signal === "SIGKILL" && outOfMemoryKills() > killsBefore;
-      trackingUri()
-        .then((uri) => markDeadRuns(uri, { pid: child.pid ?? 0, exitCode: code, signal, outOfMemory }))
+      tracking()
+        .then((found) => markDeadRuns(found, { pid: child.pid ?? 0, exitCode: code, signal, outOfMemory }))
         .then(() => resolve(asked === undefined ? exitCodes.failed : exitCodes[asked]), reject);
     });
   });
@@ -63,11 +64,14 @@ function adviceOn(signal: NodeJS.Signals | null): string {
 }
 
 /** Writes into the store how the run ended: the dead process could not. */
-async function markDeadRuns(uri: string, end: ProcessEnd): Promise<void> {
+async function markDeadRuns(
+  { uri, notifications }: Awaited<ReturnType<WorkerOptions["tracking"]>>,
+  end: ProcessEnd,
+): Promise<void> {
   const database = sqlitePath(uri);
   if (database !== undefined && !existsSync(database)) return;
-  const { openStore, repairRuns } = await import("../tracking/index.ts");
-  const store = await openStore(uri);
+  const { openNotifyingStore, repairRuns } = await import("../tracking/index.ts");
+  const store = await openNotifyingStore(uri, notifications);
   await repairRuns(store, { end });
   await store.close();
 }

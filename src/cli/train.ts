@@ -42,7 +42,10 @@ Examples:
       command: "train",
       worker: "train-worker",
       words,
-      trackingUri: async () => (await loadUseCase(config, overrides)).resolved.trackingUri,
+      tracking: async () => {
+        const { config: useCase, resolved } = await loadUseCase(config, overrides);
+        return { uri: resolved.trackingUri, notifications: useCase.mlops.notifications };
+      },
     });
   },
 };

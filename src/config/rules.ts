@@ -1,6 +1,7 @@
 // What one key of a config demands of another. Files and folders are check.ts's matter.
 import { UsageError } from "../base/index.ts";
 import { finalMetricProblem, metricMode, monitorProblem } from "./metric-names.ts";
+import { notificationIssues } from "./notifications.ts";
 import { checkTune } from "./tune-rules.ts";
 import { encodeSegment } from "./segments.ts";
 import type { SchemaIssue } from "./schema-issues.ts";
@@ -26,6 +27,7 @@ export function checkRules(config: UseCaseConfig): RuleFindings {
     loggers,
     finalMetrics,
     checkTune,
+    notifications,
   ]) {
     rule(config, findings);
   }
@@ -111,6 +113,10 @@ function dataset({ dataset: data }: UseCaseConfig, { issues, warnings }: RuleFin
       value(["dataset", key], "this is the training file: its metrics will say nothing about new data."),
     );
   }
+}
+
+function notifications({ mlops }: UseCaseConfig, { issues }: RuleFindings): void {
+  issues.push(...notificationIssues(mlops.notifications, ["mlops", "notifications"]));
 }
 
 function duration({ trainer }: UseCaseConfig, { issues }: RuleFindings): void {

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { storeKinds } from "../base/index.ts";
 import { callbackSchema, loggerSchema } from "./callbacks.ts";
 import { choice, expecting, flag, integer, number, text } from "./fields.ts";
+import { notificationsSchema } from "./notifications.ts";
 import { optimizerSchema } from "./optimizers.ts";
 import { schedulerSchema } from "./schedulers.ts";
 import { trainerSchema } from "./trainer-flags.ts";
@@ -127,7 +128,13 @@ export const useCaseSchema = z.strictObject({
     "a list of loggers, at least one, as every run is tracked",
     z.array(loggerSchema).min(1),
   ).default([{ name: "mlflow" }]),
-  mlops: z.strictObject({ tracking: trackingSchema.prefault({}) }).prefault({}),
+  mlops: z
+    .strictObject({
+      tracking: trackingSchema.prefault({}),
+      /** What is told of runs and of the registry, and to whom. */
+      notifications: notificationsSchema.default([]),
+    })
+    .prefault({}),
   champion: championSchema.prefault({}),
   /** Name of the registered model; absent: the use case. */
   register: text(),

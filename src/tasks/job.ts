@@ -12,7 +12,7 @@ import { readChampion } from "./champion.ts";
 import { InterruptedError } from "./interrupted.ts";
 import type { ProgressListener } from "./progress.ts";
 import { RunFolder, findResumable } from "./run-folder.ts";
-import { closeRun } from "./tracked-run.ts";
+import { closeRun, recordedConfig } from "./tracked-run.ts";
 import type { TrackedRun } from "./tracked-run.ts";
 import { versions } from "./versions.ts";
 
@@ -97,7 +97,7 @@ export async function recordStart(job: TrainingJob, runId: string): Promise<void
     startedAt: new Date().toISOString(),
     status: "RUNNING",
   });
-  writeFileAtomic(join(folder.path, "use_case.yaml"), await configToYaml(config));
+  writeFileAtomic(join(folder.path, "use_case.yaml"), await configToYaml(recordedConfig(config)));
 }
 
 /** Writes into the folder and the tracking store, as far as they were reached, why a training ended early. */

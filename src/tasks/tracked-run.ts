@@ -2,9 +2,9 @@
 import { existsSync } from "node:fs";
 import { logger, storeKind } from "../base/index.ts";
 import { configToYaml } from "../config/index.ts";
-import type { ResolvedUseCase } from "../config/index.ts";
+import type { ResolvedUseCase, UseCaseConfig } from "../config/index.ts";
 import type { TextData } from "../data/index.ts";
-import { ActiveRun, openStore, repairRuns, startSystemMetrics } from "../tracking/index.ts";
+import { ActiveRun, openNotifyingStore, repairRuns, startSystemMetrics } from "../tracking/index.ts";
 import type { ContextOptions, DatasetInput, RunStatus, Store } from "../tracking/index.ts";
 import type { TrainingJob } from "./job.ts";
 import { MetricHistory } from "./metric-history.ts";
@@ -26,14 +26,16 @@ export interface TrackedRun {
 export async function openRun(job: TrainingJob, data: TextData): Promise<TrackedRun> {
   const { config, resolved, folder, checkpoint } = job;
   const { recording } = job;
-  const store = recording?.store ?? (await openStore(resolved.trackingUri));
+  const store =
+    recording?.store ?? (await openNotifyingStore(resolved.trackingUri, config.mlops.notifications));
   if (recording === undefined) await repairRuns(store);
   const context = { folder: resolved.location.projectRoot, versions: versions() };
   const resumed = checkpoint !== undefined;
   const run = resumed ? await continueRun(store, folder, context) : await beginRun(store, job, context);
   const history = resumed ? await MetricHistory.ofRun(store, run.runId) : new MetricHistory();
   if (!resumed) {
-    run.logParams(config);
+    const recorded = recordedConfig(config);
+    run.logParams(recorded);
     if (recording !== undefined) run.logParams(recording.params);
     run.setTags({
       use_case: config.use_case,
@@ -42,12 +44,17 @@ export async function openRun(job: TrainingJob, data: TextData): Promise<Tracked
       data_hash: data.hash,
       "run.folder": folder.path,
     });
-    run.logText(await configToYaml(config), "use_case.yaml");
+    run.logText(await configToYaml(recorded), "use_case.yaml");
     run.logDict(context.versions, "versions.json");
     await run.logInputs(datasetInputs(resolved, data));
   }
   const stopSystemMetrics = startSystemMetrics({ log: (metrics, step) => run.logMetrics(metrics, step) });
   return { run, store, ownsStore: recording === undefined, folder, history, stopSystemMetrics };
+}
+
+/** Returns what is recorded of a config: who is told of a run is no part of it, and addresses may be secret. */
+export function recordedConfig({ mlops: { tracking }, ...config }: UseCaseConfig) {
+  return { ...config, mlops: { tracking } };
 }
 
 /** Closes a run with its log and, if it failed, its error; and the store with it. */

@@ -97,6 +97,7 @@ test("the smallest config is a data file", async () => {
         "label_smoothing": 0,
       },
       "mlops": {
+        "notifications": [],
         "tracking": {
           "backend": "mlflow",
         },
