@@ -9,7 +9,7 @@ import { terminalProgress } from "./progress.ts";
 import { formatBytes } from "./units.ts";
 
 export const command: Command = {
-  help: `Usage: sconce store copy FROM TO
+  help: `Usage: sconce store copy FROM TO [--new-experiment-ids]
        sconce store backup FROM FILE
 
 copy    copies a whole tracking store into another: experiments, runs with every
@@ -34,8 +34,9 @@ everything: logged models in the trash, all but the latest point of a metric of
 a logged model, the time at which runs were deleted, and (MLflow's) the history
 of the registry are not copied from one.
 
-A database of PostgreSQL cannot hold the large experiment ids of an mlruns
-folder; SQLite and MongoDB can.
+  --new-experiment-ids   with copy: experiments of an mlruns folder, whose ids
+                         are too large for PostgreSQL, get small ones; SQLite
+                         and MongoDB keep the large ones
 
 Examples:
   sconce store copy ./mlruns sqlite:///mlflow.db
@@ -54,12 +55,16 @@ Examples:
 };
 
 async function copy(words: readonly string[]): Promise<number> {
-  const [fromUri, toUri] = twoWords("store copy", "FROM and TO", words);
+  const { flags, positionals } = parseWords("store copy", words, {
+    "new-experiment-ids": { type: "boolean", default: false },
+  });
+  const [fromUri, toUri] = twoWords("store copy", "FROM and TO", positionals);
+  const newExperimentIds = flags["new-experiment-ids"];
   const from = await openStore(fromUri, { mustExist: true });
   try {
     const to = await openStore(toUri, { artifactRoot: await artifactRootOf(from) });
     try {
-      const report = await withProgress((options) => copyStore(from, to, options));
+      const report = await withProgress((options) => copyStore(from, to, { ...options, newExperimentIds }));
       process.stdout.write(`${formatReport(from, to, report)}\n`);
       return 0;
     } finally {
@@ -71,7 +76,8 @@ async function copy(words: readonly string[]): Promise<number> {
 }
 
 async function backup(words: readonly string[]): Promise<number> {
-  const [uri, file] = twoWords("store backup", "FROM and FILE", words);
+  const { positionals } = parseWords("store backup", words, {});
+  const [uri, file] = twoWords("store backup", "FROM and FILE", positionals);
   const store = await openStore(uri, { mustExist: true });
   try {
     await withProgress((options) => backupStore(store, file, options));
@@ -101,8 +107,7 @@ async function withProgress<T>(work: (options: CopyStoreOptions) => Promise<T>):
   }
 }
 
-function twoWords(command: string, what: string, words: readonly string[]): [string, string] {
-  const { positionals } = parseWords(command, words, {});
+function twoWords(command: string, what: string, positionals: readonly string[]): [string, string] {
   const [first, second, extra] = positionals;
   if (first !== undefined && second !== undefined && extra === undefined) return [first, second];
   throw new UsageError(

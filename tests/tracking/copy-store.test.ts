@@ -262,6 +262,14 @@ describe("a copy", () => {
       await expect(copyStore(source, small)).rejects.toThrow(
         /PostgreSQL numbers experiments from 0 to 2147483647, so it cannot keep this id/,
       );
+      await copyStore(source, small, { newExperimentIds: true });
+      const moved = await small.getExperimentByName("of a folder");
+      expect(Number(moved?.experimentId)).toBeLessThan(10);
+      expect((await small.getRun(runId)).info.experimentId).toBe(moved?.experimentId);
+      expect((await copyStore(source, small, { newExperimentIds: true })).written).toBe(0);
+      const added = await source.createExperiment({ name: "made later" });
+      await curves(source, added, 1);
+      expect((await copyStore(source, small, { newExperimentIds: true })).written).toBe(2);
       await small.close();
     }
     for (const store of [source, target]) await store.close();

@@ -6,9 +6,15 @@ import { type StoreImporter, isExporter, isImporter } from "../transfer.ts";
 import type { Experiment } from "../types.ts";
 import { type DigestOptions, Digester, type EntityDigest, checksumOf } from "./digest.ts";
 import { type StoreEntity, readPoints, readStore } from "./read-store.ts";
+import { smallIdReader } from "./renumber.ts";
 
-/** Says who is told how far a copy is. */
+/** Says how a store is copied. */
 export interface CopyStoreOptions {
+  /**
+   * Whether experiments whose ids are no small whole numbers, those that MLflow's file store draws, get new ones, which
+   * PostgreSQL can hold. @default false
+   */
+  newExperimentIds?: boolean;
   /** Is called for each entity with the phase and the entities done in it. */
   onProgress?: (phase: CopyPhase, done: number) => void;
 }
@@ -49,7 +55,7 @@ type Digests = Map<string, EntityDigest>;
 export async function copyStore(
   from: Store,
   to: Store,
-  { onProgress = () => undefined }: CopyStoreOptions = {},
+  { newExperimentIds = false, onProgress = () => undefined }: CopyStoreOptions = {},
 ): Promise<CopyReport> {
   if (!isImporter(to)) {
     throw new TrackingError(
@@ -71,12 +77,13 @@ export async function copyStore(
   const options: DigestOptions = { knowsDeletionTimes: isExporter(from) };
   const isFresh = await holdsNothing(to);
   const there = isFresh ? new Map<string, EntityDigest>() : await digestsOf(to, options, onProgress);
-  const digests = await compare(from, there, options, onProgress);
+  const read = newExperimentIds ? await smallIdReader(from) : () => readStore(from);
+  const digests = await compare({ from, read, there, options }, onProgress);
   if (isFresh) await removeDefaultExperiment(to);
 
   const counts = noCounts();
   let [written, done] = [0, 0];
-  for await (const entity of readStore(from)) {
+  for await (const entity of read()) {
     const label = labelOf(entity);
     const digest = digests.get(label);
     if (digest === undefined || digest.points !== (there.get(label)?.points ?? 0)) {
@@ -94,7 +101,7 @@ export async function copyStore(
 }
 
 /** Tells whether a store holds nothing but the experiment that it is made with. */
-export async function holdsNothing(store: Store): Promise<boolean> {
+async function holdsNothing(store: Store): Promise<boolean> {
   const labels: string[] = [];
   for await (const entity of readStore(store)) {
     labels.push(labelOf(entity));
@@ -105,15 +112,18 @@ export async function holdsNothing(store: Store): Promise<boolean> {
 
 /** Compares what the target holds with the source, and returns the checksums of what is in both. */
 async function compare(
-  from: Store,
-  there: Digests,
-  options: DigestOptions,
+  {
+    from,
+    read,
+    there,
+    options,
+  }: { from: Store; read: () => AsyncGenerator<StoreEntity>; there: Digests; options: DigestOptions },
   onProgress: NonNullable<CopyStoreOptions["onProgress"]>,
 ): Promise<Digests> {
   const digests: Digests = new Map();
   if (there.size === 0) return digests;
   const wrong: string[] = [];
-  for await (const entity of readStore(from)) {
+  for await (const entity of read()) {
     const label = labelOf(entity);
     const known = there.get(label);
     if (known === undefined) continue;

@@ -292,8 +292,11 @@ function checkNumber(sql: Sql, experimentId: string): void {
   const isWhole = /^(0|[1-9]\d{0,17})$/.test(experimentId);
   if (isWhole && !(isPostgres && Number(experimentId) > largestSerial)) return;
   throw invalid(
-    `experiment ${experimentId}: ${isPostgres ? `PostgreSQL numbers experiments from 0 to ${largestSerial}` : "SQLite numbers experiments with at most 18 digits"}, ` +
-      `so it cannot keep this id. Copy to ${isPostgres ? "SQLite, MongoDB" : "MongoDB"} or a folder.`,
+    isPostgres
+      ? `experiment ${experimentId}: PostgreSQL numbers experiments from 0 to ${largestSerial}, so it cannot keep this id. ` +
+          "Copy to SQLite, MongoDB or a folder, or let experiments get new ids (--new-experiment-ids)."
+      : `experiment ${experimentId}: SQLite numbers experiments with at most 18 digits, so it cannot keep this id. Copy to ` +
+          "MongoDB or a folder, or let experiments get new ids (--new-experiment-ids).",
   );
 }
 
