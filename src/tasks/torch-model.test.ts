@@ -38,6 +38,7 @@ test("a module is logged and loads by run, by name, by id and from its folder", 
   expect((await loadModel(model.artifactLocation)).forward(x)).toBeAllclose(expected, { atol: 0, rtol: 0 });
   expect(run.artifacts.list("model").map(({ path }) => path.slice(6))).toEqual([
     "MLmodel",
+    "README.md",
     "code",
     "conda.yaml",
     "data",

@@ -84,6 +84,7 @@ export type {
   ModelSignature,
   TensorSpec,
 } from "./models/mlmodel.ts";
+export type { ModelCardMetadata } from "./models/model-card.ts";
 export { modelFolders, torchModelFolder } from "./models/read-model.ts";
 export type { ModelFolders } from "./models/read-model.ts";
 export type { RecordModelOptions } from "./models/record-model.ts";

@@ -42,6 +42,7 @@ test("the folder is laid out as MLflow's transformers flavour, shares the weight
   const files = (path: string) => run.artifacts.list(path).map((entry) => entry.path.slice(path.length + 1));
   expect(files("model")).toEqual([
     "MLmodel",
+    "README.md",
     "components",
     "conda.yaml",
     "input_example.json",

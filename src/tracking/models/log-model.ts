@@ -5,6 +5,7 @@ import { FileError, UsageError, suggestion } from "../../base/index.ts";
 import type { ActiveRun } from "../client/run.ts";
 import type { LoggedModel } from "../types.ts";
 import { type ModelSignature, environmentFiles, formatMlmodel } from "./mlmodel.ts";
+import { pythonLoading } from "./model-card.ts";
 import { type RecordModelOptions, recordModel } from "./record-model.ts";
 
 /** Says which folder is logged and as what. */
@@ -52,7 +53,17 @@ export async function logTransformersModel(
     );
   }
   const files = modelFiles(folder);
-  return recordModel(run, options, (artifacts, { modelId, artifactLocation }) => {
+  const facts = {
+    library: "transformers",
+    task,
+    ...(options.sourceModelName === undefined ? {} : { baseModel: options.sourceModelName }),
+    ...(signature === undefined ? {} : { signature }),
+    loading: (uri: string) => ({
+      typescript: loadingOf(task, uri),
+      python: pythonLoading("transformers", uri),
+    }),
+  };
+  return recordModel(run, options, facts, (artifacts, { modelId, artifactLocation }) => {
     for (const file of files.model) artifacts.logFile(join(folder, file), `model/${file}`, { link: true });
     for (const file of files.tokenizer)
       artifacts.logFile(join(folder, file), `components/tokenizer/${file}`, { link: true });
@@ -78,6 +89,12 @@ export async function logTransformersModel(
     });
     artifacts.writeFile("MLmodel", mlmodel); // last: a folder with this file is whole
   });
+}
+
+function loadingOf(task: string, uri: string): string {
+  return task === "text-classification"
+    ? `import { TextClassifier } from "sconce/tasks";\n\nconst model = await TextClassifier.fromPretrained("${uri}");`
+    : `import { findModel } from "sconce/tasks";\n\nconst { model, tokenizer } = await findModel("${uri}"); // folders`;
 }
 
 function modelFiles(folder: string): { model: string[]; tokenizer: string[] } {

@@ -6,6 +6,7 @@ import { FileError, sconceVersion } from "../../base/index.ts";
 import type { ActiveRun } from "../client/run.ts";
 import type { LoggedModel } from "../types.ts";
 import { type ModelSignature, environmentFiles, formatModelFile, pythonFunction } from "./mlmodel.ts";
+import { pythonLoading } from "./model-card.ts";
 import { pythonLoader, pythonLoaderModule } from "./python-loader.ts";
 import { type RecordModelOptions, recordModel } from "./record-model.ts";
 
@@ -32,10 +33,18 @@ export async function logTorchModel(run: ActiveRun, options: LogTorchModelOption
   if (size === undefined) {
     throw new FileError(`logTorchModel: the folder must hold model.safetensors, got none in ${folder}.`);
   }
-  return recordModel(run, options, (artifacts, { modelId, artifactLocation }) => {
+  const loadsInPython = architecture["layers"] !== undefined;
+  const facts = {
+    library: "sconce",
+    ...(signature === undefined ? {} : { signature }),
+    loading: (uri: string) => ({
+      typescript: `import { loadModel } from "sconce/tasks";\n\nconst model = await loadModel("${uri}"${loadsInPython ? "" : `, { into: new ${String(architecture["class"])}() }`});`,
+      python: loadsInPython ? pythonLoading("pyfunc", uri) : weightsLoading(uri),
+    }),
+  };
+  return recordModel(run, options, facts, (artifacts, { modelId, artifactLocation }) => {
     for (const file of ["architecture.json", "model.safetensors"])
       artifacts.logFile(join(folder, file), `data/${file}`, { link: true });
-    const loadsInPython = architecture["layers"] !== undefined;
     if (loadsInPython) artifacts.writeFile(`code/${pythonLoaderModule}.py`, pythonLoader);
     for (const [file, content] of Object.entries(environmentFiles(["torch", "safetensors"])))
       artifacts.writeFile(file, content);
@@ -58,6 +67,16 @@ export async function logTorchModel(run: ActiveRun, options: LogTorchModelOption
     });
     artifacts.writeFile("MLmodel", mlmodel); // last: a folder with this file is whole
   });
+}
+
+function weightsLoading(uri: string): string {
+  return [
+    "import mlflow",
+    "from safetensors.torch import load_file",
+    "",
+    `folder = mlflow.artifacts.download_artifacts("${uri}")`,
+    'state_dict = load_file(f"{folder}/data/model.safetensors")',
+  ].join("\n");
 }
 
 function readArchitecture(path: string): Record<string, unknown> {

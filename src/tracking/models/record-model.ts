@@ -3,6 +3,7 @@ import type { LocalArtifactRepository } from "../artifacts/local.ts";
 import { childUri } from "../artifacts/uri.ts";
 import type { ActiveRun } from "../client/run.ts";
 import type { LoggedModel } from "../types.ts";
+import { type ModelCardFacts, type ModelCardMetadata, formatModelCard } from "./model-card.ts";
 
 /** Says as what a model is logged. */
 export interface RecordModelOptions {
@@ -10,15 +11,18 @@ export interface RecordModelOptions {
   artifactPath?: string;
   /** Name of the logged model. @default the name of the run */
   name?: string;
+  /** The text of the model card, or what is to stand in the one that is written. */
+  modelCard?: string | ModelCardMetadata;
 }
 
 /**
  * Records a model whose files `write` puts into the artifacts, so that `runs:/ID/model` and `models:/m-ID` both load it.
- * It is FAILED when `write` throws.
+ * Its card, README.md, is written from what the run has logged so far. It is FAILED when `write` throws.
  */
 export async function recordModel(
   run: ActiveRun,
-  { artifactPath = "model", name }: RecordModelOptions,
+  { artifactPath = "model", name, modelCard = {} }: RecordModelOptions,
+  facts: ModelCardFacts,
   write: (artifacts: LocalArtifactRepository, logged: LoggedModel) => Promise<void> | void,
 ): Promise<LoggedModel> {
   const logged = await run.store.createLoggedModel({
@@ -27,7 +31,9 @@ export async function recordModel(
     sourceRunId: run.runId,
   });
   try {
-    await write(run.artifactsAt(logged.artifactLocation), logged);
+    const artifacts = run.artifactsAt(logged.artifactLocation);
+    artifacts.writeFile("README.md", typeof modelCard === "string" ? modelCard : await cardOf(modelCard));
+    await write(artifacts, logged);
     if (run.sendsArtifacts) await run.flush(); // a model that is READY has arrived
     await run.store.logOutputs(run.runId, [{ modelId: logged.modelId, step: 0 }]);
   } catch (error) {
@@ -35,6 +41,12 @@ export async function recordModel(
     throw error;
   }
   return run.store.finalizeLoggedModel(logged.modelId, "READY");
+
+  async function cardOf(metadata: ModelCardMetadata): Promise<string> {
+    await run.flush(); // the card tells what the run has logged so far
+    const { modelId, name } = logged;
+    return formatModelCard({ ...facts, ...metadata, modelId, name, run: await run.store.getRun(run.runId) });
+  }
 }
 
 /** Returns where a logged model is and what it is called: in the run's artifacts, or where the store puts it. */

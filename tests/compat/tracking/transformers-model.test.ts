@@ -112,6 +112,7 @@ describe.skipIf(compatSkipReason !== undefined)(
         example: ["buy now"],
         files: [
           "model/MLmodel",
+          "model/README.md",
           "model/components",
           "model/conda.yaml",
           "model/input_example.json",
