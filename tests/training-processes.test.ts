@@ -1,10 +1,10 @@
 // Training as processes: killed at any moment, asked to stop, watched over. Runs what is built in dist/.
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 import { BertTrainerTorch, readChampion } from "../src/tasks/index.ts";
 import type { TrainResult } from "../src/tasks/index.ts";
@@ -33,9 +33,13 @@ interface Started {
 }
 
 function start(...args: string[]): Started {
+  return startWith({}, ...args);
+}
+
+function startWith(env: NodeJS.ProcessEnv, ...args: string[]): Started {
   const child = spawn(process.execPath, args, {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, SCONCE_LOG_LEVEL: "info" },
+    env: { ...process.env, SCONCE_LOG_LEVEL: "info", ...env },
   });
   const startedAt = performance.now();
   let stdout = "";
@@ -74,11 +78,16 @@ function firstCheckpoint(): string | undefined {
     : undefined;
 }
 
-async function stored(): Promise<{ status: string; reason: string | undefined }> {
+async function stored(): Promise<{
+  status: string;
+  reason: string | undefined;
+  tags: Record<string, string>;
+}> {
   const store = await SqliteStore.open({ path: project.database });
   const [run] = await store.searchRuns();
   await store.close();
-  return { status: run!.info.status, reason: run!.data.tags["sconce.end_reason"] };
+  const { tags } = run!.data;
+  return { status: run!.info.status, reason: tags["sconce.end_reason"], tags };
 }
 
 function record(): { status: string } {
@@ -169,7 +178,7 @@ describe("when the process that trains", () => {
     const { code, stderr } = await ended;
     expect(code).toBe(1);
     expect(stderr).toContain("the training process was ended by SIGKILL");
-    expect(await stored()).toEqual({
+    expect(await stored()).toMatchObject({
       status: "KILLED",
       reason: `process ${pid} on ${hostname()} was ended by SIGKILL`,
     });
@@ -177,6 +186,55 @@ describe("when the process that trains", () => {
       .ended;
     expect(again.code, again.stderr).toBe(0);
     expect((await stored()).status).toBe("FINISHED");
+  });
+
+  // loaded into every process of the command; only the one that trains does it, when there is a checkpoint
+  const fault = (act: string) => `
+    import { existsSync, readdirSync } from "node:fs";
+    const folder = process.env.RUNS;
+    if (process.argv[1].includes("train-worker")) {
+      const timer = setInterval(() => {
+        const runs = existsSync(folder) ? readdirSync(folder) : [];
+        if (!runs.some((run) => existsSync(folder + "/" + run + "/checkpoints"))) return;
+        clearInterval(timer);
+        ${act}
+      }, 5);
+      timer.unref();
+    }
+  `;
+
+  test.each([
+    ["process.exit(0);", 1, /ended with exit code 0$/, undefined],
+    ["process.exit(3);", 3, /ended with exit code 3$/, undefined],
+    [
+      'throw new RangeError("out of thin air");',
+      1,
+      /exit code 1: RangeError: out of thin air$/,
+      "RangeError: out of thin air",
+    ],
+    [
+      'Promise.reject(new TypeError("nobody waits"));',
+      1,
+      /exit code 1: TypeError: nobody waits$/,
+      "TypeError: nobody waits",
+    ],
+  ] as const)("does %s, the command fails and the run is FAILED", async (act, exitCode, reason, error) => {
+    project = makeTinyProject({ config: { trainer: { max_epochs: 100_000, enable_progress_bar: false } } });
+    const file = join(project.root, "fault.mjs");
+    writeFileSync(file, fault(act));
+    const { code, stderr } = await startWith(
+      { NODE_OPTIONS: `--import ${pathToFileURL(file).href}`, RUNS: project.trainedModels },
+      sconce,
+      "train",
+      project.config,
+    ).ended;
+    expect(code, stderr).toBe(exitCode);
+    expect(stderr).toContain(
+      `ended with exit code ${act.includes("exit(0)") ? 0 : exitCode} before it was done`,
+    );
+    const { status, reason: why, tags } = await stored();
+    expect([status, tags["sconce.last_error"]?.split("\n")[0]]).toEqual(["FAILED", error]);
+    expect(why).toMatch(reason);
   });
 
   test("loses the command that started it, it saves and ends", async () => {

@@ -6,6 +6,7 @@ import { outOfMemoryKills, sqlitePath } from "../base/index.ts";
 import type { Notification } from "../base/index.ts";
 import type { ProcessEnd } from "../tracking/index.ts";
 import { exitCodes } from "./report.ts";
+import { doneMessage } from "./worker.ts";
 
 /** Says what to start, and where what it may leave behind is recorded. */
 export interface WorkerOptions {
@@ -28,6 +29,8 @@ export function supervise({ command, worker, words, tracking }: WorkerOptions): 
     // a group of its own: a terminal's Ctrl-C then reaches it once, through us
     detached: true,
   });
+  let isDone = false;
+  child.on("message", (message) => (isDone ||= message === doneMessage));
   let passedOn: NodeJS.Signals | undefined;
   const passOn = (signal: NodeJS.Signals): void => {
     passedOn = signal;
@@ -40,17 +43,27 @@ export function supervise({ command, worker, words, tracking }: WorkerOptions): 
   process.on("SIGWINCH", passOnSize);
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("exit", (code, signal) => {
+    // not "exit", which may come before the last message
+    child.on("close", (code, signal) => {
       for (const name of signals) process.off(name, passOn);
       process.off("SIGWINCH", passOnSize);
-      if (code !== null) return resolve(code);
+      if (code !== null && isDone) return resolve(code);
       const asked = signals.find((name) => name === signal && name === passedOn);
-      const how = asked === undefined ? `was ended by ${signal}${adviceOn(signal)}` : "had not begun yet.";
-      process.stderr.write(`sconce ${command}: the training process ${how}\n`);
+      const how =
+        code !== null
+          ? `ended with exit code ${code} before it was done.`
+          : asked === undefined
+            ? `was ended by ${signal}${adviceOn(signal)}`
+            : "had not begun yet.";
       const outOfMemory = signal === "SIGKILL" && outOfMemoryKills() > killsBefore;
       tracking()
         .then((found) => markDeadRuns(found, { pid: child.pid ?? 0, exitCode: code, signal, outOfMemory }))
-        .then(() => resolve(asked === undefined ? exitCodes.failed : exitCodes[asked]), reject);
+        .then((repaired) => {
+          // a reader of its output that has seen enough ends it with 0, when its run is over
+          if (code === 0 && repaired.length === 0) return resolve(code);
+          process.stderr.write(`sconce ${command}: the training process ${how}\n`);
+          resolve(asked === undefined ? code || exitCodes.failed : exitCodes[asked]);
+        }, reject);
     });
   });
 }
@@ -63,15 +76,16 @@ function adviceOn(signal: NodeJS.Signals | null): string {
   );
 }
 
-/** Writes into the store how the run ended: the dead process could not. */
+/** Writes into the store how the run ended, as the dead process could not, and returns the runs that it left. */
 async function markDeadRuns(
   { uri, notifications }: Awaited<ReturnType<WorkerOptions["tracking"]>>,
   end: ProcessEnd,
-): Promise<void> {
+): Promise<string[]> {
   const database = sqlitePath(uri);
-  if (database !== undefined && !existsSync(database)) return;
+  if (database !== undefined && !existsSync(database)) return [];
   const { openNotifyingStore, repairRuns } = await import("../tracking/index.ts");
   const store = await openNotifyingStore(uri, notifications);
-  await repairRuns(store, { end });
+  const repaired = await repairRuns(store, { end });
   await store.close();
+  return repaired;
 }

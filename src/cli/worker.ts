@@ -1,6 +1,9 @@
 // The frame of a process that the command line starts to train in. Its other half: ./supervise.ts.
 import { report, watchOutput } from "./report.ts";
 
+/** Is sent to the command when the job has come to its end, well or not: an exit without it is a crash. */
+export const doneMessage = "done";
+
 /** Runs the job of a worker process and sets the exit code that its end means. */
 export async function runWorker(job: (words: readonly string[]) => Promise<number>): Promise<void> {
   watchOutput();
@@ -13,5 +16,5 @@ export async function runWorker(job: (words: readonly string[]) => Promise<numbe
     process.exitCode = report(error);
   }
   process.off("disconnect", stopWhenAlone);
-  if (process.connected) process.disconnect();
+  if (process.connected) process.send?.(doneMessage, () => process.connected && process.disconnect());
 }

@@ -19,6 +19,7 @@ async function afterDeath(body: string) {
   const child = startTrackingProcess(
     path,
     `const store = await tracking.SqliteStore.open({ path });
+     const { logger } = await server.ssrLoadModule("/src/base/index.ts");
      const run = await tracking.ActiveRun.start({
        store, experimentName: "dying", journalFolder: ${JSON.stringify(journalFolder)}, flushIntervalMs: 60_000,
      });
@@ -38,7 +39,7 @@ async function afterDeath(body: string) {
   await store.close();
   const tags = Object.fromEntries(
     Object.entries(data.tags)
-      .filter(([key]) => /^sconce\.(end_reason|last_error|exit_code|signal|last_step)$/.test(key))
+      .filter(([key]) => /^sconce\.(end_reason|last_error|last_log|exit_code|signal|last_step)$/.test(key))
       .map(([key, value]) => [key.replace("sconce.", ""), value.replace(/process \d+ on \S+/, "process P")]),
   );
   return { status: info.status, metrics: data.metrics, tags };
@@ -75,10 +76,16 @@ test.each([0, 3])("process.exit(%i) before the run's end is a failure, whatever 
 
 test.each(["SIGKILL", "SIGTERM", "SIGABRT"])("%s", async (signal) => {
   const { status, tags } = await afterDeath(
-    `process.kill(process.pid, "${signal}"); setTimeout(() => {}, 1000);`,
+    `logger.warn("first"); logger.warn("postgresql://ada:secret@db is slow"); logger.info("later");
+     process.kill(process.pid, "${signal}"); setTimeout(() => {}, 1000);`,
   );
   expect(status).toBe("KILLED");
-  expect(tags).toEqual({ end_reason: `process P was ended by ${signal}`, signal, last_step: "7" });
+  expect(tags).toEqual({
+    end_reason: `process P was ended by ${signal}`,
+    last_log: "warn: postgresql://ada:***@db is slow",
+    last_step: "7",
+    signal,
+  });
 });
 
 test("a run that fails while its process goes on has the error, and loses it when it is taken up again", async () => {
