@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { LocalArtifactRepository } from "./artifacts/local.ts";
+import { ActiveRun } from "./client/run.ts";
 import { type CollectGarbageOptions, collectGarbage } from "./collect-garbage.ts";
 import { type Store, openStore } from "./open-store.ts";
 import { TrackingServer } from "./server/server.ts";
@@ -79,6 +80,30 @@ describe("collectGarbage", () => {
     expect((await store.getRun(kept.runId)).info.lifecycleStage).toBe("active");
     expect(await store.deletedLoggedModels()).toEqual([]);
     expect(await gc()).toEqual([]);
+  });
+
+  test("removes shared weights with the last run that has them", async () => {
+    const weights = Buffer.alloc(1 << 20, "w");
+    const runs = await Promise.all(
+      ["a", "b"].map(async (name) => {
+        writeFileSync(join(folder, name), weights);
+        const run = await ActiveRun.start({ store, experimentName: "Default", journalFolder: false });
+        run.artifacts.logFile(join(folder, name), "model.safetensors", { link: true });
+        rmSync(join(folder, name));
+        await run.end();
+        return run;
+      }),
+    );
+    const [first, second] = runs as [ActiveRun, ActiveRun];
+    const pool = join(folder, "artifacts", "0", ".blobs");
+    expect(readdirSync(pool)).toHaveLength(1);
+    await store.deleteRun(first.runId);
+    await gc();
+    expect(readdirSync(pool)).toHaveLength(1);
+    expect(second.artifacts.readFile("model.safetensors").equals(weights)).toBe(true);
+    await store.deleteRun(second.runId);
+    await gc();
+    expect(existsSync(pool)).toBe(false);
   });
 
   test("minds the age, and removes only what ids name", async () => {

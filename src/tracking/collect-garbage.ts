@@ -3,6 +3,7 @@
 import { rmdirSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { TrackingError } from "../base/index.ts";
+import { BlobPool } from "./artifacts/blob-pool.ts";
 import { artifactRepository } from "./artifacts/open-repository.ts";
 import type { ArtifactRepository } from "./artifacts/repository.ts";
 import { isLocalPlace, localPath } from "./artifacts/uri.ts";
@@ -232,7 +233,9 @@ class Collector {
     const repository = this.#repository(uri);
     if (this.#options.dryRun === true) return;
     await repository.delete();
-    if (isLocalPlace(uri)) removeIfEmpty(dirname(localPath(uri)), id);
+    if (!isLocalPlace(uri)) return;
+    removeIfEmpty(dirname(localPath(uri)), id);
+    new BlobPool(localPath(location)).sweep();
   }
 
   #repository(uri: string): ArtifactRepository {

@@ -10,6 +10,7 @@ import {
   readSync,
   readdirSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
 } from "node:fs";
@@ -82,6 +83,11 @@ export class BlobPool {
       if (nlink > 1) continue;
       rmSync(blob);
       bytes += size;
+    }
+    try {
+      rmdirSync(this.folder);
+    } catch {
+      // there is none, or it is in use
     }
     return bytes;
   }

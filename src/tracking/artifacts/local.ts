@@ -132,6 +132,7 @@ export class LocalArtifactRepository implements ArtifactStorage {
       recursive: true,
       force: true,
     });
+    this.#pool?.sweep();
   }
 
   /** Returns the place of an artifact on disk, whether it is there or not; a path that leads outside throws. */
