@@ -1,5 +1,6 @@
 // `sconce models`: the registry from the terminal.
 import { UsageError, suggestion } from "../base/index.ts";
+import { readNotifications } from "../config/index.ts";
 import { ModelTransition, holdersAt, registerModelVersion, openStore } from "../tracking/index.ts";
 import { countOf, onlyWord, parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
@@ -32,6 +33,8 @@ history     lists every change of stages and aliases, or who held what at a time
                          are set, else MLFLOW_REGISTRY_URI, else the store)
   --tracking-uri URI     the store of the runs (default: MLFLOW_TRACKING_URI,
                          else the project's own)
+  --notify FILE          a list of commands and webhooks, JSON or YAML, that are
+                         told of the change (see docs/tracking.md)
   --json                 prints the result as JSON
 
 Example:
@@ -53,6 +56,7 @@ const shared = {
   "registry-uri": { type: "string" },
   "tracking-uri": { type: "string" },
   user: { type: "string" },
+  notify: { type: "string" },
   json: { type: "boolean", default: false },
 } as const;
 
@@ -169,7 +173,7 @@ async function history(words: readonly string[]): Promise<number> {
 async function withModel(
   what: string,
   positionals: readonly string[],
-  flags: { "registry-uri"?: string | undefined; "tracking-uri"?: string | undefined },
+  flags: Partial<Record<"registry-uri" | "tracking-uri" | "notify", string | undefined>>,
   work: (model: ModelTransition) => Promise<void>,
 ): Promise<number> {
   const modelName = onlyWord(what, "a model", positionals);
@@ -178,6 +182,7 @@ async function withModel(
     modelName,
     trackingUri: storeUri(flags["tracking-uri"]),
     ...(registryUri === undefined ? {} : { registryUri }),
+    ...(flags.notify === undefined ? {} : { notifications: await readNotifications(flags.notify) }),
   });
   try {
     await work(model);

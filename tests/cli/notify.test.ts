@@ -180,3 +180,21 @@ test("sconce server refuses a list that is wrong, with its place", async () => {
     /notify\.json:1:\d+: 0\.webhook: it must begin with https:\/\/, got http:\/\/\. To allow it, set SCONCE_WEBHOOK_ALLOWED_HOSTS=10\.0\.0\.1/,
   );
 });
+
+test("sconce models tells a command of a promotion", async () => {
+  const { project: made, lines } = makeProject((command) => [
+    { on: ["run_finished", "stage_changed"], command },
+  ]);
+  const { mlops } = JSON.parse(readFileSync(made.config, "utf8")) as { mlops: { notifications: unknown } };
+  const list = join(made.root, "notify.json");
+  writeFileSync(list, JSON.stringify(mlops.notifications));
+  const trained = await start(["train", made.config]).ended;
+  expect(trained.code, trained.stderr).toBe(0);
+  const env = { MLFLOW_TRACKING_URI: `sqlite:///${made.database}` };
+  const words = ["models", "transition", "demo", "--stage", "Production", "--version", "1", "--notify", list];
+  const moved = await start(words, env).ended;
+  expect(moved.code, moved.stderr).toBe(0);
+  const said = lines().map(({ entity, action }) => `${entity}.${action}`);
+  expect(said).toHaveLength(2);
+  expect(lines()[1]?.data).toMatchObject({ name: "demo", version: "1" });
+});

@@ -1,10 +1,10 @@
 // The process of one cell; ./run-cell.ts starts it.
-import { openStore } from "../../tracking/index.ts";
+import { openNotifyingStore } from "../../tracking/index.ts";
 import { trainCell } from "./run-cell.ts";
 import type { CellMessage } from "./run-cell.ts";
 
-const { uri, recording, ...job } = JSON.parse(process.argv[2] ?? "{}") as CellMessage;
-const store = await openStore(uri);
+const { uri, notifications, recording, ...job } = JSON.parse(process.argv[2] ?? "{}") as CellMessage;
+const store = await openNotifyingStore(uri, notifications);
 try {
   process.send?.({ runId: await trainCell({ ...job, recording: { ...recording, store } }) });
 } catch (error) {

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
+import type { Notification } from "../../base/index.ts";
 import { UsageError, logger, sha256File, suggestion, writeFileAtomic } from "../../base/index.ts";
 import {
   defaultTrackingUri,
@@ -10,7 +11,7 @@ import {
   locateUseCase,
   resolveBaseModel,
 } from "../../config/index.ts";
-import { eachPage, getOrCreateExperiment, openStore, runTypeTag } from "../../tracking/index.ts";
+import { eachPage, getOrCreateExperiment, openNotifyingStore, runTypeTag } from "../../tracking/index.ts";
 import type { Run, Store } from "../../tracking/index.ts";
 import { fetchBaseModel } from "../base-model.ts";
 import type { Recording } from "../job.ts";
@@ -120,7 +121,8 @@ export class ExperimentManager {
     const { workers = 1, failFast = false, only } = this.#options;
     const prepared = await this.#prepare();
     const uri = this.#trackingUri;
-    const store = await openStore(uri);
+    const notifications = prepared[0]?.notifications ?? []; // equal in all cells
+    const store = await openNotifyingStore(uri, notifications);
     try {
       const experimentName = await this.#experimentName(store, prepared);
       const { experimentId } = await getOrCreateExperiment(store, experimentName);
@@ -155,7 +157,7 @@ export class ExperimentManager {
     store: Store,
     prepared: Prepared & { experimentName: string; uri: string },
   ): Promise<CellResult> {
-    const { cell, key, configFile, experimentName, uri } = prepared;
+    const { cell, key, configFile, notifications, experimentName, uri } = prepared;
     const { workers = 1 } = this.#options;
     const recording: Omit<Recording, "store"> = {
       experimentName,
@@ -177,7 +179,7 @@ export class ExperimentManager {
         cell.paramSet === undefined
           ? await evaluatePretrained({ configFile, root: this.#root, recording: { ...recording, store } })
           : workers > 1
-            ? await runInProcess({ configFile, root: this.#root, uri, recording, workers })
+            ? await runInProcess({ configFile, root: this.#root, uri, notifications, recording, workers })
             : await trainCell({ configFile, root: this.#root, recording: { ...recording, store } });
       const result = resultOf(cell, await store.getRun(runId), "finished");
       logger.info(`experiments: ${cell.name} is done, ${inWords(result.metrics)}`);
@@ -198,8 +200,9 @@ export class ExperimentManager {
       const configFile = join(folder, `${cell.name}.json`);
       const config = this.#configOf(cell);
       writeFileAtomic(configFile, `${JSON.stringify(config, null, 2)}\n`);
-      await loadUseCase(configFile, [], locationIn(this.#root));
-      prepared.push({ cell, configFile, key: await this.#keyOf(cell, config) });
+      const { mlops } = (await loadUseCase(configFile, [], locationIn(this.#root))).config;
+      const { notifications } = mlops;
+      prepared.push({ cell, configFile, notifications, key: await this.#keyOf(cell, config) });
     }
     return prepared;
   }
@@ -236,7 +239,7 @@ export class ExperimentManager {
       [cell.trainFile, cell.validationFile].map((path) => sha256File(resolve(this.#root, path))),
     );
     // where files stand does not matter, what is in them does
-    const { dataset, ...rest } = config as { dataset: Record<string, unknown> };
+    const { dataset, mlops: ___, ...rest } = config as { dataset: Record<string, unknown>; mlops?: unknown };
     const { train: _, validation: __, ...settings } = dataset;
     const content = JSON.stringify([cell.paramSet === undefined, rest, settings, weights, files]);
     return createHash("sha256").update(content).digest("hex").slice(0, 32);
@@ -267,6 +270,7 @@ interface Prepared {
   cell: Cell;
   key: string;
   configFile: string;
+  notifications: readonly Notification[];
 }
 
 function locationIn(root: string) {

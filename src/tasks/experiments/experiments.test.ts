@@ -217,3 +217,22 @@ test("two models or data sets of one name get a hash of their own", () => {
   expect(new Set(names).size).toBe(4);
   for (const name of names) expect(name).toMatch(/^bert-[0-9a-f]{6}_x-[0-9a-f]{6}_param_set1$/);
 });
+
+test("the end of each run is told, and who is told does not make it another run", async () => {
+  const told = join(project.root, "told.txt");
+  const hook = `require("node:fs").appendFileSync(${JSON.stringify(told)}, process.env.SCONCE_EVENT + "\\n")`;
+  const small = options({
+    baseModelVersions: ["pretrained_models/tiny"],
+    datasetVersions: ["v1"],
+    config: {
+      mlops: { notifications: [{ on: ["run_finished"], command: [process.execPath, "-e", hook] }] },
+    },
+  });
+  const { cells } = await new ExperimentManager(small).runExperiments();
+  expect(cells.map(({ status }) => status)).toEqual(["finished", "finished"]);
+  expect(readFileSync(told, "utf8").trim().split("\n")).toHaveLength(2);
+  rmSync(told);
+  const again = await new ExperimentManager({ ...small, config: {} }).runExperiments();
+  expect(again.cells.map(({ status }) => status)).toEqual(["done before", "done before"]);
+  expect(existsSync(told)).toBe(false);
+});

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { TrainingError } from "../../base/index.ts";
+import type { Notification } from "../../base/index.ts";
 import { loadUseCase, locateUseCase } from "../../config/index.ts";
 import { BertTrainerTorch } from "../bert-trainer.ts";
 import type { Recording } from "../job.ts";
@@ -29,6 +30,8 @@ export interface CellMessage {
   root: string;
   /** URI of the tracking store. */
   uri: string;
+  /** Who is told of the run's end. */
+  notifications: readonly Notification[];
   recording: Omit<Recording, "store">;
 }
 

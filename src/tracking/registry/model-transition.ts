@@ -1,8 +1,9 @@
 // Moves versions of a model between stages: the best run of an experiment to Production in one call, and back again.
 import { TrackingError, logger } from "../../base/index.ts";
+import type { Notification } from "../../base/index.ts";
 import { getOrCreateRegisteredModel } from "../client/register.ts";
 import { getTrackingUri } from "../client/fluent.ts";
-import { openStore } from "../open-store.ts";
+import { openNotifyingStore } from "../notifications/open-notifying.ts";
 import type { Store } from "../open-store.ts";
 import type { ModelVersion, RegistryEvent, Run } from "../types.ts";
 import { present } from "../wire.ts";
@@ -17,6 +18,8 @@ export interface ModelTransitionOptions {
   registryUri?: string;
   /** @default the tracking URI */
   trackingUri?: string;
+  /** Who is told of what changes in the registry; a server tells itself. @default nobody */
+  notifications?: readonly Notification[];
 }
 
 /** Says which version moves where: the named one, or that of the best run of an experiment. */
@@ -55,12 +58,16 @@ export class ModelTransition {
   }
 
   /** Opens the registry and the runs, which may be in one store or in two. */
-  static async open({ modelName, ...uris }: ModelTransitionOptions): Promise<ModelTransition> {
+  static async open({
+    modelName,
+    notifications = [],
+    ...uris
+  }: ModelTransitionOptions): Promise<ModelTransition> {
     const trackingUri = uris.trackingUri ?? getTrackingUri();
     const { uri, why } = chooseRegistry(uris.registryUri, trackingUri);
     logger.info(`model "${modelName}": the registry is ${uri} (${why}).`);
-    const tracking = await openStore(trackingUri);
-    const registry = uri === trackingUri ? tracking : await openStore(uri);
+    const tracking = await openNotifyingStore(trackingUri, uri === trackingUri ? notifications : []);
+    const registry = uri === trackingUri ? tracking : await openNotifyingStore(uri, notifications);
     return new ModelTransition(modelName, registry, tracking);
   }
 
