@@ -1,6 +1,8 @@
 // The tracking server beside MLflow's, on copies of one SQLite file, asked by one client program in one run.
 //
-//   npm run bench -- tracking [--rounds 3] [--runs 10000] [--points 1000000]
+//   npm run bench -- tracking [--rounds 3] [--runs 10000] [--points 1000000] [--store URI ...]
+//
+// `--store` names empty stores of other kinds, on which our server is measured once afterwards.
 //
 // The servers take turns, round after round; of each the best round counts, since the machine is noisy. Both run with one
 // process, as MLflow's SQLite backend wants it, and both write through to the disk.
@@ -12,7 +14,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { SqliteStore } from "sconce/tracking";
+import { openStore } from "sconce/tracking";
 import { describeMachine, findPython, root, saveReport } from "./report.ts";
 
 const { values: flags } = parseArgs({
@@ -20,6 +22,7 @@ const { values: flags } = parseArgs({
     rounds: { type: "string", default: "3" },
     runs: { type: "string", default: "10000" },
     points: { type: "string", default: "1000000" },
+    store: { type: "string", multiple: true, default: [] },
   },
 });
 const [rounds, runCount, pointCount] = [flags.rounds, flags.runs, flags.points].map(Number) as [
@@ -44,22 +47,28 @@ interface Server {
   stop(): Promise<void>;
 }
 
-const historyRun = await fill();
+const historyRun = await fill(`sqlite:///${filled}`);
 const all: Record<Side, Numbers[]> = { sconce: [], MLflow: [] };
 for (let round = 1; round <= rounds; round++) {
   for (const side of ["sconce", "MLflow"] as const) {
-    const numbers = await measure(side);
+    const numbers = await measure(side, `sqlite:///${copyOfFilled(side)}`, historyRun);
     all[side].push(numbers);
     for (const [name, value] of Object.entries(numbers))
       console.log(`round ${round}  ${side.padEnd(7)} ${name.padEnd(60)} ${value.toPrecision(4)}`);
   }
 }
+const others = new Map<string, Numbers>();
+for (const uri of flags.store) {
+  const numbers = await measure("sconce", uri, await fill(uri));
+  others.set(storeKind(uri), numbers);
+  console.log(storeKind(uri), numbers);
+}
 saveReport("tracking", describe());
 rmSync(folder, { recursive: true, force: true });
 
-/** Fills a database with runs of 100 metrics each, and one run with a long history; returns that run's id. */
-async function fill(): Promise<string> {
-  const store = await SqliteStore.open({ path: filled, artifactRoot: "mlflow-artifacts:/" });
+/** Fills a store with runs of 100 metrics each, and one run with a long history; returns that run's id. */
+async function fill(uri: string): Promise<string> {
+  const store = await openStore(uri, { artifactRoot: "mlflow-artifacts:/" });
   const experimentId = await store.createExperiment({ name: "filled" });
   const started = performance.now();
   for (let index = 0; index < runCount; index++) {
@@ -90,12 +99,22 @@ async function fill(): Promise<string> {
   return info.runId;
 }
 
-async function measure(side: Side): Promise<Numbers> {
+/** Returns the file of a fresh copy of the filled database. */
+function copyOfFilled(side: Side): string {
   const database = join(folder, `${side}.db`);
   for (const name of readdirSync(folder).filter((each) => each.startsWith(`${side}.db`)))
     rmSync(join(folder, name));
   copyFileSync(filled, database);
-  const server = await start(side, database);
+  return database;
+}
+
+/** Returns the kind of store that a URI names, a folder as `files`. */
+function storeKind(uri: string): string {
+  return /^(\w+):\/\//.exec(uri)?.[1] ?? "files";
+}
+
+async function measure(side: Side, uri: string, historyRun: string): Promise<Numbers> {
+  const server = await start(side, uri);
   const agent = new http.Agent({ keepAlive: true });
   const call = (method: string, path: string, body?: object) => send(agent, server.url, method, path, body);
   try {
@@ -216,9 +235,8 @@ async function medianMs(work: () => Promise<unknown>): Promise<number> {
   return times.sort((a, b) => a - b)[25] as number;
 }
 
-async function start(side: Side, database: string): Promise<Server> {
+async function start(side: Side, uri: string): Promise<Server> {
   const port = await freePort();
-  const uri = `sqlite:///${database}`;
   const artifacts = join(folder, "artifacts");
   const words = [
     "server",
@@ -323,8 +341,14 @@ function describe(): string {
     };
     const [ours, theirs] = [best("sconce"), best("MLflow")];
     const factor = isRate ? ours / theirs : theirs / ours;
-    return `| ${name} | ${ours.toPrecision(3)} | ${theirs.toPrecision(3)} | ${factor.toPrecision(2)}x |`;
+    const elsewhere = [...others.values()].map((numbers) => ` ${numbers[name]!.toPrecision(3)} |`);
+    return `| ${name} | ${ours.toPrecision(3)} | ${theirs.toPrecision(3)} | ${factor.toPrecision(2)}x |${elsewhere.join("")}`;
   });
+  const note =
+    others.size === 0
+      ? ""
+      : " The other stores are measured once; without a `mongod`, MongoDB is a small server in Java that stands for none in speed.";
+  const heads = [...others.keys()].map((kind) => ` ours on ${kind} |`);
   return `# The tracking server beside MLflow's
 
 ${describeMachine()}, MLflow 3.17.2. The best of ${rounds} rounds in turn, on copies of one SQLite file; the last column says
@@ -332,11 +356,11 @@ how many times better ours is.
 
     npm run bench -- tracking --rounds ${rounds} --runs ${runCount} --points ${pointCount}
 
-| | ours | MLflow | |
-|---|--:|--:|--:|
+| | ours | MLflow | |${heads.join("")}
+|---|--:|--:|--:|${"--:|".repeat(heads.length)}
 ${rows.join("\n")}
 
 Memory is the proportional set size of the server and all its processes. One client is one connection that waits for each
-answer; both servers write each request through to the disk before they answer.
+answer; both servers write each request through to the disk before they answer.${note}
 `;
 }

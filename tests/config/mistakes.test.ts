@@ -210,7 +210,7 @@ const mistakes: [text: string, issues: string[]][] = [
   ["tune: {space: {optimizer.lr: 3}}", ['2:30 type tune.space["optimizer.lr"]: expected a mapping, got 3.']],
   ["tune: {direction: up, space: {seed: {type: int, low: 1, high: 2}}}", ['2:19 value tune.direction: expected one of maximize, minimize, got "up".']],
   ["mlops: 3", ["2:8 type mlops: expected a mapping, got 3."]],
-  ["mlops: {trackin: {}}", ['2:9 unknown_key mlops.trackin: unknown key. Did you mean "tracking"? Valid: tracking.']],
+  ["mlops: {trackin: {}}", ['2:9 unknown_key mlops.trackin: unknown key. Did you mean "tracking"? Valid: ...']],
   ["champion: {metrik: f1}", ['2:12 unknown_key champion.metrik: unknown key. Did you mean "metric"? Valid: ...']],
   ["loss: {name: focal}", ["2:8 unknown_key loss.name: unknown key. Valid: label_smoothing."]],
   ["experiment: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", ['2:13 value experiment: a name must fit into 240 bytes as a folder name, got 241 for "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"... Shorten it.']],
