@@ -30,7 +30,6 @@ export function parseWords<const O extends Options>(
       args: [...words],
       options,
       allowPositionals: true,
-      allowNegative: true, // --no-NAME
       strict: true,
     });
     return { flags: values as Words<O>["flags"], positionals };

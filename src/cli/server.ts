@@ -77,7 +77,8 @@ Example:
       "default-artifact-root": { type: "string" },
       "artifacts-destination": { type: "string" },
       "artifacts-root": { type: "string", multiple: true },
-      "serve-artifacts": { type: "boolean", default: true },
+      "serve-artifacts": { type: "boolean" }, // MLflow's, and the default
+      "no-serve-artifacts": { type: "boolean", default: false },
       host: { type: "string", default: "127.0.0.1" },
       port: { type: "string", default: "5000" },
       "allowed-hosts": { type: "string" },
@@ -91,9 +92,10 @@ Example:
     noWords("server", positionals);
     const port = portOf("--port", flags.port);
     const uri = storeUri(flags["backend-store-uri"]);
+    const servesArtifacts = !flags["no-serve-artifacts"];
     const artifactRoot =
-      flags["default-artifact-root"] ?? (flags["serve-artifacts"] ? "mlflow-artifacts:/" : undefined);
-    const destination = flags["serve-artifacts"]
+      flags["default-artifact-root"] ?? (servesArtifacts ? "mlflow-artifacts:/" : undefined);
+    const destination = servesArtifacts
       ? { destination: localUri(flags["artifacts-destination"] ?? defaultDestination(uri)) }
       : {};
     const auth = await openAuth(flags);
