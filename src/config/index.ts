@@ -17,7 +17,7 @@ export { applyOverrides, parseOverride } from "./overrides.ts";
 export type { Override, OverrideResult } from "./overrides.ts";
 export { findProjectRoot, locateUseCase, outputFolders, resolveDataPath, runFolder } from "./paths.ts";
 export type { OutputFolders, UseCaseLocation } from "./paths.ts";
-export { readNotifications } from "./notifications.ts";
+export { readNotifications } from "./read-notifications.ts";
 export { defaultTrackingUri } from "./tracking-uri.ts";
 export { decodeSegment, encodeSegment } from "./segments.ts";
 export { validateUseCase } from "./use-case.ts";
