@@ -51,6 +51,20 @@ export function parseWords<const O extends Options>(
   }
 }
 
+/** Runs the action that the first word names; one that is missing or unknown is answered with those that there are. */
+export function runAction(
+  command: string,
+  actions: Readonly<Record<string, Command["run"]>>,
+  [action, ...rest]: readonly string[],
+): Promise<number> {
+  const chosen = action !== undefined && Object.hasOwn(actions, action) ? actions[action] : undefined;
+  if (chosen !== undefined) return chosen(rest);
+  throw new UsageError(
+    `sconce ${command}: ${action === undefined ? "an action is missing" : `unknown action "${action}"`}. ` +
+      suggestion(action ?? "", Object.keys(actions)),
+  );
+}
+
 /** Refuses positional words for a command that has none: a flag may have been left out before them. */
 export function noWords(command: string, [extra]: readonly string[]): void {
   if (extra === undefined) return;

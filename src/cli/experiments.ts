@@ -1,9 +1,9 @@
 // `sconce experiments`: runs a grid of trainings, and says which run is the best.
-import { UsageError, suggestion } from "../base/index.ts";
+import { UsageError } from "../base/index.ts";
 import { findProjectRoot } from "../config/index.ts";
 import { ModelSelector, openStore } from "../tracking/index.ts";
 import type { MetricMode, Run } from "../tracking/index.ts";
-import { countOf, onlyWord, parseWords } from "./command.ts";
+import { countOf, onlyWord, parseWords, runAction } from "./command.ts";
 import type { Command } from "./command.ts";
 import { storeUri } from "./store-uri.ts";
 import { formatMetric, table, writeResult } from "./table.ts";
@@ -37,13 +37,7 @@ Example:
   sconce experiments best /Users/ada/intents_banking77_20260101 --metric f1`,
 
   async run(words) {
-    const [action, ...rest] = words;
-    if (action === "run") return runGrid(rest);
-    if (action === "best") return showBest(rest);
-    throw new UsageError(
-      `sconce experiments: ${action === undefined ? "an action is missing" : `unknown action "${action}"`}. ` +
-        suggestion(action ?? "", ["run", "best"]),
-    );
+    return runAction("experiments", { run: runGrid, best: showBest }, words);
   },
 };
 

@@ -1,8 +1,8 @@
 // `sconce models`: the registry from the terminal.
-import { UsageError, suggestion } from "../base/index.ts";
+import { UsageError } from "../base/index.ts";
 import { readNotifications } from "../config/index.ts";
-import { ModelTransition, holdersAt, registerModelVersion, openStore } from "../tracking/index.ts";
-import { countOf, onlyWord, parseWords } from "./command.ts";
+import { ModelTransition, holdersAt, registerModelUri, openStore } from "../tracking/index.ts";
+import { countOf, onlyWord, parseWords, runAction } from "./command.ts";
 import type { Command } from "./command.ts";
 import { storeUri } from "./store-uri.ts";
 import { writeResult } from "./table.ts";
@@ -41,14 +41,7 @@ Example:
   sconce models transition spam --stage Production --version 3 --archive-existing`,
 
   async run(words) {
-    const [action, ...rest] = words;
-    const actions = { register, transition, rollback, history };
-    const chosen = action !== undefined && Object.hasOwn(actions, action);
-    if (chosen) return actions[action as keyof typeof actions](rest);
-    throw new UsageError(
-      `sconce models: ${action === undefined ? "an action is missing" : `unknown action "${action}"`}. ` +
-        suggestion(action ?? "", Object.keys(actions)),
-    );
+    return runAction("models", { register, transition, rollback, history }, words);
   },
 };
 
@@ -68,14 +61,7 @@ async function register(words: readonly string[]): Promise<number> {
   }
   const store = await openStore(flags["registry-uri"] ?? storeUri(flags["tracking-uri"]));
   try {
-    const runId = /^runs:\/([^/]+)\//.exec(uri)?.[1];
-    const modelId = /^models:\/(m-[0-9a-f]{32})$/.exec(uri)?.[1];
-    const version = await registerModelVersion(store, {
-      name,
-      source: uri,
-      ...(runId === undefined ? {} : { runId }),
-      ...(modelId === undefined ? {} : { modelId }),
-    });
+    const version = await registerModelUri(store, { uri, name });
     writeResult(flags.json, version, [`${name} has version ${version.version} now, from ${uri}.`]);
     return 0;
   } finally {

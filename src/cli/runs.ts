@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { UsageError, suggestion } from "../base/index.ts";
 import { endTags, openStore } from "../tracking/index.ts";
 import type { Experiment, Run, Store } from "../tracking/index.ts";
-import { countOf, onlyWord, parseWords } from "./command.ts";
+import { countOf, onlyWord, parseWords, runAction } from "./command.ts";
 import type { Command } from "./command.ts";
 import { storeUri } from "./store-uri.ts";
 import { formatMetric, printable, table, writeResult } from "./table.ts";
@@ -39,21 +39,11 @@ Example:
   sconce runs list spam/minilm --order-by "metrics.f1 DESC" --limit 5`,
 
   async run(words) {
-    const [action = "", ...rest] = words;
-    const actions: Record<string, (words: readonly string[]) => Promise<number>> = {
-      list,
-      show,
-      compare,
-      watch,
-      delete: (more) => changeTrash("delete", more),
-      restore: (more) => changeTrash("restore", more),
+    const trash = {
+      delete: (more: readonly string[]) => changeTrash("delete", more),
+      restore: (more: readonly string[]) => changeTrash("restore", more),
     };
-    const chosen = Object.hasOwn(actions, action) ? actions[action] : undefined;
-    if (chosen !== undefined) return chosen(rest);
-    throw new UsageError(
-      `sconce runs: ${action === "" ? "an action is missing" : `unknown action "${action}"`}. ` +
-        suggestion(action, Object.keys(actions)),
-    );
+    return runAction("runs", { list, show, compare, watch, ...trash }, words);
   },
 };
 

@@ -1,9 +1,9 @@
 // `sconce server users`: the people who may sign in to a tracking server.
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
-import { UsageError, suggestion } from "../base/index.ts";
+import { UsageError } from "../base/index.ts";
 import { UserStore } from "../tracking/index.ts";
-import { noWords, onlyWord, parseWords } from "./command.ts";
+import { noWords, onlyWord, parseWords, runAction } from "./command.ts";
 import { authDatabase } from "./server-auth.ts";
 
 const options = {
@@ -12,15 +12,9 @@ const options = {
 } as const;
 
 /** Runs `users add`, `users remove`, `users set-password` or `users list`. */
-export async function runUsers([action, ...words]: readonly string[]): Promise<number> {
-  if (action === "add") return addUser(words);
-  if (action === "set-password") return setPassword(words);
-  if (action === "remove") return removeUser(words);
-  if (action === "list") return listUsers(words);
-  throw new UsageError(
-    `sconce server users: ${action === undefined ? "an action is missing" : `unknown action "${action}"`}. ` +
-      suggestion(action ?? "", ["add", "set-password", "remove", "list"]),
-  );
+export async function runUsers(words: readonly string[]): Promise<number> {
+  const actions = { add: addUser, "set-password": setPassword, remove: removeUser, list: listUsers };
+  return runAction("server users", actions, words);
 }
 
 async function addUser(words: readonly string[]): Promise<number> {

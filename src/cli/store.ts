@@ -1,9 +1,9 @@
 // `sconce store`: copies a whole tracking store into another, or into a file as a backup.
 import { statSync } from "node:fs";
-import { UsageError, suggestion } from "../base/index.ts";
+import { UsageError } from "../base/index.ts";
 import { backupStore, copyStore, openStore } from "../tracking/index.ts";
 import type { CopyPhase, CopyReport, CopyStoreOptions, Store } from "../tracking/index.ts";
-import { parseWords } from "./command.ts";
+import { parseWords, runAction } from "./command.ts";
 import type { Command } from "./command.ts";
 import { terminalProgress } from "./progress.ts";
 import { formatBytes } from "./units.ts";
@@ -44,13 +44,7 @@ Examples:
   sconce store copy sqlite:///monday.db postgresql://ann@db/tracking`,
 
   async run(words) {
-    const [action, ...rest] = words;
-    if (action === "copy") return copy(rest);
-    if (action === "backup") return backup(rest);
-    throw new UsageError(
-      `sconce store: ${action === undefined ? "an action is missing" : `unknown action "${action}"`}. ` +
-        suggestion(action ?? "", ["copy", "backup"]),
-    );
+    return runAction("store", { copy, backup }, words);
   },
 };
 

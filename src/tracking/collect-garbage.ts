@@ -165,6 +165,7 @@ class Collector {
         if (this.#options.dryRun !== true) await this.#purgeModel(modelId);
       });
     }
+    if (this.#options.dryRun !== true) sweepPools(locations.values());
     for (const { experimentId } of experiments) await this.#removeExperiment(experimentId, runs);
     return this.#items;
   }
@@ -233,9 +234,7 @@ class Collector {
     const repository = this.#repository(uri);
     if (this.#options.dryRun === true) return;
     await repository.delete();
-    if (!isLocalPlace(uri)) return;
-    removeIfEmpty(dirname(localPath(uri)), id);
-    new BlobPool(localPath(location)).sweep();
+    if (isLocalPlace(uri)) removeIfEmpty(dirname(localPath(uri)), id);
   }
 
   #repository(uri: string): ArtifactRepository {
@@ -276,6 +275,13 @@ function checkIsOwnPlace(uri: string, id: string, location: string): void {
   throw invalid(
     `its artifacts are at "${uri}", which is outside of "${location}", the location of its experiment.`,
   );
+}
+
+/** Removes what runs and models of these places shared, and none of them holds any more. */
+function sweepPools(locations: Iterable<string>): void {
+  for (const location of locations) {
+    if (isLocalPlace(location)) new BlobPool(localPath(location)).sweep();
+  }
 }
 
 /** Removes the folder of a run or model around its artifacts when nothing else is in it. */

@@ -63,7 +63,12 @@ export {
   setExperimentTags,
 } from "./client/fluent-store.ts";
 export { flattenParams } from "./client/flatten.ts";
-export { getOrCreateRegisteredModel, modelVersionsOf, registerModelVersion } from "./client/register.ts";
+export {
+  getOrCreateRegisteredModel,
+  modelVersionsOf,
+  registerModelUri,
+  registerModelVersion,
+} from "./client/register.ts";
 export type { RegisterModelOptions } from "./client/register.ts";
 export { findDeadRuns, repairRuns } from "./client/repair.ts";
 export type { ProcessEnd, RepairOptions } from "./client/repair.ts";

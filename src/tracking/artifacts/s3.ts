@@ -3,7 +3,8 @@ import { createReadStream, statSync } from "node:fs";
 import { basename } from "node:path";
 import { Readable } from "node:stream";
 import type { S3Client } from "@aws-sdk/client-s3";
-import { SconceError, TrackingError } from "../../base/index.ts";
+import { TrackingError } from "../../base/index.ts";
+import { found } from "../found.ts";
 import { checkArtifactPath, isArtifactPath } from "./artifact-path.ts";
 import { checkReceived, checkSize, noSuchArtifact } from "./repository.ts";
 import type {
@@ -65,13 +66,10 @@ export class S3ArtifactRepository implements ArtifactStorage, DirectTransfers {
   async stat(artifactPath: string): Promise<ArtifactStat | undefined> {
     const { HeadObjectCommand } = await sdk();
     const command = new HeadObjectCommand(this.#object(artifactPath));
-    try {
-      const { ContentLength = 0, ETag } = await this.#send((client) => client.send(command));
-      return { size: ContentLength, ...(ETag === undefined ? {} : { tag: ETag.replaceAll('"', "") }) };
-    } catch (error) {
-      if (SconceError.is(error) && error.code === "RESOURCE_DOES_NOT_EXIST") return undefined;
-      throw error;
-    }
+    const head = await found(this.#send((client) => client.send(command)));
+    if (head === undefined) return undefined;
+    const { ContentLength = 0, ETag } = head;
+    return { size: ContentLength, ...(ETag === undefined ? {} : { tag: ETag.replaceAll('"', "") }) };
   }
 
   async open(artifactPath: string, range?: ByteRange): Promise<Readable> {

@@ -3,7 +3,8 @@ import type { PagedList } from "../paged-list.ts";
 import type { CreateExperimentInput, SearchInput, SearchLoggedModelsInput } from "../store.ts";
 import type { Experiment, LoggedModel, ModelVersion, RegisteredModel } from "../types.ts";
 import { trackingStore } from "./fluent.ts";
-import { registerModelVersion } from "./register.ts";
+import { registerModelUri } from "./register.ts";
+import { present } from "../wire.ts";
 
 /** Makes an experiment and returns its id. */
 export async function createExperiment(
@@ -54,15 +55,7 @@ export async function registerModel(
   name: string,
   { tags }: { tags?: Record<string, string> } = {},
 ): Promise<ModelVersion> {
-  const runId = /^runs:\/+([^/]+)\//.exec(modelUri)?.[1];
-  const modelId = /^models:\/+(m-[0-9a-f]{32})$/.exec(modelUri)?.[1];
-  return registerModelVersion(await trackingStore(), {
-    name,
-    source: modelUri,
-    ...(runId === undefined ? {} : { runId }),
-    ...(modelId === undefined ? {} : { modelId }),
-    ...(tags === undefined ? {} : { tags }),
-  });
+  return registerModelUri(await trackingStore(), { uri: modelUri, name, ...present({ tags }) });
 }
 
 /** Searches registered models in MLflow's grammar. */

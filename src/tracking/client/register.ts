@@ -3,6 +3,7 @@ import { SconceError } from "../../base/index.ts";
 import { eachPage } from "../paged-list.ts";
 import type { CreateRegisteredModelInput, RegistryStore } from "../store.ts";
 import type { ModelVersion, RegisteredModel } from "../types.ts";
+import { present } from "../wire.ts";
 
 /** Says which model becomes a version of which name. */
 export interface RegisterModelOptions {
@@ -28,6 +29,16 @@ export async function registerModelVersion(
   const { version } = await registry.createModelVersion(input);
   for (const alias of aliases) await registry.setModelAlias(input.name, alias, version);
   return registry.getModelVersion(input.name, version);
+}
+
+/** Registers the model of a URI (`runs:/RUN_ID/model`, `models:/m-ID`) as the next version of a name, with its origin. */
+export function registerModelUri(
+  registry: RegistryStore,
+  { uri, ...options }: Omit<RegisterModelOptions, "source" | "runId" | "modelId"> & { uri: string },
+): Promise<ModelVersion> {
+  const runId = /^runs:\/+([^/]+)\//.exec(uri)?.[1];
+  const modelId = /^models:\/+(m-[0-9a-f]{32})$/.exec(uri)?.[1];
+  return registerModelVersion(registry, { ...options, source: uri, ...present({ runId, modelId }) });
 }
 
 /** Returns the registered model of a name, made when it is missing; two processes may ask at once. */

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { FileError, UsageError, suggestion } from "../../base/index.ts";
 import type { ActiveRun } from "../client/run.ts";
 import type { LoggedModel } from "../types.ts";
-import { type ModelSignature, environmentFiles, formatMlmodel } from "./mlmodel.ts";
+import { type ModelSignature, formatMlmodel } from "./mlmodel.ts";
 import { pythonLoading } from "./model-card.ts";
-import { type RecordModelOptions, recordModel } from "./record-model.ts";
+import { type RecordModelOptions, recordModel, writeSurroundings } from "./record-model.ts";
 
 /** Says which folder is logged and as what. */
 export interface LogTransformersModelOptions extends RecordModelOptions {
@@ -67,12 +67,7 @@ export async function logTransformersModel(
     for (const file of files.model) artifacts.logFile(join(folder, file), `model/${file}`, { link: true });
     for (const file of files.tokenizer)
       artifacts.logFile(join(folder, file), `components/tokenizer/${file}`, { link: true });
-    const environment = environmentFiles(["torch", "transformers"]);
-    for (const [file, content] of Object.entries(environment)) artifacts.writeFile(file, content);
-    if (inputExample !== undefined) {
-      artifacts.writeFile("input_example.json", JSON.stringify(inputExample));
-      artifacts.writeFile("serving_input_example.json", JSON.stringify({ inputs: inputExample }));
-    }
+    writeSurroundings(artifacts, { packages: ["torch", "transformers"], inputExample });
     const mlmodel = formatMlmodel({
       task,
       pipelineClass,

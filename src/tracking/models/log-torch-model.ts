@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { FileError, sconceVersion } from "../../base/index.ts";
 import type { ActiveRun } from "../client/run.ts";
 import type { LoggedModel } from "../types.ts";
-import { type ModelSignature, environmentFiles, formatModelFile, pythonFunction } from "./mlmodel.ts";
+import { type ModelSignature, formatModelFile, pythonFunction } from "./mlmodel.ts";
 import { pythonLoading } from "./model-card.ts";
 import { pythonLoader, pythonLoaderModule } from "./python-loader.ts";
-import { type RecordModelOptions, recordModel } from "./record-model.ts";
+import { type RecordModelOptions, recordModel, writeSurroundings } from "./record-model.ts";
 
 /** Says which module is logged. */
 export interface LogTorchModelOptions extends RecordModelOptions {
@@ -46,12 +46,7 @@ export async function logTorchModel(run: ActiveRun, options: LogTorchModelOption
     for (const file of ["architecture.json", "model.safetensors"])
       artifacts.logFile(join(folder, file), `data/${file}`, { link: true });
     if (loadsInPython) artifacts.writeFile(`code/${pythonLoaderModule}.py`, pythonLoader);
-    for (const [file, content] of Object.entries(environmentFiles(["torch", "safetensors"])))
-      artifacts.writeFile(file, content);
-    if (inputExample !== undefined) {
-      artifacts.writeFile("input_example.json", JSON.stringify(inputExample));
-      artifacts.writeFile("serving_input_example.json", JSON.stringify({ inputs: inputExample }));
-    }
+    writeSurroundings(artifacts, { packages: ["torch", "safetensors"], inputExample });
     const loader = { code: "code", data: "data", loader_module: pythonLoaderModule };
     const flavors = {
       ...(loadsInPython && { python_function: pythonFunction(loader) }),

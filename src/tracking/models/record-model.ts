@@ -3,6 +3,7 @@ import type { LocalArtifactRepository } from "../artifacts/local.ts";
 import { childUri } from "../artifacts/uri.ts";
 import type { ActiveRun } from "../client/run.ts";
 import type { LoggedModel } from "../types.ts";
+import { environmentFiles } from "./mlmodel.ts";
 import { type ModelCardFacts, type ModelCardMetadata, formatModelCard } from "./model-card.ts";
 
 /** Says as what a model is logged. */
@@ -47,6 +48,21 @@ export async function recordModel(
     const { modelId, name } = logged;
     return formatModelCard({ ...facts, ...metadata, modelId, name, run: await run.store.getRun(run.runId) });
   }
+}
+
+/** Writes what every flavour has beside the model: the Python packages that it needs, and the input example. */
+export function writeSurroundings(
+  artifacts: LocalArtifactRepository,
+  {
+    packages,
+    inputExample,
+  }: { packages: Parameters<typeof environmentFiles>[0]; inputExample: readonly unknown[] | undefined },
+): void {
+  for (const [file, content] of Object.entries(environmentFiles(packages)))
+    artifacts.writeFile(file, content);
+  if (inputExample === undefined) return;
+  artifacts.writeFile("input_example.json", JSON.stringify(inputExample));
+  artifacts.writeFile("serving_input_example.json", JSON.stringify({ inputs: inputExample }));
 }
 
 /** Returns where a logged model is and what it is called: in the run's artifacts, or where the store puts it. */

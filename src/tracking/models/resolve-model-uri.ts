@@ -9,6 +9,7 @@ import { downloadArtifacts } from "../artifacts/download.ts";
 import { LocalArtifactRepository } from "../artifacts/local.ts";
 import { artifactRepository } from "../artifacts/open-repository.ts";
 import { isLocalPlace, localPath, localUri } from "../artifacts/uri.ts";
+import { found } from "../found.ts";
 import { modelVersionsOf } from "../client/register.ts";
 import type { RegistryStore, TrackingStore } from "../store.ts";
 import type { ModelVersion, Run } from "../types.ts";
@@ -232,14 +233,4 @@ async function versionsOf(uri: string, name: string, store: ModelStore): Promise
 
 function isLatest(word: string): boolean {
   return word.toLowerCase() === "latest";
-}
-
-/** Returns undefined for what the store does not hold. */
-async function found<T>(asked: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (SconceError.is(error) && error.code === "RESOURCE_DOES_NOT_EXIST") return undefined;
-    throw error;
-  }
 }

@@ -2,6 +2,7 @@
 import { logger } from "../../base/index.ts";
 import { endTags } from "../client/end-tags.ts";
 import type { Store } from "../open-store.ts";
+import { overrideStore } from "../override-store.ts";
 import { isPrompt, promptTag } from "../search/prompts.ts";
 import type { UpdateRunInput } from "../store.ts";
 import type { RunInfo } from "../types.ts";
@@ -16,15 +17,10 @@ const endings = { FINISHED: "finished", FAILED: "failed", KILLED: "killed" } as 
  * be told, some seconds at most.
  */
 export function notifyingStore<S extends Store>(store: S, notifier: Notifier): S {
-  const overrides = { ...tellingOf(store, notifier), close: () => closeBoth(store, notifier) };
-  return new Proxy(store, {
-    get(target, key) {
-      if (Object.hasOwn(overrides, key)) return overrides[key as keyof typeof overrides];
-      const value: unknown = Reflect.get(target, key, target);
-      // private fields are the store's own, not the proxy's
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
+  return overrideStore<Store>(store, {
+    ...tellingOf(store, notifier),
+    close: () => closeBoth(store, notifier),
+  }) as S;
 }
 
 async function closeBoth(store: Store, notifier: Notifier): Promise<void> {

@@ -1,6 +1,6 @@
 // What the user of one request may do. Ids are looked up in the store first: what a client writes may be another
 // spelling of the same thing.
-import { SconceError } from "../../../base/index.ts";
+import { found } from "../../found.ts";
 import { isPrompt } from "../../search/prompts.ts";
 import type { RegistryStore, TrackingStore } from "../../store.ts";
 import {
@@ -38,11 +38,11 @@ export class Owners {
   async #find(key: string, look: () => Promise<string>): Promise<string | undefined> {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const found = await orUndefined(look);
-    if (found === undefined) return undefined;
+    const owner = await found(look());
+    if (owner === undefined) return undefined;
     if (this.#known.size >= this.#maxKnown) this.#known.clear();
-    this.#known.set(key, found);
-    return found;
+    this.#known.set(key, owner);
+    return owner;
   }
 }
 
@@ -100,7 +100,7 @@ export class Access {
   }
 
   async experiment(action: Action, experimentId: string): Promise<boolean> {
-    const experiment = await orUndefined(() => this.#store.getExperiment(experimentId));
+    const experiment = await found(this.#store.getExperiment(experimentId));
     return this.may(action, "experiment", experiment?.experimentId ?? experimentId);
   }
 
@@ -122,7 +122,7 @@ export class Access {
 
   /** Decides about a registered model or prompt, whichever the name is. */
   async model(action: Action, name: string): Promise<boolean> {
-    const model = await orUndefined(() => this.#store.getRegisteredModel(name));
+    const model = await found(this.#store.getRegisteredModel(name));
     if (model === undefined) {
       return this.may(action, "registered_model", name) && this.may(action, "prompt", name);
     }
@@ -140,10 +140,9 @@ export class Access {
   async ownsPlace(uri: string, { runId, modelId }: { runId: unknown; modelId: unknown }): Promise<boolean> {
     if (this.isAdmin) return true;
     const roots = await Promise.all([
-      typeof runId === "string" &&
-        orUndefined(async () => (await this.#store.getRun(runId)).info.artifactUri),
+      typeof runId === "string" && found(this.#store.getRun(runId)).then((run) => run?.info.artifactUri),
       typeof modelId === "string" &&
-        orUndefined(async () => (await this.#store.getLoggedModel(modelId)).artifactLocation),
+        found(this.#store.getLoggedModel(modelId)).then((model) => model?.artifactLocation),
     ]);
     return roots.some((root) => root && uri.startsWith(`${root.replace(/\/+$/, "")}/`));
   }
@@ -156,22 +155,13 @@ export class Access {
     for (const [index, segment] of segments.entries()) {
       const root = segments.slice(0, index + 2).join("/");
       if (/^[0-9a-f]{32}$/.test(segment)) {
-        const run = await orUndefined(() => this.#store.getRun(segment));
+        const run = await found(this.#store.getRun(segment));
         if (run?.info.artifactUri === `mlflow-artifacts:/${root}`) return run.info.experimentId;
       } else if (/^m-[0-9a-f]{32}$/.test(segment)) {
-        const model = await orUndefined(() => this.#store.getLoggedModel(segment));
+        const model = await found(this.#store.getLoggedModel(segment));
         if (model?.artifactLocation === `mlflow-artifacts:/${root}`) return model.experimentId;
       }
     }
     return undefined; // of no experiment: for admins alone
-  }
-}
-
-async function orUndefined<T>(look: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await look();
-  } catch (error) {
-    if (SconceError.is(error) && error.code === "RESOURCE_DOES_NOT_EXIST") return undefined;
-    throw error;
   }
 }

@@ -1,4 +1,5 @@
 // What a user sees of searches and of the feed of changes: only what they may read.
+import { overrideStore } from "../../override-store.ts";
 import { pagedList } from "../../paged-list.ts";
 import type { PagedList } from "../../paged-list.ts";
 import type { RegistryStore, SearchInput, TrackingStore } from "../../store.ts";
@@ -44,12 +45,7 @@ export function readableStore(store: Store, access: Access): Store {
       return fill(input, (page) => store.searchModelVersions({ ...input, ...page }), mayReadModel);
     },
   };
-  return new Proxy(store, {
-    get(target, key) {
-      const value: unknown = Reflect.get(key in searches ? searches : target, key);
-      return typeof value === "function" && !(key in searches) ? value.bind(target) : value;
-    },
-  });
+  return overrideStore(store, searches);
 }
 
 /** Returns the feed with the changes of what the user may read, in their order. */

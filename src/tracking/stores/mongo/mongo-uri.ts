@@ -1,13 +1,12 @@
 // Reads URIs of MongoDB. Nothing of a password may come into a message.
+import { withoutPassword } from "../../../base/index.ts";
 import { invalid } from "../../validation.ts";
 
 const defaultDatabase = "sconce";
 
 /** Returns the URI without user, password and options. */
 export function withoutCredentials(uri: string): string {
-  const [, scheme = "mongodb", rest = ""] = /^(mongodb(?:\+srv)?):\/\/(.*)$/is.exec(uri) ?? [];
-  const address = rest.slice(rest.lastIndexOf("@") + 1).replace(/\?.*$/s, "");
-  return `${scheme.toLowerCase()}://${address}`;
+  return withoutPassword(uri).replace(/^[^:]+/, (scheme) => scheme.toLowerCase());
 }
 
 /**
