@@ -1,0 +1,100 @@
+// A config as a tree whose every part knows where it was written: what composing, merging and resolving work on.
+import type { Place } from "./document.ts";
+import { type ConfigMap, type ConfigValue } from "./value.ts";
+
+/** Says where a part of a config was written: a file with its place, or one override of the command line. */
+export interface Origin extends Partial<Place> {
+  /** A path as the user knows it, or the text of an override. */
+  source: string;
+}
+
+/** Is a key of a mapping; YAML allows more than text, and Python keeps `1` and `"1"` apart. */
+export type ConfigKey = string | number | boolean | null;
+
+/** Is any part of a config. */
+export type ConfigNode = MapNode | ListNode | ScalarNode;
+
+/** Is a mapping; keys keep the order in which they were written. */
+export interface MapNode {
+  readonly kind: "map";
+  readonly entries: Map<ConfigKey, MapEntry>;
+  origin: Origin;
+}
+
+/** Is one key of a mapping with its value. */
+export interface MapEntry {
+  /** Where the key was written. */
+  origin: Origin;
+  node: ConfigNode;
+}
+
+/** Is a list. */
+export interface ListNode {
+  readonly kind: "list";
+  readonly items: ConfigNode[];
+  origin: Origin;
+}
+
+/** Is a value that holds no others. Interpolations (`${a.b}`) and `???` are texts until they are resolved. */
+export interface ScalarNode {
+  readonly kind: "scalar";
+  readonly value: null | boolean | number | bigint | string;
+  /** True for a number that Python would read as a float: `1.0`, `1e3`, `.inf`. */
+  readonly isFloat: boolean;
+  origin: Origin;
+}
+
+/** Makes an empty mapping. */
+export function mapNode(origin: Origin, entries: Iterable<[ConfigKey, MapEntry]> = []): MapNode {
+  return { kind: "map", entries: new Map(entries), origin };
+}
+
+/** Makes a list. */
+export function listNode(origin: Origin, items: ConfigNode[] = []): ListNode {
+  return { kind: "list", items, origin };
+}
+
+/** Makes a scalar; a number that is not whole is a float without being told so. */
+export function scalarNode(
+  origin: Origin,
+  value: ScalarNode["value"],
+  isFloat = typeof value === "number" && !Number.isInteger(value),
+): ScalarNode {
+  return { kind: "scalar", value, isFloat, origin };
+}
+
+/** Copies a tree; origins are shared, since nothing changes one in place. */
+export function cloneNode<T extends ConfigNode>(node: T): T;
+export function cloneNode(node: ConfigNode): ConfigNode {
+  if (node.kind === "scalar") return { ...node };
+  if (node.kind === "list") return listNode(node.origin, node.items.map(cloneNode));
+  const copy = mapNode(node.origin);
+  for (const [key, entry] of node.entries) copy.entries.set(key, { ...entry, node: cloneNode(entry.node) });
+  return copy;
+}
+
+/** Makes a tree of plain data, every part with one origin. */
+export function nodeOf(value: ConfigValue, origin: Origin): ConfigNode {
+  if (Array.isArray(value))
+    return listNode(
+      origin,
+      value.map((item) => nodeOf(item, origin)),
+    );
+  if (typeof value !== "object" || value === null) return scalarNode(origin, value);
+  const node = mapNode(origin);
+  for (const [key, entry] of Object.entries(value))
+    node.entries.set(key, { origin, node: nodeOf(entry, origin) });
+  return node;
+}
+
+/** Turns a tree to plain data: keys become texts, big integers numbers where those hold them and texts elsewhere. */
+export function valueOf(node: ConfigNode): ConfigValue {
+  if (node.kind === "list") return node.items.map(valueOf);
+  if (node.kind === "map") {
+    const value: ConfigMap = {};
+    for (const [key, entry] of node.entries) value[String(key)] = valueOf(entry.node);
+    return value;
+  }
+  if (typeof node.value !== "bigint") return node.value;
+  return Number.isSafeInteger(Number(node.value)) ? Number(node.value) : String(node.value);
+}
