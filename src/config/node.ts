@@ -1,6 +1,6 @@
 // A config as a tree whose every part knows where it was written: what composing, merging and resolving work on.
-import type { Place } from "./document.ts";
-import { type ConfigMap, type ConfigValue } from "./value.ts";
+import type { ConfigDocument, Place } from "./document.ts";
+import type { ConfigMap, ConfigPath, ConfigValue } from "./value.ts";
 
 /** Says where a part of a config was written: a file with its place, or one override of the command line. */
 export interface Origin extends Partial<Place> {
@@ -97,4 +97,29 @@ export function valueOf(node: ConfigNode): ConfigValue {
   }
   if (typeof node.value !== "bigint") return node.value;
   return Number.isSafeInteger(Number(node.value)) ? Number(node.value) : String(node.value);
+}
+
+/** Makes a tree of a document, every part with its place. */
+export function documentNode({ source, value, places }: ConfigDocument): ConfigNode {
+  const build = (part: ConfigValue, path: ConfigPath): ConfigNode => {
+    const origin = { source, ...places.value(path) };
+    if (Array.isArray(part))
+      return listNode(
+        origin,
+        part.map((item, index) => build(item, [...path, index])),
+      );
+    if (typeof part !== "object" || part === null)
+      return scalarNode(
+        origin,
+        part,
+        typeof part === "number" && (!Number.isInteger(part) || places.isFloat(path)),
+      );
+    const node = mapNode(origin);
+    for (const [key, entry] of Object.entries(part)) {
+      const keyPath = [...path, key];
+      node.entries.set(key, { origin: { source, ...places.key(keyPath) }, node: build(entry, keyPath) });
+    }
+    return node;
+  };
+  return build(value, []);
 }

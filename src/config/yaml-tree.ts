@@ -1,0 +1,229 @@
+// Reads YAML text to a tree of nodes. What a plain word means is the dialect's matter; aliases are counted, never trusted.
+import { createRequire } from "node:module";
+import type { Alias, Node, Pair, Scalar, YAMLMap, YAMLSeq } from "yaml";
+import { LineIndex, SyntaxIssues, limits, syntaxIssue } from "./document.ts";
+import {
+  type ConfigKey,
+  type ConfigNode,
+  type ListNode,
+  type MapNode,
+  type Origin,
+  type ScalarNode,
+  listNode,
+  mapNode,
+  scalarNode,
+} from "./node.ts";
+import { keyProblem } from "./parse-json.ts";
+import { type ConfigPath, formatPath } from "./value.ts";
+
+/** Is what a scalar of YAML text stands for. */
+export type YamlScalar = Pick<ScalarNode, "value" | "isFloat">;
+
+/** Gives plain words and tags their meaning. */
+export interface YamlDialect {
+  /** The schema of the `yaml` package; failsafe leaves every scalar a text. */
+  schema: "core" | "failsafe";
+  /** Tags of scalars, without `tag:yaml.org,2002:`, that the schema lacks and `scalar` reads. */
+  tags: readonly string[];
+  /** Reads a scalar; a text says why it cannot stand here. */
+  scalar(node: Scalar): YamlScalar | string;
+  /** Reads the key that a scalar is; undefined where it can be none. */
+  key(scalar: YamlScalar): ConfigKey | undefined;
+}
+
+/**
+ * Reads YAML text to a tree. Duplicate keys, unknown tags, aliases that multiply and keys such as `__proto__` throw
+ * `SyntaxIssues`, each with its place.
+ */
+export function readYamlTree(text: string, source: string, dialect: YamlDialect): ConfigNode {
+  return new YamlTreeReader(text, source, dialect).read();
+}
+
+let library: typeof import("yaml") | undefined;
+
+/** Loads the package at its first use, for it takes 30 ms. */
+function yaml(): typeof import("yaml") {
+  return (library ??= createRequire(import.meta.url)("yaml") as typeof import("yaml"));
+}
+
+class YamlTreeReader {
+  readonly #text: string;
+  readonly #source: string;
+  readonly #dialect: YamlDialect;
+  readonly #lines: LineIndex;
+  readonly #anchors = new Map<string, Node>();
+  #nodes = 0;
+
+  constructor(text: string, source: string, dialect: YamlDialect) {
+    this.#text = text;
+    this.#source = source;
+    this.#dialect = dialect;
+    this.#lines = new LineIndex(text);
+  }
+
+  read(): ConfigNode {
+    this.#checkNesting();
+    const document = yaml().parseDocument<Node>(this.#text, {
+      schema: this.#dialect.schema,
+      customTags: (tags) =>
+        tags.concat(
+          this.#dialect.tags.map((name) => ({
+            tag: `tag:yaml.org,2002:${name}`,
+            resolve: (value: string) => value,
+          })),
+        ),
+      version: "1.2",
+      merge: false, // "<<" is merged below, within the node limit
+      uniqueKeys: false, // quadratic in the library; #map checks it
+      prettyErrors: false,
+    });
+    const problems = [...document.errors, ...document.warnings];
+    if (problems.length > 0) {
+      throw new SyntaxIssues(
+        problems
+          .slice(0, 20)
+          .map(({ code, message, pos }) =>
+            syntaxIssue(yamlMessage(code, message), this.#lines.place(pos[0])),
+          ),
+      );
+    }
+    if (document.contents === null) return scalarNode(this.#origin(0), null);
+    return this.#node(document.contents, []);
+  }
+
+  /** Refuses deep nesting before the library meets it: it recurses, and V8 may abort where its stack ends. */
+  #checkNesting(): void {
+    const { CST, Lexer } = yaml();
+    let depth = 0;
+    let at = 0;
+    let lineStart = 0;
+    let indented = true;
+    for (const token of new Lexer().lex(this.#text)) {
+      const type = CST.tokenType(token);
+      if (type === "flow-map-start" || type === "flow-seq-start") depth++;
+      if (type === "flow-map-end" || type === "flow-seq-end") depth--;
+      const opensBlock = indented || type === "seq-item-ind" || type === "explicit-key-ind";
+      const tooWide = depth === 0 && type !== "space" && opensBlock && at - lineStart > 4 * limits.depth;
+      if (depth > limits.depth || tooWide) this.#failDepth(at);
+      if (type !== "space") indented = false;
+      if (!"\u0002\u0018\u001f".includes(token)) at += token.length; // marks of the lexer, not of the text
+      if (token.endsWith("\n")) [lineStart, indented] = [at, true];
+    }
+  }
+
+  #node(node: Node, path: ConfigPath): ConfigNode {
+    const at = node.range?.[0] ?? 0;
+    if (path.length > limits.depth) this.#failDepth(at, path);
+    if (++this.#nodes > limits.nodes) {
+      this.#fail(
+        `more than ${limits.nodes} values, aliases written out. Use fewer aliases, or split the config.`,
+        path,
+        at,
+      );
+    }
+    const anchor = (node as { anchor?: string }).anchor;
+    if (anchor !== undefined) this.#anchors.set(anchor, node);
+    const { isAlias, isMap, isScalar, isSeq } = yaml();
+    if (isAlias(node)) return this.#alias(node, path, at);
+    if (isMap(node)) return this.#map(node, path, at);
+    if (isSeq(node)) return this.#sequence(node, path, at);
+    if (!isScalar(node)) return this.#fail("YAML of this kind cannot stand in a config.", path, at);
+    const { value, isFloat } = this.#scalar(node, path, at);
+    return scalarNode(this.#origin(at), value, isFloat);
+  }
+
+  #map(map: YAMLMap, path: ConfigPath, at: number): MapNode {
+    const own = mapNode(this.#origin(at));
+    const merged = mapNode(own.origin);
+    for (const { key: keyNode, value } of map.items as Pair<Node, Node | null>[]) {
+      const keyAt = keyNode.range?.[0] ?? 0;
+      if (isMergeKey(keyNode)) {
+        this.#merge(value, merged, path, keyAt);
+        continue;
+      }
+      const key = this.#key(keyNode, path, keyAt);
+      const keyPath = [...path, String(key)];
+      const first = own.entries.get(key)?.origin;
+      if (first !== undefined) {
+        this.#fail(
+          `the key stands here a second time (first in line ${first.line}). Delete one.`,
+          keyPath,
+          keyAt,
+        );
+      }
+      const node = value === null ? scalarNode(this.#origin(keyAt), null) : this.#node(value, keyPath);
+      own.entries.set(key, { origin: this.#origin(keyAt), node });
+    }
+    if (merged.entries.size === 0) return own;
+    for (const [key, entry] of own.entries) merged.entries.set(key, entry);
+    return merged;
+  }
+
+  #sequence(sequence: YAMLSeq, path: ConfigPath, at: number): ListNode {
+    const items = (sequence.items as Node[]).map((item, index) => this.#node(item, [...path, index]));
+    return listNode(this.#origin(at), items);
+  }
+
+  #alias(alias: Alias, path: ConfigPath, at: number): ConfigNode {
+    const target = this.#anchors.get(alias.source);
+    if (target === undefined)
+      return this.#fail(`the alias *${alias.source} has no anchor &${alias.source} above it.`, path, at);
+    const node = this.#node(target, path);
+    node.origin = this.#origin(at);
+    return node;
+  }
+
+  /** Adds what `<<: *anchor` or `<<: [*a, *b]` names; earlier mappings win, and keys beside it win over all. */
+  #merge(node: Node | null, merged: MapNode, path: ConfigPath, at: number): void {
+    const value = node === null ? undefined : this.#node(node, path);
+    for (const source of value?.kind === "list" ? value.items : [value]) {
+      if (source?.kind !== "map")
+        return this.#fail('"<<" merges mappings: name one as *anchor.', [...path, "<<"], at);
+      for (const [key, entry] of source.entries) if (!merged.entries.has(key)) merged.entries.set(key, entry);
+    }
+  }
+
+  #key(node: Node, path: ConfigPath, at: number): ConfigKey {
+    const { isAlias, isScalar } = yaml();
+    const target = isAlias(node) ? this.#anchors.get(node.source) : node;
+    const anchor = (node as { anchor?: string }).anchor;
+    if (anchor !== undefined) this.#anchors.set(anchor, node);
+    const key = isScalar(target) ? this.#dialect.key(this.#scalar(target, path, at)) : undefined;
+    if (key === undefined) return this.#fail("a key must be a word or a number. Quote it.", path, at);
+    const problem = keyProblem(String(key));
+    return problem === undefined ? key : this.#fail(problem, [...path, String(key)], at);
+  }
+
+  #scalar(node: Scalar, path: ConfigPath, at: number): YamlScalar {
+    const scalar = this.#dialect.scalar(node);
+    return typeof scalar === "string" ? this.#fail(scalar, path, at) : scalar;
+  }
+
+  #origin(at: number): Origin {
+    return { source: this.#source, ...this.#lines.place(at) };
+  }
+
+  #failDepth(at: number, path: ConfigPath = []): never {
+    return this.#fail(
+      `more than ${limits.depth} levels of nesting. Flatten the config.`,
+      path.slice(0, 3),
+      at,
+    );
+  }
+
+  #fail(message: string, path: ConfigPath, at: number): never {
+    throw new SyntaxIssues([syntaxIssue(message, this.#lines.place(at), formatPath(path))]);
+  }
+}
+
+function isMergeKey(node: Node): boolean {
+  return yaml().isScalar(node) && node.type === "PLAIN" && node.source === "<<" && node.tag === undefined;
+}
+
+function yamlMessage(code: string, message: string): string {
+  if (code === "MULTIPLE_DOCS") return 'a config file holds one document. Delete what follows "---".';
+  if (code === "TAG_RESOLVE_FAILED")
+    return `${message.replace(/^Unresolved tag: /u, "unknown tag ")}. Delete the tag.`;
+  if (code === "TAB_AS_INDENT") return "YAML is indented with spaces, got a tab.";
+  return `${message.charAt(0).toLowerCase()}${message.slice(1)}.`.replace(/\.\.$/u, ".");
+}
