@@ -26,8 +26,8 @@ let two: LocalArtifactRepository;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "sconce-"));
   pool = new BlobPool(join(folder, "files"));
-  one = new LocalArtifactRepository(join(folder, "files", "one"), pool);
-  two = new LocalArtifactRepository(join(folder, "files", "two"), pool);
+  one = new LocalArtifactRepository(join(folder, "files", "one"), { pool });
+  two = new LocalArtifactRepository(join(folder, "files", "two"), { pool });
 });
 
 function source(name: string, content: string | Buffer): string {
@@ -68,7 +68,7 @@ test("a file that was changed in place is not given to others", () => {
   two.logFile(source("b", large), "w", { link: true });
   expect(readFileSync(two.resolve("w")).equals(large)).toBe(true);
   writeFileSync(two.resolve("w"), Buffer.alloc(large.length, "x")); // as long, and other content
-  const three = new LocalArtifactRepository(join(folder, "files", "three"), pool);
+  const three = new LocalArtifactRepository(join(folder, "files", "three"), { pool });
   three.logFile(source("c", large), "w", { link: true });
   expect(readFileSync(three.resolve("w")).equals(large)).toBe(true);
 });
@@ -98,12 +98,12 @@ test("sweeping removes what no artifact holds any more", () => {
 });
 
 test("the pool is no place for artifacts, and is not listed", () => {
-  const whole = new LocalArtifactRepository(join(folder, "files"), pool);
+  const whole = new LocalArtifactRepository(join(folder, "files"), { pool });
   one.logFile(source("a", large), "w", { link: true });
   expect(whole.list().map(({ path }) => path)).toEqual(["one"]);
   for (const path of [".blobs", ".blobs/x", "./.blobs/x", `.blobs/${blobs()[0]!}`]) {
-    expect(() => whole.resolve(path), path).toThrow(/files that artifacts share/);
-    expect(() => whole.delete(path), path).toThrow(/files that artifacts share/);
+    expect(() => whole.resolve(path), path).toThrow(/the server keeps for itself/);
+    expect(() => whole.delete(path), path).toThrow(/the server keeps for itself/);
   }
   expect(whole.resolve("one/.blobs")).toBe(join(folder, "files/one/.blobs"));
 });

@@ -33,17 +33,27 @@ export interface CopyOptions {
   link?: boolean;
 }
 
+/** Says what else is in the folder of artifacts. */
+export interface LocalArtifactOptions {
+  /** Where large files that are equal are stored once. @default nowhere */
+  pool?: BlobPool | undefined;
+  /** Folders of the server's own, which are no artifacts. @default [] */
+  hidden?: readonly string[];
+}
+
 /** Stores and reads artifacts under one folder. Paths are relative to it and never lead out of it. */
 export class LocalArtifactRepository implements ArtifactStorage {
   readonly uri: string;
   readonly root: string;
   readonly #pool: BlobPool | undefined;
+  readonly #hidden: readonly string[];
 
-  /** Takes the `artifactUri` of a run, or a folder; with a pool, large files that are equal are stored once. */
-  constructor(uri: string, pool?: BlobPool) {
+  /** Takes the `artifactUri` of a run, or a folder. */
+  constructor(uri: string, { pool, hidden = [] }: LocalArtifactOptions = {}) {
     this.uri = uri;
     this.root = localPath(uri);
     this.#pool = pool;
+    this.#hidden = pool === undefined ? hidden : [pool.folder, ...hidden];
   }
 
   /** Writes bytes or text, over what is there. */
@@ -81,7 +91,7 @@ export class LocalArtifactRepository implements ArtifactStorage {
     if (!existsSync(folder) || !statSync(folder).isDirectory()) return [];
     const prefix = artifactPath === "" ? "" : `${normalize(artifactPath)}/`;
     return readdirSync(folder)
-      .filter((name) => !isPartial(name) && join(folder, name) !== this.#pool?.folder)
+      .filter((name) => !isPartial(name) && !this.#hidden.includes(join(folder, name)))
       .sort()
       .flatMap((name): ArtifactInfo[] => {
         const status = this.#statusInside(join(folder, name));
@@ -123,7 +133,10 @@ export class LocalArtifactRepository implements ArtifactStorage {
   }
 
   child(artifactPath: string): LocalArtifactRepository {
-    return new LocalArtifactRepository(localUri(this.resolve(artifactPath)), this.#pool);
+    return new LocalArtifactRepository(localUri(this.resolve(artifactPath)), {
+      pool: this.#pool,
+      hidden: this.#hidden,
+    });
   }
 
   /** Removes a file, or a folder with all below it; links in it are removed, not followed. */
@@ -138,8 +151,8 @@ export class LocalArtifactRepository implements ArtifactStorage {
   /** Returns the place of an artifact on disk, whether it is there or not; a path that leads outside throws. */
   resolve(artifactPath: string): string {
     const target = join(this.root, checkArtifactPath(artifactPath));
-    if (this.#pool !== undefined && `${target}/`.startsWith(`${this.#pool.folder}/`)) {
-      throw unsafe(artifactPath, "it is the place of files that artifacts share");
+    if (this.#hidden.some((folder) => `${target}/`.startsWith(`${folder}/`))) {
+      throw unsafe(artifactPath, "it is the place of files that the server keeps for itself");
     }
     // the deepest part that exists must lie inside, wherever links lead
     let existing = target;
@@ -201,7 +214,7 @@ function explained<T>(artifactPath: string, work: () => T): T {
 const faultsOfTheName = new Set(["ENAMETOOLONG", "ENOTDIR", "EEXIST", "EISDIR", "EINVAL"]);
 
 /** Says what a fault of the file system means for an artifact; other errors stay as they are. */
-function explainFault(error: unknown, artifactPath: string): unknown {
+export function explainFault(error: unknown, artifactPath: string): unknown {
   if (!(error instanceof Error) || !("syscall" in error)) return error;
   const isName = faultsOfTheName.has((error as NodeJS.ErrnoException).code ?? "");
   const [remedy, code] = isName

@@ -26,23 +26,36 @@ export async function receiveFile(
 ): Promise<void> {
   checkSize(options.size ?? 0, options);
   await mkdir(dirname(file), { recursive: true });
-  const temporary = partialPath(file);
+  await receiveInto(dirname(file), body, options, async (temporary, sha256) => {
+    await pool?.shareHashed(temporary, sha256);
+    return file;
+  });
+}
+
+/** Writes what comes to a new file of a folder; once all of it has come, `nameOf` is asked for its path. */
+export async function receiveInto(
+  folder: string,
+  body: AsyncIterable<Uint8Array>,
+  options: ReceiveOptions,
+  nameOf: (temporary: string, sha256: string) => Promise<string> | string,
+): Promise<void> {
+  checkSize(options.size ?? 0, options);
+  const temporary = partialPath(join(folder, "file"));
   const target = await open(temporary, "wx");
   try {
     let received = 0;
     const hash = createHash("sha256");
     for await (const chunk of body) {
       received += chunk.length;
-      if (pool !== undefined) hash.update(chunk);
+      hash.update(chunk);
       checkSize(received, options);
       await target.write(chunk);
     }
     checkReceived(received, options);
     await target.sync();
     await target.close();
-    await pool?.shareHashed(temporary, hash.digest("hex"));
-    await rename(temporary, file);
-    fsyncDirectory(dirname(file));
+    await rename(temporary, await nameOf(temporary, hash.digest("hex")));
+    fsyncDirectory(folder);
   } catch (error) {
     await target.close().catch(() => {}); // it may be closed already
     await rm(temporary, { force: true });

@@ -66,12 +66,13 @@ export interface ArtifactStorage extends ArtifactRepository {
 export interface UploadedPart {
   /** From 1. */
   partNumber: number;
-  /** What the bucket answered when it took the part. */
+  /** What was answered when the part was taken. */
   etag: string;
 }
 
 /** Is a request that whoever has it may send without credentials. */
 export interface PresignedRequest {
+  /** Absolute; of parts that the server takes itself, relative to its address. */
   url: string;
   headers: Record<string, string>;
 }
@@ -82,8 +83,8 @@ export interface MultipartUpload {
   parts: (PresignedRequest & { partNumber: number })[];
 }
 
-/** Is a place to which clients send, and from which they take, without passing a server. */
-export interface DirectTransfers {
+/** Takes files in parts. */
+export interface MultipartUploads {
   /** Begins a file that comes in parts, each by a request of its own. */
   createMultipartUpload(artifactPath: string, partCount: number): Promise<MultipartUpload>;
   /** Makes the file of its parts. */
@@ -94,6 +95,10 @@ export interface DirectTransfers {
   ): Promise<void>;
   /** Forgets the parts that came. */
   abortMultipartUpload(artifactPath: string, uploadId: string): Promise<void>;
+}
+
+/** Is a place to which clients send, and from which they take, without passing a server. */
+export interface DirectTransfers extends MultipartUploads {
   /** Returns a request that reads a file, good for some seconds, at most a week. */
   presignDownload(artifactPath: string, seconds: number): Promise<PresignedRequest & { size: number }>;
   /** Returns a request that writes a file, good for some seconds, at most a week. */

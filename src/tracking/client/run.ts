@@ -149,7 +149,9 @@ export class ActiveRun {
 
   /** Returns what holds the artifacts of another place, a logged model's say; see `artifacts`. */
   artifactsAt(artifactUri: string): LocalArtifactRepository {
-    if (isLocalPlace(artifactUri)) return new LocalArtifactRepository(artifactUri, BlobPool.ofRun(this.info));
+    if (isLocalPlace(artifactUri)) {
+      return new LocalArtifactRepository(artifactUri, { pool: BlobPool.ofRun(this.info) });
+    }
     artifactRepository(artifactUri, this.store); // throws for a place that cannot be written
     const folder = join(this.#staging, encodeURIComponent(artifactUri));
     const staged = new StagedArtifacts(folder, (path) =>

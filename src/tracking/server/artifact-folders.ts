@@ -4,6 +4,7 @@ import { basename, dirname, join, sep } from "node:path";
 import { TrackingError, UsageError } from "../../base/index.ts";
 import { checkArtifactPath } from "../artifacts/artifact-path.ts";
 import { BlobPool } from "../artifacts/blob-pool.ts";
+import { FolderUploads, type FolderUploadsOptions } from "../artifacts/folder-uploads.ts";
 import { LocalArtifactRepository } from "../artifacts/local.ts";
 import type { ArtifactStorage } from "../artifacts/repository.ts";
 import { S3ArtifactRepository } from "../artifacts/s3.ts";
@@ -22,13 +23,18 @@ export interface ArtifactFolderOptions {
 
 /** Opens stored locations, and no others. */
 export class ArtifactFolders {
+  /** Takes parts of files for the server's own folder; undefined where the destination is none. */
+  readonly uploads: FolderUploads | undefined;
   readonly #proxied: ArtifactStorage | undefined;
   readonly #roots: readonly string[];
 
-  constructor({ destination, roots = [] }: ArtifactFolderOptions) {
+  constructor({ destination, roots = [] }: ArtifactFolderOptions, uploads: FolderUploadsOptions = {}) {
     const own = destination === undefined ? [] : [destination];
     this.#roots = [...own, ...roots].map(localUri);
-    this.#proxied = destination === undefined ? undefined : sharingStorageAt(localUri(destination));
+    const storage = destination === undefined ? undefined : sharingStorageAt(localUri(destination));
+    this.#proxied = storage;
+    this.uploads =
+      storage instanceof LocalArtifactRepository ? new FolderUploads(storage, uploads) : undefined;
   }
 
   /** What `mlflow-artifacts:/` means. */
@@ -63,10 +69,13 @@ export class ArtifactFolders {
   }
 }
 
-function sharingStorageAt(uri: string): ArtifactStorage {
-  return isLocalPlace(uri)
-    ? new LocalArtifactRepository(uri, new BlobPool(localPath(uri)))
-    : new S3ArtifactRepository(uri);
+function sharingStorageAt(uri: string): LocalArtifactRepository | S3ArtifactRepository {
+  if (!isLocalPlace(uri)) return new S3ArtifactRepository(uri);
+  const root = localPath(uri);
+  return new LocalArtifactRepository(uri, {
+    pool: new BlobPool(root),
+    hidden: [FolderUploads.folderIn(root)],
+  });
 }
 
 function storageAt(uri: string): ArtifactStorage {

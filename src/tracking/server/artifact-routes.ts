@@ -42,7 +42,7 @@ export async function answerArtifacts(
   request: IncomingMessage,
   response: ServerResponse,
   { path, query, maxBytes }: { path: string; query: URLSearchParams; maxBytes: number },
-  context: ServerContext,
+  context: Pick<ServerContext, "folders" | "store">,
 ): Promise<boolean> {
   const { folders, store } = context;
   const method = request.method ?? "GET";
@@ -83,7 +83,8 @@ export async function answerArtifacts(
   return false;
 }
 
-function announcedSize({ headers }: IncomingMessage): { size?: number } {
+/** Returns the bytes that a request says it brings. */
+export function announcedSize({ headers }: IncomingMessage): { size?: number } {
   const announced = headers["content-length"];
   return announced === undefined ? {} : { size: Number(announced) };
 }

@@ -11,6 +11,8 @@ export interface ServerContext {
   store: TrackingStore & RegistryStore;
   changes: ChangeFeed;
   folders: ArtifactFolders;
+  /** Returns where whoever asks reaches the server, with a slash at its end. */
+  publicUrl(): string;
   /** What the user who asks may do, on a server with users. */
   access?: Access;
 }

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
-import { SetupError, TrackingError } from "../../base/index.ts";
+import { SetupError, TrackingError, logger } from "../../base/index.ts";
 import type { RegistryStore, TrackingStore } from "../store.ts";
 import { invalid } from "../validation.ts";
 import { Arrivals } from "./arrivals.ts";
@@ -23,11 +23,13 @@ import { endpoints } from "./endpoints/all.ts";
 import { userEndpoints } from "./endpoints/users.ts";
 import { errorAnswer } from "./errors.ts";
 import { streamChanges } from "./event-stream.ts";
+import { publicUrl } from "./public-url.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { Router } from "./router.ts";
 import { sendEarly, sendJson, sendText } from "./send.ts";
 import { Guard, securityHeaders } from "./security.ts";
 import type { SecurityOptions } from "./security.ts";
+import { answerPart, partEndpoint, partOf } from "./upload-parts.ts";
 
 /** The release of MLflow whose behaviour the API has; `GET /version` answers with it. */
 export const mlflowVersion = "3.17.2";
@@ -52,6 +54,7 @@ export interface TrackingServerOptions extends SecurityOptions {
 }
 
 const defaultMaxBodyBytes = 16 * 1024 * 1024;
+const sweepEveryMs = 60 * 60 * 1000;
 
 /**
  * Serves a store over MLflow's REST API: `/api/2.0/mlflow/...` and `/ajax-api/2.0/mlflow/...`, `/health`, `/version`,
@@ -66,10 +69,12 @@ const defaultMaxBodyBytes = 16 * 1024 * 1024;
 export class TrackingServer {
   readonly url: string;
   readonly #server: Server;
+  readonly #stopSweeping: () => void;
 
-  private constructor(server: Server, url: string) {
+  private constructor(server: Server, url: string, stopSweeping: () => void) {
     this.#server = server;
     this.url = url;
+    this.#stopSweeping = stopSweeping;
   }
 
   /** Begins to listen; a port that is taken throws. The store stays the caller's to close. */
@@ -90,11 +95,12 @@ export class TrackingServer {
     });
     const address = server.address() as AddressInfo;
     const name = address.family === "IPv6" ? `[${address.address}]` : address.address;
-    return new TrackingServer(server, `http://${name}:${address.port}`);
+    return new TrackingServer(server, `http://${name}:${address.port}`, handler.sweepUploads());
   }
 
   /** Answers the requests that are under way, ends event streams, and stops. */
   async close({ graceMs = 5000 }: { graceMs?: number } = {}): Promise<void> {
+    this.#stopSweeping();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
     const timer = setTimeout(() => this.#server.closeAllConnections(), graceMs);
@@ -110,7 +116,7 @@ interface Call extends AuditEntry {
 }
 
 class RequestHandler {
-  readonly #context: ServerContext;
+  readonly #context: Omit<ServerContext, "publicUrl">;
   readonly #auth: Auth | undefined;
   readonly #auditLog: AuditLog | undefined;
   readonly #guard: Guard;
@@ -137,13 +143,31 @@ class RequestHandler {
       if (file !== undefined)
         for (const place of places) checkDestination(place, `sqlite:///${resolve(file)}`);
     }
-    this.#context = { store, changes: new ChangeFeed(), folders: new ArtifactFolders(artifacts) };
+    const folders = new ArtifactFolders(artifacts, { maxBytes: maxArtifactBytes });
+    this.#context = { store, changes: new ChangeFeed(), folders };
     this.#maxArtifactBytes = maxArtifactBytes;
     this.#guard = new Guard(security);
     this.#maxBodyBytes = maxBodyBytes;
     this.#auth = auth === undefined ? undefined : new Auth(auth, store);
     this.#auditLog = auditLog;
     this.#router = new Router([...endpoints, ...(this.#auth === undefined ? [] : userEndpoints(this.#auth))]);
+  }
+
+  /** Removes uploads that nobody goes on with, now and every hour, until the function that it returns is called. */
+  sweepUploads(): () => void {
+    const { uploads } = this.#context.folders;
+    const sweep = () => {
+      try {
+        uploads?.sweep();
+      } catch (error) {
+        logger.warn(
+          `server: uploads that nobody goes on with could not be removed. ${(error as Error).message}`,
+        );
+      }
+    };
+    sweep();
+    const timer = setInterval(sweep, sweepEveryMs);
+    return () => clearInterval(timer);
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -187,6 +211,15 @@ class RequestHandler {
       return sendText(response, 200, probe);
     }
 
+    const { uploads } = this.#context.folders;
+    const part = partOf(request, pathname);
+    if (uploads !== undefined && part !== undefined) {
+      call.endpoint = partEndpoint; // also where the token is refused
+      const artifact = uploads.targetOf(part.uploadId, part.token);
+      await this.#admit(call, undefined, { endpoint: partEndpoint, fields: { path: artifact } });
+      return answerPart(request, response, part, uploads);
+    }
+
     // nothing below is answered before the user is known, and `#admit` has found them allowed to do it
     const access = await this.#auth?.enter(request);
     call.user = access?.user.username ?? null;
@@ -224,7 +257,8 @@ class RequestHandler {
       ...(access !== undefined && { sconce_user_id: access.user.username }), // nobody changes the registry as another
     };
     await this.#admit(call, access, { endpoint: endpoint.path, fields });
-    const context = access === undefined ? this.#context : this.#auth!.contextOf(access, this.#context);
+    const open = { ...this.#context, publicUrl: () => publicUrl(request) };
+    const context = access === undefined ? open : this.#auth!.contextOf(access, open);
     await this.#arrivals.wait();
     const answer = await endpoint.handle(fields, context);
     if (access !== undefined) await this.#auth?.settle(access, routeOf(call), { fields, answer });

@@ -88,7 +88,7 @@ export class Auth {
   }
 
   /** Returns the feed of changes for one user, who is asked for anew with each change. */
-  changesFor({ user, address }: Access, { changes }: ServerContext) {
+  changesFor({ user, address }: Access, { changes }: Pick<ServerContext, "changes">) {
     return readableChanges(changes, async (change) => {
       const now = await this.users.find(user.username);
       return now !== undefined && mayRead(this.accessOf(now, address), change);

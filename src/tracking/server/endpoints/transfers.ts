@@ -1,10 +1,11 @@
-// Endpoints by which clients send to a bucket and read from it without passing the server.
+// Endpoints by which clients send files in parts, and send to a bucket and read from it without passing the server.
 import { z } from "zod";
 import { TrackingError } from "../../../base/index.ts";
 import { hasDirectTransfers } from "../../artifacts/repository.ts";
-import type { ArtifactStorage, DirectTransfers } from "../../artifacts/repository.ts";
+import type { ArtifactStorage, DirectTransfers, MultipartUploads } from "../../artifacts/repository.ts";
 import { invalid } from "../../validation.ts";
 import { wireInteger } from "../../wire.ts";
+import type { ArtifactFolders } from "../artifact-folders.ts";
 import { endpoint, required } from "../endpoint.ts";
 import type { ServerContext } from "../endpoint.ts";
 
@@ -25,14 +26,14 @@ export const transferEndpoints = [
     "POST",
     "/mlflow-artifacts/mpu/create/{folder*}",
     folder.extend({ num_parts: wireInteger.pipe(z.number().min(1).max(mostParts)).default(1) }),
-    async (input, { folders }) => {
-      const { uploadId, parts } = await direct(folders.proxied, "Multipart upload").createMultipartUpload(
+    async (input, { folders, publicUrl }) => {
+      const { uploadId, parts } = await uploads(folders).createMultipartUpload(
         target(input),
         input.num_parts,
       );
       const credentials = parts.map(({ partNumber, url, headers }) => ({
         part_number: partNumber,
-        url,
+        url: new URL(url, publicUrl()).href,
         headers,
       }));
       return { upload_id: uploadId, credentials };
@@ -49,15 +50,11 @@ export const transferEndpoints = [
     }),
     async (input, { folders }) => {
       const parts = input.parts.map(({ part_number, etag }) => ({ partNumber: part_number, etag }));
-      await direct(folders.proxied, "Multipart upload").completeMultipartUpload(
-        target(input),
-        input.upload_id,
-        parts,
-      );
+      await uploads(folders).completeMultipartUpload(target(input), input.upload_id, parts);
     },
   ),
   endpoint("POST", "/mlflow-artifacts/mpu/abort/{folder*}", upload, async (input, { folders }) => {
-    await direct(folders.proxied, "Multipart upload").abortMultipartUpload(target(input), input.upload_id);
+    await uploads(folders).abortMultipartUpload(target(input), input.upload_id);
   }),
   endpoint(
     "GET",
@@ -107,6 +104,10 @@ async function storageOf(
   throw invalid(
     `a presigned address needs artifacts that are in a bucket of their own, got "${uri}". Use /mlflow-artifacts.`,
   );
+}
+
+function uploads(folders: ArtifactFolders): MultipartUploads {
+  return folders.uploads ?? direct(folders.proxied, "Multipart upload");
 }
 
 function direct<S extends ArtifactStorage>(storage: S, what: string): S & DirectTransfers {
