@@ -29,6 +29,7 @@ export type { Notification } from "./notifications.ts";
 export { isPublicAddress } from "./public-address.ts";
 export { isProcessGone, thisProcess } from "./process.ts";
 export type { ProcessIdentity } from "./process.ts";
+export { pythonFloat } from "./python-float.ts";
 export { Registry, normalizeName } from "./registry.ts";
 export { Rng } from "./rng.ts";
 export {

@@ -13,8 +13,19 @@ export {
   normalizeMetricName,
 } from "./metric-names.ts";
 export type { MetricMode } from "./metric-names.ts";
-export { applyOverrides, parseOverride } from "./overrides.ts";
-export type { Override, OverrideResult } from "./overrides.ts";
+export { OverrideError } from "./hydra/override-error.ts";
+export type {
+  ChoiceSweep,
+  GlobSweep,
+  IntervalSweep,
+  NumberNode,
+  Override,
+  RangeSweep,
+  Sweep,
+} from "./hydra/override.ts";
+export { parseOverride } from "./hydra/parse-override.ts";
+export { applyOverrides } from "./overrides.ts";
+export type { OverrideResult } from "./overrides.ts";
 export { findProjectRoot, locateUseCase, outputFolders, resolveDataPath, runFolder } from "./paths.ts";
 export type { OutputFolders, UseCaseLocation } from "./paths.ts";
 export { readNotifications } from "./read-notifications.ts";

@@ -1,57 +1,24 @@
-// Changes from the command line, in Hydra's grammar: a.b=v, +a.b=v, ++a.b=v, ~a.b, ~a.b=v.
+// Overrides of a use case's config: its schema decides which keys may exist, so a=v may set one that the file leaves out.
 import type { ConfigIssue } from "../base/index.ts";
 import { suggestion } from "../base/index.ts";
-import { isFloatLiteral, parseOverrideValue } from "./override-value.ts";
+import { OverrideError } from "./hydra/override-error.ts";
+import { type Override, keyElement } from "./hydra/override.ts";
+import { parseOverride } from "./hydra/parse-override.ts";
+import { valueOf } from "./node.ts";
 import {
   type ConfigMap,
   type ConfigPath,
   type ConfigValue,
-  forbiddenKeys,
   formatPath,
   formatValue,
   isConfigMap,
 } from "./value.ts";
-
-/** Is one override, read but not yet applied. */
-export interface Override {
-  /** As it was written. */
-  text: string;
-  /** `a.b=v` sets, `+` adds what must be new, `++` sets or adds, `~` deletes. */
-  action: "set" | "add" | "force" | "delete";
-  path: readonly string[];
-  /** Absent in `~a.b`. */
-  value?: ConfigValue;
-  /** True for a number written with a point, `1.0`. */
-  isFloat: boolean;
-}
 
 /** Holds a config after its overrides, and which override wrote what. */
 export interface OverrideResult {
   value: ConfigValue;
   written: readonly { path: ConfigPath; override: Override }[];
   issues: readonly ConfigIssue[];
-}
-
-/** Reads one override. Text that does not fit the grammar throws an `Error` of one sentence. */
-export function parseOverride(text: string): Override {
-  const [, mark = "", key = "", assigned] = /^(\+\+|\+|~|)([^=]*)(?:=(.*))?$/su.exec(text)!;
-  const path = key.split(".");
-  if (/[@/:]/u.test(key))
-    throw new Error(`"${key}" names a config group or package, which is not available yet.`);
-  for (const step of path) {
-    if (forbiddenKeys.includes(step)) throw new Error(`the key "${step}" is reserved.`);
-    if (!/^([A-Za-z_][\w-]*|\d+)$/u.test(step)) {
-      throw new Error(
-        `a key such as trainer.max_epochs must stand before "=", got "${key}". Write KEY=VALUE.`,
-      );
-    }
-  }
-  const action = ({ "+": "add", "++": "force", "~": "delete" } as const)[mark] ?? "set";
-  if (assigned === undefined) {
-    if (action === "delete") return { text, action, path, isFloat: false };
-    throw new Error(`a value must follow the key. Write ${key}=VALUE, or ~${key} to delete it.`);
-  }
-  return { text, action, path, value: parseOverrideValue(assigned), isFloat: isFloatLiteral(assigned) };
 }
 
 /**
@@ -65,25 +32,41 @@ export function applyOverrides(config: ConfigValue, overrides: readonly string[]
   for (const text of overrides) {
     try {
       const override = parseOverride(text);
+      refuseForeign(override);
       written.push({ path: applyOverride(value, override), override });
     } catch (error) {
-      issues.push({
-        path: "",
-        code: "syntax",
-        message: `override ${formatValue(text)}: ${(error as Error).message}`,
-      });
+      if (!(error instanceof OverrideError)) throw error;
+      issues.push({ path: "", code: "syntax", message: error.message });
     }
   }
   return { value, written, issues };
 }
 
+/** Refuses what needs a config that is composed, or more than one job. */
+function refuseForeign(override: Override): void {
+  const { text, keyOrGroup, package: packageName, sweep } = override;
+  if (packageName !== undefined || keyOrGroup.includes("/")) {
+    fail(
+      override,
+      `"${keyElement(override)}" names a config group, which the config of a use case does not have.`,
+    );
+  }
+  if (sweep === undefined) return;
+  const value = text.slice(text.indexOf("=") + 1);
+  const remedy =
+    sweep.kind === "choice" && sweep.isSimple
+      ? `Quote a text (${keyOrGroup}='${value}'), or write a list as ${keyOrGroup}=[${value}].`
+      : `Give ${keyOrGroup} one value.`;
+  fail(override, `its values are a sweep, which needs multirun (-m). ${remedy}`);
+}
+
 /** Changes `root` in place and returns the path that was written. */
 function applyOverride(root: ConfigValue, override: Override): ConfigPath {
   let parent: ConfigValue = root;
-  let rest = override.path;
+  let rest: readonly string[] = override.keyOrGroup.split(".");
   const path: (string | number)[] = [];
   for (;;) {
-    const step = stepInto(parent, rest, path);
+    const step = stepInto(parent, rest, path, override);
     rest = rest.slice(step.taken);
     path.push(step.key);
     if (rest.length === 0) {
@@ -99,17 +82,19 @@ function stepInto(
   parent: ConfigValue,
   rest: readonly string[],
   path: ConfigPath,
+  override: Override,
 ): { key: string | number; taken: number } {
   if (Array.isArray(parent)) {
     const index = rest[0]!;
     if (!/^\d+$/u.test(index)) {
-      throw new Error(`${formatPath(path)} is a list, so a number must follow it, got "${index}".`);
+      fail(override, `${formatPath(path)} is a list, so a number must follow it, got "${index}".`);
     }
     return { key: Number(index), taken: 1 };
   }
   if (!isConfigMap(parent)) {
     const where = path.length === 0 ? "the config" : formatPath(path);
-    throw new Error(
+    fail(
+      override,
       `${where} must be a mapping to hold "${rest[0]}", got ${formatValue(parent)}. Set it whole: ${path.join(".")}={name: ...}.`,
     );
   }
@@ -123,13 +108,14 @@ function stepInto(
 function descend(
   parent: ConfigMap | ConfigValue[],
   key: string | number,
-  { action }: Override,
+  override: Override,
   path: ConfigPath,
 ): ConfigValue {
   const child = read(parent, key);
   if (child !== undefined && child !== null) return child;
-  if (Array.isArray(parent)) throw new Error(outOfRange(parent, path));
-  if (action === "delete") throw new Error(absent(parent, path));
+  if (Array.isArray(parent)) fail(override, outOfRange(parent, path));
+  if (override.action === "delete" || override.action === "extend")
+    fail(override, absent(parent, path, override));
   const created: ConfigMap = {};
   parent[key] = created;
   return created;
@@ -138,34 +124,46 @@ function descend(
 function write(
   parent: ConfigMap | ConfigValue[],
   key: string | number,
-  { action, value, text }: Override,
+  override: Override,
   path: ConfigPath,
 ): void {
+  const { action, text } = override;
+  const value = override.value && valueOf(override.value);
   const present = read(parent, key);
   if (action === "delete") {
     if (Array.isArray(parent)) {
-      throw new Error(
+      fail(
+        override,
         `an item of a list cannot be deleted alone. Set the list: ${formatPath(path.slice(0, -1))}=[...].`,
       );
     }
-    if (present === undefined) throw new Error(absent(parent, path));
+    if (present === undefined) fail(override, absent(parent, path, override));
     if (value !== undefined && JSON.stringify(value) !== JSON.stringify(present)) {
-      throw new Error(
+      fail(
+        override,
         `the value to delete must be ${formatValue(value)}, got ${formatValue(present)} in the config.`,
       );
     }
     delete parent[key];
     return;
   }
+  if (action === "extend") {
+    if (present === undefined) fail(override, absent(parent, path, override));
+    if (!Array.isArray(present))
+      fail(override, `${formatPath(path)} must be a list to be extended, got ${formatValue(present)}.`);
+    present.push(...(value as ConfigValue[]));
+    return;
+  }
   if (action === "add" && present !== undefined) {
-    throw new Error(
+    fail(
+      override,
       `the key is there already, as ${formatValue(present)}. Write ${text.slice(1)} to change it.`,
     );
   }
   if (!Array.isArray(parent)) parent[key] = value!;
   else if (Number(key) < parent.length || (action !== "set" && key === parent.length))
     parent[Number(key)] = value!;
-  else throw new Error(outOfRange(parent, path));
+  else fail(override, outOfRange(parent, path));
 }
 
 function read(parent: ConfigMap | ConfigValue[], key: string | number): ConfigValue | undefined {
@@ -173,14 +171,18 @@ function read(parent: ConfigMap | ConfigValue[], key: string | number): ConfigVa
   return Object.hasOwn(parent, key) ? parent[key] : undefined;
 }
 
-function absent(parent: ConfigMap | ConfigValue[], path: ConfigPath): string {
+function absent(parent: ConfigMap | ConfigValue[], path: ConfigPath, { action }: Override): string {
   const keys = Object.keys(parent);
   const known = keys.length === 0 ? "" : ` ${suggestion(String(path.at(-1)), keys)}`;
-  return `there is no ${formatPath(path)} to delete.${known}`;
+  return `there is no ${formatPath(path)} to ${action}.${known}`;
 }
 
 function outOfRange(list: ConfigValue[], path: ConfigPath): string {
   const name = formatPath(path.slice(0, -1));
   const count = `${list.length} item${list.length === 1 ? "" : "s"}`;
   return `${name} has ${count}, got index ${path.at(-1)}. Add one with +${name}.${list.length}=...`;
+}
+
+function fail({ text }: Override, reason: string): never {
+  throw new OverrideError(text, reason);
 }

@@ -48,7 +48,7 @@ export async function validateUseCase(
     return { issues: [issue], warnings: [], locate: () => issue, isBroken: () => true };
   }
   const isWholeShare = (path: ConfigPath): boolean =>
-    writtenBy(overridden, path)?.isFloat ?? document.places.isFloat(path);
+    isFloatOverride(overridden, path) ?? document.places.isFloat(path);
   const normalized = normalizeUseCase(root, { useCase, isWholeShare });
   const locate = (issue: SchemaIssue): ConfigIssue =>
     locateIssue({ ...issue, path: normalized.original(issue.path) }, document, overridden);
@@ -74,8 +74,20 @@ export async function validateUseCase(
 function writtenBy(
   { written }: OverrideResult,
   path: ConfigPath,
-): OverrideResult["written"][number]["override"] | undefined {
-  return written.findLast((entry) => startsWith(path, entry.path))?.override;
+): OverrideResult["written"][number] | undefined {
+  return written.findLast((entry) => startsWith(path, entry.path));
+}
+
+/** Tells whether an override wrote `1.0` rather than `1` at a path; undefined where none wrote there. */
+function isFloatOverride(overridden: OverrideResult, path: ConfigPath): boolean | undefined {
+  const entry = writtenBy(overridden, path);
+  if (entry === undefined) return undefined;
+  let node = entry.override.value;
+  for (const step of path.slice(entry.path.length)) {
+    if (node?.kind === "list") node = node.items[Number(step)];
+    else if (node?.kind === "map") node = node.entries.get(step)?.node;
+  }
+  return node?.kind === "scalar" && node.isFloat;
 }
 
 function locateIssue(
@@ -84,7 +96,7 @@ function locateIssue(
   overridden: OverrideResult,
 ): ConfigIssue {
   const { path, message, ...rest } = issue;
-  const override = writtenBy(overridden, path);
+  const override = writtenBy(overridden, path)?.override;
   if (override !== undefined) {
     return {
       ...rest,

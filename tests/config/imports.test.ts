@@ -6,11 +6,18 @@ const read = (file: string) => readFileSync(new URL(file, folder), "utf8");
 const specifiers = (text: string, pattern: RegExp) =>
   Array.from(text.matchAll(pattern), (match) => match[1]!);
 
+const resolve = (file: string, name: string) =>
+  name.startsWith(".") ? new URL(name, new URL(file, folder)).pathname : name;
+
 test("configuration imports the base layer, zod and yaml, and nothing else", () => {
-  const files = readdirSync(folder).filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"));
-  const imported = files.flatMap((file) => specifiers(read(file), /(?:from|import\() ?"([^"]+)"/gu));
-  const outside = imported.filter((name) => !name.startsWith("./") && !name.startsWith("node:"));
-  expect([...new Set(outside)].sort()).toEqual(["../base/index.ts", "yaml", "zod"]);
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  const imported = files
+    .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"))
+    .flatMap((file) =>
+      specifiers(read(file), /(?:from|import\() ?"([^"]+)"/gu).map((name) => resolve(file, name)),
+    );
+  const outside = imported.filter((name) => !name.startsWith(folder.pathname) && !name.startsWith("node:"));
+  expect([...new Set(outside)].sort()).toEqual([resolve("index.ts", "../base/index.ts"), "yaml", "zod"]);
 });
 
 test("neither zod nor yaml is loaded before a config is checked", () => {
@@ -21,7 +28,8 @@ test("neither zod nor yaml is loaded before a config is checked", () => {
     const valueImports = /^(?:import|export) (?!type\b)[^;]*?from "([^"]+)"/gmu;
     for (const name of specifiers(read(file), valueImports)) {
       expect([file, name]).not.toEqual([file, expect.stringMatching(/^(zod|yaml)$/)]);
-      if (name.startsWith("./")) visit(name.slice(2));
+      const path = resolve(file, name);
+      if (path.startsWith(folder.pathname)) visit(path.slice(folder.pathname.length));
     }
   };
   visit("index.ts");

@@ -1,5 +1,8 @@
 // Text of modules, exactly as PyTorch prints them, so that two printed models can be compared line by line.
+import { pythonFloat } from "../../base/index.ts";
 import type { Module } from "./module.ts";
+
+export { pythonFloat };
 
 /** Writes constructor arguments as Python does: `repr({ in_features: 4, bias: true })` is `in_features=4, bias=True`. */
 export function repr(values: Readonly<Record<string, unknown>>): string {
@@ -26,16 +29,6 @@ export function pythonValue(value: unknown): string {
     return items.length === 1 ? `(${items[0]},)` : `(${items.join(", ")})`;
   }
   return String(value);
-}
-
-/** Writes a floating-point number as Python does: `1.0`, `1e-05`, `inf`. */
-export function pythonFloat(value: number): string {
-  if (!Number.isFinite(value)) return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
-  const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e16)) {
-    return value.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
-  }
-  return Number.isInteger(value) ? `${value}.0` : String(value);
 }
 
 /** Writes a module's name with its arguments and children in brackets. */
