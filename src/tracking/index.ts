@@ -63,13 +63,9 @@ export {
   setExperimentTags,
 } from "./client/fluent-store.ts";
 export { flattenParams } from "./client/flatten.ts";
-export {
-  getOrCreateRegisteredModel,
-  modelVersionsOf,
-  registerModelUri,
-  registerModelVersion,
-} from "./client/register.ts";
+export { getOrCreateRegisteredModel, modelVersionsOf, registerModelVersion } from "./client/register.ts";
 export type { RegisterModelOptions } from "./client/register.ts";
+export { userName } from "./client/context.ts";
 export { findDeadRuns, repairRuns } from "./client/repair.ts";
 export type { ProcessEnd, RepairOptions } from "./client/repair.ts";
 export { shipJournals } from "./client/ship-journals.ts";
@@ -77,6 +73,8 @@ export { describeError, endTags } from "./client/end-tags.ts";
 export { ActiveRun, getOrCreateExperiment } from "./client/run.ts";
 export type { ActiveRunOptions, EndReport, StartRunOptions } from "./client/run.ts";
 export type { WriterOptions } from "./client/writer.ts";
+export { registerModelUri } from "./models/register-model-uri.ts";
+export type { RegisterModelUriOptions } from "./models/register-model-uri.ts";
 export { logTransformersModel } from "./models/log-model.ts";
 export type { LogTransformersModelOptions } from "./models/log-model.ts";
 export { logTorchModel } from "./models/log-torch-model.ts";
@@ -108,7 +106,7 @@ export { collectGarbage } from "./collect-garbage.ts";
 export type { CollectGarbageOptions, GarbageItem } from "./collect-garbage.ts";
 export { copyStore } from "./copy/copy-store.ts";
 export type { CopyPhase, CopyReport, CopyStoreOptions, StoreCounts } from "./copy/copy-store.ts";
-export { canonicalStage, mlflowStages } from "./stages.ts";
+export { canonicalStage, mlflowStages, shownStage } from "./stages.ts";
 export { holdersAt, previousHolder } from "./registry/history.ts";
 export type { Holders } from "./registry/history.ts";
 export { ModelSelector, runTypeTag } from "./registry/model-selector.ts";

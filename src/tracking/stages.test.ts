@@ -16,10 +16,10 @@ test("a stage has one name in the store, whatever its case, and None answers to 
 
 test("a stage that no one knows is refused with those there are", () => {
   expect(() => canonicalStage("prod")).toThrowErrorMatchingInlineSnapshot(
-    `[TrackingError: stage: it must be one that the store knows, got "prod". Valid: Archived, None, Production, Staging.]`,
+    `[TrackingError: stage: it must be one that the store knows, got "prod". Valid: Archived, Development, Production, Staging.]`,
   );
   expect(() => canonicalStage("Canery", ["Canary"])).toThrowErrorMatchingInlineSnapshot(
-    `[TrackingError: stage: it must be one that the store knows, got "Canery". Did you mean "Canary"? Valid: Archived, Canary, None, Production, Staging.]`,
+    `[TrackingError: stage: it must be one that the store knows, got "Canery". Did you mean "Canary"? Valid: Archived, Canary, Development, Production, Staging.]`,
   );
 });
 

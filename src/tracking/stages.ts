@@ -27,8 +27,13 @@ export function canonicalStage(name: string, custom: readonly string[] = []): st
   const stage = known.find((each) => each.toLowerCase() === lower);
   if (stage !== undefined) return stage;
   throw invalid(
-    `stage: it must be one that the store knows, got "${name}". ${suggestion(String(name), known)}`,
+    `stage: it must be one that the store knows, got "${name}". ${suggestion(String(name), known.map(shownStage))}`,
   );
+}
+
+/** Returns the name of a stage for people, who call MLflow's `None` by what it means. */
+export function shownStage(stage: string): string {
+  return stage === firstStage ? "Development" : stage;
 }
 
 /** Tells whether a stage holds versions that are in use, so that a newcomer may archive those that are there. */

@@ -1,6 +1,7 @@
 // A grid from its file to a promoted model, by commands alone.
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -110,15 +111,16 @@ test("a grid runs in processes side by side, its best model is promoted, rolled 
     stdout
       .trim()
       .split("\n")
-      .map((line) => line.split("  ")[1]),
+      .filter((line) => !line.startsWith(" "))
+      .map((line) => line.split(/ {2,}/).slice(1)),
   ).toEqual([
-    "version 1 to Production",
-    "version 1 to Archived",
-    "version 2 to Production",
-    "version 2 to Archived",
-    "version 1 to Production",
+    ["version 1 to Production", "from Development", "by ada"],
+    ["version 1 to Archived", "from Production", `by ${userInfo().username}`],
+    ["version 2 to Production", "from Development", `by ${userInfo().username}`],
+    ["version 2 to Archived", "from Production", `by ${userInfo().username}`],
+    ["version 1 to Production", "from Archived", `by ${userInfo().username}`],
   ]);
-  expect(stdout).toContain("by ada");
+  expect(stdout).toContain("\n    metric=f1\n");
   expect(run("models", "history", "weather", "--at", "2000-01-01").stdout).toBe(
     "nothing was in a stage or had an alias then.\n",
   );
@@ -135,6 +137,8 @@ test.each([
   [["models", "transition", "weather"], /--stage is missing/],
   [["models", "transition", "weather", "--stage", "Production"], /name a version, or an experimentName/],
   [["models", "history", "weather", "--at", "soon"], /--at: must be a date/],
+  [["models", "history", "weather", "--user", "ada"], /unknown flag --user/],
+  [["models", "register", "runs:/abc/model", "weather"], /runs:\/abc\/model: the run must be in the store/],
 ])("%j is refused with one message", (words, message) => {
   const { status, stderr } = run(...words);
   expect(stderr).toMatch(message);

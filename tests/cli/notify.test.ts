@@ -181,9 +181,9 @@ test("sconce server refuses a list that is wrong, with its place", async () => {
   );
 });
 
-test("sconce models tells a command of a promotion", async () => {
+test("sconce models tells a command of a registration and of a promotion", async () => {
   const { project: made, lines } = makeProject((command) => [
-    { on: ["run_finished", "stage_changed"], command },
+    { on: ["registered_model.created", "stage_changed"], command },
   ]);
   const { mlops } = JSON.parse(readFileSync(made.config, "utf8")) as { mlops: { notifications: unknown } };
   const list = join(made.root, "notify.json");
@@ -191,10 +191,14 @@ test("sconce models tells a command of a promotion", async () => {
   const trained = await start(["train", made.config]).ended;
   expect(trained.code, trained.stderr).toBe(0);
   const env = { MLFLOW_TRACKING_URI: `sqlite:///${made.database}` };
+  const copied = await start(["models", "register", "models:/demo/1", "other", "--notify", list], env).ended;
+  expect(copied.code, copied.stderr).toBe(0);
   const words = ["models", "transition", "demo", "--stage", "Production", "--version", "1", "--notify", list];
   const moved = await start(words, env).ended;
   expect(moved.code, moved.stderr).toBe(0);
-  const said = lines().map(({ entity, action }) => `${entity}.${action}`);
-  expect(said).toHaveLength(2);
-  expect(lines()[1]?.data).toMatchObject({ name: "demo", version: "1" });
+  expect(lines().map(({ entity, action, data }) => [`${entity}.${action}`, data["name"]])).toEqual([
+    ["registered_model.created", "demo"],
+    ["registered_model.created", "other"],
+    ["model_version_stage.set", "demo"],
+  ]);
 });

@@ -3,7 +3,7 @@ import type { PagedList } from "../paged-list.ts";
 import type { CreateExperimentInput, SearchInput, SearchLoggedModelsInput } from "../store.ts";
 import type { Experiment, LoggedModel, ModelVersion, RegisteredModel } from "../types.ts";
 import { trackingStore } from "./fluent.ts";
-import { registerModelUri } from "./register.ts";
+import { registerModelUri } from "../models/register-model-uri.ts";
 import { present } from "../wire.ts";
 
 /** Makes an experiment and returns its id. */

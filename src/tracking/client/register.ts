@@ -1,9 +1,9 @@
 // What a training job does in the registry: a version for its model, and the alias of the best.
 import { SconceError } from "../../base/index.ts";
 import { eachPage } from "../paged-list.ts";
+import { quoted } from "../search/index.ts";
 import type { CreateRegisteredModelInput, RegistryStore } from "../store.ts";
 import type { ModelVersion, RegisteredModel } from "../types.ts";
-import { present } from "../wire.ts";
 
 /** Says which model becomes a version of which name. */
 export interface RegisterModelOptions {
@@ -31,16 +31,6 @@ export async function registerModelVersion(
   return registry.getModelVersion(input.name, version);
 }
 
-/** Registers the model of a URI (`runs:/RUN_ID/model`, `models:/m-ID`) as the next version of a name, with its origin. */
-export function registerModelUri(
-  registry: RegistryStore,
-  { uri, ...options }: Omit<RegisterModelOptions, "source" | "runId" | "modelId"> & { uri: string },
-): Promise<ModelVersion> {
-  const runId = /^runs:\/+([^/]+)\//.exec(uri)?.[1];
-  const modelId = /^models:\/+(m-[0-9a-f]{32})$/.exec(uri)?.[1];
-  return registerModelVersion(registry, { ...options, source: uri, ...present({ runId, modelId }) });
-}
-
 /** Returns the registered model of a name, made when it is missing; two processes may ask at once. */
 export async function getOrCreateRegisteredModel(
   registry: RegistryStore,
@@ -59,8 +49,7 @@ export async function modelVersionsOf(
   registry: Pick<RegistryStore, "searchModelVersions">,
   name: string,
 ): Promise<ModelVersion[]> {
-  const quote = name.includes("'") ? '"' : "'";
-  const search = { filter: `name = ${quote}${name}${quote}`, orderBy: ["version_number DESC"] };
+  const search = { filter: `name = ${quoted(name)}`, orderBy: ["version_number DESC"] };
   const versions: ModelVersion[] = [];
   for await (const version of eachPage((pageToken) =>
     registry.searchModelVersions({ ...search, ...(pageToken !== undefined && { pageToken }) }),

@@ -2,7 +2,7 @@
 import { TrackingError } from "../../base/index.ts";
 import type { Store } from "../open-store.ts";
 import { eachPage } from "../paged-list.ts";
-import { promptTag } from "../search/index.ts";
+import { promptTag, quoted } from "../search/index.ts";
 import {
   type LoggedModelRecord,
   type RegisteredModelRecord,
@@ -127,8 +127,7 @@ function exporterOf(store: Store): StoreExporter {
       return records;
     },
     exportRegisteredModel: async (name) => {
-      const quote = name.includes("'") ? '"' : "'";
-      const filter = `name = ${quote}${name}${quote}`;
+      const filter = `name = ${quoted(name)}`;
       const versions: RegisteredModelRecord["versions"] = [];
       for (const more of ["", ` AND tags.\`${promptTag}\` = 'true'`]) {
         for await (const version of eachPage((pageToken) =>

@@ -35,7 +35,7 @@ export async function resolveModelUri(
   store: ModelStore,
   { cacheFolder = defaultCacheFolder() }: ResolveModelOptions = {},
 ): Promise<string> {
-  const place = await locationOf(uri, store);
+  const place = await locateModel(uri, store);
   const folder = isLocalPlace(place) ? localPath(place) : await downloaded(uri, place, store, cacheFolder);
   if (existsSync(join(folder, "MLmodel"))) return folder;
   const what = existsSync(folder) ? "that folder has no file MLmodel" : "that folder is gone";
@@ -73,7 +73,12 @@ function defaultCacheFolder(): string {
 const forms =
   "runs:/RUN_ID/model, models:/NAME/VERSION, models:/NAME/STAGE, models:/NAME/latest, models:/NAME@ALIAS, models:/m-ID";
 
-async function locationOf(uri: string, store: ModelStore): Promise<string> {
+/**
+ * Returns where the files of a model are, which may be elsewhere than on this machine.
+ *
+ * @throws UsageError for a URI that leads nowhere, with what there is
+ */
+export async function locateModel(uri: string, store: ModelStore): Promise<string> {
   const [, scheme, rest = ""] = /^(runs|models):\/+(.*?)\/*$/.exec(uri) ?? [];
   const [first = "", ...others] = rest.split("/");
   if (scheme === "runs" && first !== "" && others.length > 0) return ofRun(uri, first, others, store);
@@ -219,7 +224,7 @@ function newestOf(
 /** A version stands where it was logged, which may be named by its run. */
 function placeOf({ storageLocation }: ModelVersion, store: ModelStore): Promise<string> {
   return storageLocation.startsWith("runs:")
-    ? locationOf(storageLocation, store)
+    ? locateModel(storageLocation, store)
     : Promise.resolve(storageLocation);
 }
 

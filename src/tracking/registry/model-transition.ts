@@ -3,8 +3,10 @@ import { TrackingError, logger } from "../../base/index.ts";
 import type { Notification } from "../../base/index.ts";
 import { getOrCreateRegisteredModel } from "../client/register.ts";
 import { getTrackingUri } from "../client/fluent.ts";
+import { registerModelUri } from "../models/register-model-uri.ts";
 import { openNotifyingStore } from "../notifications/open-notifying.ts";
 import type { Store } from "../open-store.ts";
+import { quoted } from "../search/index.ts";
 import type { ModelVersion, RegistryEvent, Run } from "../types.ts";
 import { present } from "../wire.ts";
 import { previousHolder } from "./history.ts";
@@ -69,6 +71,15 @@ export class ModelTransition {
     const tracking = await openNotifyingStore(trackingUri, uri === trackingUri ? notifications : []);
     const registry = uri === trackingUri ? tracking : await openNotifyingStore(uri, notifications);
     return new ModelTransition(modelName, registry, tracking);
+  }
+
+  /**
+   * Registers a logged model (`runs:/RUN_ID/model`, `models:/m-ID`) as the next version, and returns it.
+   *
+   * @throws UsageError for a URI that leads to no model, with what there is
+   */
+  registerModel(uri: string): Promise<ModelVersion> {
+    return registerModelUri(this.#registry, { uri, name: this.modelName, tracking: this.#tracking });
   }
 
   /**
@@ -182,9 +193,4 @@ function chooseRegistry(registryUri: string | undefined, trackingUri: string): {
     return { uri: "databricks", why: "Databricks credentials are set" };
   if (MLFLOW_REGISTRY_URI) return { uri: MLFLOW_REGISTRY_URI, why: "named by MLFLOW_REGISTRY_URI" };
   return { uri: trackingUri, why: "the tracking store's own" };
-}
-
-/** Quotes a value for a filter with the quote that is not in it. */
-function quoted(value: string): string {
-  return value.includes("'") ? `"${value}"` : `'${value}'`;
 }

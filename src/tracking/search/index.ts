@@ -15,6 +15,7 @@ export type { Page } from "./page.ts";
 export { parseFilter, parseOrderBy, readModelOrders } from "./parse.ts";
 export { isPrompt, promptTag, splitPromptSearch } from "./prompts.ts";
 export type { PromptSearch } from "./prompts.ts";
+export { quoted } from "./quoted.ts";
 export {
   experimentSchema,
   loggedModelSchema,
