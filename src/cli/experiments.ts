@@ -10,7 +10,8 @@ import { formatMetric, table, writeResult } from "./table.ts";
 
 export const command: Command = {
   help: `Usage: sconce experiments run CONFIG [--workers N] [--fail-fast] [--only NAME]
-       sconce experiments best EXPERIMENT --metric NAME [--by-tag TAG | --by-param P]
+       sconce experiments best EXPERIMENT --metric NAME
+              [--by-tag TAG | --by-param PARAM]
 
 run   trains every base model on every version of the data with every set of
       hyperparameters of a JSON or YAML file, as runs of one experiment. A cell
@@ -64,7 +65,9 @@ async function runGrid(words: readonly string[]): Promise<number> {
   const rows = result.cells.map(({ name, status, metrics, error }) => [
     name,
     status,
-    error ?? ["accuracy", "f1"].map((key) => `${key} ${formatMetric(metrics[key])}`).join("  "),
+    ...(error === undefined
+      ? ["accuracy", "f1"].map((key) => `${key} ${formatMetric(metrics[key])}`)
+      : [error]),
   ]);
   writeResult(flags.json, result, [result.experimentName, ...table(rows)]);
   return result.cells.some(({ status }) => status === "failed") ? 1 : 0;

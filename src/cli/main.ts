@@ -44,7 +44,7 @@ const commands: Readonly<Record<string, Entry>> = {
     load: () => import("./runs.ts"),
   },
   models: {
-    summary: "registers, promotes and rolls back models, and tells their history",
+    summary: "registers, promotes and rolls back models, and lists the moves",
     load: () => import("./models.ts"),
   },
   server: {

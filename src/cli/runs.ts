@@ -5,11 +5,13 @@ import { endTags, openStore } from "../tracking/index.ts";
 import type { Experiment, Run, Store } from "../tracking/index.ts";
 import { countOf, onlyWord, parseWords, runAction } from "./command.ts";
 import type { Command } from "./command.ts";
+import { listRuns } from "./list-runs.ts";
 import { storeUri } from "./store-uri.ts";
-import { formatMetric, printable, table, writeResult } from "./table.ts";
+import { formatMetric, formatTime, printable, table, writeResult } from "./table.ts";
 
 export const command: Command = {
-  help: `Usage: sconce runs list [EXPERIMENT] [--filter F] [--order-by TERM] [--metrics A,B]
+  help: `Usage: sconce runs list [EXPERIMENT] [--filter F] [--order-by TERM]
+              [--metrics A,B] [--limit N] [--deleted]
        sconce runs show RUN
        sconce runs compare RUN RUN [...]
        sconce runs watch RUN
@@ -24,9 +26,12 @@ delete   puts runs into the trash (sconce gc empties it); restore takes them out
 
 RUN is an id, or as much of its beginning as names one run.
 
-  --filter F             MLflow's grammar: "metrics.f1 > 0.9 and params.lr = '0.1'"
+  --filter F             in MLflow's grammar, say
+                         "metrics.f1 > 0.9 and params.lr = '0.1'"
   --order-by TERM        "metrics.f1 DESC", say; may be repeated
-  --metrics LIST         metrics to show, with commas (default: the first four)
+  --metrics LIST         metrics to show, with commas (default: four, those of
+                         --order-by first; on a narrow terminal as many as fit,
+                         and the ids' beginnings)
   --limit N              at most so many runs (default: 50)
   --deleted              those in the trash
   --tracking-uri URI     the store (default: MLFLOW_TRACKING_URI, else the
@@ -72,15 +77,11 @@ async function list(words: readonly string[]): Promise<number> {
       ...(flags.filter === undefined ? {} : { filter: flags.filter }),
       ...(flags["order-by"] === undefined ? {} : { orderBy: flags["order-by"] }),
     });
-    const metrics = flags.metrics?.split(",").map((metric) => metric.trim()) ?? firstMetrics(runs);
-    const rows = runs.map(({ info, data }) => [
-      info.runId,
-      info.runName,
-      info.status,
-      time(info.startTime),
-      ...metrics.map((metric) => formatMetric(data.metrics[metric])),
-    ]);
-    const lines = table([["run", "name", "status", "started", ...metrics], ...rows]);
+    const lines = listRuns(runs, {
+      metrics: flags.metrics?.split(",").map((metric) => metric.trim()),
+      orderBy: flags["order-by"],
+      columns: process.stdout.columns,
+    });
     if (runs.token !== undefined) lines.push(`The first ${runs.length}; --limit shows more.`);
     writeResult(flags.json, runs, runs.length === 0 ? ["There are no such runs."] : lines);
     return 0;
@@ -102,8 +103,8 @@ async function show(words: readonly string[]): Promise<number> {
         ["name", info.runName],
         ["experiment", (await store.getExperiment(info.experimentId)).name],
         ["status", info.lifecycleStage === "active" ? info.status : `${info.status}, in the trash`],
-        ["started", time(info.startTime)],
-        ["ended", info.endTime === undefined ? "-" : time(info.endTime)],
+        ["started", formatTime(info.startTime)],
+        ["ended", info.endTime === undefined ? "-" : formatTime(info.endTime)],
         ["artifacts", info.artifactUri],
       ]),
       ...section("Params", sorted(data.params)),
@@ -246,15 +247,6 @@ function differing<T>(records: readonly Readonly<Record<string, T>>[]): Map<stri
   return new Map(values.filter(([, list]) => list.some((value) => !Object.is(value, list[0]))));
 }
 
-function firstMetrics(runs: readonly Run[]): string[] {
-  const names = new Set(runs.flatMap(({ data }) => Object.keys(data.metrics)));
-  return [...names].filter((name) => !name.startsWith("system/")).sort().slice(0, 4); // prettier-ignore
-}
-
 function sorted<T>(record: Readonly<Record<string, T>>): [string, T][] {
   return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
-}
-
-function time(milliseconds: number): string {
-  return new Date(milliseconds).toISOString().slice(0, 19).replace("T", " ");
 }

@@ -37,6 +37,7 @@ async function setPassword(words: readonly string[]): Promise<number> {
   return withUsers(flags, async (users) => {
     await users.get(username);
     await users.setPassword(username, await readPassword());
+    process.stdout.write(`User "${username}" has a new password in ${users.path}\n`);
   });
 }
 
@@ -44,7 +45,10 @@ async function removeUser(words: readonly string[]): Promise<number> {
   const command = "server users remove";
   const { flags, positionals } = parseWords(command, words, options);
   const username = onlyWord(command, "a name", positionals);
-  return withUsers(flags, (users) => users.delete(username));
+  return withUsers(flags, async (users) => {
+    await users.delete(username);
+    process.stdout.write(`User "${username}" is no longer in ${users.path}\n`);
+  });
 }
 
 async function listUsers(words: readonly string[]): Promise<number> {

@@ -34,8 +34,8 @@ Loads no libtorch. Runs whose process died are marked FAILED while it serves.
   --artifacts-destination D  folder of the artifacts that are sent through this
                              server, or s3://bucket/prefix (default: Artifacts
                              beside the SQLite file, else ./mlartifacts)
-  --no-serve-artifacts       take no artifacts; clients reach them themselves, at
-                             the places of --default-artifact-root
+  --no-serve-artifacts       take no artifacts; clients reach them themselves,
+                             at the places of --default-artifact-root
   --artifacts-root D         another folder, or s3://bucket/prefix, whose
                              artifacts may be shown, where runs were logged
                              without the server; may be repeated

@@ -24,6 +24,11 @@ export function formatMetric(value: number | undefined): string {
   return value === undefined ? "-" : String(Number(value.toPrecision(6)));
 }
 
+/** Writes a time of a store, milliseconds since 1970, in UTC. */
+export function formatTime(milliseconds: number): string {
+  return new Date(milliseconds).toISOString().slice(0, 19).replace("T", " ");
+}
+
 /** Returns text without control characters. */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (char) => {

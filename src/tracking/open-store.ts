@@ -69,7 +69,10 @@ export async function openStore(
 
 function checkExists(path: string | undefined): void {
   if (path === undefined || existsSync(path)) return; // a server says itself what is not there
-  throw new UsageError(`tracking URI: the store must exist, and there is no ${resolve(path)}.`);
+  throw new UsageError(
+    `tracking URI: the store must exist, and there is no ${resolve(path)}. ` +
+      "Log a run first, or name the store that holds them (MLFLOW_TRACKING_URI).",
+  );
 }
 
 function stagesOfEnvironment(): string[] {

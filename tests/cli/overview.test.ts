@@ -4,7 +4,10 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { librariesAfter, sconce } from "./run.ts";
 
-const commands = ["init", "check", "train", "predict", "evaluate", "reproduce", "clean", "doctor"];
+const commands =
+  "init check train predict evaluate reproduce experiments runs models server store gc clean doctor".split(
+    " ",
+  );
 describe("the overview", () => {
   test("lists every command, in 80 columns", async () => {
     const { code, stdout } = await sconce(["--help"]);

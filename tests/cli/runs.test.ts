@@ -1,10 +1,10 @@
 // The runs of a store from the terminal.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { ActiveRun, SqliteStore } from "../../src/tracking/index.ts";
 import { makeTemporaryFolder } from "../fixtures/temporary-folder.ts";
-import { sconce } from "./run.ts";
+import { sconce, startSconce } from "./run.ts";
 
 let folder: string;
 let store: SqliteStore;
@@ -82,13 +82,13 @@ test("compare names what differs alone", async () => {
 
 test("watch prints metrics as they come, and ends with the run", async () => {
   const run = await ActiveRun.start({ store, experimentName: "live", journalFolder: false });
-  const watched = runs("watch", run.runId);
+  const watched = startSconce(["runs", "watch", run.runId, "--tracking-uri", store.uri]);
   run.logMetrics({ loss: 0.5 }, 1);
   await run.flush();
-  await new Promise((resolve) => setTimeout(resolve, 2500));
+  await vi.waitFor(() => expect(watched.output()).toContain("step 1"), { timeout: 30_000 });
   run.logMetrics({ loss: 0.25 }, 2);
   await run.end("KILLED");
-  const { code, stdout } = await watched;
+  const { code, stdout } = await watched.ended;
   expect([code, stdout]).toEqual([1, "step 1  loss 0.5\nstep 2  loss 0.25\nKILLED\n"]);
 });
 

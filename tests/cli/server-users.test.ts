@@ -45,6 +45,10 @@ test("an admin is made by a command that reads the password, and signs in to the
   expect(added).toEqual({ code: 0, stdout: `Admin "ada" is in ${database}\n`, stderr: "" });
   await start(["users", "add", "bob", ...users], { input: password }).ended;
   expect((await start(["users", "list", ...store]).ended).stdout).toBe("ada (admin)\nbob\n");
+  const changed = await start(["users", "set-password", "bob", ...users], { input: `${password}!` }).ended;
+  expect(changed).toEqual({ code: 0, stdout: `User "bob" has a new password in ${database}\n`, stderr: "" });
+  const removed = await start(["users", "remove", "bob", ...users]).ended;
+  expect(removed).toEqual({ code: 0, stdout: `User "bob" is no longer in ${database}\n`, stderr: "" });
 
   const auditLog = join(folder, "audit.jsonl");
   const server = start([...store, "--port", "0", "--app-name", "basic-auth", "--audit-log", auditLog]);

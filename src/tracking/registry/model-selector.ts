@@ -91,11 +91,11 @@ export class ModelSelector {
     const { store, experimentName, metric, includePretrained = false } = this.#options;
     const experiment = await store.getExperimentByName(experimentName);
     if (experiment === undefined) {
+      const names = (await store.searchExperiments()).map(({ name }) => name);
       throw new TrackingError(
-        `experiment "${experimentName}": it must exist, and no such name is in the store.`,
-        {
-          code: "RESOURCE_DOES_NOT_EXIST",
-        },
+        `experiment "${experimentName}": it must exist, and no such name is in the store. ` +
+          suggestion(experimentName, names),
+        { code: "RESOURCE_DOES_NOT_EXIST" },
       );
     }
     const experimentIds = [experiment.experimentId];

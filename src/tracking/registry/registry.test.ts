@@ -78,7 +78,9 @@ test("a metric that no run has is answered with those that were logged", async (
     /no finished run has the metric "f2" \(1 without a value of the metric\)\. Did you mean "f1"\? Valid: accuracy, f1\./,
   );
   await expect(selector("f2").getBestModelsByTag("a")).rejects.toThrow(/no finished run has the metric "f2"/);
-  await expect(selector("f1", "ham").getBestModel()).rejects.toThrow(/experiment "ham": it must exist/);
+  await expect(selector("f1", "ham").getBestModel()).rejects.toThrow(
+    /experiment "ham": it must exist.*Valid: Default, spam\./,
+  );
 });
 
 test("the best of each tag and param; runs without it are counted", async () => {
