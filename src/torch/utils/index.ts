@@ -1,3 +1,4 @@
 // torch.utils: what stands beside the tensors.
 export { checkpoint, checkpointSequential } from "./checkpoint.ts";
 export type { CheckpointOptions } from "./checkpoint.ts";
+export * as data from "./data/index.ts";

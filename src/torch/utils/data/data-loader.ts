@@ -1,0 +1,205 @@
+// Batches of a data set: which examples stand in which is a function of seed and epoch, so that resuming needs no replay.
+import { Rng, UsageError } from "../../../base/index.ts";
+import { scope } from "../../scope.ts";
+import { defaultCollate } from "./collate.ts";
+import type { Collated } from "./collate.ts";
+import type { Dataset } from "./dataset.ts";
+
+/** Is the place of the batch that comes next. */
+export interface LoaderPosition {
+  epoch: number;
+  /** Batches of the epoch that have been given. */
+  batch: number;
+}
+
+/** Says how a `DataLoader` batches; names are torch's. */
+export interface DataLoaderOptions<T, B = Collated<T>> {
+  /** @default 1 */
+  batchSize?: number;
+  /** Draws the examples in another order each epoch. @default false */
+  shuffle?: boolean;
+  /** Leaves out a last batch that would not be full. @default false */
+  dropLast?: boolean;
+  /** Seed of order and augmentation. @default 0 */
+  seed?: number;
+  /** Draws examples, with replacement, in proportion to these weights, one an example. */
+  weights?: ArrayLike<number>;
+  /** Batches whose examples are asked for ahead of their use; data sets that answer later then work side by side. @default 2 */
+  prefetchFactor?: number;
+  /** Puts examples together. It runs in a tensor scope: what it does not return is freed. @default defaultCollate */
+  collateFn?: (examples: T[]) => B;
+}
+
+/**
+ * Gives the batches of a data set, epoch after epoch; a loop over it goes through one epoch.
+ * Batches belong to whoever takes them: dispose of their tensors, as the trainer does.
+ *
+ * @example
+ * const rows = new torch.utils.data.TensorDataset(torch.arange(10));
+ * const loader = new torch.utils.data.DataLoader(rows, { batchSize: 4 });
+ * const sizes = [];
+ * for await (const [x] of loader) sizes.push(x.shape[0]);
+ * sizes; // => [4, 4, 2]
+ */
+export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
+  readonly dataset: Dataset<T>;
+  readonly batchSize: number;
+  readonly options: Readonly<DataLoaderOptions<T, B>>;
+  /** Batches of an epoch. */
+  readonly length: number;
+  #position: LoaderPosition = { epoch: 0, batch: 0 };
+  #order: { epoch: number; indices: Uint32Array } | undefined;
+  readonly #ahead = new Map<string, Promise<T[]>>();
+  /** Whether the data set answers later; unknown before the first example. */
+  #isAsync: boolean | undefined;
+
+  constructor(dataset: Dataset<T>, options: DataLoaderOptions<T, B> = {}) {
+    const { batchSize = 1, dropLast = false, prefetchFactor = 2, weights, shuffle } = options;
+    requireWhole("batchSize", batchSize, 1);
+    requireWhole("prefetchFactor", prefetchFactor, 0);
+    if (weights !== undefined) checkWeights(weights, dataset.length, shuffle);
+    this.dataset = dataset;
+    this.options = options;
+    this.batchSize = batchSize;
+    this.length = (dropLast ? Math.floor : Math.ceil)(dataset.length / batchSize);
+    if (this.length === 0) {
+      throw new UsageError(
+        `DataLoader: there must be one batch at least, got ${dataset.length} examples at a batchSize of ${batchSize}` +
+          `${dropLast ? ", and dropLast leaves out what is not full" : ""}.`,
+      );
+    }
+  }
+
+  /** Place of the next batch, for a checkpoint. */
+  get position(): LoaderPosition {
+    return { ...this.#position };
+  }
+
+  /** Goes to a place, as after loading a checkpoint. */
+  seek({ epoch, batch }: LoaderPosition): void {
+    requireWhole("epoch", epoch, 0);
+    requireWhole("batch", batch, 0);
+    this.#position = { epoch, batch };
+    this.#ahead.clear();
+  }
+
+  /** Returns the next batch of the epoch; undefined at its end, after which the next epoch begins. */
+  async next(): Promise<B | undefined> {
+    const { epoch, batch } = this.#position;
+    if (batch >= this.length) {
+      this.#position = { epoch: epoch + 1, batch: 0 };
+      return undefined;
+    }
+    this.#position = { epoch, batch: batch + 1 };
+    const collate = this.options.collateFn ?? (defaultCollate as unknown as (examples: T[]) => B);
+    if (!this.#answersLater(epoch, batch)) {
+      const { done, value } = scope(() => this.#makeBatch(epoch, batch, collate));
+      if (done) return value;
+      this.#isAsync = true; // a cache that missed, say: it answers later from now on
+    }
+    const examples = this.#fetch(epoch, batch);
+    const last = Math.min(batch + (this.options.prefetchFactor ?? 2), this.length - 1);
+    for (let next = batch + 1; next <= last; next++) this.#fetch(epoch, next);
+    const ready = await examples;
+    this.#ahead.delete(`${epoch}/${batch}`);
+    return scope(() => collate(ready));
+  }
+
+  /** Gives the batches that are left of the present epoch. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<B> {
+    for (let batch = await this.next(); batch !== undefined; batch = await this.next()) yield batch;
+  }
+
+  /** Asks for an example to see whether it comes at once; those that do are made within the batch's scope. */
+  #answersLater(epoch: number, batch: number): boolean {
+    if (this.#isAsync === undefined) {
+      const example = this.#get(this.#rows(epoch, batch)[0]!, epoch);
+      this.#isAsync = example instanceof Promise;
+      if (example instanceof Promise) example.catch(() => {}); // asked for again below
+    }
+    return this.#isAsync;
+  }
+
+  #makeBatch(epoch: number, batch: number, collate: (examples: T[]) => B): { done: boolean; value?: B } {
+    const examples: T[] = [];
+    for (const row of this.#rows(epoch, batch)) {
+      const example = this.#get(row, epoch);
+      if (example instanceof Promise) {
+        example.catch(() => {});
+        return { done: false };
+      }
+      examples.push(example);
+    }
+    return { done: true, value: collate(examples) };
+  }
+
+  #fetch(epoch: number, batch: number): Promise<T[]> {
+    const key = `${epoch}/${batch}`;
+    let examples = this.#ahead.get(key);
+    if (examples === undefined) {
+      examples = Promise.all(Array.from(this.#rows(epoch, batch), async (row) => this.#get(row, epoch)));
+      examples.catch(() => {}); // whoever takes the batch sees the failure
+      this.#ahead.set(key, examples);
+    }
+    return examples;
+  }
+
+  #get(row: number, epoch: number): T | Promise<T> {
+    const { seed = 0 } = this.options;
+    return this.dataset.get(row, { epoch, rng: new Rng(seed + 0x9e3779b9 * (row + 1), 2 * epoch + 1) });
+  }
+
+  #rows(epoch: number, batch: number): Uint32Array {
+    return this.#indices(epoch).subarray(batch * this.batchSize, (batch + 1) * this.batchSize);
+  }
+
+  #indices(epoch: number): Uint32Array {
+    if (this.#order?.epoch !== epoch) this.#order = { epoch, indices: this.#draw(epoch) };
+    return this.#order.indices;
+  }
+
+  #draw(epoch: number): Uint32Array {
+    const { shuffle = false, seed = 0, weights } = this.options;
+    const rng = new Rng(seed, 2 * epoch);
+    const { length } = this.dataset;
+    if (weights !== undefined) return drawWeighted(weights, length, rng);
+    const indices = Uint32Array.from({ length }, (_, index) => index);
+    return shuffle ? rng.shuffle(indices) : indices;
+  }
+}
+
+/** Draws `count` indices with replacement by their weights: a search in the running sum for each. */
+function drawWeighted(weights: ArrayLike<number>, count: number, rng: Rng): Uint32Array {
+  let total = 0;
+  const sums = Float64Array.from(weights, (weight) => (total += weight));
+  return Uint32Array.from({ length: count }, () => {
+    const target = rng.random() * total;
+    let [low, high] = [0, sums.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (sums[middle]! > target) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  });
+}
+
+function checkWeights(weights: ArrayLike<number>, length: number, shuffle: boolean | undefined): void {
+  const values = Array.from(weights);
+  if (shuffle === true)
+    throw new UsageError("DataLoader: weights draw at random already. Leave out shuffle or weights.");
+  if (values.length !== length)
+    throw new UsageError(
+      `DataLoader: there must be one weight an example, got ${values.length} for ${length} examples.`,
+    );
+  const odd = values.find((weight) => !(weight >= 0 && weight < Infinity));
+  if (odd !== undefined || !values.some((weight) => weight > 0))
+    throw new UsageError(
+      `DataLoader: weights must be finite numbers from 0, and one above it, got ${odd ?? "zeros"}.`,
+    );
+}
+
+function requireWhole(name: string, value: number, min: number): void {
+  if (Number.isInteger(value) && value >= min) return;
+  throw new UsageError(`DataLoader: ${name} must be a whole number from ${min}, got ${value}.`);
+}

@@ -1,0 +1,7 @@
+// torch.utils.data: data sets and their batches.
+export { defaultCollate } from "./collate.ts";
+export type { Collated } from "./collate.ts";
+export { DataLoader } from "./data-loader.ts";
+export type { DataLoaderOptions, LoaderPosition } from "./data-loader.ts";
+export { ConcatDataset, Subset, TensorDataset, randomSplit } from "./dataset.ts";
+export type { Dataset, ExampleContext } from "./dataset.ts";
