@@ -17,6 +17,26 @@ export type { ConfigIssue } from "./base/index.ts";
 export { checkUseCase, draftUseCase, loadUseCase, writeUseCase } from "./config/index.ts";
 export type { CheckReport, ResolvedUseCase, UseCaseConfig } from "./config/index.ts";
 export {
+  BaseAudioDataModule,
+  BaseAudioModel,
+  BaseDataModule,
+  BaseModel,
+  BaseNLPDataModule,
+  BaseNLPModel,
+  BaseTimeSeriesDataModule,
+  BaseTimeSeriesModel,
+  BaseVisionDataModule,
+  BaseVisionModel,
+} from "./contracts/index.ts";
+export type {
+  DataModule,
+  IConfigurable,
+  ISerializable,
+  ITrainable,
+  Metric,
+  OptimizerSetup,
+} from "./contracts/index.ts";
+export {
   LabelMap,
   Table,
   TextLoader,
@@ -49,5 +69,21 @@ export type { BertTrainerOptions, Prediction, RunRecord, TrainOptions, TrainResu
 export * as torch from "./torch/index.ts";
 export { ActiveRun, SqliteStore, startRun } from "./tracking/index.ts";
 export type { RegistryStore, StartRunOptions, TrackingStore } from "./tracking/index.ts";
-export { EarlyStopping, LearningRateMonitor, ModelCheckpoint, Throughput, fit } from "./trainer/index.ts";
-export type { Callback, FitOptions, FitResult, StepInfo, TrainingConfig } from "./trainer/index.ts";
+export {
+  CSVLogger,
+  EarlyStopping,
+  LearningRateMonitor,
+  ModelCheckpoint,
+  Throughput,
+  Trainer,
+  fit,
+} from "./trainer/index.ts";
+export type {
+  Callback,
+  FitOptions,
+  FitResult,
+  StepInfo,
+  TrainerOptions,
+  TrainingConfig,
+  TrainingLogger,
+} from "./trainer/index.ts";

@@ -6,16 +6,17 @@ import { expect, test } from "vitest";
 const source = fileURLToPath(new URL("../src/", import.meta.url));
 const maxLines = 800;
 
-// base <- {config, torch, tracking, metrics, plots, hub, data} <- models <- trainer <- tasks <- cli
+// base <- {config, torch, tracking, metrics, plots, hub, data} <- {contracts, models} <- trainer <- tasks <- cli
 const independent = ["config", "data", "hub", "metrics", "plots", "torch", "tracking"];
 const mayImport: Record<string, readonly string[]> = {
   base: [],
   ...Object.fromEntries(independent.map((layer) => [layer, ["base"]])),
+  contracts: ["base", "torch", "data", "metrics"],
   models: ["base", "torch", "hub"],
   testing: ["base", "torch", "tracking"],
-  trainer: ["base", "torch", "models", "data", "metrics", "config"],
-  tasks: ["base", ...independent, "models", "trainer"],
-  cli: ["base", ...independent, "models", "trainer", "tasks"],
+  trainer: ["base", "torch", "models", "data", "metrics", "config", "contracts", "tracking"],
+  tasks: ["base", ...independent, "contracts", "models", "trainer"],
+  cli: ["base", ...independent, "contracts", "models", "trainer", "tasks"],
 };
 /** The package root, which re-exports the layers. */
 const rootFile = "index.ts";

@@ -155,6 +155,7 @@ export * as random from "./random.ts";
 export { ops } from "./raw.ts";
 export { dispose, keep, memoryStats, scope, trimMemory } from "./scope.ts";
 export type { MemoryStats } from "./scope.ts";
+export { tensorsIn } from "./tensors-in.ts";
 export { fromShared, shareMemory } from "./shared-memory.ts";
 export type { SharedTensor } from "./shared-memory.ts";
 export { Tensor } from "./tensor.ts";

@@ -17,7 +17,6 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 const checkpoints = (folder = root) => ({
   dirpath: join(folder, "checkpoints"),
-  fingerprint: "toy",
   monitor: "val_loss",
   mode: "min" as const,
 });

@@ -14,16 +14,18 @@ import {
 import type { Tensor, optim } from "../torch/index.ts";
 import type { Run, RunState } from "./run.ts";
 
-const format = 1;
+const format = 2;
 
 interface TrainerFile {
   format: number;
   /** Identifies config and data; a checkpoint of another job is refused. */
   fingerprint: string;
   state: RunState;
-  schedule: Record<string, unknown>;
+  /** Param groups of each optimizer; their tensors are `<optimizer>.<parameter>.<name>`. */
+  optimizers: unknown[][];
+  schedules: Record<string, unknown>[];
   callbacks: Record<string, Record<string, unknown>>;
-  paramGroups: unknown[];
+  task?: Record<string, unknown>;
 }
 
 interface Manifest {
@@ -34,32 +36,33 @@ interface Manifest {
  * Saves a run into `folder`: weights, optimizer, schedule, random generators, callbacks and position. The folder
  * appears whole (temporary name, fsync, rename), its manifest of sizes and hashes written last.
  */
-export async function saveCheckpoint(run: Run, folder: string, fingerprint: string): Promise<void> {
+export async function saveCheckpoint(run: Run, folder: string): Promise<void> {
   const temporary = `${folder}.${process.pid}.tmp`;
   try {
     rmSync(temporary, { recursive: true, force: true });
     mkdirSync(temporary, { recursive: true });
-    const optimizer = run.optimizer.stateDict();
+    const optimizers = run.optimizers.map((optimizer) => optimizer.stateDict());
     scope(() => {
       const trained = trainedWeights(run);
-      run.optimizer.eval();
+      for (const optimizer of run.optimizers) optimizer.eval();
       saveSafetensors(run.task.model.stateDict(), join(temporary, "model.safetensors"), { format: "pt" });
-      run.optimizer.train();
+      for (const optimizer of run.optimizers) optimizer.train();
       putBack(run, trained); // the way there and back is not exact
       saveSafetensors(
-        new Map([...flattenOptimizer(optimizer), ...trained, ["rng.cpu", getRngState()]]),
+        new Map([...optimizers.flatMap(flattenOptimizer), ...trained, ["rng.cpu", getRngState()]]),
         join(temporary, "optimizer.safetensors"),
       );
     });
     const trainer: TrainerFile = {
       format,
-      fingerprint,
+      fingerprint: run.fingerprint,
       state: run.state,
-      schedule: run.schedule.stateDict(),
+      optimizers: optimizers.map(({ param_groups }) => param_groups),
+      schedules: run.schedules.map((schedule) => schedule.stateDict()),
       callbacks: Object.fromEntries(
         run.callbacks.flatMap((c) => (c.stateDict === undefined ? [] : [[c.name, c.stateDict()]])),
       ),
-      paramGroups: optimizer.param_groups,
+      ...(run.task.stateDict !== undefined && { task: run.task.stateDict() }),
     };
     writeFileAtomic(join(temporary, "trainer.json"), JSON.stringify(trainer, encodeNumber));
     await writeManifest(temporary);
@@ -78,20 +81,22 @@ export async function saveCheckpoint(run: Run, folder: string, fingerprint: stri
 }
 
 /** Restores a run that was built from the same config from a checkpoint that `verifyCheckpoint` passed. */
-export function loadCheckpoint(run: Run, folder: string, fingerprint: string): void {
-  refuseOtherJob(folder, fingerprint);
+export function loadCheckpoint(run: Run, folder: string): void {
+  refuseOtherJob(folder, run.fingerprint);
   const trainer = readTrainer(folder);
   const weights = loadSafetensors(join(folder, "model.safetensors"));
-  const optimizer = loadSafetensors(join(folder, "optimizer.safetensors"));
+  const tensors = loadSafetensors(join(folder, "optimizer.safetensors"));
   try {
     run.task.model.loadStateDict(weights);
-    run.optimizer.loadStateDict(unflattenOptimizer(optimizer, trainer.paramGroups));
-    putBack(run, optimizer);
-    setRngState(optimizer.get("rng.cpu")!);
+    for (const [index, optimizer] of run.optimizers.entries())
+      optimizer.loadStateDict(unflattenOptimizer(tensors, index, trainer.optimizers[index]!));
+    putBack(run, tensors);
+    setRngState(tensors.get("rng.cpu")!);
   } finally {
-    dispose(weights, optimizer);
+    dispose(weights, tensors);
   }
-  run.schedule.loadStateDict(trainer.schedule);
+  for (const [index, schedule] of run.schedules.entries()) schedule.loadStateDict(trainer.schedules[index]!);
+  if (trainer.task !== undefined) run.task.loadStateDict?.(trainer.task);
   Object.assign(run.state, trainer.state);
   for (const callback of run.callbacks) {
     const state = trainer.callbacks[callback.name];
@@ -102,8 +107,8 @@ export function loadCheckpoint(run: Run, folder: string, fingerprint: string): v
 const trainedPrefix = "trained.";
 
 /** Copies the weights that the optimizer trains, where those that count are others: schedule-free ones average. */
-function trainedWeights({ optimizer, task }: Run): Map<string, Tensor> {
-  if (!optimizer.averagesWeights) return new Map();
+function trainedWeights({ optimizers, task }: Run): Map<string, Tensor> {
+  if (!optimizers.some((optimizer) => optimizer.averagesWeights)) return new Map();
   const named = [...task.model.namedParameters()];
   return new Map(named.map(([name, parameter]) => [trainedPrefix + name, parameter.detach().clone()]));
 }
@@ -201,25 +206,24 @@ function systemError(error: unknown): NodeJS.ErrnoException | undefined {
   return code !== undefined && syscall !== undefined ? error : systemError(error.cause);
 }
 
-function flattenOptimizer({ state }: optim.OptimizerStateDict): Map<string, Tensor> {
-  const tensors = new Map<string, Tensor>();
-  for (const [index, entries] of Object.entries(state)) {
-    // what is null (momentum before its first step) is made anew
-    for (const [key, tensor] of Object.entries(entries))
-      if (tensor !== null) tensors.set(`${index}.${key}`, tensor);
-  }
-  return tensors;
+function flattenOptimizer({ state }: optim.OptimizerStateDict, index: number): [string, Tensor][] {
+  return Object.entries(state).flatMap(([parameter, entries]) =>
+    Object.entries(entries).flatMap(([name, tensor]): [string, Tensor][] =>
+      // what is null (momentum before its first step) is made anew
+      tensor === null ? [] : [[`${index}.${parameter}.${name}`, tensor]],
+    ),
+  );
 }
 
 function unflattenOptimizer(
   tensors: ReadonlyMap<string, Tensor>,
+  index: number,
   paramGroups: unknown[],
 ): optim.OptimizerStateDict {
   const state: Record<string, Record<string, Tensor>> = {};
-  for (const [name, tensor] of tensors) {
-    const dot = name.indexOf(".");
-    const index = name.slice(0, dot);
-    if (/^\d+$/.test(index)) (state[index] ??= {})[name.slice(dot + 1)] = tensor;
+  for (const [key, tensor] of tensors) {
+    const [optimizer, parameter, name] = /^(\d+)\.(\d+)\.(.+)$/.exec(key)?.slice(1) ?? [];
+    if (Number(optimizer) === index) (state[parameter!] ??= {})[name!] = tensor;
   }
   return { state, param_groups: paramGroups } as optim.OptimizerStateDict;
 }

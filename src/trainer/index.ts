@@ -16,6 +16,8 @@ export { catchSignals } from "./interrupt.ts";
 export type { Interrupt } from "./interrupt.ts";
 export { train } from "./loop.ts";
 export { findNonFinite } from "./non-finite.ts";
+export { configuredOptimization } from "./optimization.ts";
+export type { MakeOptimization, Optimization } from "./optimization.ts";
 export { withPrecision } from "./precision.ts";
 export type {
   Batch,
@@ -28,5 +30,11 @@ export type {
   StopReason,
   Trainable,
 } from "./run.ts";
-export { fit, limitBatches } from "./trainer.ts";
-export type { FitOptions, FitResult, TrainingConfig } from "./trainer.ts";
+export { fit, limitBatches } from "./fit.ts";
+export { CSVLogger } from "./loggers/csv-logger.ts";
+export type { CSVLoggerOptions } from "./loggers/csv-logger.ts";
+export type { LoggedStatus, TrainingLogger } from "./loggers/logger.ts";
+export type { ModuleHooks, TrainableModule } from "./trainable-module.ts";
+export { Trainer } from "./trainer.ts";
+export type { FitModuleOptions, TrainerOptions } from "./trainer.ts";
+export type { FitOptions, FitResult, TrainingConfig } from "./fit.ts";

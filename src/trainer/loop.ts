@@ -1,4 +1,4 @@
-// The training loop, readable from top to bottom. How a run is put together: ./trainer.ts.
+// The training loop, readable from top to bottom. How a run is put together: ./fit.ts.
 import { TrainingError } from "../base/index.ts";
 import { autograd, optim, scope } from "../torch/index.ts";
 import type { Callback, StepInfo } from "./callbacks/callback.ts";
@@ -8,14 +8,14 @@ import type { Batch, Run, StopReason } from "./run.ts";
 
 /** Trains until a limit, a callback or a signal ends it. */
 export async function train(run: Run): Promise<StopReason> {
-  const { config, optimizer, state, source, task } = run;
+  const { config, optimizers, state, source, task } = run;
   run.startedAt = performance.now();
   const forgetNames = autograd.isAnomalyEnabled() ? autograd.nameModules(task.model) : undefined;
   try {
     if (state.step === 0 && config.hasValidation && config.numSanityValSteps !== 0) await sanityCheck(run);
+    task.model.train(); // first, as callbacks may keep parts in evaluation mode
     await call(run, "onTrainStart");
-    task.model.train();
-    optimizer.train();
+    for (const optimizer of optimizers) optimizer.train();
     while (!finished(run)) {
       source.seek({ epoch: state.epoch, batch: state.batch });
       if (state.batch === 0) await call(run, "onTrainEpochStart");
@@ -23,7 +23,7 @@ export async function train(run: Run): Promise<StopReason> {
       if (run.stop === "signal") break;
     }
     await call(run, "onTrainEnd");
-    optimizer.eval();
+    for (const optimizer of optimizers) optimizer.eval();
     return run.stop!;
   } catch (error) {
     for (const callback of run.callbacks) await callback.onException?.(run, error);
@@ -40,11 +40,11 @@ async function trainEpoch(run: Run): Promise<void> {
     const batches = await take(run);
     if (batches.length === 0) break;
     const before = state.batch;
-    const step = trainStep(run, batches);
+    const step = takeStep(run, batches);
     state.batch += batches.length;
     state.step++;
     logStep(run, step);
-    run.schedule.step("step");
+    for (const schedule of run.schedules) schedule.step("step");
     if (validationDue(run, before)) await validate(run);
     await call(run, "onTrainBatchEnd", step);
     await signals();
@@ -54,39 +54,66 @@ async function trainEpoch(run: Run): Promise<void> {
   if (state.batch < source.batchesPerEpoch && run.stop !== undefined) return; // stopped within the epoch
   state.epoch++;
   state.batch = 0;
-  run.schedule.step("epoch"); // before callbacks save, so that a resumed run does not lack it
+  for (const schedule of run.schedules) schedule.step("epoch"); // before callbacks save, so that a resumed run does not lack it
   const due = config.valCheckInterval === undefined && state.epoch % config.checkValEveryNEpoch === 0;
   if (due && config.hasValidation) await validate(run);
+  const means = run.task.epochMetrics?.() ?? {};
+  if (Object.keys(means).length > 0) run.log(means);
   await call(run, "onTrainEpochEnd");
   stopAtLimits(run);
 }
 
-/** One optimizer update. Synchronous, because a tensor scope must not span an `await`. */
-function trainStep(run: Run, batches: readonly Batch[]): StepInfo {
-  const { config, optimizer, task } = run;
-  const weight = sum(batches, (batch) => batch.weight); // uneven batches weigh by their items
-  return scope(() => {
-    // forward and backward, accumulating the batches into one update
-    let loss = 0;
-    for (const batch of batches) {
-      const batchLoss = withPrecision(config.precision, () => task.lossSum(batch)).div(weight);
-      batchLoss.backward();
-      loss += batchLoss.item();
-    }
-    if (!Number.isFinite(loss)) refuseNonFinite(run, batches, loss);
+/** One step. Synchronous, because a tensor scope must not span an `await`. */
+function takeStep(run: Run, batches: readonly Batch[]): StepInfo {
+  try {
+    return scope(() =>
+      run.task.trainManually === undefined ? trainStep(run, batches) : manualStep(run, batches),
+    );
+  } finally {
+    for (const batch of batches) batch.release?.();
+  }
+}
 
-    // clip, update, forget the gradients
-    const gradNorm = clip(run);
-    optimizer.step();
-    optimizer.zeroGrad();
-    return {
-      loss,
-      gradNorm,
-      items: sum(batches, (b) => b.items),
-      positions: sum(batches, (b) => b.positions),
-      weight,
-    };
-  });
+/** One optimizer update. */
+function trainStep(run: Run, batches: readonly Batch[]): StepInfo {
+  const { config, task } = run;
+  const optimizer = run.optimizers[0]!;
+  const info = counts(batches);
+
+  // forward and backward, accumulating the batches into one update; uneven batches weigh by their items
+  let loss = 0;
+  for (const batch of batches) {
+    const batchLoss = withPrecision(config.precision, () => task.lossSum(batch))?.div(info.weight);
+    if (batchLoss === undefined) continue;
+    for (const callback of run.callbacks) callback.onBeforeBackward?.(run, batchLoss);
+    batchLoss.backward();
+    for (const callback of run.callbacks) callback.onAfterBackward?.(run);
+    loss += batchLoss.item();
+  }
+  if (!Number.isFinite(loss)) refuseNonFinite(run, batches, loss);
+
+  // clip, update, forget the gradients
+  for (const callback of run.callbacks) callback.onBeforeOptimizerStep?.(run, optimizer);
+  const gradNorm = clip(run);
+  optimizer.step();
+  for (const callback of run.callbacks) callback.onBeforeZeroGrad?.(run, optimizer);
+  optimizer.zeroGrad();
+  return { ...info, loss, gradNorm };
+}
+
+/** One batch of manual optimisation: the model itself runs backward and steps its optimizers. */
+function manualStep(run: Run, batches: readonly Batch[]): StepInfo {
+  const { task, config } = run;
+  const loss = withPrecision(config.precision, () => task.trainManually!(batches[0]!));
+  return { ...counts(batches), loss, gradNorm: undefined };
+}
+
+function counts(batches: readonly Batch[]): Pick<StepInfo, "items" | "positions" | "weight"> {
+  return {
+    items: sum(batches, (batch) => batch.items),
+    positions: sum(batches, (batch) => batch.positions),
+    weight: sum(batches, (batch) => batch.weight),
+  };
 }
 
 function clip(run: Run): number | undefined {
@@ -98,18 +125,18 @@ function clip(run: Run): number | undefined {
   return undefined;
 }
 
-/** Judges the model on the validation data and logs `val_*`. */
+/** Judges the model on the validation data and logs what it finds. */
 async function validate(run: Run): Promise<void> {
-  const { config, optimizer, task } = run;
+  const { config, optimizers, task } = run;
   await call(run, "onValidationStart");
+  const modes = Array.from(task.model.modules(), (module) => [module, module.training] as const);
   task.model.eval();
-  optimizer.eval();
-  const bare = await task.validate({ limit: config.limitValBatches });
-  task.model.train();
-  optimizer.train();
-  const metrics = Object.fromEntries(Object.entries(bare).map(([name, value]) => [`val_${name}`, value]));
+  for (const optimizer of optimizers) optimizer.eval();
+  const metrics = await task.validate({ limit: config.limitValBatches });
+  for (const [module, mode] of modes) module.training = mode; // a frozen part stays in evaluation mode
+  for (const optimizer of optimizers) optimizer.train();
   run.log(metrics);
-  run.schedule.observe(metrics);
+  for (const schedule of run.schedules) schedule.observe(metrics);
   for (const callback of run.callbacks) await callback.onValidationEnd?.(run, metrics);
 }
 
@@ -120,15 +147,18 @@ async function sanityCheck({ config, task }: Run): Promise<void> {
 }
 
 function logStep(run: Run, step: StepInfo): void {
-  const { config, state, optimizer } = run;
-  state.lossSum += step.loss * step.weight;
-  state.lossWeight += step.weight;
+  const { config, state, optimizers } = run;
+  if (!Number.isNaN(step.loss)) {
+    state.lossSum += step.loss * step.weight;
+    state.lossWeight += step.weight;
+  }
   if (state.step % config.logEveryNSteps !== 0) return;
   run.log({
-    train_loss: state.lossSum / state.lossWeight,
-    lr: optimizer.paramGroups[0]!.lr,
+    ...(state.lossWeight > 0 && { train_loss: state.lossSum / state.lossWeight }),
+    ...(optimizers[0] !== undefined && { lr: optimizers[0].paramGroups[0]!.lr }),
     epoch: state.epoch + state.batch / run.source.batchesPerEpoch,
     ...(step.gradNorm !== undefined && { grad_norm: step.gradNorm }),
+    ...run.task.stepMetrics?.(),
   });
   state.lossSum = state.lossWeight = 0;
 }

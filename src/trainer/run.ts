@@ -11,15 +11,26 @@ export interface Batch {
   weight: number;
   /** Tokens or other positions with padding, for throughput. */
   positions: number;
+  /** Frees what the batch holds, after its step. */
+  release?(): void;
 }
 
 /** What is trained: a model with its loss and its way of being judged. */
 export interface Trainable<B extends Batch = Batch> {
   readonly model: nn.Module;
-  /** Returns the loss of a batch summed over its items, a scalar with gradients. */
-  lossSum(batch: B): Tensor;
-  /** Judges the model on the validation data; bare metric names. `limit` counts batches. */
+  /** Returns the loss of a batch summed over its items, a scalar with gradients; undefined leaves the batch out. */
+  lossSum(batch: B): Tensor | undefined;
+  /** Trains on a batch itself, in manual optimisation, and returns its mean loss, NaN where it has none. */
+  trainManually?(batch: B): number;
+  /** Judges the model on the validation data; names as they are logged, `val_loss`. `limit` counts batches. */
   validate(options: { limit?: number | undefined }): Promise<Record<string, number>>;
+  /** Returns what the last step logged. */
+  stepMetrics?(): Record<string, number>;
+  /** Returns the means of what the epoch's steps logged, and begins them anew. */
+  epochMetrics?(): Record<string, number>;
+  /** Is what a checkpoint keeps beside the weights. */
+  stateDict?(): Record<string, unknown>;
+  loadStateDict?(state: Readonly<Record<string, unknown>>): void;
 }
 
 /** Gives batches in an order that depends on seed and epoch alone, so that a position needs no replay. */
@@ -86,10 +97,15 @@ export interface Run {
   readonly config: LoopConfig;
   readonly task: Trainable;
   readonly source: BatchSource;
-  readonly optimizer: optim.Optimizer;
-  readonly schedule: Schedule;
+  /** One, but in manual optimisation. */
+  readonly optimizers: readonly optim.Optimizer[];
+  readonly schedules: readonly Schedule[];
   readonly callbacks: readonly Callback[];
   readonly state: RunState;
+  /** Identifies config and data; a checkpoint of another job is refused. */
+  readonly fingerprint: string;
+  /** Where checkpoints go that name no folder. */
+  readonly checkpointFolder: string | undefined;
   /** Milliseconds at which training began, on the clock of `performance.now()`. */
   startedAt: number;
   /** Set by whoever wants the run to end after the present step. */

@@ -3,7 +3,7 @@ import type { optim } from "../torch/index.ts";
 
 /** Drives a scheduler; the loop tells it what happened. */
 export class Schedule {
-  readonly #scheduler: optim.LRScheduler | optim.ReduceLROnPlateau;
+  readonly scheduler: optim.LRScheduler | optim.ReduceLROnPlateau;
   readonly #interval: "step" | "epoch";
   readonly #monitor: string | undefined;
 
@@ -12,7 +12,7 @@ export class Schedule {
     scheduler: optim.LRScheduler | optim.ReduceLROnPlateau,
     { interval, monitor }: { interval: "step" | "epoch"; monitor?: string | undefined },
   ) {
-    this.#scheduler = scheduler;
+    this.scheduler = scheduler;
     this.#interval = interval;
     this.#monitor = monitor;
   }
@@ -20,20 +20,20 @@ export class Schedule {
   /** Says that a step or an epoch has ended. */
   step(interval: "step" | "epoch"): void {
     if (this.#monitor === undefined && interval === this.#interval)
-      (this.#scheduler as optim.LRScheduler).step();
+      (this.scheduler as optim.LRScheduler).step();
   }
 
   /** Says what a validation measured. */
   observe(metrics: Readonly<Record<string, number>>): void {
     const value = this.#monitor === undefined ? undefined : metrics[this.#monitor];
-    if (value !== undefined) (this.#scheduler as optim.ReduceLROnPlateau).step(value);
+    if (value !== undefined) (this.scheduler as optim.ReduceLROnPlateau).step(value);
   }
 
   stateDict(): Record<string, unknown> {
-    return this.#scheduler.stateDict() as Record<string, unknown>;
+    return this.scheduler.stateDict() as Record<string, unknown>;
   }
 
   loadStateDict(state: Readonly<Record<string, unknown>>): void {
-    this.#scheduler.loadStateDict(state as never);
+    this.scheduler.loadStateDict(state as never);
   }
 }

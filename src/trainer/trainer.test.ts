@@ -1,356 +1,420 @@
-// Every flag of the trainer section, shown to act.
-import { describe, expect, test } from "vitest";
-import { fitToy } from "../../tests/fixtures/toy-training.ts";
-import type { ToyFit, ToyOptions } from "../../tests/fixtures/toy-training.ts";
-import { hashTensors, scope } from "../torch/index.ts";
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { PointsData, PointsModel, points } from "../../tests/fixtures/points.ts";
+import { makeTemporaryFolder } from "../../tests/fixtures/temporary-folder.ts";
+import type { ITrainable, OptimizerSetup } from "../contracts/index.ts";
+import { hashTensors, manualSeed, memoryStats, nn, noGrad, optim, utils } from "../torch/index.ts";
 import type { Tensor } from "../torch/index.ts";
-import { limitBatches } from "./index.ts";
+import { ModelCheckpoint, Trainer } from "./index.ts";
+import type { Callback, TrainerOptions, TrainingLogger } from "./index.ts";
 
-// unless a test says otherwise: 6 batches of 8 rows an epoch, 4 validation batches
+let root: string;
+beforeEach(() => (root = makeTemporaryFolder("sconce-trainer-")));
+afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-const hash = ({ model }: ToyFit) => hashTensors(model.stateDict());
-
-describe("how long a run takes", () => {
-  const cases: [string, Record<string, unknown>, { steps: number; epochs: number; reason: string }][] = [
-    ["max_epochs", { max_epochs: 2 }, { steps: 12, epochs: 2, reason: "max_epochs" }],
-    ["max_epochs 0", { max_epochs: 0 }, { steps: 0, epochs: 0, reason: "max_epochs" }],
-    [
-      "max_steps within an epoch",
-      { max_epochs: -1, max_steps: 8 },
-      { steps: 8, epochs: 1, reason: "max_steps" },
-    ],
-    [
-      "max_steps at the end of an epoch",
-      { max_epochs: -1, max_steps: 12 },
-      { steps: 12, epochs: 2, reason: "max_steps" },
-    ],
-    [
-      "max_epochs before max_steps",
-      { max_epochs: 1, max_steps: 8 },
-      { steps: 6, epochs: 1, reason: "max_epochs" },
-    ],
-    ["max_time", { max_epochs: -1, max_time: "00:00:00:00" }, { steps: 0, epochs: 0, reason: "max_time" }],
-    [
-      "max_time after min_epochs",
-      { max_epochs: 5, min_epochs: 2, max_time: "00:00:00:00" },
-      { steps: 12, epochs: 2, reason: "max_time" },
-    ],
-    [
-      "max_time after min_steps",
-      { max_epochs: 5, min_steps: 8, max_time: "00:00:00:00" },
-      { steps: 8, epochs: 1, reason: "max_time" },
-    ],
-    [
-      "accumulate_grad_batches",
-      { max_epochs: 2, accumulate_grad_batches: 4 },
-      { steps: 4, epochs: 2, reason: "max_epochs" },
-    ],
-    ["fast_dev_run", { max_epochs: 50, fast_dev_run: 2 }, { steps: 2, epochs: 0, reason: "max_steps" }],
-  ];
-  test.each(cases)("%s", async (_, trainer, expected) => {
-    const { steps, epochs, reason } = await fitToy({ trainer });
-    expect({ steps, epochs, reason }).toEqual(expected);
-  });
-
-  test("max_time stops a run while it is under way", async () => {
-    const slow = {
-      name: "slow",
-      onTrainBatchEnd: () => new Promise<void>((resolve) => setTimeout(resolve, 300)),
-    };
-    const { steps, reason } = await fitToy({
-      trainer: { max_epochs: -1, max_time: "00:00:00:01" },
-      watchers: [slow],
-    });
-    expect(reason).toBe("max_time");
-    expect(steps).toBeGreaterThan(0);
-    expect(steps).toBeLessThan(5);
-  });
-});
-
-describe("when a run is validated", () => {
-  const cases: [string, Record<string, unknown>, number[]][] = [
-    ["at the end of each epoch", {}, [6, 12]],
-    ["check_val_every_n_epoch 2", { max_epochs: 5, check_val_every_n_epoch: 2 }, [12, 24]],
-    ["val_check_interval 4", { val_check_interval: 4 }, [4, 10]],
-    ["val_check_interval 0.5", { val_check_interval: 0.5 }, [3, 6, 9, 12]],
-    [
-      "val_check_interval of less than a batch",
-      { max_epochs: 1, val_check_interval: 0.01 },
-      [1, 2, 3, 4, 5, 6],
-    ],
-    ["val_check_interval beyond an epoch", { val_check_interval: 100 }, [6, 12]],
-    [
-      "val_check_interval in every second epoch",
-      { max_epochs: 4, val_check_interval: 3, check_val_every_n_epoch: 2 },
-      [9, 12, 21, 24],
-    ],
-    [
-      "val_check_interval counts batches, not steps",
-      { val_check_interval: 4, accumulate_grad_batches: 2 },
-      [2, 5],
-    ],
-    ["limit_val_batches 0", { limit_val_batches: 0 }, []],
-  ];
-  test.each(cases)("%s", async (_, trainer, expected) => {
-    const { validated } = await fitToy({ trainer: { max_epochs: 2, num_sanity_val_steps: 0, ...trainer } });
-    expect(validated.map(({ step }) => step)).toEqual(expected);
-  });
-
-  const limits: [string, Record<string, unknown>, (number | undefined)[]][] = [
-    ["by default tries 2 batches first, then takes all", {}, [2, undefined]],
-    ["num_sanity_val_steps -1 tries all", { num_sanity_val_steps: -1 }, [undefined, undefined]],
-    ["num_sanity_val_steps 0 tries none", { num_sanity_val_steps: 0 }, [undefined]],
-    ["limit_val_batches counts", { limit_val_batches: 3, num_sanity_val_steps: 0 }, [3]],
-    ["limit_val_batches is a share", { limit_val_batches: 0.5, num_sanity_val_steps: 0 }, [2]],
-    [
-      "limit_val_batches beyond the data means all",
-      { limit_val_batches: 9, num_sanity_val_steps: 0 },
-      [undefined],
-    ],
-    ["overfit_batches tries none", { overfit_batches: 2 }, [undefined]],
-    ["limit_val_batches 0 tries none", { limit_val_batches: 0 }, []],
-  ];
-  test.each(limits)("%s", async (_, trainer, expected) => {
-    const { validated } = await fitToy({ trainer: { max_epochs: 1, ...trainer } });
-    expect(validated.map(({ limit }) => limit)).toEqual(expected);
-  });
-
-  test("without validation data it never is", async () => {
-    const { validated } = await fitToy({
-      trainer: { max_epochs: 2, val_check_interval: 2 },
-      validationBatches: 0,
-    });
-    expect(validated).toEqual([]);
-  });
-
-  test("the model is in evaluation mode meanwhile, and in training mode afterwards", async () => {
-    const modes: boolean[] = [];
-    await fitToy({
-      trainer: { max_epochs: 1 },
-      watchers: [
-        {
-          name: "modes",
-          onTrainBatchEnd: ({ task }) => void modes.push(task.model.training),
-          onValidationEnd: ({ task }) => void modes.push(task.model.training),
-        },
-      ],
-    });
-    expect(modes).toEqual(Array.from({ length: 7 }, () => true));
-  });
-
-  test("a share that comes to no batch is an error and not silence", async () => {
-    await expect(fitToy({ trainer: { limit_val_batches: 0.1 } })).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: trainer.limit_val_batches: must come to one batch at least, got 0.1 of 4. Set it to the number of batches, or to a larger share.]`,
-    );
-    expect(() => limitBatches("limit_train_batches", 0, 10)).toThrow("trainer.limit_train_batches");
-  });
-});
-
-describe("limitBatches", () => {
-  test.each([
-    [undefined, 7, 7],
-    [3, 7, 3],
-    [30, 7, 7],
-    [0.5, 7, 3],
-    [0.99, 7, 6],
-  ])("of %s and %i is %i", (limit, available, expected) => {
-    expect(limitBatches("limit_train_batches", limit, available)).toBe(expected);
-  });
-});
-
-describe("what is logged", () => {
-  test("log_every_n_steps averages the steps between", async () => {
-    const every = await fitToy({ trainer: { max_epochs: 1 } });
-    const third = await fitToy({ trainer: { max_epochs: 1, log_every_n_steps: 3 } });
-    const losses = every.series("train_loss").map(([, loss]) => loss);
-    expect(third.series("train_loss").map(([step]) => step)).toEqual([3, 6]);
-    for (const [i, [, mean]] of third.series("train_loss").entries()) {
-      const part = losses.slice(3 * i, 3 * i + 3);
-      expect(mean).toBeCloseTo(part.reduce((a, b) => a + b) / 3, 12);
-    }
-  });
-
-  test("the rate of a step, and the epoch as a fraction", async () => {
-    const { series } = await fitToy({
-      trainer: { max_epochs: 2, accumulate_grad_batches: 3 },
-      scheduler: { name: "linear", warmup_steps: 2 },
-    });
-    expect(series("lr").map(([, lr]) => lr)).toEqual([0, 0.005, 0.01, 0.005]);
-    expect(series("epoch")).toEqual([
-      [1, 0.5],
-      [2, 1],
-      [3, 1.5],
-      [4, 2],
-    ]);
-  });
-
-  test("lr_monitor logs the rate that comes, for each group", async () => {
-    const run = (logging_interval?: string) =>
-      fitToy({
-        trainer: { max_epochs: 2, accumulate_grad_batches: 3 },
-        scheduler: { name: "linear", warmup_steps: 2 },
-        callbacks: [{ name: "lr_monitor", ...(logging_interval && { logging_interval }) }],
-      });
-    const both = await run();
-    expect(both.series("lr-AdamW/pg1").map(([step]) => step)).toEqual([0, 1, 2, 2, 3, 4]);
-    expect(both.series("lr-AdamW/pg2").at(-1)).toEqual([4, 0]);
-    expect((await run("epoch")).series("lr-AdamW/pg1").map(([step]) => step)).toEqual([0, 2]);
-    expect((await run("step")).series("lr-AdamW/pg1").map(([step]) => step)).toEqual([1, 2, 3, 4]);
-  });
-});
-
-describe("gradient clipping", () => {
-  // SGD of rate 1 moves a weight by its clipped gradient
-  const moved = async (trainer: Record<string, unknown>) => {
-    let before: Tensor[] = [];
-    const { model, series } = await fitToy({
-      trainer: { max_epochs: -1, max_steps: 1, ...trainer },
-      optimizer: { name: "sgd", lr: 1 },
-      prepare: (toy) => (before = toy.parameters().map((parameter) => parameter.detach().clone())),
-    });
-    const moves = model.parameters().map((parameter, i) => parameter.detach().sub(before[i]!));
-    return {
-      norm: Math.hypot(...moves.map((move) => move.norm().item())),
-      largest: Math.max(...moves.map((move) => move.abs().max().item())),
-      logged: series("grad_norm")[0]?.[1],
-    };
+/** Keeps what it is given. */
+function memoryLogger(): TrainingLogger & { logged: [number, Record<string, number>][]; params: object[] } {
+  const logged: [number, Record<string, number>][] = [];
+  const params: object[] = [];
+  return {
+    name: "memory",
+    logged,
+    params,
+    logHyperparams: (given) => void params.push(given),
+    logMetrics: (metrics, step) => void logged.push([step, metrics]),
   };
+}
 
-  test("by norm bounds the norm of all gradients and logs what it was", async () => {
-    const free = await moved({});
-    expect(free.logged).toBeUndefined();
-    const clipped = await moved({ gradient_clip_val: 0.01 });
-    expect(free.norm).toBeGreaterThan(0.1);
-    expect(clipped.norm).toBeCloseTo(0.01, 5);
-    expect(clipped.logged).toBeCloseTo(free.norm, 5);
-    expect((await moved({ gradient_clip_val: 100 })).norm).toBeCloseTo(free.norm, 6);
+const quiet = (options: TrainerOptions = {}): Trainer =>
+  new Trainer({ defaultRootDir: root, logger: false, logEveryNSteps: 1, ...options });
+
+function seeded(config = {}): PointsModel {
+  manualSeed(3);
+  return new PointsModel(config);
+}
+
+describe("Trainer.fit", () => {
+  test("trains a BaseModel on a data module, and logs what it judges", async () => {
+    const logger = memoryLogger();
+    const trainer = quiet({ maxEpochs: 8, logger });
+    const model = seeded({ lr: 0.05 });
+    const data = new PointsData({ batchSize: 8 });
+    const result = await trainer.fit(model, data);
+    expect(result).toMatchObject({ reason: "max_epochs", epochs: 8, steps: 40 });
+    const names = [...new Set(logger.logged.flatMap(([, metrics]) => Object.keys(metrics)))].sort();
+    expect(names).toEqual(["epoch", "lr", "train_loss", "val_accuracy", "val_loss"]);
+    const losses = logger.logged.flatMap(([, metrics]) => metrics["val_loss"] ?? []);
+    expect(losses).toHaveLength(8);
+    expect(losses.at(-1)).toBeLessThan(losses[0]! / 2);
+    expect(trainer.callbackMetrics["val_accuracy"]).toBeGreaterThan(0.9);
+    expect(logger.params).toEqual([{ lr: 0.05 }]);
+    expect(data.stages).toEqual(["setup fit", "teardown fit"]);
   });
 
-  test("by value bounds each gradient", async () => {
-    const clipped = await moved({ gradient_clip_val: 0.01, gradient_clip_algorithm: "value" });
-    expect(clipped.largest).toBeCloseTo(0.01, 6);
-    expect(clipped.norm).toBeGreaterThan(0.01);
-  });
-});
-
-describe("precision", () => {
-  const dtypes = async (precision: string) => {
-    const seen = new Set<string>();
-    const fitted = await fitToy({
-      trainer: { max_epochs: 30, precision },
-      prepare(model) {
-        const forward = model.second.forward.bind(model.second);
-        Object.defineProperty(model.second, "forward", {
-          value: (x: Tensor) => {
-            const y = forward(x);
-            seen.add(y.dtype);
-            return y;
+  test("trains a plain module that meets ITrainable", async () => {
+    class Plain extends nn.Module implements ITrainable<[Tensor, Tensor]> {
+      readonly fc = new nn.Linear(4, 3);
+      trainingStep([x, y]: [Tensor, Tensor]): Tensor {
+        return nn.functional.crossEntropy(this.fc.forward(x), y);
+      }
+      validationStep(batch: [Tensor, Tensor]): Tensor {
+        return this.trainingStep(batch);
+      }
+      configureOptimizers(): OptimizerSetup {
+        const optimizer = new optim.SGD(this.parameters(), { lr: 0.1 });
+        return {
+          optimizer,
+          lrScheduler: {
+            scheduler: new optim.StepLR(optimizer, 1, { gamma: 0.5 }),
+            interval: "step",
           },
-        });
-      },
+        };
+      }
+    }
+    const logger = memoryLogger();
+    const loader = new utils.data.DataLoader(points(12), { batchSize: 4 });
+    await quiet({ maxEpochs: 1, logger }).fit(new Plain(), {
+      trainDataloader: () => loader,
+      valDataloader: () => loader,
     });
-    const losses = fitted.series("train_loss");
-    return {
-      weights: fitted.model.first.weight.dtype,
-      products: [...seen],
-      learned: losses.at(-1)![1] < 0.8 * losses[0]![1],
+    expect(logger.logged.flatMap(([, metrics]) => metrics["lr"] ?? [])).toEqual([0.1, 0.05, 0.025]);
+    expect(logger.logged.at(-1)![1]).toHaveProperty("val_loss");
+  });
+
+  test("weighs uneven batches by their rows, accumulated or not", async () => {
+    const step = async (options: TrainerOptions, batchSize: number): Promise<Tensor> => {
+      const model = seeded();
+      model.configureOptimizers = () => new optim.SGD(model.parameters(), { lr: 1 });
+      const data = { trainDataloader: () => new utils.data.DataLoader(points(20), { batchSize }) };
+      await quiet({ maxEpochs: 1, ...options }).fit(model, data);
+      return model.stateDict().get("model.0.weight")!;
     };
+    const whole = await step({}, 20);
+    const parts = await step({ accumulateGradBatches: 3 }, 8); // 8, 8 and 4 rows
+    expect(noGrad(() => whole.sub(parts).abs().max().item())).toBeLessThan(1e-6);
+  });
+
+  test("leaves no tensors behind from step to step and validation to validation", async () => {
+    const counts: number[] = [];
+    const count: Callback = {
+      name: "count",
+      onTrainBatchEnd: () => void counts.push(memoryStats().liveTensors),
+      onValidationEnd: () => void counts.push(memoryStats().liveTensors),
+    };
+    const trainer = quiet({ maxEpochs: 3, enableCheckpointing: false, callbacks: [count] });
+    await trainer.fit(seeded(), new PointsData({ batchSize: 8 }));
+    expect(counts).toHaveLength(18);
+    expect(new Set(counts).size).toBe(1);
+  });
+
+  test("keeps a part that is in evaluation mode there, after a validation too", async () => {
+    const model = seeded();
+    const modes: boolean[] = [];
+    const freeze: Callback = {
+      name: "freeze",
+      onTrainStart: () => void model.model.eval(),
+      onTrainBatchEnd: () => void modes.push(model.model.training),
+    };
+    await quiet({ maxEpochs: 2, callbacks: [freeze] }).fit(model, new PointsData({ batchSize: 20 }));
+    expect(modes).toEqual([false, false, false, false]);
+    expect(model.training).toBe(true);
+  });
+
+  test("calls the hooks of a step in Lightning's order, callbacks before the module", async () => {
+    const calls: string[] = [];
+    const model = seeded();
+    const hooks = [
+      "onTrainStart",
+      "onTrainEpochStart",
+      "onBeforeBackward",
+      "onAfterBackward",
+      "onBeforeOptimizerStep",
+      "onBeforeZeroGrad",
+      "onTrainEpochEnd",
+      "onTrainEnd",
+    ] as const;
+    const watcher: Callback = { name: "watcher" };
+    for (const hook of hooks) {
+      watcher[hook] = () => void calls.push(hook);
+      (model as unknown as Record<string, () => void>)[hook] = () => void calls.push(`model.${hook}`);
+    }
+    await quiet({ maxEpochs: 1, callbacks: [watcher] }).fit(model, new PointsData({ batchSize: 40 }));
+    expect(calls).toEqual(hooks.flatMap((hook) => [hook, `model.${hook}`]));
+  });
+
+  test("overfitBatches takes the same batches each epoch, and validates nothing", async () => {
+    const seen: string[] = [];
+    const model = seeded();
+    const step = model.trainingStep.bind(model);
+    model.trainingStep = (batch, index) => {
+      seen.push(hashTensors(new Map([["x", batch[0]]])));
+      return step(batch, index);
+    };
+    const logger = memoryLogger();
+    await quiet({ maxEpochs: 3, overfitBatches: 2, logger }).fit(model, new PointsData({ batchSize: 8 }));
+    expect(seen).toHaveLength(6);
+    expect(new Set(seen).size).toBe(2);
+    expect(logger.logged.some(([, metrics]) => "val_loss" in metrics)).toBe(false);
+  });
+
+  test("fastDevRun runs one batch of each, without logs or checkpoints", async () => {
+    const logger = memoryLogger();
+    const trainer = quiet({
+      fastDevRun: true,
+      logger,
+      callbacks: [new ModelCheckpoint({ dirpath: join(root, "c") })],
+    });
+    expect(await trainer.fit(seeded(), new PointsData())).toMatchObject({ steps: 1 });
+    expect(logger.logged).toEqual([]);
+    expect(() => readFileSync(join(root, "c"))).toThrow("ENOENT");
+  });
+
+  test("a step that returns undefined is left out", async () => {
+    const model = seeded();
+    model.trainingStep = () => undefined;
+    const before = hashTensors(model.stateDict());
+    await quiet({ maxEpochs: 1 }).fit(model, new PointsData());
+    expect(hashTensors(model.stateDict())).toBe(before);
+  });
+
+  test("refuses a loss of several numbers, and a loader that ends early", async () => {
+    const model = seeded();
+    model.trainingStep = ([x]) => model.forward(x) as Tensor;
+    await expect(
+      quiet().fit(model, new PointsData({ batchSize: 8 })),
+    ).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: PointsModel.trainingStep: must return a loss of one number, or { loss }, got a tensor of shape [8,3]. Take its mean().]`,
+    );
+    const loader = new utils.data.DataLoader(points(8), { batchSize: 4 });
+    const short = {
+      length: 3,
+      seek: loader.seek.bind(loader),
+      next: loader.next.bind(loader),
+      [Symbol.asyncIterator]: loader[Symbol.asyncIterator].bind(loader),
+    };
+    await expect(
+      quiet().fit(seeded(), { trainDataloader: () => short }),
+    ).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: train: the loader must give 3 batches an epoch, it gave 2. Correct its length.]`,
+    );
+    await expect(quiet().fit(seeded(), {})).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: Trainer.fit: the data must have a trainDataloader() that gives a loader.]`,
+    );
+  });
+});
+
+describe("manual optimisation", () => {
+  class Duel extends PointsModel {
+    override automaticOptimization = false;
+    steps = 0;
+    override configureOptimizers(): OptimizerSetup {
+      const [first, second] = [...this.model.children()].filter((module) => module instanceof nn.Linear);
+      return [
+        new optim.Adam(first!.parameters(), { lr: 0.05 }),
+        { optimizer: new optim.SGD(second!.parameters(), { lr: 0.05, momentum: 0.9 }) },
+      ];
+    }
+    override trainingStep(batch: [Tensor, Tensor]): Tensor {
+      const loss = this.lossOf(this.forward(batch[0]) as Tensor, batch[1]);
+      this.manualBackward(loss);
+      // one after the other, as the two sides of a GAN
+      const optimizer = this.optimizers()[this.globalStep % 2]!;
+      optimizer.step();
+      this.zeroGrad();
+      this.steps++;
+      this.log("duel", loss, { onStep: true, onEpoch: true });
+      return loss;
+    }
+  }
+
+  test("steps what the model steps, and logs both ways", async () => {
+    const logger = memoryLogger();
+    manualSeed(3);
+    const model = new Duel({});
+    await quiet({ maxEpochs: 4, logger }).fit(model, new PointsData({ batchSize: 8 }));
+    expect(model.steps).toBe(20);
+    const seen = (name: string) => logger.logged.flatMap(([, metrics]) => metrics[name] ?? []);
+    expect(seen("duel_step")).toHaveLength(20);
+    const means = seen("duel_epoch");
+    expect(means).toHaveLength(4);
+    expect(means[0]).toBeCloseTo(
+      seen("duel_step")
+        .slice(0, 5)
+        .reduce((a, b) => a + b, 0) / 5,
+      6,
+    );
+    expect(means.at(-1)).toBeLessThan(means[0]!);
+  });
+
+  test("refuses flags that need automatic optimisation", async () => {
+    const fit = (options: TrainerOptions) => quiet(options).fit(new Duel({}), new PointsData());
+    await expect(fit({ accumulateGradBatches: 2 })).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: Trainer: accumulateGradBatches needs automatic optimisation, and Duel steps its optimizers itself. Leave the flag out, and do it in trainingStep.]`,
+    );
+    await expect(fit({ gradientClipVal: 1 })).rejects.toThrow("gradientClipVal");
+  });
+
+  test("works only while a trainer runs the model", () => {
+    expect(() => new Duel({}).optimizers()).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: Duel.optimizers: works only while a trainer runs the model.]`,
+    );
+  });
+});
+
+describe("a run that was stopped at any step", () => {
+  const cases: Record<string, { options?: TrainerOptions; model?: object }> = {
+    plain: {},
+    "with dropout and accumulation": { options: { accumulateGradBatches: 2 }, model: { dropout: 0.3 } },
   };
-
-  test.each([
-    ["32-true", "float32", "float32"],
-    ["bf16-mixed", "float32", "bfloat16"],
-    ["bf16-true", "bfloat16", "bfloat16"],
-    ["64-true", "float64", "float64"],
-  ])("%s keeps weights in %s, multiplies in %s, and learns", async (precision, weights, product) => {
-    expect(await dtypes(precision)).toEqual({ weights, products: [product], learned: true });
-  });
-});
-
-describe("randomness", () => {
-  test("equal seeds give equal weights, dropout included", async () => {
-    const options: ToyOptions = { trainer: { max_epochs: 2 }, dropout: 0.5 };
-    expect(hash(await fitToy(options))).toBe(hash(await fitToy(options)));
-    expect(hash(await fitToy({ ...options, dropout: 0.4 }))).not.toBe(hash(await fitToy(options)));
-  });
-
-  test("validating draws nothing: the weights do not depend on how often", async () => {
-    const options: ToyOptions = { dropout: 0.5 };
-    const often = await fitToy({ ...options, trainer: { max_epochs: 2, val_check_interval: 1 } });
-    const never = await fitToy({ ...options, trainer: { max_epochs: 2, limit_val_batches: 0 } });
-    expect(hash(often)).toBe(hash(never));
-  });
-
-  test("deterministic refuses operators that are not, during the run alone", async () => {
-    // put_ without accumulation is one of them: which of two writes wins depends on timing
-    const { tensor } = await import("../torch/index.ts");
-    const put = () =>
-      scope(() =>
-        tensor([0, 0])
-          .put_(tensor([0, 0], { dtype: "int64" }), tensor([1, 2]), false)
-          .toString(),
+  test.each(Object.entries(cases))(
+    "%s: goes on to the same weights",
+    async (_, { options = {}, model = {} }) => {
+      const folder = (name: string) => join(root, name);
+      const checkpoint = (name: string) =>
+        new ModelCheckpoint({ dirpath: folder(name), everyNTrainSteps: 1, saveTopK: -1 });
+      const config = { maxEpochs: 2, ...options };
+      const build = () => {
+        const built = seeded(model);
+        const step = built.trainingStep.bind(built);
+        built.trainingStep = (batch, index) => {
+          const loss = step(batch, index) as Tensor;
+          built.log("train_mean", loss, { onStep: false, onEpoch: true });
+          return loss;
+        };
+        return built;
+      };
+      const data = () => new PointsData({ batchSize: 8, rows: 36 });
+      const whole = build();
+      const full = memoryLogger();
+      const { steps } = await quiet({ ...config, logger: full, callbacks: [checkpoint("whole")] }).fit(
+        whole,
+        data(),
       );
-    const watchers = [{ name: "put", onTrainBatchEnd: () => void put() }];
-    await expect(fitToy({ trainer: { max_epochs: 1, deterministic: true }, watchers })).rejects.toThrow(
-      /deterministic/,
-    );
-    await fitToy({ trainer: { max_epochs: 1 }, watchers });
+      const means = full.logged.flatMap(([, metrics]) => metrics["train_mean"] ?? []);
+      expect(means).toHaveLength(2);
+      for (let stop = 1; stop < steps; stop++) {
+        const name = `stopped-${stop}`;
+        const stopping: Callback = {
+          name: "stop",
+          onTrainBatchEnd({ state }) {
+            if (state.step === stop + 1) throw new Error("stopped");
+          },
+        };
+        const begin = quiet({ ...config, callbacks: [stopping, checkpoint(name)] }).fit(build(), data());
+        await expect(begin).rejects.toThrow("stopped");
+        manualSeed(99); // as another process would begin
+        const resumed = build();
+        const rest = memoryLogger();
+        const trainer = quiet({ ...config, logger: rest, callbacks: [checkpoint(name)] });
+        await trainer.fit(resumed, data(), { ckptPath: "last" });
+        expect(hashTensors(resumed.stateDict())).toBe(hashTensors(whole.stateDict()));
+        const later = rest.logged.flatMap(([, metrics]) => metrics["train_mean"] ?? []);
+        expect(later).toEqual(means.slice(means.length - later.length));
+        expect(later.length).toBeGreaterThan(0);
+      }
+    },
+  );
+
+  test("says which checkpoint it cannot go on from, and why", async () => {
+    const fit = (ckptPath: string) => quiet().fit(seeded(), new PointsData(), { ckptPath });
+    await expect(fit("last")).rejects.toThrow("there is no whole checkpoint in");
+    await expect(fit(join(root, "nowhere"))).rejects.toThrow("it has no manifest, so it was not finished");
+  });
+
+  test("refuses the checkpoint of another model", async () => {
+    await quiet({ maxEpochs: 1 }).fit(seeded(), new PointsData());
+    await expect(
+      quiet({ maxEpochs: 1 }).fit(seeded({ hidden: 9 }), new PointsData(), { ckptPath: "last" }),
+    ).rejects.toThrow("the checkpoint is of another config or other data");
   });
 });
 
-describe("what is trained", () => {
-  test("weights without gradients keep their values", async () => {
-    let before = "";
-    const { model } = await fitToy({
-      trainer: { max_epochs: 1 },
-      prepare(toy) {
-        toy.first.requiresGrad_(false);
-        before = hashTensors(toy.first.stateDict());
-      },
-    });
-    expect(hashTensors(model.first.stateDict())).toBe(before);
-  });
-
-  test("a model without any is an error", async () => {
-    await expect(fitToy({ prepare: (model) => void model.requiresGrad_(false) })).rejects.toThrow(
-      "optimizer: the model has no weights to train.",
+describe("validate, test and predict", () => {
+  test("judge the weights as they are, those of a checkpoint or the best", async () => {
+    const best = new ModelCheckpoint({ monitor: "val_loss" });
+    const trainer = quiet({ maxEpochs: 6, callbacks: [best] });
+    const model = seeded({ lr: 0.05 });
+    const data = new PointsData({ batchSize: 8 });
+    await trainer.fit(model, data);
+    const trained = await trainer.validate(model, data);
+    expect(Object.keys(trained)).toEqual(["val_loss", "val_accuracy"]);
+    const tested = await trainer.test(model, data);
+    expect(tested).toEqual({ test_loss: trained["val_loss"], test_accuracy: trained["val_accuracy"] });
+    const fresh = seeded();
+    expect((await trainer.validate(fresh, data))["val_loss"]).toBeGreaterThan(trained["val_loss"]!);
+    expect((await trainer.validate(fresh, data, { ckptPath: "best" }))["val_loss"]).toBeCloseTo(
+      best.bestValue!,
+      10,
     );
   });
 
-  test("biases and LayerNorm weights are left out of weight decay, unless no_decay is false", async () => {
-    // with a rate of 1 and no gradient to speak of, decay of 1 wipes a weight out
-    const run = (no_decay: boolean) =>
-      fitToy({
-        trainer: { max_epochs: -1, max_steps: 1 },
-        optimizer: { name: "sgd", lr: 1e-3, weight_decay: 999, no_decay },
-      });
-    const norm = ({ model }: ToyFit, name: "weight" | "bias") =>
-      name === "weight" ? model.first.weight.norm().item() : model.first.bias!.norm().item();
-    const [spared, decayed] = [await run(true), await run(false)];
-    expect(norm(spared, "weight")).toBeLessThan(0.01);
-    expect(norm(spared, "bias")).toBeGreaterThan(0.1);
-    expect(spared.model.norm.weight!.mean().item()).toBeCloseTo(1, 2);
-    expect(norm(decayed, "bias")).toBeLessThan(0.01);
-    expect(decayed.model.norm.weight!.mean().item()).toBeLessThan(0.01);
+  test("predict gives what predictStep gives, without gradients", async () => {
+    const outputs = (await quiet().predict(seeded(), new PointsData({ batchSize: 4 }))) as Tensor[];
+    expect(outputs.map(({ shape }) => shape)).toEqual([
+      [8, 3],
+      [8, 3],
+      [4, 3],
+    ]);
+    expect(outputs[0]!.requiresGrad).toBe(false);
+    expect(
+      await quiet({ limitPredictBatches: 1 }).predict(seeded(), new PointsData({ batchSize: 4 })),
+    ).toHaveLength(1);
+  });
+
+  test("several loaders are told apart", async () => {
+    const loaders = [4, 10].map((batchSize) => new utils.data.DataLoader(points(20), { batchSize }));
+    const metrics = await quiet().validate(seeded(), { valDataloader: () => loaders });
+    expect(Object.keys(metrics)).toEqual([
+      "val_loss/dataloader_idx_0",
+      "val_accuracy/dataloader_idx_0",
+      "val_loss/dataloader_idx_1",
+      "val_accuracy/dataloader_idx_1",
+    ]);
+    expect(metrics["val_loss/dataloader_idx_0"]).toBeCloseTo(metrics["val_loss/dataloader_idx_1"]!, 5);
+  });
+
+  test("say what is missing", async () => {
+    await expect(quiet().test(seeded(), {})).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: Trainer.test: the data must have a testDataloader() that gives a loader.]`,
+    );
   });
 });
 
-describe("schedules", () => {
-  test("warmup_ratio is a share of all steps, rounded up", async () => {
-    const { series } = await fitToy({
-      trainer: { max_epochs: -1, max_steps: 10 },
-      scheduler: { name: "constant_with_warmup", warmup_ratio: 0.21 },
-    });
-    const rates = series("lr").map(([, lr]) => lr);
-    expect(rates.slice(0, 4)).toEqual([0, 0.01 / 3, 0.02 / 3, 0.01].map((lr) => expect.closeTo(lr, 12)));
+describe("loggers", () => {
+  test("CSV by default, with a column for each metric", async () => {
+    await new Trainer({ maxEpochs: 1, defaultRootDir: root, logEveryNSteps: 2 }).fit(
+      seeded({ lr: 0.01 }),
+      new PointsData({ batchSize: 8 }),
+    );
+    const folder = join(root, "lightning_logs", "version_0");
+    const [header, ...rows] = readFileSync(join(folder, "metrics.csv"), "utf8").trimEnd().split("\n");
+    expect(header).toBe("epoch,lr,step,train_loss,val_accuracy,val_loss");
+    expect(rows).toHaveLength(3);
+    expect(rows[2]).toMatch(/^,,5,,0\.\d+,\d\.\d+$/);
+    expect(readFileSync(join(folder, "hparams.yaml"), "utf8")).toBe("lr: 0.01\n");
   });
 
-  test("reduce_lr_on_plateau follows the validations", async () => {
-    const { series } = await fitToy({
-      trainer: { max_epochs: 4, accumulate_grad_batches: 6 },
-      scheduler: { name: "reduce_lr_on_plateau", monitor: "val_loss", patience: 0, factor: 0.5 },
-      validations: [{ loss: 1 }, { loss: 2 }, { loss: 0.5 }, { loss: 0.5 }],
-    });
-    expect(series("lr").map(([, lr]) => lr)).toEqual([0.01, 0.01, 0.005, 0.005]);
+  test("one that fails ends neither the run nor the others", async () => {
+    const logger = memoryLogger();
+    const broken: TrainingLogger = {
+      name: "broken",
+      logMetrics: () => Promise.reject(new Error("no route")),
+    };
+    const result = await quiet({ maxEpochs: 1, logger: [broken, logger] }).fit(seeded(), new PointsData());
+    expect(result.reason).toBe("max_epochs");
+    expect(logger.logged.length).toBeGreaterThan(0);
+  });
+});
+
+describe("options", () => {
+  test("that are wrong are all named at once", () => {
+    const options = { maxEpohcs: 3, precision: "16-mixed", strategy: "ddp", gradientClipVal: -1 } as object;
+    expect(() => new Trainer(options)).toThrowErrorMatchingInlineSnapshot(`
+      [UsageError: Trainer: precision: "16-mixed" is refused: half precision (float16) is not for processors: it needs loss scaling and is slow there. Use bf16-mixed.
+      Trainer: gradientClipVal: expected a number of at least 0, got -1.
+      Trainer: maxEpohcs: unknown option. Did you mean "maxEpochs"? Valid: accelerator, accumulateGradBatches, checkValEveryNEpoch, detectAnomaly, deterministic, devices, enableCheckpointing, enableProgressBar, fastDevRun, gradientClipAlgorithm, gradientClipVal, limitPredictBatches, limitTestBatches, limitTrainBatches, limitValBatches, logEveryNSteps, maxEpochs, maxSteps, maxTime, minEpochs, minSteps, numSanityValSteps, numThreads, overfitBatches, precision, valCheckInterval.
+      Trainer: strategy: known, but not used here: training runs in one process. Delete it.]
+    `);
   });
 });

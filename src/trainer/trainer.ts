@@ -1,281 +1,341 @@
-// Puts a run together from its config and trains it: optimizer, schedule, callbacks, checkpoints, signals.
-import { metricMode, type UseCaseConfig } from "../config/index.ts";
-import { UsageError, logger } from "../base/index.ts";
-import { nn, optim, useDeterministicAlgorithms } from "../torch/index.ts";
+// Lightning's Trainer: fits, validates, tests and asks a module to predict, on the batches of a data module.
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { UsageError } from "../base/index.ts";
+import { readTrainerFlags } from "../config/index.ts";
+import type { TrainerFlagOptions, TrainerFlags } from "../config/index.ts";
+import type { BatchLoader, DataModule, DataStage } from "../contracts/index.ts";
+import { dispose, loadSafetensors, noGrad, scope, setNumThreads } from "../torch/index.ts";
 import type { Callback } from "./callbacks/callback.ts";
-import { EarlyStopping } from "./callbacks/early-stopping.ts";
-import { LearningRateMonitor } from "./callbacks/lr-monitor.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
-import { loadCheckpoint } from "./checkpoint.ts";
-import { catchSignals } from "./interrupt.ts";
-import type { Interrupt } from "./interrupt.ts";
-import { train } from "./loop.ts";
-import { castWeights } from "./precision.ts";
-import { initialState } from "./run.ts";
-import type { BatchSource, LoopConfig, MetricSink, Run, StopReason, Trainable } from "./run.ts";
-import { Schedule } from "./schedule.ts";
+import { newestCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
+import { evaluate } from "./evaluate.ts";
+import { fit, limitBatches } from "./fit.ts";
+import type { FitResult } from "./fit.ts";
+import { CSVLogger } from "./loggers/csv-logger.ts";
+import { LoggerCollection } from "./loggers/logger.ts";
+import type { TrainingLogger } from "./loggers/logger.ts";
+import { LoaderSource, ModuleTask } from "./module-task.ts";
+import { ownOptimization } from "./optimization.ts";
+import type { MakeOptimization } from "./optimization.ts";
+import { castWeights, withPrecision } from "./precision.ts";
+import type { Trainable } from "./run.ts";
+import { moduleHooks } from "./trainable-module.ts";
+import type { TrainableModule } from "./trainable-module.ts";
 
-/** The sections of a config that training reads. */
-export type TrainingConfig = Pick<UseCaseConfig, "trainer" | "optimizer" | "scheduler" | "callbacks">;
-
-export interface FitOptions {
-  config: TrainingConfig;
-  task: Trainable;
-  source: BatchSource;
-  /** Batches of one validation; 0: there is no validation data. */
-  validationBatches: number;
-  /** Where and by what metric checkpoints are kept; undefined: none are written. */
-  checkpoints?: { dirpath: string; fingerprint: string; monitor: string; mode: "min" | "max" } | undefined;
-  /** Checkpoint to continue from. */
-  resumeFrom?: string | undefined;
-  /** Callbacks beside those of the config. */
+/** Options by Lightning's flags, in camelCase. */
+export interface TrainerOptions extends TrainerFlagOptions {
   callbacks?: readonly Callback[];
-  onMetrics: MetricSink;
-  /** Waits until the metrics are stored; called before each checkpoint. */
-  flushMetrics?: () => Promise<void>;
-  /** Signals that end the run. @default those that come while `fit` runs */
-  interrupt?: Interrupt;
+  /** False: none; true: `CSVLogger` in `defaultRootDir`. @default true */
+  logger?: boolean | TrainingLogger | readonly TrainingLogger[];
+  /** Folder of logs and checkpoints. @default "." */
+  defaultRootDir?: string;
+  /** Makes what moves the weights, in place of the model's `configureOptimizers`. */
+  optimization?: MakeOptimization;
 }
 
-export interface FitResult {
-  reason: StopReason;
-  /** Exit code that a signal asks for (130, 143); undefined when no signal came. */
-  exitCode: number | undefined;
-  /** Folder of the best checkpoint by the monitored metric. */
-  bestCheckpoint: string | undefined;
-  epochs: number;
-  steps: number;
-  /** Seconds of training in this process, validation included. */
-  seconds: number;
-}
-
-/** Trains `task` as the config says. The model is in the state of its last step afterwards. */
-export async function fit(options: FitOptions): Promise<FitResult> {
-  const { config, task, source, onMetrics } = options;
-  castWeights(task.model, config.trainer.precision);
-  if (config.trainer.deterministic) useDeterministicAlgorithms(true);
-  const loop = loopConfig(options);
-  const optimizer = buildOptimizer(task.model, config.optimizer);
-  if (optimizer.paramGroups.every((group) => optimizer.updatesRows(group))) gradientsByRows(task.model);
-  const checkpointing = buildCheckpointing(options);
-  const run: Run = {
-    config: loop,
-    task,
-    source,
-    optimizer,
-    schedule: buildSchedule(config.scheduler, optimizer, totalSteps(loop, source)),
-    // checkpoints last, so that they hold what the others made of the same moment
-    callbacks: [...(options.callbacks ?? []), ...buildCallbacks(config.callbacks), ...checkpointing],
-    state: initialState(),
-    startedAt: 0,
-    stop: undefined,
-    log(metrics) {
-      Object.assign(run.state.metrics, metrics);
-      onMetrics(metrics, run.state.step);
-    },
-    async flush() {
-      await options.flushMetrics?.();
-    },
-  };
-  if (options.resumeFrom !== undefined) {
-    loadCheckpoint(run, options.resumeFrom, options.checkpoints?.fingerprint ?? "");
-    logger.info(`resumed from ${options.resumeFrom}: epoch ${run.state.epoch + 1}, step ${run.state.step}`);
-  }
-  const interrupt = options.interrupt ?? catchSignals();
-  interrupt.onSignal(() => (run.stop = "signal"));
-  try {
-    const reason = await train(run);
-    return {
-      reason,
-      exitCode: interrupt.exitCode,
-      bestCheckpoint: checkpointing[0]?.best,
-      epochs: run.state.epoch,
-      steps: run.state.step,
-      seconds: (performance.now() - run.startedAt) / 1000,
-    };
-  } finally {
-    if (options.interrupt === undefined) interrupt.release();
-    if (config.trainer.deterministic) useDeterministicAlgorithms(false);
-  }
+export interface FitModuleOptions {
+  /** Checkpoint to go on from: a folder, or `last`, which is the newest that is whole. */
+  ckptPath?: string;
 }
 
 /**
- * Resolves a limit of batches as Lightning does: an integer counts them, a share below 1 is rounded down.
+ * Trains modules by Lightning's flags.
  *
- * @throws UsageError naming `flag` when no batch is left.
+ * @example
+ * const trainer = new Trainer({ maxEpochs: 3, defaultRootDir: "outputs" });
+ * await trainer.fit(model, dataModule);
+ * await trainer.test(model, dataModule); // => { test_loss: ..., test_accuracy: ... }
  */
-export function limitBatches(flag: string, limit: number | undefined, available: number): number {
-  if (limit === undefined) return available;
-  const batches = Number.isInteger(limit) ? Math.min(limit, available) : Math.floor(limit * available);
-  if (batches > 0) return batches;
-  throw new UsageError(
-    `trainer.${flag}: must come to one batch at least, got ${limit} of ${available}. Set it to the number of batches, or to a larger share.`,
-  );
-}
+export class Trainer {
+  readonly flags: TrainerFlags;
+  readonly callbacks: readonly Callback[];
+  readonly loggers: readonly TrainingLogger[];
+  readonly defaultRootDir: string;
+  readonly #optimization: MakeOptimization | undefined;
+  /** Last value of everything that was logged. */
+  readonly callbackMetrics: Record<string, number> = {};
 
-/** Optimizer steps of the whole run, for schedules. */
-export function totalSteps(config: LoopConfig, source: BatchSource): number {
-  const perEpoch = Math.ceil(source.batchesPerEpoch / config.accumulateGradBatches);
-  const byEpochs = config.maxEpochs === -1 ? Infinity : config.maxEpochs * perEpoch;
-  return Math.min(byEpochs, config.maxSteps === -1 ? Infinity : config.maxSteps);
-}
+  constructor(options: TrainerOptions = {}) {
+    const { callbacks = [], logger = true, defaultRootDir = ".", optimization, ...flags } = options;
+    this.flags = readTrainerFlags(flags);
+    this.defaultRootDir = defaultRootDir;
+    this.#optimization = optimization;
+    const isBrief = this.flags.fast_dev_run > 0;
+    this.loggers = isBrief ? [] : loggersOf(logger, defaultRootDir);
+    this.callbacks = isBrief
+      ? callbacks.filter((callback) => !(callback instanceof ModelCheckpoint))
+      : callbacks;
+  }
 
-function loopConfig({ config: { trainer }, source, validationBatches }: FitOptions): LoopConfig {
-  const devRun = trainer.fast_dev_run > 0;
-  const maxSteps = trainer.max_steps;
-  const limitVal = validationLimit(trainer, validationBatches);
-  const interval = trainer.val_check_interval;
-  return {
-    maxEpochs: devRun
-      ? 1
-      : (trainer.max_epochs ?? (maxSteps === -1 && trainer.max_time === undefined ? 3 : -1)),
-    minEpochs: trainer.min_epochs ?? 0,
-    maxSteps: devRun ? trainer.fast_dev_run : maxSteps,
-    minSteps: trainer.min_steps ?? 0,
-    maxTime: trainer.max_time === undefined ? undefined : seconds(trainer.max_time),
-    precision: trainer.precision,
-    accumulateGradBatches: trainer.accumulate_grad_batches,
-    gradientClipVal: trainer.gradient_clip_val ?? 0,
-    gradientClipAlgorithm: trainer.gradient_clip_algorithm,
-    valCheckInterval:
-      interval === undefined || interval === 1 ? undefined : batchesBetween(interval, source.batchesPerEpoch),
-    checkValEveryNEpoch: trainer.check_val_every_n_epoch,
-    limitValBatches: limitVal === validationBatches ? undefined : limitVal,
-    numSanityValSteps: devRun || trainer.overfit_batches !== 0 ? 0 : trainer.num_sanity_val_steps,
-    logEveryNSteps: devRun ? 1 : trainer.log_every_n_steps,
-    hasValidation: limitVal > 0,
-  };
-}
+  /** The callback that keeps checkpoints, where there is one. */
+  get checkpointCallback(): ModelCheckpoint | undefined {
+    return this.callbacks.find((callback) => callback instanceof ModelCheckpoint);
+  }
 
-/** Batches of one validation; 0: none, as there is no data or the flag is 0. */
-function validationLimit(
-  { fast_dev_run, limit_val_batches }: TrainingConfig["trainer"],
-  available: number,
-): number {
-  if (available === 0 || limit_val_batches === 0) return 0;
-  return fast_dev_run > 0
-    ? Math.min(fast_dev_run, available)
-    : limitBatches("limit_val_batches", limit_val_batches, available);
-}
+  /** Trains a module. It is in the state of its last step afterwards; a signal ends the training after its step. */
+  async fit(
+    model: TrainableModule,
+    data: DataModule,
+    { ckptPath }: FitModuleOptions = {},
+  ): Promise<FitResult> {
+    const { flags } = this;
+    const precision = flags.precision;
+    if (flags.num_threads !== undefined) setNumThreads(flags.num_threads);
+    await prepare(data, "fit");
+    const loader = data.trainDataloader?.();
+    if (loader === undefined)
+      throw new UsageError("Trainer.fit: the data must have a trainDataloader() that gives a loader.");
+    const limit = trainBatches(flags, loader.length);
+    const isOverfit = flags.overfit_batches !== 0;
+    const valLoaders = isOverfit ? [] : loadersOf(data.valDataloader?.());
+    const task = new ModuleTask(model, { precision, valLoaders });
+    if (task.trainManually !== undefined) this.#refuseAutomatic(model);
+    const loggers = new LoggerCollection(this.loggers);
+    loggers.logHyperparams(hyperparams(model));
+    let status: "success" | "failed" | "interrupted" = "failed";
+    try {
+      const result = await fit({
+        config: { trainer: flags, callbacks: [] },
+        task: task as Trainable,
+        source: new LoaderSource(loader, { limit, isFixed: isOverfit }),
+        optimization: this.#optimization ?? ownOptimization(model),
+        onStart: (run) => task.attach(run),
+        validationBatches: Math.max(0, ...valLoaders.map(({ length }) => length)),
+        fingerprint: fingerprintOf(model, flags, limit),
+        checkpointFolder: this.#checkpointFolder(),
+        resumeFrom: await this.#resumable(ckptPath),
+        // checkpoints last, so that they hold what the others made of the same moment
+        callbacks: [...this.callbacks.filter(isNoCheckpoint), moduleHooks(model), ...this.#checkpointing()],
+        onMetrics: (metrics, step) => {
+          Object.assign(this.callbackMetrics, metrics);
+          loggers.logMetrics(metrics, step);
+        },
+        flushMetrics: () => loggers.flush(),
+      });
+      status = result.reason === "signal" ? "interrupted" : "success";
+      return result;
+    } finally {
+      model.attach?.(undefined);
+      await loggers.finalize(status);
+      await data.teardown?.("fit");
+    }
+  }
 
-/** Batches between validations; a share of an epoch comes to one at least, and no more than an epoch lies between. */
-function batchesBetween(interval: number, perEpoch: number): number {
-  if (Number.isInteger(interval)) return Math.min(interval, perEpoch);
-  return Math.max(1, Math.floor(interval * perEpoch));
-}
+  /** Judges a module on the validation data, and returns its metrics. */
+  validate(
+    model: TrainableModule,
+    data: DataModule,
+    options: FitModuleOptions = {},
+  ): Promise<Record<string, number>> {
+    return this.#evaluate(model, data, "val", options);
+  }
 
-/** Reads Lightning's `DD:HH:MM:SS`. */
-function seconds(duration: string): number {
-  const [days, hours, minutes, rest] = duration.split(":").map(Number) as [number, number, number, number];
-  return ((days * 24 + hours) * 60 + minutes) * 60 + rest;
-}
+  /** Judges a module on the test data, and returns its metrics. */
+  test(
+    model: TrainableModule,
+    data: DataModule,
+    options: FitModuleOptions = {},
+  ): Promise<Record<string, number>> {
+    return this.#evaluate(model, data, "test", options);
+  }
 
-function buildOptimizer(model: nn.Module, config: TrainingConfig["optimizer"]): optim.Optimizer {
-  // every kernel here is fused; some optimizers have no weight decay
-  const { name, no_decay, fused: _, ...options } = { fused: true, no_decay: false, ...config };
-  const trained = [...model.namedParameters()].filter(([, parameter]) => parameter.requiresGrad);
-  if (trained.length === 0)
-    throw new UsageError("optimizer: the model has no weights to train. Set model.freeze to less.");
-  const plain = new Set(no_decay ? undecayed(model) : []);
-  const groups = [
-    { params: trained.flatMap(([, p]) => (plain.has(p) ? [] : [p])) },
-    { params: trained.flatMap(([, p]) => (plain.has(p) ? [p] : [])), weightDecay: 0 },
-  ].filter(({ params }) => params.length > 0);
-  return optim.createOptimizer(name, groups, optim.camelCaseKeys(options));
-}
+  /** Returns what `predictStep` gives for each batch; tensors in it are the caller's. */
+  async predict(
+    model: TrainableModule,
+    data: DataModule,
+    { ckptPath }: FitModuleOptions = {},
+  ): Promise<unknown[]> {
+    const predictStep = model.predictStep ?? ((batch: never) => model.forward(batch));
+    await prepare(data, "predict");
+    await this.#restore(model, ckptPath);
+    const { precision, fast_dev_run, limit_predict_batches } = this.flags;
+    castWeights(model, precision);
+    const outputs: unknown[] = [];
+    model.eval();
+    for (const [index, loader] of loadersOf(data.predictDataloader?.()).entries()) {
+      const limit = evalBatches(
+        { fast_dev_run },
+        "limit_predict_batches",
+        limit_predict_batches,
+        loader.length,
+      );
+      loader.seek({ epoch: 0, batch: 0 });
+      for (let batch = 0; batch < limit; batch++) {
+        const content: unknown = await loader.next();
+        if (content === undefined) break;
+        outputs.push(
+          scope(() =>
+            noGrad(() =>
+              withPrecision(precision, () => predictStep.call(model, content as never, batch, index)),
+            ),
+          ),
+        );
+      }
+    }
+    await data.teardown?.("predict");
+    return outputs;
+  }
 
-const largeTable = 4096;
+  async #evaluate(
+    model: TrainableModule,
+    data: DataModule,
+    stage: "val" | "test",
+    { ckptPath }: FitModuleOptions,
+  ): Promise<Record<string, number>> {
+    const { flags } = this;
+    const dataStage = stage === "val" ? "validate" : "test";
+    await prepare(data, dataStage);
+    const loaders = loadersOf(stage === "val" ? data.valDataloader?.() : data.testDataloader?.());
+    if (loaders.length === 0) {
+      const method = stage === "val" ? "valDataloader" : "testDataloader";
+      throw new UsageError(`Trainer.${dataStage}: the data must have a ${method}() that gives a loader.`);
+    }
+    await this.#restore(model, ckptPath);
+    castWeights(model, flags.precision);
+    const flag = stage === "val" ? "limit_val_batches" : "limit_test_batches";
+    const limits = loaders.map(({ length }) => evalBatches(flags, flag, flags[flag], length));
+    let collector: ((name: string, value: number, options: object) => void) | undefined;
+    const noOptimizers = { optimizers: [], lrSchedulers: [], currentEpoch: 0, globalStep: 0 };
+    model.attach?.({
+      ...noOptimizers,
+      log: (name, value, options) => collector?.(name, value, options),
+      backward: () => {
+        throw new UsageError(`${model.constructor.name}: nothing is trained in ${dataStage}().`);
+      },
+    });
+    const loggers = new LoggerCollection(this.loggers);
+    model.eval();
+    try {
+      const metrics = await evaluate(model, loaders, stage, {
+        limits,
+        precision: flags.precision,
+        collect: (log) => (collector = log),
+      });
+      Object.assign(this.callbackMetrics, metrics);
+      loggers.logMetrics(metrics, 0);
+      return metrics;
+    } finally {
+      model.attach?.(undefined);
+      await loggers.finalize("success");
+      await data.teardown?.(dataStage);
+    }
+  }
 
-/** Keeps gradients and state of large embeddings to the rows that batches look up; the results are the same. */
-function gradientsByRows(model: nn.Module): void {
-  for (const module of model.modules()) {
-    if (module instanceof nn.Embedding && module.numEmbeddings >= largeTable) module.sparse = true;
+  #refuseAutomatic(model: TrainableModule): void {
+    const { accumulate_grad_batches, gradient_clip_val } = this.flags;
+    const flag =
+      accumulate_grad_batches !== 1
+        ? "accumulateGradBatches"
+        : gradient_clip_val !== undefined && gradient_clip_val > 0
+          ? "gradientClipVal"
+          : undefined;
+    if (flag === undefined) return;
+    throw new UsageError(
+      `Trainer: ${flag} needs automatic optimisation, and ${model.constructor.name} steps its optimizers itself. Leave the flag out, and do it in trainingStep.`,
+    );
+  }
+
+  #checkpointFolder(): string {
+    return join(this.defaultRootDir, "checkpoints");
+  }
+
+  #checkpointing(): Callback[] {
+    const { enable_checkpointing, fast_dev_run } = this.flags;
+    const own = this.callbacks.filter((callback) => !isNoCheckpoint(callback));
+    if (!enable_checkpointing && own.length > 0)
+      throw new UsageError(
+        "Trainer: enableCheckpointing is false, and callbacks hold a ModelCheckpoint. Take one out.",
+      );
+    if (!enable_checkpointing || fast_dev_run > 0) return [];
+    return own.length > 0 ? own : [new ModelCheckpoint()];
+  }
+
+  async #resumable(ckptPath: string | undefined): Promise<string | undefined> {
+    if (ckptPath === undefined) return undefined;
+    if (ckptPath === "last") {
+      const folder = this.checkpointCallback?.dirpath ?? this.#checkpointFolder();
+      const newest = await newestCheckpoint(folder);
+      if (newest !== undefined) return newest;
+      throw new UsageError(
+        `Trainer.fit: there is no whole checkpoint in ${folder}. Leave ckptPath out to begin anew.`,
+      );
+    }
+    const damage = await verifyCheckpoint(ckptPath);
+    if (damage === undefined) return ckptPath;
+    throw new UsageError(
+      `Trainer.fit: ${ckptPath} cannot be gone on from, ${damage}. Name another, or "last".`,
+    );
+  }
+
+  async #restore(model: TrainableModule, ckptPath: string | undefined): Promise<void> {
+    const folder = ckptPath === "best" ? this.checkpointCallback?.best : await this.#resumable(ckptPath);
+    if (ckptPath === "best" && folder === undefined)
+      throw new UsageError(
+        "Trainer: there is no best checkpoint, as no ModelCheckpoint monitors a metric. Set its monitor.",
+      );
+    if (folder === undefined) return;
+    const weights = loadSafetensors(join(folder, "model.safetensors"));
+    model.loadStateDict(weights);
+    dispose(weights);
   }
 }
 
-/** Weights that Hugging Face leaves out of weight decay: biases and those of LayerNorms. */
-function undecayed(model: nn.Module): nn.Parameter[] {
-  const norms = [...model.modules()].flatMap((module) =>
-    module instanceof nn.LayerNorm ? module.parameters() : [],
-  );
-  const biases = [...model.namedParameters()].flatMap(([name, parameter]) =>
-    name.endsWith("bias") ? [parameter] : [],
-  );
-  return [...norms, ...biases];
+async function prepare(data: DataModule, stage: DataStage): Promise<void> {
+  await data.prepareData?.();
+  await data.setup?.(stage);
 }
 
-function buildSchedule(
-  config: TrainingConfig["scheduler"],
-  optimizer: optim.Optimizer,
-  trainingSteps: number,
-): Schedule {
-  const { name, ...rest } = config;
-  const {
-    interval = "step",
-    monitor,
-    mode,
-    warmup_ratio,
-    warmup_steps,
-    ...options
-  } = rest as Record<string, unknown> & {
-    interval?: "epoch" | "step";
-    monitor?: string;
-    mode?: "min" | "max";
-    warmup_ratio?: number;
-    warmup_steps?: number;
-  };
-  // as transformers counts it: a share is rounded up
-  const warmupSteps =
-    warmup_steps ?? (warmup_ratio === undefined ? 0 : Math.ceil(warmup_ratio * trainingSteps));
-  const plateau = monitor === undefined ? {} : { mode: mode ?? metricMode(monitor) ?? "min" };
-  const scheduler = optim.createScheduler(name, optimizer, {
-    ...optim.camelCaseKeys(options),
-    ...plateau,
-    warmupSteps,
-    trainingSteps,
-  });
-  return new Schedule(scheduler, { interval, monitor });
+function loadersOf(loaders: BatchLoader | readonly BatchLoader[] | undefined): readonly BatchLoader[] {
+  if (loaders === undefined) return [];
+  return Array.isArray(loaders) ? loaders : [loaders as BatchLoader];
 }
 
-function buildCallbacks(configs: TrainingConfig["callbacks"]): Callback[] {
-  return configs.flatMap((config): Callback[] => {
-    switch (config.name) {
-      case "early_stopping":
-        return [
-          new EarlyStopping({
-            monitor: config.monitor,
-            mode: config.mode ?? metricMode(config.monitor) ?? "min",
-            patience: config.patience,
-            minDelta: config.min_delta,
-            checkFinite: config.check_finite,
-            stoppingThreshold: config.stopping_threshold,
-            divergenceThreshold: config.divergence_threshold,
-          }),
-        ];
-      case "lr_monitor":
-        return [new LearningRateMonitor({ loggingInterval: config.logging_interval })];
-      case "model_checkpoint":
-        return []; // see buildCheckpointing
-    }
-  });
+function loggersOf(given: NonNullable<TrainerOptions["logger"]>, rootDir: string): readonly TrainingLogger[] {
+  if (given === false) return [];
+  if (given === true) return [new CSVLogger({ saveDir: rootDir })];
+  return Array.isArray(given) ? given : [given as TrainingLogger];
 }
 
-function buildCheckpointing({ config, checkpoints }: FitOptions): ModelCheckpoint[] {
-  if (checkpoints === undefined) return [];
-  const { dirpath, fingerprint } = checkpoints;
-  const given = config.callbacks.find((callback) => callback.name === "model_checkpoint");
-  // without a callback of the config: the best by the champion's metric, and the newest to resume from
-  if (given === undefined) return [new ModelCheckpoint({ ...checkpoints, saveTopK: 1, saveLast: true })];
-  return [
-    new ModelCheckpoint({
-      dirpath,
-      fingerprint,
-      monitor: given.monitor,
-      mode: given.mode ?? (given.monitor === undefined ? undefined : metricMode(given.monitor)),
-      saveTopK: given.save_top_k,
-      saveLast: given.save_last,
-      everyNTrainSteps: given.every_n_train_steps,
-      everyNEpochs: given.every_n_epochs,
-    }),
-  ];
+function trainBatches(flags: TrainerFlags, available: number): number {
+  if (flags.fast_dev_run > 0) return Math.min(flags.fast_dev_run, available);
+  return flags.overfit_batches !== 0
+    ? limitBatches("overfit_batches", flags.overfit_batches, available)
+    : limitBatches("limit_train_batches", flags.limit_train_batches, available);
+}
+
+function evalBatches(
+  { fast_dev_run }: Pick<TrainerFlags, "fast_dev_run">,
+  flag: string,
+  limit: number | undefined,
+  available: number,
+): number {
+  return fast_dev_run > 0 ? Math.min(fast_dev_run, available) : limitBatches(flag, limit, available);
+}
+
+function isNoCheckpoint(callback: Callback): boolean {
+  return !(callback instanceof ModelCheckpoint);
+}
+
+function hyperparams(model: TrainableModule): Record<string, unknown> {
+  const { config } = model as { config?: unknown };
+  return typeof config === "object" && config !== null ? { ...config } : {};
+}
+
+/** Identifies what must be equal for a checkpoint to fit: the weights' names and shapes, and how batches become steps. */
+function fingerprintOf(model: TrainableModule, flags: TrainerFlags, batches: number): string {
+  const shapes = Array.from(model.stateDict(), ([name, tensor]) => [name, tensor.shape]);
+  const { precision, accumulate_grad_batches, gradient_clip_val, gradient_clip_algorithm } = flags;
+  return createHash("sha256")
+    .update(
+      JSON.stringify({
+        shapes,
+        precision,
+        accumulate_grad_batches,
+        gradient_clip_val,
+        gradient_clip_algorithm,
+        batches,
+      }),
+    )
+    .digest("hex");
 }

@@ -5,7 +5,7 @@ import type { UseCaseConfig } from "../../config/index.ts";
 import { classWeights, countClasses } from "../../data/index.ts";
 import type { TextData, TextPart } from "../../data/index.ts";
 import { dispose, loadSafetensors } from "../../torch/index.ts";
-import { Throughput, fit, limitBatches } from "../../trainer/index.ts";
+import { Throughput, configuredOptimization, fit, limitBatches } from "../../trainer/index.ts";
 import type { Callback, FitOptions, FitResult } from "../../trainer/index.ts";
 import { championRule } from "../champion.ts";
 import { stopIfAsked } from "../interrupted.ts";
@@ -43,9 +43,11 @@ export async function fitClassifier(job: TextJob, callbacks: readonly Callback[]
   const fitted = await fit({
     config,
     task,
+    optimization: configuredOptimization(config),
     source,
     validationBatches: validation === undefined ? 0 : Math.ceil(validation.labels.length / batchSize),
     checkpoints: checkpointOptions(job),
+    fingerprint: job.fingerprint,
     resumeFrom: job.checkpoint,
     interrupt,
     callbacks: [
@@ -90,11 +92,11 @@ function weightsOfClasses(
   return classWeights(counts, dataset.class_weights, { names: labelMap.names });
 }
 
-function checkpointOptions({ config, folder, fingerprint }: TrainingJob): FitOptions["checkpoints"] {
+function checkpointOptions({ config, folder }: TrainingJob): FitOptions["checkpoints"] {
   const { enable_checkpointing, fast_dev_run } = config.trainer;
   if (!enable_checkpointing || fast_dev_run > 0) return undefined;
   const { metric, mode } = championRule(config);
-  return { dirpath: folder.checkpoints, fingerprint, monitor: `val_${metric}`, mode };
+  return { dirpath: folder.checkpoints, monitor: `val_${metric}`, mode };
 }
 
 function restoreWeights({ model }: TextClassifier, checkpoint: string): void {

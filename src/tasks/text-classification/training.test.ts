@@ -70,7 +70,7 @@ test.each(jobs)(
       weight += batch.weight;
     }
     const validated = await training.validate({});
-    expect(validated["loss"]).toBeCloseTo(loss / weight, 5);
+    expect(validated["val_loss"]).toBeCloseTo(loss / weight, 5);
   },
 );
 
@@ -84,7 +84,7 @@ test("validating a part judges the first rows alone", async () => {
   const { training, labels } = setUp({ labelSmoothing: 0 });
   const whole = await training.validate({});
   const part = await training.validate({ limit: 2 });
-  expect(part["loss"]).not.toBe(whole["loss"]);
+  expect(part["val_loss"]).not.toBe(whole["val_loss"]);
   expect(labels.length).toBe(30);
   expect(await training.validate({ limit: 5 })).toEqual(whole); // 5 batches of 7 hold all
 });

@@ -95,7 +95,8 @@ export class TextTraining implements Trainable<TrainingBatch> {
       classNames: classifier.labels.names,
       bootstrap: false,
     });
-    return { loss: this.#loss(logits, labels), ...metrics };
+    const measured = { loss: this.#loss(logits, labels), ...metrics };
+    return Object.fromEntries(Object.entries(measured).map(([name, value]) => [`val_${name}`, value]));
   }
 
   /** A loader of the first rows, made once: it keeps their tokens. */

@@ -1,4 +1,5 @@
 // What may look on while a run trains. Hooks carry Lightning's names.
+import type { Tensor, optim } from "../../torch/index.ts";
 import type { Run } from "../run.ts";
 
 /** What one optimizer step did. */
@@ -24,6 +25,12 @@ export interface Callback {
   onTrainEpochStart?(run: Run): void | Promise<void>;
   /** Runs before the batches of a step are taken; at the end of an epoch there may be none left. */
   onTrainBatchStart?(run: Run): void | Promise<void>;
+  /** The hooks within a step are synchronous, as its tensors are freed at its end. `loss` is what backward is run of. */
+  onBeforeBackward?(run: Run, loss: Tensor): void;
+  onAfterBackward?(run: Run): void;
+  /** Sees the gradients before they are clipped. */
+  onBeforeOptimizerStep?(run: Run, optimizer: optim.Optimizer): void;
+  onBeforeZeroGrad?(run: Run, optimizer: optim.Optimizer): void;
   onTrainBatchEnd?(run: Run, step: StepInfo): void | Promise<void>;
   onValidationStart?(run: Run): void | Promise<void>;
   onValidationEnd?(run: Run, metrics: Readonly<Record<string, number>>): void | Promise<void>;

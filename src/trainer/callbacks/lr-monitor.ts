@@ -21,12 +21,15 @@ export class LearningRateMonitor implements Callback {
   }
 
   #log(run: Run): void {
-    const { paramGroups } = run.optimizer;
-    const key = `lr-${run.optimizer.constructor.name}`;
-    run.log(
-      Object.fromEntries(
-        paramGroups.map(({ lr }, i) => [paramGroups.length === 1 ? key : `${key}/pg${i + 1}`, lr]),
-      ),
-    );
+    const seen = new Map<string, number>();
+    const rates: Record<string, number> = {};
+    for (const { name, paramGroups } of run.optimizers) {
+      const count = seen.get(name) ?? 0;
+      seen.set(name, count + 1);
+      const key = `lr-${name}${count === 0 ? "" : `-${count}`}`;
+      for (const [i, { lr }] of paramGroups.entries())
+        rates[paramGroups.length === 1 ? key : `${key}/pg${i + 1}`] = lr;
+    }
+    run.log(rates);
   }
 }

@@ -15,7 +15,7 @@ function run(callback: Record<string, unknown> | undefined, options: ToyOptions 
   return fitToy({
     callbacks: callback === undefined ? [] : [{ name: "model_checkpoint", ...callback }],
     validations: [{ loss: 3 }, { loss: 1 }, { loss: 2 }, { loss: 2 }],
-    checkpoints: { dirpath: join(root, "checkpoints"), fingerprint: "toy", monitor: "val_loss", mode: "min" },
+    checkpoints: { dirpath: join(root, "checkpoints"), monitor: "val_loss", mode: "min" },
     ...options,
     trainer: { max_epochs: 4, ...options.trainer },
   });

@@ -1,17 +1,15 @@
 // Saves the run while it trains, and keeps the best and the newest checkpoints.
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
-import { logger } from "../../base/index.ts";
+import { UsageError, logger } from "../../base/index.ts";
 import { saveCheckpoint } from "../checkpoint.ts";
 import type { Run } from "../run.ts";
 import type { Callback } from "./callback.ts";
 
 /** Options by Lightning's names. */
 export interface ModelCheckpointConfig {
-  /** Folder of the checkpoints; each is `epoch=E-step=S` in it. */
-  dirpath: string;
-  /** Identifies config and data, see `saveCheckpoint`. */
-  fingerprint: string;
+  /** Folder of the checkpoints; each is `epoch=E-step=S` in it. @default the run's own */
+  dirpath?: string | undefined;
   /** Metric by which checkpoints are ranked; undefined: the newest are kept. */
   monitor?: string | undefined;
   /** @default "min" */
@@ -40,15 +38,22 @@ export class ModelCheckpoint implements Callback {
   readonly config: ModelCheckpointConfig;
   #saved: Saved[] = [];
   #newestStep = -1;
+  #dirpath: string | undefined;
 
-  constructor(config: ModelCheckpointConfig) {
+  constructor(config: ModelCheckpointConfig = {}) {
     this.config = config;
+    this.#dirpath = config.dirpath;
+  }
+
+  /** Folder of the checkpoints; undefined before the run begins where it is the run's own. */
+  get dirpath(): string | undefined {
+    return this.#dirpath;
   }
 
   /** Folder of the best checkpoint so far; undefined when nothing is monitored, or was measured yet. */
   get best(): string | undefined {
     const best = this.#ranked()[0];
-    return best === undefined || best.value === null ? undefined : join(this.config.dirpath, best.name);
+    return best === undefined || best.value === null ? undefined : join(this.#dirpath!, best.name);
   }
 
   /** Value of the monitored metric at the best checkpoint. */
@@ -57,8 +62,8 @@ export class ModelCheckpoint implements Callback {
   }
 
   /** Removes what a killed process left half written. */
-  onTrainStart(): void {
-    const { dirpath } = this.config;
+  onTrainStart(run: Run): void {
+    const dirpath = this.#folder(run);
     if (!existsSync(dirpath)) return;
     for (const name of readdirSync(dirpath))
       if (name.endsWith(".tmp")) rmSync(join(dirpath, name), { recursive: true, force: true });
@@ -97,8 +102,15 @@ export class ModelCheckpoint implements Callback {
     this.#newestStep = Math.max(-1, ...this.#saved.map(({ step }) => step));
   }
 
+  #folder({ checkpointFolder }: Run): string {
+    this.#dirpath ??= checkpointFolder;
+    if (this.#dirpath !== undefined) return this.#dirpath;
+    throw new UsageError("model_checkpoint: the run has no folder for checkpoints. Set dirpath.");
+  }
+
   async #save(run: Run, { ranked } = { ranked: true }): Promise<void> {
-    const { dirpath, fingerprint, monitor, saveTopK = 1, saveLast = false } = this.config;
+    const { monitor, saveTopK = 1, saveLast = false } = this.config;
+    const dirpath = this.#folder(run);
     const { epoch, step, metrics } = run.state;
     if (step === this.#newestStep || (saveTopK === 0 && !saveLast && run.stop !== "signal")) return;
     const name = `epoch=${epoch}-step=${step}`;
@@ -109,14 +121,14 @@ export class ModelCheckpoint implements Callback {
     this.#drop(saveTopK);
     try {
       await run.flush();
-      await saveCheckpoint(run, join(dirpath, name), fingerprint);
+      await saveCheckpoint(run, join(dirpath, name));
     } catch (error) {
       this.#saved = before;
       throw error;
     }
     this.#newestStep = step;
     logger.debug(`checkpoint ${basename(dirpath)}/${name}`);
-    this.#removeDropped(step);
+    this.#removeDropped(dirpath, step);
   }
 
   /** Takes out of the list what is neither among the best nor needed to resume. */
@@ -128,8 +140,7 @@ export class ModelCheckpoint implements Callback {
   }
 
   /** Removes folders that the list does not name, left by a killed process too; newer ones may be resumed from. */
-  #removeDropped(newestStep: number): void {
-    const { dirpath } = this.config;
+  #removeDropped(dirpath: string, newestStep: number): void {
     const kept = new Set(this.#saved.map(({ name }) => name));
     for (const name of readdirSync(dirpath)) {
       const step = /^epoch=\d+-step=(\d+)$/.exec(name)?.[1];

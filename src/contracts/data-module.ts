@@ -1,0 +1,133 @@
+// The base of data modules: what is downloaded, what is read, and the batches of each part.
+import { UsageError } from "../base/index.ts";
+import { utils } from "../torch/index.ts";
+import type { ConfigSchema } from "./trainable.ts";
+
+/** What a data module is set up for; names are Lightning's. */
+export type DataStage = "fit" | "validate" | "test" | "predict";
+
+/** Gives batches, epoch after epoch, as `torch.utils.data.DataLoader`. */
+export interface BatchLoader<B = any> extends AsyncIterable<B> {
+  /** Batches of an epoch. */
+  readonly length: number;
+  /** Continues before batch number `batch` of an epoch. */
+  seek(position: { epoch: number; batch: number }): void;
+  /** Returns the next batch of the epoch, or undefined at its end. */
+  next(): Promise<B | undefined>;
+}
+
+/** Gives the batches of every part of a data set. What a plain object has of it is enough to train with. */
+export interface DataModule<B = any> {
+  /** Fetches and prepares files; runs once a machine. */
+  prepareData?(): void | Promise<void>;
+  /** Reads what a stage needs; runs in each process. */
+  setup?(stage: DataStage): void | Promise<void>;
+  trainDataloader?(): BatchLoader<B>;
+  valDataloader?(): BatchLoader<B> | readonly BatchLoader<B>[] | undefined;
+  testDataloader?(): BatchLoader<B> | readonly BatchLoader<B>[] | undefined;
+  predictDataloader?(): BatchLoader<B> | readonly BatchLoader<B>[] | undefined;
+  teardown?(stage: DataStage): void | Promise<void>;
+}
+
+/** Options that every data module understands. */
+export interface DataModuleConfig {
+  /** @default 32 */
+  batchSize?: number;
+  /** Rows of a batch where nothing is trained. @default twice batchSize */
+  evalBatchSize?: number;
+  /** Seed of order and augmentation. @default 42 */
+  seed?: number;
+  /** @default false */
+  dropLast?: boolean;
+}
+
+/** The parts of a data set; `setup` makes those that its stage needs. */
+export interface Parts<T> {
+  train?: utils.data.Dataset<T>;
+  val?: utils.data.Dataset<T>;
+  test?: utils.data.Dataset<T>;
+  predict?: utils.data.Dataset<T>;
+}
+
+/**
+ * Is the base of data modules: a subclass says in `setup` what the parts are, and the loaders follow.
+ *
+ * @example
+ * class Digits extends BaseDataModule<Tensor[]> {
+ *   override setup(): void {
+ *     const all = new torch.utils.data.TensorDataset(torch.rand([100, 4]), torch.arange(100).remainder(3));
+ *     const [train, val] = torch.utils.data.randomSplit(all, [0.8, 0.2], { seed: 1 });
+ *     this.parts = { train: train!, val: val! };
+ *   }
+ * }
+ */
+export abstract class BaseDataModule<
+  T = any,
+  Config extends DataModuleConfig = DataModuleConfig,
+> implements DataModule {
+  /** Accepts the config, and gives it its defaults; `registerDataset` reads it. */
+  static readonly schema: ConfigSchema<any> | undefined;
+
+  readonly config: Config;
+  parts: Parts<T> = {};
+
+  constructor(config: Config = {} as Config) {
+    this.config = config;
+  }
+
+  /** Makes a data module of a config that the class's `schema` accepts. */
+  static fromConfig<D extends BaseDataModule>(this: new (config: any) => D, config: unknown): D {
+    const { schema } = this as unknown as typeof BaseDataModule;
+    return new this(schema === undefined ? config : schema.parse(config));
+  }
+
+  prepareData(): void | Promise<void> {}
+
+  /** Fills `parts` with what the stage needs. */
+  abstract setup(stage: DataStage): void | Promise<void>;
+
+  teardown(_stage: DataStage): void | Promise<void> {}
+
+  /** Puts examples together. @default torch.utils.data.defaultCollate */
+  collate(examples: T[]): unknown {
+    return utils.data.defaultCollate(examples);
+  }
+
+  trainDataloader(): BatchLoader {
+    if (this.parts.train === undefined) {
+      throw new UsageError(
+        `${this.constructor.name}: setup("fit") must fill parts.train, it has ${Object.keys(this.parts).join(", ") || "no part"}.`,
+      );
+    }
+    const { batchSize = 32, seed = 42, dropLast = false } = this.config;
+    return this.#loader(this.parts.train, { batchSize, seed, dropLast, shuffle: true });
+  }
+
+  valDataloader(): BatchLoader | undefined {
+    return this.#evalLoader(this.parts.val);
+  }
+
+  testDataloader(): BatchLoader | undefined {
+    return this.#evalLoader(this.parts.test);
+  }
+
+  predictDataloader(): BatchLoader | undefined {
+    return this.#evalLoader(this.parts.predict);
+  }
+
+  #evalLoader(dataset: utils.data.Dataset<T> | undefined): BatchLoader | undefined {
+    if (dataset === undefined) return undefined;
+    const { batchSize = 32, evalBatchSize = 2 * batchSize, seed = 42 } = this.config;
+    return this.#loader(dataset, { batchSize: evalBatchSize, seed });
+  }
+
+  #loader(
+    dataset: utils.data.Dataset<T>,
+    options: utils.data.DataLoaderOptions<T, unknown>,
+  ): utils.data.DataLoader<T, unknown> {
+    return new utils.data.DataLoader<T, unknown>(dataset, {
+      ...options,
+      collateFn: (examples) => this.collate(examples),
+    });
+  }
+}

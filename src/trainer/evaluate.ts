@@ -1,0 +1,86 @@
+// Judges a model batch by batch: validation and test.
+import { UsageError } from "../base/index.ts";
+import type { BatchLoader, LogOptions, Stage, StepOutput } from "../contracts/index.ts";
+import { RunningMean } from "../metrics/index.ts";
+import { Tensor, dispose, noGrad, scope } from "../torch/index.ts";
+import { batchSizeOf } from "./batch-size.ts";
+import { withPrecision } from "./precision.ts";
+import type { Precision } from "./run.ts";
+import type { TrainableModule } from "./trainable-module.ts";
+
+/** Collects what a model logs: means over the rows of an epoch. */
+export class LogMeans {
+  readonly #means = new Map<string, RunningMean>();
+  /** Rows of the present batch. */
+  rows = 1;
+
+  add(name: string, value: number, { batchSize = this.rows }: LogOptions = {}): void {
+    let mean = this.#means.get(name);
+    if (mean === undefined) this.#means.set(name, (mean = new RunningMean()));
+    mean.add(value, batchSize);
+  }
+
+  /** Counts the rows that a value was logged of. */
+  rowsOf(name: string): number {
+    return this.#means.get(name)?.items ?? 0;
+  }
+
+  read(): Record<string, number> {
+    return Object.fromEntries(Array.from(this.#means, ([name, mean]) => [name, mean.value]));
+  }
+}
+
+export interface EvaluateOptions {
+  /** Batches of each loader, at most; undefined: all. */
+  limits?: readonly number[] | undefined;
+  precision: Precision;
+  /** Takes what the model logs to where `evaluate` collects it. */
+  collect: (log: LogMeans["add"]) => void;
+}
+
+/**
+ * Runs `validationStep` or `testStep` over loaders without gradients, and returns what it logged as means over rows.
+ * With several loaders the names end in `/dataloader_idx_<n>`, as Lightning's do.
+ */
+export async function evaluate(
+  model: TrainableModule,
+  loaders: readonly BatchLoader[],
+  stage: Exclude<Stage, "train">,
+  { limits, precision, collect }: EvaluateOptions,
+): Promise<Record<string, number>> {
+  const step = stage === "val" ? model.validationStep : model.testStep;
+  if (step === undefined) {
+    throw new UsageError(`${model.constructor.name}: has no testStep, so it cannot be tested. Give it one.`);
+  }
+  const metrics: Record<string, number> = {};
+  for (const [index, loader] of loaders.entries()) {
+    const means = new LogMeans();
+    collect((name, value, options) => means.add(name, value, options));
+    loader.seek({ epoch: 0, batch: 0 }); // the same batches at each validation
+    for (let batch = 0; batch < Math.min(limits?.[index] ?? Infinity, loader.length); batch++) {
+      const content: unknown = await loader.next();
+      if (content === undefined) break;
+      means.rows = batchSizeOf(content);
+      scope(() =>
+        noGrad(() => {
+          const before = means.rowsOf(`${stage}_loss`);
+          const output = withPrecision(precision, () => step.call(model, content, batch, index));
+          const loss = lossOf(output);
+          const isLogged = means.rowsOf(`${stage}_loss`) > before;
+          if (loss !== undefined && !isLogged) means.add(`${stage}_loss`, loss.item());
+        }),
+      );
+      dispose(content);
+      await new Promise((resolve) => setImmediate(resolve)); // signals and timers
+    }
+    model.logMetrics?.(stage);
+    const suffix = loaders.length === 1 ? "" : `/dataloader_idx_${index}`;
+    for (const [name, value] of Object.entries(means.read())) metrics[name + suffix] = value;
+  }
+  return metrics;
+}
+
+/** Returns the loss in what a step gave. */
+export function lossOf(output: StepOutput | undefined | void): Tensor | undefined {
+  return output instanceof Tensor ? output : output?.loss;
+}

@@ -1,0 +1,225 @@
+// Puts a run together from its config and trains it: optimizer, schedule, callbacks, checkpoints, signals.
+import { metricMode, type UseCaseConfig } from "../config/index.ts";
+import { UsageError, logger } from "../base/index.ts";
+import { useDeterministicAlgorithms } from "../torch/index.ts";
+import type { Callback } from "./callbacks/callback.ts";
+import { EarlyStopping } from "./callbacks/early-stopping.ts";
+import { LearningRateMonitor } from "./callbacks/lr-monitor.ts";
+import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
+import { loadCheckpoint } from "./checkpoint.ts";
+import { catchSignals } from "./interrupt.ts";
+import type { Interrupt } from "./interrupt.ts";
+import { train } from "./loop.ts";
+import type { MakeOptimization } from "./optimization.ts";
+import { castWeights } from "./precision.ts";
+import { initialState } from "./run.ts";
+import type { BatchSource, LoopConfig, MetricSink, Run, StopReason, Trainable } from "./run.ts";
+
+/** The sections of a config that training reads. */
+export type TrainingConfig = Pick<UseCaseConfig, "trainer" | "callbacks">;
+
+export interface FitOptions {
+  config: TrainingConfig;
+  task: Trainable;
+  optimization: MakeOptimization;
+  source: BatchSource;
+  /** Batches of one validation; 0: there is no validation data. */
+  validationBatches: number;
+  /** Where and by what metric checkpoints are kept; undefined: none but those of `callbacks` are written. */
+  checkpoints?: { dirpath: string; monitor: string; mode: "min" | "max" } | undefined;
+  /** Identifies config and data, for checkpoints. @default "" */
+  fingerprint?: string;
+  /** Where checkpoints go that name no folder. */
+  checkpointFolder?: string | undefined;
+  /** Checkpoint to continue from. */
+  resumeFrom?: string | undefined;
+  /** Sees the run before it begins. */
+  onStart?: (run: Run) => void;
+  /** Callbacks beside those of the config. */
+  callbacks?: readonly Callback[];
+  onMetrics: MetricSink;
+  /** Waits until the metrics are stored; called before each checkpoint. */
+  flushMetrics?: () => Promise<void>;
+  /** Signals that end the run. @default those that come while `fit` runs */
+  interrupt?: Interrupt;
+}
+
+export interface FitResult {
+  reason: StopReason;
+  /** Exit code that a signal asks for (130, 143); undefined when no signal came. */
+  exitCode: number | undefined;
+  /** Folder of the best checkpoint by the monitored metric. */
+  bestCheckpoint: string | undefined;
+  epochs: number;
+  steps: number;
+  /** Seconds of training in this process, validation included. */
+  seconds: number;
+}
+
+/** Trains `task` as the config says. The model is in the state of its last step afterwards. */
+export async function fit(options: FitOptions): Promise<FitResult> {
+  const { config, task, source, onMetrics } = options;
+  castWeights(task.model, config.trainer.precision);
+  if (config.trainer.deterministic) useDeterministicAlgorithms(true);
+  const loop = loopConfig(options);
+  const { optimizers, schedules } = options.optimization(task.model, totalSteps(loop, source));
+  const run: Run = {
+    config: loop,
+    task,
+    source,
+    optimizers,
+    schedules,
+    // checkpoints last, so that they hold what the others made of the same moment
+    callbacks: [
+      ...(options.callbacks ?? []),
+      ...buildCallbacks(config.callbacks),
+      ...buildCheckpointing(options),
+    ],
+    state: initialState(),
+    fingerprint: options.fingerprint ?? "",
+    checkpointFolder: options.checkpointFolder,
+    startedAt: 0,
+    stop: undefined,
+    log(metrics) {
+      Object.assign(run.state.metrics, metrics);
+      onMetrics(metrics, run.state.step);
+    },
+    async flush() {
+      await options.flushMetrics?.();
+    },
+  };
+  options.onStart?.(run);
+  if (options.resumeFrom !== undefined) {
+    loadCheckpoint(run, options.resumeFrom);
+    logger.info(`resumed from ${options.resumeFrom}: epoch ${run.state.epoch + 1}, step ${run.state.step}`);
+  }
+  const interrupt = options.interrupt ?? catchSignals();
+  interrupt.onSignal(() => (run.stop = "signal"));
+  try {
+    const reason = await train(run);
+    return {
+      reason,
+      exitCode: interrupt.exitCode,
+      bestCheckpoint: run.callbacks.find((callback) => callback instanceof ModelCheckpoint)?.best,
+      epochs: run.state.epoch,
+      steps: run.state.step,
+      seconds: (performance.now() - run.startedAt) / 1000,
+    };
+  } finally {
+    if (options.interrupt === undefined) interrupt.release();
+    if (config.trainer.deterministic) useDeterministicAlgorithms(false);
+  }
+}
+
+/**
+ * Resolves a limit of batches as Lightning does: an integer counts them, a share below 1 is rounded down.
+ *
+ * @throws UsageError naming `flag` when no batch is left.
+ */
+export function limitBatches(flag: string, limit: number | undefined, available: number): number {
+  if (limit === undefined) return available;
+  const batches = Number.isInteger(limit) ? Math.min(limit, available) : Math.floor(limit * available);
+  if (batches > 0) return batches;
+  throw new UsageError(
+    `trainer.${flag}: must come to one batch at least, got ${limit} of ${available}. Set it to the number of batches, or to a larger share.`,
+  );
+}
+
+/** Optimizer steps of the whole run, for schedules. */
+export function totalSteps(config: LoopConfig, source: BatchSource): number {
+  const perEpoch = Math.ceil(source.batchesPerEpoch / config.accumulateGradBatches);
+  const byEpochs = config.maxEpochs === -1 ? Infinity : config.maxEpochs * perEpoch;
+  return Math.min(byEpochs, config.maxSteps === -1 ? Infinity : config.maxSteps);
+}
+
+function loopConfig({ config: { trainer }, source, validationBatches }: FitOptions): LoopConfig {
+  const devRun = trainer.fast_dev_run > 0;
+  const maxSteps = trainer.max_steps;
+  const limitVal = validationLimit(trainer, validationBatches);
+  const interval = trainer.val_check_interval;
+  return {
+    maxEpochs: devRun
+      ? 1
+      : (trainer.max_epochs ?? (maxSteps === -1 && trainer.max_time === undefined ? 3 : -1)),
+    minEpochs: trainer.min_epochs ?? 0,
+    maxSteps: devRun ? trainer.fast_dev_run : maxSteps,
+    minSteps: trainer.min_steps ?? 0,
+    maxTime: trainer.max_time === undefined ? undefined : seconds(trainer.max_time),
+    precision: trainer.precision,
+    accumulateGradBatches: trainer.accumulate_grad_batches,
+    gradientClipVal: trainer.gradient_clip_val ?? 0,
+    gradientClipAlgorithm: trainer.gradient_clip_algorithm,
+    valCheckInterval:
+      interval === undefined || interval === 1 ? undefined : batchesBetween(interval, source.batchesPerEpoch),
+    checkValEveryNEpoch: trainer.check_val_every_n_epoch,
+    limitValBatches: limitVal === validationBatches ? undefined : limitVal,
+    numSanityValSteps: devRun || trainer.overfit_batches !== 0 ? 0 : trainer.num_sanity_val_steps,
+    logEveryNSteps: devRun ? 1 : trainer.log_every_n_steps,
+    hasValidation: limitVal > 0,
+  };
+}
+
+/** Batches of one validation; 0: none, as there is no data or the flag is 0. */
+function validationLimit(
+  { fast_dev_run, limit_val_batches }: TrainingConfig["trainer"],
+  available: number,
+): number {
+  if (available === 0 || limit_val_batches === 0) return 0;
+  return fast_dev_run > 0
+    ? Math.min(fast_dev_run, available)
+    : limitBatches("limit_val_batches", limit_val_batches, available);
+}
+
+/** Batches between validations; a share of an epoch comes to one at least, and no more than an epoch lies between. */
+function batchesBetween(interval: number, perEpoch: number): number {
+  if (Number.isInteger(interval)) return Math.min(interval, perEpoch);
+  return Math.max(1, Math.floor(interval * perEpoch));
+}
+
+/** Reads Lightning's `DD:HH:MM:SS`. */
+function seconds(duration: string): number {
+  const [days, hours, minutes, rest] = duration.split(":").map(Number) as [number, number, number, number];
+  return ((days * 24 + hours) * 60 + minutes) * 60 + rest;
+}
+
+function buildCallbacks(configs: TrainingConfig["callbacks"]): Callback[] {
+  return configs.flatMap((config): Callback[] => {
+    switch (config.name) {
+      case "early_stopping":
+        return [
+          new EarlyStopping({
+            monitor: config.monitor,
+            mode: config.mode ?? metricMode(config.monitor) ?? "min",
+            patience: config.patience,
+            minDelta: config.min_delta,
+            checkFinite: config.check_finite,
+            stoppingThreshold: config.stopping_threshold,
+            divergenceThreshold: config.divergence_threshold,
+          }),
+        ];
+      case "lr_monitor":
+        return [new LearningRateMonitor({ loggingInterval: config.logging_interval })];
+      case "model_checkpoint":
+        return []; // see buildCheckpointing
+    }
+  });
+}
+
+function buildCheckpointing({ config, checkpoints }: FitOptions): ModelCheckpoint[] {
+  if (checkpoints === undefined) return [];
+  const { dirpath } = checkpoints;
+  const given = config.callbacks.find((callback) => callback.name === "model_checkpoint");
+  // without a callback of the config: the best by the champion's metric, and the newest to resume from
+  if (given === undefined) return [new ModelCheckpoint({ ...checkpoints, saveTopK: 1, saveLast: true })];
+  return [
+    new ModelCheckpoint({
+      dirpath,
+      monitor: given.monitor,
+      mode: given.mode ?? (given.monitor === undefined ? undefined : metricMode(given.monitor)),
+      saveTopK: given.save_top_k,
+      saveLast: given.save_last,
+      everyNTrainSteps: given.every_n_train_steps,
+      everyNEpochs: given.every_n_epochs,
+    }),
+  ];
+}
