@@ -1,6 +1,9 @@
 // What models and data must have to be trained, and the bases that have most of it.
 export { BaseModel } from "./base-model.ts";
 export type { LogOptions, Stage, TrainerContext } from "./base-model.ts";
+export { ContractError } from "./contract-error.ts";
+export { DataContract } from "./data-contract.ts";
+export type { DataContractOptions } from "./data-contract.ts";
 export { BaseDataModule } from "./data-module.ts";
 export type { BatchLoader, DataModule, DataModuleConfig, DataStage, Parts } from "./data-module.ts";
 export {
@@ -22,6 +25,7 @@ export { BaseAudioModel, BaseNLPModel, BaseTimeSeriesModel, BaseVisionModel } fr
 export type { AudioBatch, NLPBatch, TimeSeriesBatch, VisionBatch } from "./domain-models.ts";
 export { Accuracy, F1Score, MeanAbsoluteError, MeanSquaredError } from "./metric.ts";
 export type { Metric } from "./metric.ts";
+export { ModelContract } from "./model-contract.ts";
 export type {
   ConfigSchema,
   IConfigurable,
