@@ -69,6 +69,47 @@ export function searchContract(test: StoreTest): void {
     assert.equal(await find({ filter: `run_id = '${c}'` }), "c");
   });
 
+  test("a pattern must fit the whole text, and nothing but % and _ stands for other characters", async (store) => {
+    const experimentId = await newExperiment(store);
+    const texts = ["a.c", "abc", "a.c\nd", "(a|b)*", "\u{1F600}", "a\\b", "[a]^$"];
+    for (const [startTime, value] of texts.entries()) {
+      const { info } = await store.createRun({ experimentId, startTime });
+      await store.logBatch({ runId: info.runId, params: [{ key: "text", value }] });
+    }
+    const cases: [string, number[]][] = [
+      ["LIKE 'a.c'", [0]],
+      ["LIKE 'a.c%'", [0, 2]],
+      ["LIKE '%d'", [2]],
+      ["LIKE 'a%_d'", [2]],
+      ["LIKE '_'", [4]],
+      ["LIKE '___'", [0, 1, 5]],
+      ["ILIKE '(A|B)*'", [3]],
+      ["LIKE 'a\\b'", [5]],
+      ["LIKE '[a]%$'", [6]],
+      ["LIKE '%b%'", [1, 3, 5]],
+      ["LIKE 'b%'", []],
+    ];
+    for (const [clause, expected] of cases) {
+      const filter = `params.text ${clause}`;
+      const found = await store.searchRuns({
+        experimentIds: [experimentId],
+        filter,
+        orderBy: ["start_time"],
+      });
+      assert.deepEqual(
+        found.map(({ data }) => texts.indexOf(data.params["text"]!)),
+        expected,
+        filter,
+      );
+    }
+  });
+
+  test("of two orders by one name the first decides", async (store) => {
+    const find = await threeRuns(store);
+    assert.equal(await find({ orderBy: ["start_time ASC", "start_time DESC"] }), "abc");
+    assert.equal(await find({ orderBy: ["metrics.loss DESC", "metrics.loss ASC"] }), "bac");
+  });
+
   test("runs are ordered by any value; NaN comes after numbers, and what is missing last", async (store) => {
     const find = await threeRuns(store);
     const cases: [string[], string][] = [
