@@ -1,11 +1,17 @@
 // The store on a MongoDB server.
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describeRegistryStore, describeTrackingStore } from "sconce/testing";
-import { type Metric, MongoStore, openStore } from "sconce/tracking";
+import { type Metric, MongoStore, SqliteStore, openStore } from "sconce/tracking";
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Collections, openCollections } from "../../src/tracking/stores/mongo/documents.ts";
+import { Rng } from "../../src/base/index.ts";
+import { like } from "../../src/tracking/search/index.ts";
 import { type MongoTestServer, mongoSkipReason, startMongo } from "../mongo.ts";
 import { outputOf, startTrackingProcess } from "../tracking-process.ts";
+import { fill, find, searches } from "./searches.ts";
 
 describe.skipIf(mongoSkipReason !== undefined)(`MongoStore (${mongoSkipReason ?? "asked for"})`, () => {
   let server: MongoTestServer;
@@ -67,6 +73,57 @@ describe.skipIf(mongoSkipReason !== undefined)(`MongoStore (${mongoSkipReason ??
     await expect(store.getExperiment(operator)).rejects.toThrow(/it must exist/);
     await store.close();
   });
+
+  test("every search finds the same in MongoDB as in SQLite, in the same order", async () => {
+    const store = await MongoStore.open({ uri: server.newDatabase() });
+    const sqlite = await SqliteStore.open({
+      path: join(mkdtempSync(join(tmpdir(), "sconce-")), "mlflow.db"),
+    });
+    for (const each of [store, sqlite]) {
+      await fill(each);
+      for (let i = 0; i < 8; i++) await each.createExperiment({ name: `late ${i}` }); // ids of two digits
+    }
+    // a table has the largest number for infinity
+    for (const search of searches().filter(({ filter }) => !filter?.includes("1.79769"))) {
+      expect(await find(store, search), JSON.stringify(search)).toEqual(await find(sqlite, search));
+    }
+    await Promise.all([store.close(), sqlite.close()]);
+  }, 120_000);
+
+  test("LIKE and ILIKE find in MongoDB what they find elsewhere, in no time out of proportion", async () => {
+    const store = await open();
+    const experimentId = await store.createExperiment({ name: "patterns" });
+    const letters = ["a", "A", "ä", "Ä", "\u{1F600}", "\n", ".", "*", "(", "\\", "$", "^", "|", "k"];
+    const random = new Rng(7);
+    const word = (from: readonly string[], length: number) =>
+      Array.from({ length }, () => from[random.below(from.length)]).join("");
+    const texts = Array.from({ length: 60 }, (_, i) => word(letters, i % 7));
+    const ids = new Map<string, string>();
+    for (const text of texts) {
+      const { info } = await store.createRun({ experimentId });
+      await store.logBatch({ runId: info.runId, params: [{ key: "text", value: text }] });
+      ids.set(info.runId, text);
+    }
+    for (let i = 0; i < 120; i++) {
+      const pattern = word([...letters, "%", "%", "%", "_", "_"], i % 8).replace(/\\+$/, ""); // it would escape the quote
+      for (const [comparator, change] of [
+        ["LIKE", (text: string) => text],
+        ["ILIKE", (text: string) => text.toLowerCase()],
+      ] as const) {
+        const filter = `params.text ${comparator} '${pattern}'`;
+        const found = await store.searchRuns({ experimentIds: [experimentId], filter });
+        const expected = texts.filter((text) => like(change(text), change(pattern)));
+        expect(found.map(({ info }) => ids.get(info.runId)).sort(), filter).toEqual(expected.sort());
+      }
+    }
+    const runId = await newRun(store);
+    await store.logBatch({ runId, params: [{ key: "text", value: "a".repeat(6000) }] });
+    const started = performance.now();
+    const filter = `params.text LIKE '${"%a".repeat(500)}b%c'`;
+    expect(await store.searchRuns({ filter })).toHaveLength(0);
+    expect(performance.now() - started).toBeLessThan(5000);
+    await store.close();
+  }, 120_000);
 
   test("whoever opens the store completes what a process left half done", async () => {
     const store = await open();

@@ -104,7 +104,7 @@ export interface Collections {
   models: Collection<ModelDocument>;
 }
 
-/** Opens the collections and makes their indexes. */
+/** Opens the collections and makes their indexes; any number of processes may do so at once. */
 export async function openCollections(db: Db): Promise<Collections> {
   const collections: Collections = {
     counters: db.collection("counters"),
@@ -115,13 +115,23 @@ export async function openCollections(db: Db): Promise<Collections> {
     models: db.collection("registered_models"),
   };
   const { experiments, runs, buckets, loggedModels, models } = collections;
-  await experiments.createIndex({ name: 1 }, { unique: true });
-  await models.createIndex({ name: 1 }, { unique: true });
-  await runs.createIndex({ experimentId: 1, lifecycleStage: 1, startTime: -1 });
-  await runs.createIndex({ "params.k": 1, "params.v": 1 });
-  await runs.createIndex({ "metrics.key": 1, "metrics.value": 1 });
-  await buckets.createIndex({ runId: 1, key: 1 });
-  await loggedModels.createIndex({ experimentId: 1 });
+  // a server makes each index once, whoever asks for it and how often
+  await Promise.all([
+    experiments.createIndexes([{ key: { name: 1 }, unique: true }]),
+    runs.createIndexes([
+      { key: { experimentId: 1, lifecycleStage: 1, startTime: -1, _id: 1 } },
+      { key: { lifecycleStage: 1, startTime: -1, _id: 1 } },
+      { key: { "tags.k": 1, "tags.v": 1 } },
+      { key: { "params.k": 1, "params.v": 1 } },
+      { key: { "metrics.key": 1, "metrics.value": 1 } },
+      { key: { "modelPoints.modelId": 1 }, sparse: true },
+    ]),
+    buckets.createIndexes([{ key: { runId: 1, key: 1 } }]),
+    loggedModels.createIndexes([
+      { key: { experimentId: 1, lifecycleStage: 1, creationTimestamp: -1, _id: 1 } },
+    ]),
+    models.createIndexes([{ key: { name: 1 }, unique: true }, { key: { "versions.runId": 1 } }]),
+  ]);
   return collections;
 }
 

@@ -1,29 +1,24 @@
-// Searches in MongoDB. The server narrows down by what a query can say (`toQuery`) and sends of what is left only the
-// fields that the filter and the order look at; these decide and sort here, and the page is read whole.
-import type { Document, Filter } from "mongodb";
-import { contextOf, distinctDatasets, toDatasetUse } from "../../dataset-uses.ts";
+// Searches in MongoDB. The server filters, orders and cuts out the page, and sends only that.
+import type { Collection, Document } from "mongodb";
+import { distinctDatasets, toDatasetUse } from "../../dataset-uses.ts";
 import { type PagedList, pagedList } from "../../paged-list.ts";
+import { runNameTag } from "../../run-name.ts";
 import {
   type Comparison,
-  type Searchable,
+  type Page,
   experimentSchema,
-  find,
-  fitsPoints,
-  isPrompt,
   loggedModelSchema,
   modelVersionSchema,
   parseFilter,
   parseOrderBy,
+  promptTag,
   readModelOrders,
   readPage,
   registeredModelSchema,
   runSchema,
-  searchableExperiment,
-  searchableLoggedModel,
-  searchableModelVersion,
-  searchableRegisteredModel,
   splitPromptSearch,
   stagesOfView,
+  toPagedList,
 } from "../../search/index.ts";
 import type {
   SearchExperimentsInput,
@@ -32,59 +27,96 @@ import type {
   SearchRunsInput,
 } from "../../store.ts";
 import type { DatasetUse, Experiment, LoggedModel, ModelVersion, RegisteredModel, Run } from "../../types.ts";
-import { type Collections, type ModelDocument, type RunDocument, toRecord } from "./documents.ts";
+import {
+  type Collections,
+  type ExperimentDocument,
+  type LoggedModelDocument,
+  type ModelDocument,
+  type RunDocument,
+  type VersionRecord,
+  toRecord,
+} from "./documents.ts";
 import { toExperiment } from "./experiments.ts";
 import { toLoggedModel } from "./logged-models.ts";
-import { toQuery } from "./query.ts";
+import { type Sort, computed, latestValue, toSort, valueInList } from "./order.ts";
+import { type Clause, allOf, toClause, toOperand } from "./query.ts";
 import { toModel, toVersion } from "./registry.ts";
 import { toRun } from "./runs.ts";
 
-/** Are the fields of a run's attributes. */
-const runFields: Readonly<Record<string, string>> = {
-  run_id: "_id",
-  run_name: "runName",
-  user_id: "userId",
-  status: "status",
-  artifact_uri: "artifactUri",
-  start_time: "startTime",
-  end_time: "endTime",
+const runFields = {
+  attributes: {
+    run_id: "_id",
+    run_name: "runName",
+    user_id: "userId",
+    status: "status",
+    artifact_uri: "artifactUri",
+    start_time: "startTime",
+    end_time: "endTime",
+  },
 };
+
+const experimentFields = {
+  attributes: {
+    experiment_id: "_id",
+    name: "name",
+    creation_time: "creationTime",
+    last_update_time: "lastUpdateTime",
+  },
+};
+
+const loggedModelFields = {
+  attributes: {
+    name: "name",
+    model_id: "_id",
+    model_type: "modelType",
+    status: "status",
+    source_run_id: "sourceRunId",
+    creation_timestamp: "creationTimestamp",
+    last_updated_timestamp: "lastUpdatedTimestamp",
+  },
+};
+
+const modelFields = {
+  attributes: {
+    name: "name",
+    creation_timestamp: "creationTimestamp",
+    last_updated_timestamp: "lastUpdatedTimestamp",
+  },
+};
+
+const versionFields = {
+  attributes: { version_number: "version", run_id: "runId", source_path: "source" },
+};
+
+const versionOrders = {
+  name: "name",
+  version_number: "versions.version",
+  run_id: "versions.runId",
+  source_path: "versions.source",
+  creation_timestamp: "versions.creationTimestamp",
+  last_updated_timestamp: "versions.lastUpdatedTimestamp",
+};
+
+const isPrompt: Clause = { tags: { $elemMatch: { k: promptTag, v: "true" } } };
 
 /** Finds runs. */
 export async function searchRuns({ runs }: Collections, input: SearchRunsInput): Promise<PagedList<Run>> {
   const { filter, orderBy, experimentIds, viewType } = input;
-  const comparisons = parseFilter(filter, runSchema);
-  const orders = parseOrderBy(orderBy, runSchema);
+  const match: Clause[] = [{ lifecycleStage: { $in: stagesOfView(viewType) } }];
+  if (experimentIds !== undefined) match.push({ experimentId: { $in: experimentIds.map(String) } });
+  for (const comparison of parseFilter(filter, runSchema)) {
+    const isName = comparison.kind === "attribute" && comparison.key === "run_name";
+    // as MLflow has it: the tag is the name
+    match.push(toClause(isName ? { ...comparison, kind: "tag", key: runNameTag } : comparison, runFields));
+  }
   const page = readPage(input, runSchema, [experimentIds, viewType]);
-  const query = {
-    lifecycleStage: { $in: stagesOfView(viewType) },
-    ...(experimentIds !== undefined && { experimentId: { $in: experimentIds.map(String) } }),
-    ...toQuery(comparisons, { attributes: runFields, schema: runSchema }),
-  } as Filter<RunDocument>;
-  const looksAt = (kind: Comparison["kind"]) =>
-    [...comparisons, ...orders].some((each) => each.kind === kind);
-  const projection: Document = Object.fromEntries(
-    [
-      ...Object.values(runFields),
-      ...(looksAt("tag") ? ["tags"] : []),
-      ...(looksAt("param") ? ["params"] : []),
-      ...(looksAt("metric") ? ["metrics.key", "metrics.value"] : []),
-      ...(looksAt("dataset") ? ["datasetInputs"] : []),
-    ].map((field) => [field, 1]),
-  );
-  const candidates = await runs.find(query, { projection }).toArray();
-  const found = find(candidates, {
-    toSearchable: searchableRun,
-    comparisons,
-    orders,
-    page,
-    schema: runSchema,
+  const sort = toSort(parseOrderBy(orderBy, runSchema), {
+    ...runFields,
+    optional: ["end_time"],
+    metric: ({ key }) => valueInList("metrics", { key }, "value"),
   });
-  const ids = found.map(({ _id }) => _id);
-  const whole = await runs.find({ _id: { $in: ids } }, { projection: { journal: 0, buckets: 0 } }).toArray();
-  const byId = new Map(whole.map((run) => [run._id, run]));
-  const entities = ids.flatMap((id) => byId.get(id) ?? []).map(toRun);
-  return pagedList(entities, found.token);
+  const without = ["journal", "buckets", "modelPoints"];
+  return mapPage(await findPage<RunDocument>(runs, { match, sort, page, without }), toRun);
 }
 
 /** Finds experiments. */
@@ -94,67 +126,48 @@ export async function searchExperiments(
 ): Promise<PagedList<Experiment>> {
   const { filter, orderBy, viewType } = input;
   const comparisons = parseFilter(filter, experimentSchema);
-  const orders = parseOrderBy(orderBy, experimentSchema);
+  const match = [
+    { lifecycleStage: { $in: stagesOfView(viewType) } },
+    ...comparisons.map((comparison) => toClause(comparison, experimentFields)),
+  ];
   const page = readPage(input, experimentSchema, viewType);
-  const attributes = {
-    experiment_id: "_id",
-    name: "name",
-    creation_time: "creationTime",
-    last_update_time: "lastUpdateTime",
-  };
-  const query = {
-    lifecycleStage: { $in: stagesOfView(viewType) },
-    ...toQuery(comparisons, { attributes, schema: experimentSchema }),
-  };
-  const candidates = await experiments.find(query as object).toArray();
-  return find(candidates.map(toExperiment), {
-    toSearchable: searchableExperiment,
-    comparisons,
-    orders,
-    page,
-    schema: experimentSchema,
+  const sort = toSort(parseOrderBy(orderBy, experimentSchema), {
+    ...experimentFields,
+    numerals: ["experiment_id"],
   });
+  return mapPage(await findPage<ExperimentDocument>(experiments, { match, sort, page }), toExperiment);
 }
 
-/** Finds logged models; a comparison of a metric holds where it holds for any point, as in MLflow's databases. */
+/**
+ * Finds logged models; a comparison of a metric holds where it holds for any point, as in MLflow's databases, and an
+ * order by a metric takes the latest point.
+ */
 export async function searchLoggedModels(
   { loggedModels }: Collections,
   input: SearchLoggedModelsInput,
 ): Promise<PagedList<LoggedModel>> {
   const { experimentIds, filter, datasets = [], orderBy } = input;
   const comparisons = parseFilter(filter, loggedModelSchema);
-  const orders = readModelOrders(orderBy, loggedModelSchema);
+  const match = [
+    { lifecycleStage: "active" },
+    { experimentId: { $in: experimentIds.map(String) } },
+    ...pointClauses(comparisons, datasets),
+    ...comparisons
+      .filter(({ kind }) => kind !== "metric")
+      .map((comparison) => toClause(comparison, loggedModelFields)),
+  ];
   const page = readPage(input, loggedModelSchema, [experimentIds, datasets]);
-  const fits = fitsPoints(
-    datasets,
-    comparisons.filter(({ kind }) => kind === "metric"),
-  );
-  const attributes = {
-    name: "name",
-    model_id: "_id",
-    model_type: "modelType",
-    status: "status",
-    source_run_id: "sourceRunId",
-    creation_timestamp: "creationTimestamp",
-    last_updated_timestamp: "lastUpdatedTimestamp",
-  };
-  const others = comparisons.filter(({ kind }) => kind !== "metric");
-  const query = {
-    lifecycleStage: "active",
-    experimentId: { $in: experimentIds.map(String) },
-    ...toQuery(others, { attributes, schema: loggedModelSchema }),
-  };
-  const candidates = await loggedModels.find(query as object).toArray();
-  const models = candidates.filter(({ points }) =>
-    fits((key) => (key === undefined ? points : points.filter((point) => point.key === key))),
-  );
-  return find(models.map(toLoggedModel), {
-    toSearchable: searchableLoggedModel,
-    comparisons: others,
-    orders,
-    page,
-    schema: loggedModelSchema,
+  const sort = toSort(readModelOrders(orderBy, loggedModelSchema), {
+    ...loggedModelFields,
+    optional: ["model_type", "source_run_id"],
+    metric: ({ key, datasetName, datasetDigest }) =>
+      latestValue("points", {
+        key,
+        ...(datasetName !== undefined && { datasetName }),
+        ...(datasetDigest !== undefined && { datasetDigest }),
+      }),
   });
+  return mapPage(await findPage<LoggedModelDocument>(loggedModels, { match, sort, page }), toLoggedModel);
 }
 
 /** Finds registered models; prompts only when the filter asks for them. */
@@ -163,59 +176,46 @@ export async function searchModels(
   input: SearchInput,
 ): Promise<PagedList<RegisteredModel>> {
   const { asksForPrompts, comparisons } = splitPromptSearch(parseFilter(input.filter, registeredModelSchema));
-  const orders = parseOrderBy(input.orderBy, registeredModelSchema);
+  const match = comparisons.map((comparison) => toClause(comparison, modelFields));
+  if (!asksForPrompts) match.push({ $nor: [isPrompt] });
   const page = readPage(input, registeredModelSchema);
-  const attributes = {
-    name: "name",
-    creation_timestamp: "creationTimestamp",
-    last_updated_timestamp: "lastUpdatedTimestamp",
-  };
-  const query = toQuery(comparisons, { attributes, schema: registeredModelSchema });
-  const candidates = await models
-    .find(query as Filter<ModelDocument>, { projection: { versions: 0, history: 0 } })
-    .toArray();
-  return find(
-    candidates.map(toModel).filter((entity) => asksForPrompts || !isPrompt(entity)),
-    {
-      toSearchable: searchableRegisteredModel,
-      comparisons,
-      orders,
-      page,
-      schema: registeredModelSchema,
-    },
-  );
+  const sort = toSort(parseOrderBy(input.orderBy, registeredModelSchema), modelFields);
+  const without = ["versions", "history"];
+  return mapPage(await findPage<ModelDocument>(models, { match, sort, page, without }), toModel);
 }
 
-/** Finds versions of registered models; those of prompts only when the filter asks for them. */
+/** Finds versions of registered models; a model with a version that is a prompt only when the filter asks for prompts. */
 export async function searchVersions(
   { models }: Collections,
   input: SearchInput,
 ): Promise<PagedList<ModelVersion>> {
   const { asksForPrompts, comparisons } = splitPromptSearch(parseFilter(input.filter, modelVersionSchema));
-  const orders = parseOrderBy(input.orderBy, modelVersionSchema);
+  const isOfModel = ({ kind, key }: Comparison) => kind === "attribute" && key === "name";
+  const match = comparisons.filter(isOfModel).map((comparison) => toClause(comparison, modelFields));
+  if (!asksForPrompts) match.push({ versions: { $not: { $elemMatch: isPrompt } } });
+  const ofVersion = comparisons.filter((comparison) => !isOfModel(comparison));
+  if (ofVersion.length > 0) {
+    const clauses = ofVersion.map((comparison) => toClause(comparison, versionFields));
+    match.push({ versions: { $elemMatch: allOf(clauses) } });
+  }
+  const inVersions = { ...versionFields, prefix: "versions." };
+  const parts = [
+    { $project: { name: 1, aliases: 1, versions: 1 } },
+    { $unwind: "$versions" },
+    { $match: allOf(ofVersion.map((comparison) => toClause(comparison, inVersions))) },
+  ];
   const page = readPage(input, modelVersionSchema);
-  const attributes = {
-    name: "name",
-    version_number: "versions.version",
-    run_id: "versions.runId",
-    source_path: "versions.source",
-  };
-  const ofAttributes = comparisons.filter(({ kind }) => kind === "attribute");
-  const query = toQuery(ofAttributes, { attributes, schema: modelVersionSchema });
-  const candidates = await models
-    .find(query as Filter<ModelDocument>, { projection: { name: 1, aliases: 1, versions: 1 } })
-    .toArray();
-  const versions = candidates.flatMap((model) => model.versions.map((version) => toVersion(model, version)));
-  return find(
-    versions.filter((entity) => asksForPrompts || !isPrompt(entity)),
-    {
-      toSearchable: searchableModelVersion,
-      comparisons,
-      orders,
-      page,
-      schema: modelVersionSchema,
-    },
-  );
+  const sort = toSort(parseOrderBy(input.orderBy, modelVersionSchema), {
+    attributes: versionOrders,
+    optional: ["run_id"],
+  });
+  const found = await findPage<ModelDocument & { versions: VersionRecord }>(models, {
+    match,
+    parts,
+    sort,
+    page,
+  });
+  return mapPage(found, (model) => toVersion(model, model.versions));
 }
 
 /** Finds the data sets that runs of some experiments used, at most 1000, with the context of each use. */
@@ -236,26 +236,59 @@ export async function searchDatasets(
   );
 }
 
-/** Shows a run, of which only some fields were read, to a search. */
-function searchableRun(run: RunDocument): Searchable {
-  const metrics = new Map((run.metrics ?? []).map(({ key, value }) => [key, value]));
-  return {
-    attributes: {
-      run_id: run._id,
-      run_name: run.runName,
-      user_id: run.userId,
-      status: run.status,
-      artifact_uri: run.artifactUri,
-      start_time: run.startTime,
-      end_time: run.endTime,
-    },
-    tags: toRecord(run.tags ?? []),
-    params: toRecord(run.params ?? []),
-    metric: (key) => metrics.get(key),
-    datasets: (run.datasetInputs ?? []).map(({ dataset: { name, digest }, tags }) => ({
-      name,
-      digest,
-      context: contextOf({ tags: toRecord(tags) }),
-    })),
-  };
+/** Says of logged models that a point fits each comparison of a metric, and that it was computed on one of the data sets. */
+function pointClauses(
+  comparisons: readonly Comparison[],
+  datasets: NonNullable<SearchLoggedModelsInput["datasets"]>,
+): Clause[] {
+  const ofDatasets = datasets.map(({ name, digest }) => ({
+    datasetName: { $eq: name },
+    ...(digest !== undefined && { datasetDigest: { $eq: digest } }),
+  }));
+  const isOnOne = datasets.length === 0 ? {} : { $or: ofDatasets };
+  const ofMetrics = comparisons.filter(({ kind }) => kind === "metric");
+  if (datasets.length > 0 && ofMetrics.length === 0) return [{ points: { $elemMatch: isOnOne } }];
+  return ofMetrics.map((comparison) => ({
+    points: { $elemMatch: { key: { $eq: comparison.key }, value: toOperand(comparison), ...isOnOne } },
+  }));
+}
+
+interface Query {
+  match: readonly Clause[];
+  /** Takes the documents apart. @default [] */
+  parts?: readonly Document[];
+  sort: Sort;
+  page: Page;
+  /** Fields that the page does not need. @default [] */
+  without?: readonly string[];
+}
+
+/** Reads the documents of a page. */
+async function findPage<T extends Document>(
+  collection: Pick<Collection, "aggregate">,
+  { match, parts = [], sort: { stages, keys }, page, without = [] }: Query,
+): Promise<PagedList<T>> {
+  const hidden = Object.fromEntries(without.map((field) => [field, 0]));
+  // what no index has in order is sorted in memory, with as little as can be
+  const shrink = stages.length > 0 && without.length > 0 ? [{ $project: hidden }] : [];
+  const found = await collection
+    .aggregate<T>(
+      [
+        { $match: allOf(match) },
+        ...parts,
+        ...shrink,
+        ...stages,
+        { $sort: keys },
+        { $skip: page.offset },
+        { $limit: page.size + 1 },
+        { $project: { ...hidden, ...computed } },
+      ],
+      { allowDiskUse: true, batchSize: page.size + 1 },
+    )
+    .toArray();
+  return toPagedList(found, page);
+}
+
+function mapPage<T, R>(page: PagedList<T>, toEntity: (document: T) => R): PagedList<R> {
+  return pagedList(page.map(toEntity), page.token);
 }
