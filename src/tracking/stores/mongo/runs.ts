@@ -1,40 +1,25 @@
-// Runs in MongoDB. A batch is one replacement of the run's document: params, tags, latest points, and the points
-// themselves in a journal within the document. A full journal moves to buckets, which count once the run lists them: the
-// bucket's id names the revision of the run whose journal it holds, so that writers who move the same journal at once
-// write the same bucket, and what a crash leaves behind is in no list.
+// Runs in MongoDB, without what they log.
 import { randomUUID } from "node:crypto";
 import { childUri } from "../../artifacts/uri.ts";
 import { datasetUseKey } from "../../dataset-uses.ts";
-import { comparePoints } from "../../metric-points.ts";
 import { namedTags, runNameTag } from "../../run-name.ts";
-import type { CreateRunInput, LogBatchInput, UpdateRunInput } from "../../store.ts";
-import type { DatasetInput, Metric, ModelInput, ModelOutput, Run, RunStatus } from "../../types.ts";
-import {
-  checkBatch,
-  checkDatasetInput,
-  checkKey,
-  checkMetric,
-  invalid,
-  limits,
-  truncate,
-} from "../../validation.ts";
+import type { CreateRunInput, UpdateRunInput } from "../../store.ts";
+import type { DatasetInput, ModelInput, ModelOutput, Run, RunStatus } from "../../types.ts";
+import { checkDatasetInput, checkKey, invalid, limits, truncate } from "../../validation.ts";
 import {
   type Collections,
   type Pair,
   type RunDocument,
   change,
-  groupPoints,
   missing,
   toPairs,
   toRecord,
-  withParams,
   withPairs,
 } from "./documents.ts";
 import { findActiveExperiment } from "./experiments.ts";
-import { addModelPoints, findLoggedModel } from "./logged-models.ts";
+import { findLoggedModel } from "./logged-models.ts";
 
 const statuses: readonly RunStatus[] = ["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"];
-const journalLimit = 500;
 
 /** Creates a run that is RUNNING. */
 export async function insertRun(
@@ -164,72 +149,6 @@ export async function deletedRunIds({ runs }: Collections, before: number): Prom
   return found.map(({ _id }) => _id);
 }
 
-/** Writes a batch: all of it or nothing. */
-export async function writeBatch(
-  collections: Collections,
-  { runId, metrics = [], params = [], tags = [] }: LogBatchInput,
-): Promise<void> {
-  const checked = checkBatch(metrics, params, tags);
-  const points = metrics.map(toPoint);
-  const ofModels = points.filter(({ modelId }) => modelId !== undefined);
-  await changeActiveRun(collections, runId, async (run) => {
-    for (const modelId of new Set(ofModels.map((point) => point.modelId!))) {
-      await findLoggedModel(collections, modelId);
-    }
-    run.params = withParams(`run ${runId}`, run.params, checked.params.map(toPair));
-    setRunTags(run, checked.tags.map(toPair));
-    run.metrics = latestPoints([...run.metrics, ...points]);
-    if (run.journal.length + points.length > journalLimit) await moveJournal(collections, run);
-    run.journal = distinctPoints([...run.journal, ...points]);
-    run.modelPoints = [...run.modelPoints, ...ofModels];
-  });
-  if (ofModels.length > 0) await finishModelPoints(collections, runId);
-}
-
-/** Adds points to a run, whatever its state; those that are there are skipped. */
-export async function importPoints(
-  collections: Collections,
-  runId: string,
-  points: readonly Metric[],
-): Promise<void> {
-  for (const point of points) checkMetric(point);
-  for (const [key, ofKey] of groupPoints(points, (point) => point.key)) {
-    const there = await readPoints(collections, runId, key);
-    const added = distinctPoints([...there, ...ofKey]).slice(there.length);
-    await change(
-      collections.runs,
-      () => findRun(collections, runId),
-      (run) => addPoints(collections, run, added),
-    );
-  }
-}
-
-/** Adds any number of points to a run that was read; its journal stays short. */
-export async function addPoints(
-  collections: Collections,
-  run: RunDocument,
-  metrics: readonly Metric[],
-): Promise<void> {
-  const points = metrics.map(toPoint);
-  run.metrics = latestPoints([...run.metrics, ...points]);
-  run.journal = distinctPoints([...run.journal, ...points]);
-  if (run.journal.length > journalLimit) await moveJournal(collections, run);
-}
-
-/** Hands logged models the points that a run holds for them. */
-export async function finishModelPoints(collections: Collections, runId: string): Promise<void> {
-  const run = await findRun(collections, runId);
-  await addModelPoints(collections, runId, run.modelPoints);
-  const done = new Set(run.modelPoints.map((point) => JSON.stringify(pointKey(point))));
-  await change(
-    collections.runs,
-    () => findRun(collections, runId),
-    (current) => {
-      current.modelPoints = current.modelPoints.filter((point) => !done.has(JSON.stringify(pointKey(point))));
-    },
-  );
-}
-
 /** Writes tags of an active run over what is there. */
 export async function setTags(
   collections: Collections,
@@ -249,18 +168,6 @@ export async function removeTag(collections: Collections, runId: string, key: st
     }
     run.tags = kept;
   });
-}
-
-/** Reads all points of a metric by step, then time, then value. */
-export async function readPoints(collections: Collections, runId: string, key: string): Promise<Metric[]> {
-  checkKey("metric", key);
-  // buckets first would miss those that fill meanwhile: the run's list says which count
-  const run = await findRun(collections, runId);
-  const listed = new Set(run.buckets);
-  const found = await collections.buckets.find({ runId: String(runId), key }).toArray();
-  const inBuckets = found.filter(({ rev }) => listed.has(rev)).flatMap(({ points }) => points);
-  const inJournal = run.journal.filter((point) => point.key === key);
-  return distinctPoints([...inBuckets, ...inJournal]).sort(comparePoints);
 }
 
 /** Records data sets and logged models as inputs of a run; what is recorded already is skipped. */
@@ -332,20 +239,8 @@ export function toRun(run: RunDocument): Run {
   };
 }
 
-async function moveJournal({ buckets }: Collections, run: RunDocument): Promise<void> {
-  const { _id: runId, rev, journal } = run;
-  if (journal.length === 0) return;
-  const groups = groupPoints(journal, ({ key }) => key);
-  for (const [index, [key, points]] of [...groups].entries()) {
-    const document = { runId, rev, key, points };
-    // the same journal has the same buckets, whoever moves it
-    await buckets.replaceOne({ _id: `${runId}:${rev}:${index}` }, document, { upsert: true });
-  }
-  run.buckets.push(rev);
-  run.journal = [];
-}
-
-function setRunTags(run: RunDocument, tags: readonly Pair[]): void {
+/** Writes tags over those of a run that was read; its name follows. */
+export function setRunTags(run: RunDocument, tags: readonly Pair[]): void {
   run.tags = withPairs(run.tags, tags);
   run.runName = tags.findLast(({ k }) => k === runNameTag)?.v ?? run.runName;
 }
@@ -355,43 +250,4 @@ function checkedTags(tags: Record<string, string>): Pair[] {
     checkKey("tag", k);
     return { k, v: truncate(value, limits.tagValue) };
   });
-}
-
-function latestPoints(points: readonly Metric[]): Metric[] {
-  const latest = new Map<string, Metric>();
-  for (const point of points) {
-    const known = latest.get(point.key);
-    if (known === undefined || comparePoints(point, known) >= 0) latest.set(point.key, point);
-  }
-  return [...latest.values()];
-}
-
-/** Returns points without those that are there already, as the primary key of MLflow's table has it. */
-function distinctPoints(points: readonly Metric[]): Metric[] {
-  const distinct = new Map<string, Metric>();
-  for (const point of points) {
-    const key = JSON.stringify([point.key, point.step, point.timestamp, String(point.value)]);
-    if (!distinct.has(key)) distinct.set(key, point);
-  }
-  return [...distinct.values()];
-}
-
-function pointKey({ key, step, timestamp, value, modelId, datasetName, datasetDigest }: Metric): unknown[] {
-  return [key, step, timestamp, String(value), modelId, datasetName, datasetDigest];
-}
-
-function toPoint({ key, value, timestamp, step, modelId, datasetName, datasetDigest }: Metric): Metric {
-  return {
-    key,
-    value: value + 0, // -0 and 0 are one point
-    timestamp,
-    step,
-    ...(modelId !== undefined && { modelId }),
-    ...(datasetName !== undefined && { datasetName }),
-    ...(datasetDigest !== undefined && { datasetDigest }),
-  };
-}
-
-function toPair({ key, value }: { key: string; value: string }): Pair {
-  return { k: key, v: value };
 }

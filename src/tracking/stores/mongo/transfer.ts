@@ -12,8 +12,9 @@ import {
 import { type Collections, toPairs, withFreeName } from "./documents.ts";
 import { findExperiment } from "./experiments.ts";
 import { toLoggedModel } from "./logged-models.ts";
+import { addPoints } from "./points.ts";
 import { findModel, toEvent, toModel, toVersion } from "./registry.ts";
-import { addPoints, newRunDocument } from "./runs.ts";
+import { newRunDocument } from "./runs.ts";
 
 const modelsAtOnce = 100;
 
