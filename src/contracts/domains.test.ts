@@ -109,7 +109,9 @@ test("nlp: texts become padded tokens, and a bag of words tells two topics apart
       { text: "a", label: 0 },
       { text: "b", pair: "c", label: 0 },
     ]),
-  ).rejects.toThrowErrorMatchingInlineSnapshot(`[UsageError: Topics.tokenize: all examples must have a pair, or none, got 1 of 2.]`);
+  ).rejects.toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: Topics.tokenize: all examples must have a pair, or none, got 1 of 2.]`,
+  );
 });
 
 test("time series: windows do not reach into what is judged, and a linear model continues a wave", async () => {
@@ -136,7 +138,9 @@ test("time series: windows do not reach into what is judged, and a linear model 
   expect(metrics["val_mae"]).toBeLessThan(0.1);
   expect(metrics["val_mse"]).toBeCloseTo(metrics["val_loss"]!, 5);
   expect([data.parts.train!.length, data.parts.val!.length]).toEqual([140 - 15, 72 - 15]);
-  expect(() => data.windows(rand([10, 1]))).toThrowErrorMatchingInlineSnapshot(`[UsageError: Wave.windows: a series must be [time, features] with 16 time steps at least, got [10,1]. Shorten contextLength or horizon.]`);
+  expect(() => data.windows(rand([10, 1]))).toThrowErrorMatchingInlineSnapshot(
+    `[UsageError: Wave.windows: a series must be [time, features] with 16 time steps at least, got [10,1]. Shorten contextLength or horizon.]`,
+  );
 });
 
 test("audio: sounds come to one length, and a network tells high from low", async () => {

@@ -101,17 +101,31 @@ describe("DataLoader", () => {
   });
 
   test("refuses what makes no sense", () => {
-    expect(() => new DataLoader(numbers(3), { batchSize: 0 })).toThrowErrorMatchingInlineSnapshot(`[UsageError: DataLoader: batchSize must be a whole number from 1, got 0.]`);
+    expect(() => new DataLoader(numbers(3), { batchSize: 0 })).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: DataLoader: batchSize must be a whole number from 1, got 0.]`,
+    );
     expect(
       () => new DataLoader(numbers(3), { batchSize: 4, dropLast: true }),
-    ).toThrowErrorMatchingInlineSnapshot(`[UsageError: DataLoader: there must be one batch at least, got 3 examples at a batchSize of 4, and dropLast leaves out what is not full.]`);
-    expect(() => new DataLoader(numbers(0))).toThrowErrorMatchingInlineSnapshot(`[UsageError: DataLoader: there must be one batch at least, got 0 examples at a batchSize of 1.]`);
-    expect(() => new DataLoader(numbers(3), { weights: [1, 2] })).toThrowErrorMatchingInlineSnapshot(`[UsageError: DataLoader: there must be one weight an example, got 2 for 3 examples.]`);
-    expect(() => new DataLoader(numbers(2), { weights: [1, NaN] })).toThrowErrorMatchingInlineSnapshot(`[UsageError: DataLoader: weights must be finite numbers from 0, and one above it, got NaN.]`);
-    expect(() => new DataLoader(numbers(2), { weights: [0, 0] })).toThrowErrorMatchingInlineSnapshot(`[UsageError: DataLoader: weights must be finite numbers from 0, and one above it, got zeros.]`);
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: DataLoader: there must be one batch at least, got 3 examples at a batchSize of 4, and dropLast leaves out what is not full.]`,
+    );
+    expect(() => new DataLoader(numbers(0))).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: DataLoader: there must be one batch at least, got 0 examples at a batchSize of 1.]`,
+    );
+    expect(() => new DataLoader(numbers(3), { weights: [1, 2] })).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: DataLoader: there must be one weight an example, got 2 for 3 examples.]`,
+    );
+    expect(() => new DataLoader(numbers(2), { weights: [1, NaN] })).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: DataLoader: weights must be finite numbers from 0, and one above it, got NaN.]`,
+    );
+    expect(() => new DataLoader(numbers(2), { weights: [0, 0] })).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: DataLoader: weights must be finite numbers from 0, and one above it, got zeros.]`,
+    );
     expect(
       () => new DataLoader(numbers(2), { weights: [1, 1], shuffle: true }),
-    ).toThrowErrorMatchingInlineSnapshot(`[UsageError: DataLoader: weights draw at random already. Leave out shuffle or weights.]`);
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: DataLoader: weights draw at random already. Leave out shuffle or weights.]`,
+    );
   });
 });
 
@@ -142,12 +156,24 @@ describe("defaultCollate", () => {
       (...examples: unknown[]) =>
       () =>
         defaultCollate(examples);
-    expect(collate({ x: ones([2]) }, { x: ones([3]) })).toThrowErrorMatchingInlineSnapshot(`[UsageError: DataLoader: "x" of the examples must have one shape to be stacked, got [2] and [3]. Pad them, or give the loader a collateFn.]`);
-    expect(collate({ a: [1, 2] }, { a: [1] })).toThrowErrorMatchingInlineSnapshot(`[UsageError: DataLoader: "a" of the examples must be of one kind, got a list of 2 and a list of 1. Give the loader a collateFn.]`);
-    expect(collate({ a: 1 }, { b: 1 })).toThrowErrorMatchingInlineSnapshot(`[UsageError: DataLoader: the examples must be of one kind, got an object with a and an object with b. Give the loader a collateFn.]`);
-    expect(collate(1, "a")).toThrowErrorMatchingInlineSnapshot(`[UsageError: DataLoader: the examples must be of one kind, got a number and a string. Give the loader a collateFn.]`);
-    expect(collate(new Date(0))).toThrowErrorMatchingInlineSnapshot(`[UsageError: DataLoader: the examples must be tensors, numbers, texts, or lists and plain objects of these, got a Date. Give the loader a collateFn.]`);
-    expect(collate(null)).toThrowErrorMatchingInlineSnapshot(`[UsageError: DataLoader: the examples must be tensors, numbers, texts, or lists and plain objects of these, got null. Give the loader a collateFn.]`);
+    expect(collate({ x: ones([2]) }, { x: ones([3]) })).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: DataLoader: "x" of the examples must have one shape to be stacked, got [2] and [3]. Pad them, or give the loader a collateFn.]`,
+    );
+    expect(collate({ a: [1, 2] }, { a: [1] })).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: DataLoader: "a" of the examples must be of one kind, got a list of 2 and a list of 1. Give the loader a collateFn.]`,
+    );
+    expect(collate({ a: 1 }, { b: 1 })).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: DataLoader: the examples must be of one kind, got an object with a and an object with b. Give the loader a collateFn.]`,
+    );
+    expect(collate(1, "a")).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: DataLoader: the examples must be of one kind, got a number and a string. Give the loader a collateFn.]`,
+    );
+    expect(collate(new Date(0))).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: DataLoader: the examples must be tensors, numbers, texts, or lists and plain objects of these, got a Date. Give the loader a collateFn.]`,
+    );
+    expect(collate(null)).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: DataLoader: the examples must be tensors, numbers, texts, or lists and plain objects of these, got null. Give the loader a collateFn.]`,
+    );
   });
 });
 
@@ -155,14 +181,18 @@ describe("data sets", () => {
   test("TensorDataset gives rows", () => {
     const rows = new TensorDataset(arange(6).view([3, 2]), arange(3));
     expect(rows.get(2).map((row) => row.tolist())).toEqual([[4, 5], 2]);
-    expect(() => new TensorDataset(ones([2]), ones([3]))).toThrowErrorMatchingInlineSnapshot(`[UsageError: TensorDataset: the tensors must have equally many rows, got 2, 3.]`);
+    expect(() => new TensorDataset(ones([2]), ones([3]))).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: TensorDataset: the tensors must have equally many rows, got 2, 3.]`,
+    );
   });
 
   test("ConcatDataset and Subset lead to the example", () => {
     const both = new ConcatDataset([numbers(2), new Subset(numbers(10), [9, 8, 7])]);
     const context = {} as utils.data.ExampleContext;
     expect(Array.from({ length: both.length }, (_, i) => both.get(i, context))).toEqual([0, 1, 9, 8, 7]);
-    expect(() => new Subset(numbers(2), [2])).toThrowErrorMatchingInlineSnapshot(`[UsageError: Subset: indices must lie within the 2 examples of the data set, got 2.]`);
+    expect(() => new Subset(numbers(2), [2])).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: Subset: indices must lie within the 2 examples of the data set, got 2.]`,
+    );
   });
 
   test("randomSplit deals every example to one part", () => {
@@ -171,6 +201,8 @@ describe("data sets", () => {
     const all = parts.flatMap((part) => Array.from(part.indices)).sort((a, b) => a - b);
     expect(all).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(randomSplit(numbers(3), [1, 2]).map((part) => part.length)).toEqual([1, 2]);
-    expect(() => randomSplit(numbers(10), [3, 3])).toThrowErrorMatchingInlineSnapshot(`[UsageError: randomSplit: the lengths must come to the 10 examples of the data set, or as shares to 1, got 3 + 3 = 6.]`);
+    expect(() => randomSplit(numbers(10), [3, 3])).toThrowErrorMatchingInlineSnapshot(
+      `[UsageError: randomSplit: the lengths must come to the 10 examples of the data set, or as shares to 1, got 3 + 3 = 6.]`,
+    );
   });
 });
