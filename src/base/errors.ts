@@ -70,6 +70,8 @@ export interface ConfigIssue {
   message: string;
   expected?: string;
   received?: string;
+  /** The file, where a config is made of several; else the error's. */
+  source?: string;
   /** Place in the source file, 1-based. */
   line?: number;
   column?: number;
@@ -88,8 +90,9 @@ export class ConfigError extends SconceError {
   }
 }
 
-function formatIssue(source: string, { path, message, line, column }: ConfigIssue): string {
-  const place = line === undefined ? source : `${source}:${line}:${column ?? 1}`;
+function formatIssue(main: string, { path, message, source, line, column }: ConfigIssue): string {
+  const file = source ?? main;
+  const place = line === undefined ? file : `${file}:${line}:${column ?? 1}`;
   return `${place}: ${path === "" ? "" : `${path}: `}${message}`;
 }
 

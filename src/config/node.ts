@@ -123,3 +123,11 @@ export function documentNode({ source, value, places }: ConfigDocument): ConfigN
   };
   return build(value, []);
 }
+
+/** Tells a node from plain data. */
+export function isConfigNode(value: unknown): value is ConfigNode {
+  if (typeof value !== "object" || value === null || !("kind" in value) || !("origin" in value)) return false;
+  if (value.kind === "map") return "entries" in value && value.entries instanceof Map;
+  if (value.kind === "list") return "items" in value && Array.isArray(value.items);
+  return value.kind === "scalar" && "isFloat" in value;
+}

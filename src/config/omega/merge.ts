@@ -1,5 +1,4 @@
 // Merges trees as OmegaConf.merge does: mappings key by key, lists whole, and "???" never over a value.
-import { ConfigError } from "../../base/index.ts";
 import {
   type ConfigKey,
   type ConfigNode,
@@ -8,8 +7,11 @@ import {
   type MapNode,
   cloneNode,
 } from "../node.ts";
-import { type ConfigPath, formatPath } from "../value.ts";
-import { isMissing } from "./kinds.ts";
+import { formatPath } from "../value.ts";
+import { ResolutionFailure, configError, issueAt } from "./failure.ts";
+import { isInterpolation, isMissing } from "./kinds.ts";
+import type { Position } from "./position.ts";
+import { Resolution } from "./resolution.ts";
 
 /** Says what becomes of a list that meets another: the later one stands, or its items follow the earlier one's. */
 export type ListMergeMode = "replace" | "extend" | "extend_unique";
@@ -26,7 +28,7 @@ export interface MergeOptions {
  * Merges `other` over `base` to a new tree; both stay as they were. Keys keep the order in which they first came.
  * A mapping over a list, or a list over a mapping, throws a `ConfigError` that names both places.
  */
-export function merge(base: ConfigNode, other: ConfigNode, options: MergeOptions = {}): ConfigNode {
+export function merge<T extends ConfigNode>(base: T, other: ConfigNode, options: MergeOptions = {}): T {
   const target = cloneNode(base);
   mergeInto(target, other, options);
   return target;
@@ -34,29 +36,41 @@ export function merge(base: ConfigNode, other: ConfigNode, options: MergeOptions
 
 /** Merges `other` into `target` in place; parts of `other` are copied, never shared. */
 export function mergeInto(target: ConfigNode, other: ConfigNode, options: MergeOptions = {}): void {
-  new Merger(options.listMergeMode ?? "replace").mergeContainers(target, other, []);
+  new Merger(target, options.listMergeMode ?? "replace").mergeContainers(target, other, []);
 }
 
 class Merger {
+  readonly #root: ConfigNode;
   readonly #listMergeMode: ListMergeMode;
 
-  constructor(listMergeMode: ListMergeMode) {
+  constructor(root: ConfigNode, listMergeMode: ListMergeMode) {
+    this.#root = root;
     this.#listMergeMode = listMergeMode;
   }
 
-  mergeContainers(target: ConfigNode, other: ConfigNode, path: ConfigPath): void {
+  mergeContainers(target: ConfigNode, other: ConfigNode, path: readonly ConfigKey[]): void {
     if (target.kind === "map" && other.kind === "map") {
-      for (const [key, entry] of other.entries) this.#mergeEntry(target, key, entry, [...path, String(key)]);
+      for (const [key, entry] of other.entries) this.#mergeEntry(target, key, entry, [...path, key]);
     } else if (target.kind === "list" && other.kind === "list") this.#mergeLists(target, other);
     else this.#failKinds(target, other, path);
   }
 
-  #mergeEntry(target: MapNode, key: ConfigKey, { origin, node }: MapEntry, path: ConfigPath): void {
+  #mergeEntry(target: MapNode, key: ConfigKey, { origin, node }: MapEntry, path: readonly ConfigKey[]): void {
+    this.#expand(target, key, path);
     const present = target.entries.get(key)?.node;
     if (present === undefined) target.entries.set(key, { origin, node: cloneNode(node) });
     else if (isMissing(node)) return;
     else if (present.kind !== "scalar" && node.kind !== "scalar") this.mergeContainers(present, node, path);
     else target.entries.set(key, { origin, node: cloneNode(node) });
+  }
+
+  /** Writes out an interpolation that leads to a mapping or list, so that what is merged over it adds to that. */
+  #expand(target: MapNode, key: ConfigKey, path: readonly ConfigKey[]): void {
+    const entry = target.entries.get(key);
+    if (entry === undefined || !isInterpolation(entry.node)) return;
+    const found = followed(this.#root, path);
+    if (found !== undefined && found.node.kind !== "scalar" && !found.isFinal)
+      entry.node = cloneNode(found.node);
   }
 
   #mergeLists(target: ListNode, other: ListNode): void {
@@ -71,13 +85,23 @@ class Merger {
     }
   }
 
-  #failKinds(target: ConfigNode, other: ConfigNode, path: ConfigPath): never {
-    const { source, line, column } = other.origin;
+  #failKinds(target: ConfigNode, other: ConfigNode, path: readonly ConfigKey[]): never {
     const { source: file, line: row, column: at } = target.origin;
     const first = row === undefined ? file : `${file}:${row}:${at ?? 1}`;
     const message = `${kindName(other)} cannot be merged over ${kindName(target)} (${first}). Write the same kind, or remove the earlier one.`;
-    const place = line === undefined ? {} : { line, column: column ?? 1 };
-    throw new ConfigError(source, [{ path: formatPath(path), code: "type", message, ...place }]);
+    throw configError([issueAt(other, formatPath(path.map(String)), message, "type")]);
+  }
+}
+
+/** Follows the interpolation at a path as far as it can be followed now. */
+function followed(root: ConfigNode, path: readonly ConfigKey[]): Position | undefined {
+  const resolution = new Resolution(root);
+  const at = path.reduce<Position | undefined>((part, key) => part?.child(key), resolution.root);
+  try {
+    return at && resolution.dereference(at);
+  } catch (error) {
+    if (error instanceof ResolutionFailure) return undefined;
+    throw error;
   }
 }
 

@@ -74,7 +74,7 @@ function readInt(text: string): number | bigint | undefined {
 
 function unsigned(digits: string): bigint | undefined {
   if (/^(?:0b[01]+|0x[0-9a-fA-F]+|0|[1-9]\d*)$/u.test(digits)) return BigInt(digits);
-  if (/^0[0-7]+$/u.test(digits)) return BigInt(`0o${digits.slice(1)}`);
+  if (/^0o?[0-7]+$/u.test(digits)) return BigInt(`0o${digits.replace(/^0o?/u, "")}`);
   if (/^\d+(?::\d+)+$/u.test(digits))
     return digits.split(":").reduce((total, part) => total * 60n + BigInt(part), 0n);
   return undefined;

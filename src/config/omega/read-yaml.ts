@@ -5,13 +5,15 @@ import { SyntaxIssues, limits, syntaxIssue } from "../document.ts";
 import { type ConfigNode, documentNode } from "../node.ts";
 import { parseJson } from "../parse-json.ts";
 import { type YamlDialect, type YamlScalar, readYamlTree } from "../yaml-tree.ts";
+import { interpolationIssues } from "./interpolation-issues.ts";
 import { type PlainTag, omegaTag, readTagged } from "./plain-scalar.ts";
 
 /**
  * Reads YAML text to a tree as OmegaConf does: `yes` and `off` are booleans, `010` is 8, `1e3` a float and `1_000`
  * a thousand, quoted text stays text; an empty text is null.
  * `source` is the name that messages give the text. Whatever cannot be read throws a `ConfigError` with its place;
- * so does text of more than 1 MiB, and a key that stands twice, also where it is a number.
+ * so does an interpolation that is not
+ * well-formed, text of more than 1 MiB, and a key that stands twice, also where it is a number.
  */
 export function readYaml(text: string, source: string): ConfigNode {
   return reading(text, source, (content) => readYamlTree(content, source, omegaDialect));
@@ -32,7 +34,10 @@ function reading(text: string, source: string, read: (content: string) => Config
         }),
       ]);
     }
-    return read(text.startsWith("\uFEFF") ? text.slice(1) : text);
+    const node = read(text.startsWith("\uFEFF") ? text.slice(1) : text);
+    const issues = interpolationIssues(node);
+    if (issues.length > 0) throw new SyntaxIssues(issues.slice(0, 20));
+    return node;
   } catch (error) {
     if (error instanceof SyntaxIssues) throw new ConfigError(source, error.issues);
     throw error;

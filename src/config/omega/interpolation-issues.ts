@@ -1,0 +1,43 @@
+// Finds the texts of a tree whose interpolations are not well-formed, before anything is looked up.
+import type { ConfigIssue } from "../../base/index.ts";
+import type { ConfigNode } from "../node.ts";
+import { type ConfigPath, formatPath } from "../value.ts";
+import { issueAt } from "./failure.ts";
+import { GrammarError } from "./grammar.ts";
+import { isInterpolation } from "./kinds.ts";
+import { parseText } from "./parse-interpolation.ts";
+
+/** Lists every text of a tree with an interpolation that cannot be read, with its place. */
+export function interpolationIssues(root: ConfigNode): ConfigIssue[] {
+  const issues: ConfigIssue[] = [];
+  const visit = (node: ConfigNode, path: ConfigPath): void => {
+    if (node.kind === "list") node.items.forEach((item, index) => visit(item, [...path, index]));
+    if (node.kind === "map")
+      for (const [key, entry] of node.entries) visit(entry.node, [...path, String(key)]);
+    if (node.kind === "scalar" && isInterpolation(node)) {
+      const message = interpolationProblem(node.value as string);
+      if (message !== undefined) issues.push(issueAt(node, formatPath(path), message, "syntax"));
+    }
+  };
+  visit(root, []);
+  return issues;
+}
+
+/** Says why a text with interpolations cannot be read, or returns undefined. */
+export function interpolationProblem(text: string): string | undefined {
+  try {
+    parseText(text);
+    return undefined;
+  } catch (error) {
+    if (error instanceof GrammarError) return syntaxMessage(error);
+    throw error;
+  }
+}
+
+/** Says what is wrong in the text of an interpolation. */
+export function syntaxMessage({ message, offset }: GrammarError): string {
+  return (
+    `the interpolation cannot be read: ${message} (character ${offset + 1} of the text). ` +
+    "Write ${key} or ${resolver:arguments}, and \\${ for the text itself."
+  );
+}
