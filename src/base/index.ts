@@ -34,7 +34,9 @@ export { Registry, normalizeName } from "./registry.ts";
 export { Rng } from "./rng.ts";
 export {
   absoluteStoreUri,
+  isDatabaseUri,
   isModelUri,
+  isServerUri,
   showStoreUri,
   sqlitePath,
   storeFolder,

@@ -22,6 +22,18 @@ export function storeKind(uri: string): StoreKind | undefined {
   return storeFolder(uri) === undefined ? undefined : "file";
 }
 
+/** Tells whether a URI names a database, which keeps no files of others. */
+export function isDatabaseUri(uri: string): boolean {
+  const kind = storeKind(uri);
+  return kind === "sqlite" || kind === "postgresql" || kind === "mongodb";
+}
+
+/** Tells whether a URI names a server, which stands before a store of its own. */
+export function isServerUri(uri: string): boolean {
+  const kind = storeKind(uri);
+  return kind === "rest" || kind === "databricks";
+}
+
 /** Returns the file of `sqlite:///relative/path` or `sqlite:////absolute/path`, as SQLAlchemy reads them. */
 export function sqlitePath(uri: string): string | undefined {
   const path = /^sqlite:\/\/\/([^?#]+)$/i.exec(uri)?.[1];

@@ -1,6 +1,6 @@
 // A training run as the tracking store sees it: opened with its config and data, closed with its reason.
 import { existsSync } from "node:fs";
-import { logger, storeKind } from "../base/index.ts";
+import { isDatabaseUri, logger } from "../base/index.ts";
 import { configToYaml } from "../config/index.ts";
 import type { ResolvedUseCase, UseCaseConfig } from "../config/index.ts";
 import type { TextData } from "../data/index.ts";
@@ -93,8 +93,7 @@ function beginRun(
 
 /** Databases keep no files; the other stores know where theirs are. */
 function placeOfArtifacts({ trackingUri, outputs }: ResolvedUseCase): { artifactLocation?: string } {
-  const isDatabase = ["sqlite", "postgresql", "mongodb"].includes(storeKind(trackingUri) ?? "");
-  return isDatabase ? { artifactLocation: outputs.artifacts } : {};
+  return isDatabaseUri(trackingUri) ? { artifactLocation: outputs.artifacts } : {};
 }
 
 function continueRun(store: Store, folder: RunFolder, context: ContextOptions): Promise<ActiveRun> {

@@ -10,6 +10,9 @@ import type {
   Run,
 } from "./types.ts";
 
+/** Is the largest id that PostgreSQL gives to an experiment. */
+export const largestSerial = 2 ** 31 - 1;
+
 /** Is a run with what its entity does not show. */
 export interface RunRecord {
   run: Run;

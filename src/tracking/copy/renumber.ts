@@ -1,10 +1,9 @@
 // Gives experiments small ids: PostgreSQL cannot hold those that MLflow's file store draws.
 import type { Store } from "../open-store.ts";
 import { eachPage } from "../paged-list.ts";
+import { largestSerial } from "../transfer.ts";
 import type { Experiment } from "../types.ts";
 import { type StoreEntity, readStore } from "./read-store.ts";
-
-const largestSerial = 2 ** 31 - 1;
 
 /** Makes a reader of a store whose experiments have small ids. */
 export async function smallIdReader(store: Store): Promise<() => AsyncGenerator<StoreEntity>> {

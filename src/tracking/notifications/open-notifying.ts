@@ -1,5 +1,5 @@
 // Opens the store of a process that tells of its own runs.
-import { logger, storeKind } from "../../base/index.ts";
+import { isServerUri, logger } from "../../base/index.ts";
 import type { Notification } from "../../base/index.ts";
 import { openStore } from "../open-store.ts";
 import type { Store } from "../open-store.ts";
@@ -17,7 +17,7 @@ export async function openNotifyingStore(
   if (notifications.length === 0) return openStore(uri);
   const notifier = new Notifier(notifications); // what is wrong with the list is said first
   const store = await openStore(uri);
-  if (!["rest", "databricks"].includes(storeKind(uri) ?? "")) return notifyingStore(store, notifier);
+  if (!isServerUri(uri)) return notifyingStore(store, notifier);
   logger.warn(
     `mlops.notifications: ${store.uri} is a server, so it tells of runs, not this process. Start it with --notify.`,
   );

@@ -2,6 +2,7 @@
 import { TrackingError } from "../../../base/index.ts";
 import { loggedModelOf } from "../../registry/source.ts";
 import { firstStage, mlflowStages } from "../../stages.ts";
+import { largestSerial } from "../../transfer.ts";
 import type { LoggedModelRecord, RegisteredModelRecord, RunRecord } from "../../transfer.ts";
 import type { Experiment, Metric, ModelVersion, RegistryEvent } from "../../types.ts";
 import { checkBatch, checkExperimentName, checkModelName, invalid, limits } from "../../validation.ts";
@@ -299,8 +300,6 @@ function checkNumber(sql: Sql, experimentId: string): void {
           "MongoDB or a folder, or let experiments get new ids (--new-experiment-ids).",
   );
 }
-
-const largestSerial = 2 ** 31 - 1;
 
 async function isFree(what: string, write: () => Promise<unknown>): Promise<void> {
   try {
