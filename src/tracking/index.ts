@@ -119,7 +119,8 @@ export type { AuthOptions } from "./server/auth/auth.ts";
 export { defaultPermissions } from "./server/auth/permissions.ts";
 export type { Permission } from "./server/auth/permissions.ts";
 export { UserStore } from "./server/auth/user-store.ts";
-export type { CreateUserInput, RoleGrant, User, UserRecord } from "./server/auth/user-store.ts";
+export type { RoleGrant } from "./server/auth/grants.ts";
+export type { CreateUserInput, User, UserRecord } from "./server/auth/user-store.ts";
 export { TrackingServer } from "./server/server.ts";
 export type { TrackingServerOptions } from "./server/server.ts";
 export type {

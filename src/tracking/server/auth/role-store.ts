@@ -1,7 +1,8 @@
-// Roles: grants that several users have in common. Each user's own role, `__user_<id>__`, is ./user-store.ts's business.
+// Roles: grants that several users have in common. Each user's own role, `__user_<id>__`, is ./grants.ts's business.
 import { TrackingError } from "../../../base/index.ts";
-import { type Sql, type SqlDatabase, type SqlRow, isUniqueViolation } from "../../stores/sql/sql.ts";
+import { type Sql, type SqlDatabase, type SqlRow, unlessTaken } from "../../stores/sql/sql.ts";
 import { invalid } from "../../validation.ts";
+import { ownRolePrefix } from "./grants.ts";
 import type { Grant } from "./permissions.ts";
 
 /** Is a role with what it grants. */
@@ -26,7 +27,6 @@ export interface RoleAssignment {
   roleId: number;
 }
 
-const ownRolePrefix = "__user_";
 const maxNameLength = 255;
 
 /** Keeps roles in the database of users. */
@@ -48,7 +48,8 @@ export class RoleStore {
   }): Promise<Role> {
     checkName(name);
     return this.#db.write(async (sql) => {
-      const row = await unlessThere(
+      const row = await unlessTaken(
+        `role "${name}": there is one in the workspace "${workspace}" already.`,
         () =>
           sql.first(
             "INSERT INTO roles (name, workspace, description) VALUES (?, ?, ?) RETURNING *",
@@ -56,7 +57,6 @@ export class RoleStore {
             workspace,
             description ?? null,
           ),
-        `role "${name}": there is one in the workspace "${workspace}"`,
       );
       return toRole(sql, row!);
     });
@@ -95,15 +95,13 @@ export class RoleStore {
     if (name !== undefined) checkName(name);
     return this.#db.write(async (sql) => {
       await sharedRoleRow(sql, roleId);
-      await unlessThere(
-        () =>
-          sql.run(
-            "UPDATE roles SET name = COALESCE(?, name), description = COALESCE(?, description) WHERE id = ?",
-            name ?? null,
-            description ?? null,
-            roleId,
-          ),
-        `role "${name}": there is one in the workspace`,
+      await unlessTaken(`role "${name}": there is one in the workspace already.`, () =>
+        sql.run(
+          "UPDATE roles SET name = COALESCE(?, name), description = COALESCE(?, description) WHERE id = ?",
+          name ?? null,
+          description ?? null,
+          roleId,
+        ),
       );
       return toRole(sql, await roleRow(sql, roleId));
     });
@@ -126,7 +124,8 @@ export class RoleStore {
     }
     return this.#db.write(async (sql) => {
       await sharedRoleRow(sql, roleId);
-      const row = await unlessThere(
+      const row = await unlessTaken(
+        `role ${roleId}: it has a permission for ${resourceType} "${pattern}" already.`,
         () =>
           sql.first(
             "INSERT INTO role_permissions (role_id, resource_type, resource_pattern, permission) " +
@@ -136,7 +135,6 @@ export class RoleStore {
             pattern,
             permission,
           ),
-        `role ${roleId}: it has a permission for ${resourceType} "${pattern}"`,
       );
       return toPermission(row!);
     });
@@ -165,14 +163,12 @@ export class RoleStore {
   assign(userId: number, roleId: number): Promise<RoleAssignment> {
     return this.#db.write(async (sql) => {
       await sharedRoleRow(sql, roleId);
-      const row = await unlessThere(
-        () =>
-          sql.first(
-            "INSERT INTO user_role_assignments (user_id, role_id) VALUES (?, ?) RETURNING *",
-            userId,
-            roleId,
-          ),
-        `role ${roleId}: the user has it`,
+      const row = await unlessTaken(`role ${roleId}: the user has it already.`, () =>
+        sql.first(
+          "INSERT INTO user_role_assignments (user_id, role_id) VALUES (?, ?) RETURNING *",
+          userId,
+          roleId,
+        ),
       );
       return toAssignment(row!);
     });
@@ -255,15 +251,6 @@ function checkName(name: string): void {
   }
   if (name.startsWith(ownRolePrefix)) {
     throw invalid(`role "${name}": names that begin with ${ownRolePrefix} are users' own. Choose another.`);
-  }
-}
-
-async function unlessThere<T>(write: () => Promise<T>, what: string): Promise<T> {
-  try {
-    return await write();
-  } catch (error) {
-    if (!isUniqueViolation(error)) throw error;
-    throw new TrackingError(`${what} already.`, { code: "RESOURCE_ALREADY_EXISTS", cause: error });
   }
 }
 

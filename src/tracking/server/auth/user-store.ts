@@ -1,13 +1,22 @@
 // Users, and what they may do with which resource: the SQLite file that MLflow's basic-auth app calls basic_auth.db,
-// with its schema, so that either server can take over from the other. As in MLflow, what one user alone is granted
-// hangs on a role of their own, `__user_<id>__`.
+// with its schema, so that either server can take over from the other.
 import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { TrackingError } from "../../../base/index.ts";
 import type { FoundSchema } from "../../stores/sql/check-schema.ts";
-import { type Sql, type SqlRow, isUniqueViolation } from "../../stores/sql/sql.ts";
+import { type Sql, type SqlRow, unlessTaken } from "../../stores/sql/sql.ts";
 import { SqliteDatabase, type SqliteSchema } from "../../stores/sql/sqlite-database.ts";
 import { invalid } from "../../validation.ts";
+import {
+  deleteGrant,
+  deleteOwnRole,
+  forgetGrants,
+  insertGrant,
+  renameGrants,
+  selectGrants,
+  workspace,
+} from "./grants.ts";
+import type { RoleGrant } from "./grants.ts";
 import { checkPassword, hashPassword } from "./password.ts";
 import type { Grant } from "./permissions.ts";
 import { RoleStore } from "./role-store.ts";
@@ -26,15 +35,6 @@ export interface UserRecord extends User {
   grants: readonly Grant[];
 }
 
-/** Is a grant with the role that it hangs on. */
-export interface RoleGrant extends Grant {
-  roleId: number;
-  roleName: string;
-  workspace: string;
-}
-
-/** MLflow's workspace where none are set up; this server has no others. */
-const workspace = "default";
 const maxNameLength = 255;
 
 const schema: SqliteSchema = {
@@ -79,7 +79,12 @@ export class UserStore {
       const row = await sql.first("SELECT * FROM users WHERE username = ?", username);
       if (row === undefined) return undefined;
       const user = toUser(row);
-      return { ...user, passwordHash: String(row["password_hash"]), grants: await grantsOf(sql, user.id) };
+      const grants = await selectGrants(sql, user.id);
+      return {
+        ...user,
+        passwordHash: String(row["password_hash"]),
+        grants: grants.filter((grant) => grant.workspace === workspace),
+      };
     });
   }
 
@@ -99,8 +104,8 @@ export class UserStore {
     checkUsername(username);
     checkPassword(password, username);
     const hash = await hashPassword(password);
-    try {
-      return await this.#db.write(async (sql) => {
+    return unlessTaken(`user "${username}": the name is taken. Choose another.`, () =>
+      this.#db.write(async (sql) => {
         const row = await sql.first(
           "INSERT INTO users (username, password_hash, is_admin) VALUES (?, ?, ?) RETURNING *",
           username,
@@ -108,11 +113,8 @@ export class UserStore {
           isAdmin ? 1 : 0,
         );
         return toUser(row!);
-      });
-    } catch (error) {
-      if (!isUniqueViolation(error)) throw error;
-      throw alreadyThere(`user "${username}": the name is taken. Choose another.`, error);
-    }
+      }),
+    );
   }
 
   async setPassword(username: string, password: string): Promise<void> {
@@ -137,13 +139,8 @@ export class UserStore {
   async delete(username: string): Promise<void> {
     await this.#db.write(async (sql) => {
       const { id } = await userOf(sql, username);
-      const own = await sql.first("SELECT id FROM roles WHERE name = ?", ownRoleName(id));
       await sql.run("DELETE FROM user_role_assignments WHERE user_id = ?", id);
-      if (own !== undefined) {
-        await sql.run("DELETE FROM role_permissions WHERE role_id = ?", own["id"]!);
-        await sql.run("DELETE FROM user_role_assignments WHERE role_id = ?", own["id"]!);
-        await sql.run("DELETE FROM roles WHERE id = ?", own["id"]!);
-      }
+      await deleteOwnRole(sql, id);
       for (const table of legacyTables) await sql.run(`DELETE FROM ${table} WHERE user_id = ?`, id);
       await sql.run("DELETE FROM users WHERE id = ?", id);
       await checkAdminLeft(sql);
@@ -158,59 +155,36 @@ export class UserStore {
 
   /** Returns the grants of a user with the roles that they hang on. */
   listGrants(userId: number): Promise<RoleGrant[]> {
-    return this.#db.read(async (sql) => (await grantRows(sql, userId)).map(toRoleGrant));
+    return this.#db.read((sql) => selectGrants(sql, userId));
   }
 
   /** Grants a user one permission; with `replace` instead of the one that is there, which throws otherwise. */
   async grant(
     username: string,
-    { resourceType, pattern, permission }: Grant,
+    grant: Grant,
     { replace = false }: { replace?: boolean } = {},
   ): Promise<void> {
+    const { resourceType, pattern } = grant;
     if (pattern.length > maxNameLength) {
       throw invalid(`resource_id: at most ${maxNameLength} characters are allowed, got ${pattern.length}.`);
     }
-    try {
-      await this.#db.write(async (sql) => {
+    const taken = `permission of "${username}" for ${resourceType} "${pattern}": there is one. Revoke it first.`;
+    await unlessTaken(taken, () =>
+      this.#db.write(async (sql) => {
         const { id } = await userOf(sql, username);
-        await sql.run(
-          "INSERT INTO role_permissions (role_id, resource_type, resource_pattern, permission) VALUES (?, ?, ?, ?)" +
-            (replace
-              ? " ON CONFLICT (role_id, resource_type, resource_pattern) DO UPDATE SET permission = excluded.permission"
-              : ""),
-          await ownRole(sql, id),
-          resourceType,
-          pattern,
-          permission,
-        );
-      });
-    } catch (error) {
-      if (!isUniqueViolation(error)) throw error;
-      throw alreadyThere(
-        `permission of "${username}" for ${resourceType} "${pattern}": there is one. Revoke it first.`,
-        error,
-      );
-    }
+        await insertGrant(sql, id, grant, { replace });
+      }),
+    );
   }
 
   /** Takes back what a user was granted; what roles grant stays. */
-  async revoke(username: string, { resourceType, pattern }: Omit<Grant, "permission">): Promise<void> {
+  async revoke(username: string, resource: Omit<Grant, "permission">): Promise<void> {
     await this.#db.write(async (sql) => {
       const { id } = await userOf(sql, username);
-      const removed = await sql.run(
-        "DELETE FROM role_permissions WHERE resource_type = ? AND resource_pattern = ? AND role_id IN " +
-          "(SELECT id FROM roles WHERE name = ? AND workspace = ?)",
-        resourceType,
-        pattern,
-        ownRoleName(id),
-        workspace,
-      );
-      if (removed > 0) return;
+      if (await deleteGrant(sql, id, resource)) return;
       throw new TrackingError(
-        `permission of "${username}" for ${resourceType} "${pattern}": the user has none.`,
-        {
-          code: "RESOURCE_DOES_NOT_EXIST",
-        },
+        `permission of "${username}" for ${resource.resourceType} "${resource.pattern}": the user has none.`,
+        { code: "RESOURCE_DOES_NOT_EXIST" },
       );
     });
   }
@@ -221,19 +195,9 @@ export class UserStore {
   }
 
   /** Lets the grants of users follow a resource to its new name. */
-  async rename(resourceTypes: readonly string[], { from, to }: { from: string; to: string }): Promise<void> {
-    if (from === to) return;
-    await this.#db.write(async (sql) => {
-      await forgetGrants(sql, resourceTypes, to); // left by a model that went without this server
-      for (const type of resourceTypes) {
-        await sql.run(
-          `UPDATE role_permissions SET resource_pattern = ? WHERE resource_type = ? AND resource_pattern = ? AND ${ofUsers}`,
-          to,
-          type,
-          from,
-        );
-      }
-    });
+  async rename(resourceTypes: readonly string[], names: { from: string; to: string }): Promise<void> {
+    if (names.from === names.to) return;
+    await this.#db.write((sql) => renameGrants(sql, resourceTypes, names));
   }
 }
 
@@ -255,48 +219,6 @@ const legacyTables = [
   "gateway_model_definition_permissions",
   "workspace_permissions",
 ];
-
-const ofUsers = "role_id IN (SELECT id FROM roles WHERE name GLOB '__user_[0-9]*__')";
-
-function ownRoleName(userId: number): string {
-  return `__user_${userId}__`;
-}
-
-async function ownRole(sql: Sql, userId: number): Promise<number> {
-  const name = ownRoleName(userId);
-  await sql.run("INSERT INTO roles (name, workspace) VALUES (?, ?) ON CONFLICT DO NOTHING", name, workspace);
-  const row = await sql.first("SELECT id FROM roles WHERE name = ? AND workspace = ?", name, workspace);
-  const roleId = Number(row?.["id"]);
-  await sql.run(
-    "INSERT INTO user_role_assignments (user_id, role_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
-    userId,
-    roleId,
-  );
-  return roleId;
-}
-
-async function forgetGrants(sql: Sql, resourceTypes: readonly string[], pattern: string): Promise<void> {
-  for (const type of resourceTypes) {
-    await sql.run(
-      `DELETE FROM role_permissions WHERE resource_type = ? AND resource_pattern = ? AND ${ofUsers}`,
-      type,
-      pattern,
-    );
-  }
-}
-
-function grantRows(sql: Sql, userId: number): Promise<SqlRow[]> {
-  return sql.all(
-    "SELECT roles.id AS role_id, roles.name AS role_name, workspace, resource_type, resource_pattern, permission " +
-      "FROM user_role_assignments JOIN roles ON roles.id = user_role_assignments.role_id " +
-      "JOIN role_permissions ON role_permissions.role_id = roles.id WHERE user_id = ? ORDER BY role_permissions.id",
-    userId,
-  );
-}
-
-async function grantsOf(sql: Sql, userId: number): Promise<Grant[]> {
-  return (await grantRows(sql, userId)).map(toRoleGrant).filter((grant) => grant.workspace === workspace);
-}
 
 async function userOf(sql: Sql, username: string): Promise<User> {
   const row = await sql.first("SELECT * FROM users WHERE username = ?", username);
@@ -328,17 +250,6 @@ function toUser(row: SqlRow): User {
   return { id: Number(row["id"]), username: String(row["username"]), isAdmin: Boolean(row["is_admin"]) };
 }
 
-function toRoleGrant(row: SqlRow): RoleGrant {
-  return {
-    roleId: Number(row["role_id"]),
-    roleName: String(row["role_name"]),
-    workspace: String(row["workspace"]),
-    resourceType: String(row["resource_type"]),
-    pattern: String(row["resource_pattern"]),
-    permission: String(row["permission"]),
-  };
-}
-
 function checkAuthSchema({ name, tables, revisions }: FoundSchema): boolean {
   if (tables.size === 0) return false;
   const found = revisions.join(", ");
@@ -353,8 +264,4 @@ function checkAuthSchema({ name, tables, revisions }: FoundSchema): boolean {
 
 function noSuchUser(username: string): TrackingError {
   return new TrackingError(`user "${username}": no such user is known.`, { code: "RESOURCE_DOES_NOT_EXIST" });
-}
-
-function alreadyThere(message: string, cause: unknown): TrackingError {
-  return new TrackingError(message, { code: "RESOURCE_ALREADY_EXISTS", cause });
 }

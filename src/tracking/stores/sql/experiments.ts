@@ -11,7 +11,7 @@ import {
   invalid,
 } from "../../validation.ts";
 import { groupKeyValues } from "./rows.ts";
-import { type Sql, type SqlRow, allIn, insertRows, isUniqueViolation } from "./sql.ts";
+import { type Sql, type SqlRow, allIn, insertRows, unlessTaken } from "./sql.ts";
 
 /** Inserts an experiment and returns its id. */
 export async function insertExperiment(
@@ -214,16 +214,8 @@ async function setLifecycleStage(
   );
 }
 
-async function nameIsFree<T>(where: string, name: string, write: () => Promise<T>): Promise<T> {
-  try {
-    return await write();
-  } catch (error) {
-    if (!isUniqueViolation(error)) throw error;
-    throw new TrackingError(`${where}: an experiment "${name}" exists already. Choose another name.`, {
-      code: "RESOURCE_ALREADY_EXISTS",
-      cause: error,
-    });
-  }
+function nameIsFree<T>(where: string, name: string, write: () => Promise<T>): Promise<T> {
+  return unlessTaken(`${where}: an experiment "${name}" exists already. Choose another name.`, write);
 }
 
 function missing(experimentId: string, fact: string, wanted = "it must exist"): TrackingError {

@@ -1,9 +1,8 @@
 // Writes registered models in SQL. Each function expects to run inside a transaction.
-import { TrackingError } from "../../../base/index.ts";
 import type { CreateRegisteredModelInput } from "../../store.ts";
 import { checkModelName, checkRegistryTags } from "../../validation.ts";
 import { lockRegisteredModel, ofModel } from "./registry-rows.ts";
-import { type Sql, insertRows, isUniqueViolation } from "./sql.ts";
+import { type Sql, insertRows, unlessTaken } from "./sql.ts";
 
 /** Inserts a registered model; a name that is taken throws. */
 export async function insertRegisteredModel(
@@ -13,7 +12,7 @@ export async function insertRegisteredModel(
   checkModelName(name);
   checkRegistryTags(tags);
   const now = Date.now();
-  await nameIsFree(
+  await unlessTaken(
     `createRegisteredModel: "${name}" exists already. Choose another name, or add a version.`,
     () =>
       sql.run(
@@ -32,7 +31,7 @@ export async function renameRegisteredModel(sql: Sql, name: string, newName: str
   checkModelName(newName);
   await lockRegisteredModel(sql, name);
   const now = Date.now();
-  await nameIsFree(`renameRegisteredModel: "${newName}" exists already. Choose another name.`, () =>
+  await unlessTaken(`renameRegisteredModel: "${newName}" exists already. Choose another name.`, () =>
     sql.run(
       `UPDATE registered_models SET name = ?, last_updated_time = ? WHERE ${ofModel}`,
       newName,
@@ -97,13 +96,4 @@ async function upsertTags(sql: Sql, name: string, tags: Record<string, string>):
     Object.entries(tags).map(([key, value]) => [key, value, name]),
     'ON CONFLICT (workspace, "key", name) DO UPDATE SET value = excluded.value',
   );
-}
-
-async function nameIsFree<T>(message: string, write: () => Promise<T>): Promise<T> {
-  try {
-    return await write();
-  } catch (error) {
-    if (!isUniqueViolation(error)) throw error;
-    throw new TrackingError(message, { code: "RESOURCE_ALREADY_EXISTS", cause: error });
-  }
 }

@@ -1,4 +1,5 @@
 // How the SQL of this folder meets a database: the statements of one transaction, whichever database it is.
+import { TrackingError } from "../../../base/index.ts";
 
 /** Is a value that a statement binds or returns; truth is 1 or 0. */
 export type SqlValue = string | number | null;
@@ -44,8 +45,17 @@ export interface SqlDatabase {
   close(): Promise<void>;
 }
 
-/** Tells whether an error is a database's for a row that would break a unique constraint. */
-export function isUniqueViolation(error: unknown): boolean {
+/** Writes what must be unique; a row that has its name already throws `RESOURCE_ALREADY_EXISTS` with the message. */
+export async function unlessTaken<T>(message: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    throw new TrackingError(message, { code: "RESOURCE_ALREADY_EXISTS", cause: error });
+  }
+}
+
+function isUniqueViolation(error: unknown): boolean {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return /^(SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)|23505)/.test(code);
 }

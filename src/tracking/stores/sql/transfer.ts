@@ -1,5 +1,4 @@
 // Moving entities between stores as they are, in SQL. Each function expects to run inside a transaction.
-import { TrackingError } from "../../../base/index.ts";
 import { loggedModelOf } from "../../registry/source.ts";
 import { firstStage, mlflowStages } from "../../stages.ts";
 import { largestSerial } from "../../transfer.ts";
@@ -21,7 +20,7 @@ import { selectHistory } from "./registry-history.ts";
 import { deletedStage, ofModel, selectModelVersions, selectRegisteredModel } from "./registry-rows.ts";
 import { groupRows } from "./rows.ts";
 import { selectRunInfo } from "./runs.ts";
-import { type Sql, type SqlValue, allIn, insertRows, isUniqueViolation } from "./sql.ts";
+import { type Sql, type SqlValue, allIn, insertRows, unlessTaken } from "./sql.ts";
 
 const modelsAtOnce = 100;
 
@@ -301,14 +300,6 @@ function checkNumber(sql: Sql, experimentId: string): void {
   );
 }
 
-async function isFree(what: string, write: () => Promise<unknown>): Promise<void> {
-  try {
-    await write();
-  } catch (error) {
-    if (!isUniqueViolation(error)) throw error;
-    throw new TrackingError(`${what}: its id and name must be free, and the store has one already.`, {
-      code: "RESOURCE_ALREADY_EXISTS",
-      cause: error,
-    });
-  }
+function isFree(what: string, write: () => Promise<unknown>): Promise<unknown> {
+  return unlessTaken(`${what}: its id and name must be free, and the store has one already.`, write);
 }
