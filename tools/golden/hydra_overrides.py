@@ -1,15 +1,17 @@
-"""Writes tests/goldens/config/hydra-overrides.json: how Hydra reads override lines, and the jobs of its basic sweeper.
+"""Writes tests/goldens/config/hydra-overrides.json: how Hydra reads override lines, the jobs of its basic sweeper, and what they make of a config.
 
 Run with hydra-core 1.3.8: python tools/golden/hydra_overrides.py
 """
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from hydra import __version__
+from hydra import __version__, compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, QuotedString, RangeSweep
+from omegaconf import OmegaConf
 
 # split at spaces and lines
 VALUES = r"""
@@ -109,6 +111,40 @@ JOBS = [
 ]  # fmt: skip
 
 
+# what overrides are applied to
+CONFIG = """
+a: 1
+b: text
+n: null
+m: ???
+f: 1.5
+t: true
+d: {x: 1, y: {z: 2, w: [1, 2]}}
+l: [1, 2, {k: v}]
+e: {}
+el: []
+i: ${a}
+j: ${d}
+s: {opt.lr: 1, "0": zero}
+"""
+
+APPLY = [
+    "a=2", "a=text", "a=null", "a=[1]", "a={x: 1}", "a.x=1", "b=1", "n=1", "n={x: 1}", "n.x=1", "m=1", "m.x=1", "f=2", "t=false", "missing=1", "aa=1",
+    "missing.x=1", "d=1", "d=null", "d={x: 2}", "d={x: 2, new: 1}", "d={y: {z: 3}}", "d={y: {new: 3}}", "d={}", "d=[1]", "d.x=2", "d.y.z=3", "d.y.new=3", "d.new=1",
+    "d.y=1", "d.y={z: 5}", "d.y.w=[9]", "d.y.w.0=9", "d.y.w.5=9", "d.x.y=1", "d.y.w={a: 1}", "d=???", "d={x: ???}", "a=???",
+    "l=[5]", "l=1", "l={a: 1}", "l=[]", "l.0=5", "l.2.k=w", "l.2.new=w", "l.2={k: w}", "l.2={q: w}", "l.3=x", "l.x=1", "l.0.x=1", "l.0={x: 1}", "l.7.x=1", "e.x=1", "e={x: 1}", "el.0=1", "el=[1]",
+    "i=2", "i.x=1", "j.x=5", "i=${f}", "a=${f}", "s.0=one",
+    "+a=2", "+new=1", "+new.x.y=1", "+a=[1]", "+a={x: 1}", "+a.x=1", "+n=1", "+m=1", "+d={x: 2}", "+d={new: 1}", "+d.new=1", "+d.new.deep=1", "+d.x=2", "+d.x={q: 1}", "+d=1", "+d=[1]",
+    "+l=[3]", "+l=1", "+l.3=1", "+l.0=1", "+l.2.new=1", "+new=null", "+new={a: {b: c}}", "+new=[1,{a: b}]", "+e.x=1", "+d.y.w.2=1", "+l.0={x: 1}", "+new=???", "+d.y={z: 9, q: 1}", "+b.x=1", "+n.x=1",
+    "++a=2", "++new=1", "++new.x.y=1", "++d={x: 2, q: 1}", "++d.y.q=1", "++d=1", "++l=[1]", "++l.0=1", "++l.3=1", "++n.x=1", "++a.x=1", "++d.x.q=1", "++d={}", "++l={a: 1}", "++d=[1]", "++m=1", "++l.2.q=1", "++l.9.x=1",
+    "~a", "~a=1", "~a=2", "~a=1.0", "~a=true", "~b=text", "~b='text'", "~new", "~d", "~d.x", "~d.y.z", "~d.y.w", "~d.y.w=[1,2]", "~d.y.w=[1,3]", "~d.y={z: 2, w: [1,2]}", "~d.q", "~d.q.r", "~l", "~l.0",
+    "~l.2.k", "~l.2.k=v", "~t=true", "~f=1.5", "~e", "~e={}", "~el=[]", "~d.x=", "~a.x", "~a=null", "~d.x.y",
+    ["a=2", "+d.q=1", "~b"], ["+new={x: 1}", "new.x=2"], ["~a", "+a=5"], ["d.x=3", "d.x=4"], ["~d", "+d.x=1"], ["a=2", "missing=1"], ["++new.a=1", "++new.b=2", "~new.a"],
+    ["+new=[1]", "new.0=2"], ["d={x: 5}", "d.y.z=6"], ["l=[[1]]", "l.0.0=2"], "d.x=int(2.7)", "+new=str(1)", "d.y.w=sort([3,1,2])", "+db@pkg=x", "db@pkg=x", "db/x=y", "+new='a b'", "+new=", "a='1'",
+    "+new.0=1", "+l=[${a}]", "b=a b", "+new=1_000", "+new=1e-5", "+new=[]", "+new={}",
+]  # fmt: skip
+
+
 def encode(value):
     """Keeps what JSON cannot tell apart: floats, quotes, and keys that are no texts."""
     if isinstance(value, bool) or value is None or isinstance(value, str):
@@ -158,6 +194,22 @@ def jobs(parser, lines, largest):
     return {"lines": lines, "largest": largest, "batches": batches}
 
 
+def apply(line):
+    overrides = line if isinstance(line, list) else [line]
+    try:
+        config = OmegaConf.to_container(compose("config", overrides=overrides))
+    except Exception as error:
+        return {"overrides": overrides, "error": f"{type(error).__name__}: {error}"}
+    return {"overrides": overrides, "config": encode(config)}
+
+
+def applied():
+    with TemporaryDirectory() as folder:
+        Path(folder, "config.yaml").write_text(CONFIG)
+        with initialize_config_dir(folder, version_base="1.3"):
+            return [apply(line) for line in APPLY]
+
+
 def main():
     parser = OverridesParser.create()
     lines = [f"a={value}" for value in VALUES + SPACED + SWEEPS] + LINES
@@ -165,6 +217,8 @@ def main():
         "hydra": __version__,
         "overrides": [read(parser, line) for line in dict.fromkeys(lines)],
         "jobs": [jobs(parser, *job) for job in JOBS],
+        "config": CONFIG,
+        "applied": applied(),
     }
     path = Path(__file__).parents[2] / "tests/goldens/config/hydra-overrides.json"
     path.write_text(dump(golden))

@@ -141,9 +141,10 @@ describe("hostile lines cost neither memory nor time", () => {
     ["many values", `a=[${repeated("1,", 200_000)}1]`],
     ["a huge range to sort", "a=sort(range(0,1e300,1e-300),reverse=true)"],
   ])("%s", (_name, line) => {
-    const start = performance.now();
+    const start = process.cpuUsage();
     expect(reason(line).length).toBeLessThan(400);
-    expect(performance.now() - start).toBeLessThan(1000);
+    const { user, system } = process.cpuUsage(start);
+    expect((user + system) / 1000).toBeLessThan(1000);
   });
 
   test("no override reaches a prototype", () => {
