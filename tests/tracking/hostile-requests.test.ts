@@ -223,6 +223,10 @@ function refused(runId: string): Request[] {
       `${api}/experiments/create`,
       `{"name":"d","x":${"[".repeat(100_000)}"\\u0000"${"]".repeat(100_000)}}`,
     ],
+    ...['{"toString":1}', `${"[".repeat(100_000)}${"]".repeat(100_000)}`].flatMap((value): Request[] => [
+      [`${value.slice(0, 20)} as a run`, "POST", `${api}/runs/delete`, `{"run_id":${value}}`],
+      [`${value.slice(0, 20)} in a list`, "POST", `${api}/runs/search`, `{"experiment_ids":[${value}]}`],
+    ]),
     ["a prototype alone", "POST", `${api}/experiments/create`, '{"__proto__":{"name":"p"}}'],
     [
       "half a character",

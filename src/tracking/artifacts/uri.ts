@@ -22,12 +22,23 @@ export function childUri(location: string, ...segments: string[]): string {
 
 /** Returns the local folder that a stored path or URI means; one that is elsewhere throws. */
 export function localPath(uri: string): string {
-  if (uri.startsWith("file:")) return fileURLToPath(uri);
+  if (uri.startsWith("file:")) return pathOfFileUri(uri);
   if (isAbsolute(uri)) return uri.includes("%") ? decodePath(uri) : uri;
   throw new TrackingError(
     `artifacts: the location must be a local folder, got "${uri}". Set the experiment's artifactLocation to a folder.`,
     { code: "INVALID_PARAMETER_VALUE" },
   );
+}
+
+function pathOfFileUri(uri: string): string {
+  try {
+    return fileURLToPath(uri);
+  } catch (error) {
+    throw new TrackingError(
+      `artifacts: a file URI must be file:///path without an encoded "/" or NUL, got "${uri.slice(0, 200)}".`,
+      { code: "INVALID_PARAMETER_VALUE", cause: error },
+    );
+  }
 }
 
 function decodePath(path: string): string {

@@ -55,10 +55,15 @@ export function idsOf(fields: Readonly<Record<string, unknown>>): Record<string,
   const named = idFields.flatMap((name) => {
     const value = fields[name];
     if (value === undefined || value === null || value === "") return [];
-    const text = Array.isArray(value) ? value.slice(0, 50).map(String).join(",") : String(value);
+    const text = Array.isArray(value) ? value.slice(0, 50).map(plain).join(",") : plain(value);
     return [[name, text.slice(0, maxIdLength)] as const];
   });
   return Object.fromEntries(named);
+}
+
+/** Writes a text, number or boolean; an id is never anything else, and what a client sends need not have a text. */
+function plain(value: unknown): string {
+  return typeof value === "object" && value !== null ? "(no text)" : String(value);
 }
 
 /** Adds lines to the file. Other processes may add to it too. */

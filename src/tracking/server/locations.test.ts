@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { TrackingError } from "../../base/index.ts";
+import { localPath } from "../artifacts/uri.ts";
 import type { TrackingStore } from "../store.ts";
 import { checkArtifactLocation, decodeFully } from "./locations.ts";
 import { checkVersionSource } from "./version-source.ts";
@@ -26,6 +27,8 @@ test.each([
   "file://localhost/etc",
   "file:////etc",
   "FILE://evil/etc",
+  "file:///a%2fb",
+  "file:///100%",
   "runs:/1234/model",
   "models:/m-1",
 ])("a client may not name %j as a place for artifacts", (location) => {
@@ -50,6 +53,12 @@ test("percent escapes are decoded to the end, but not without end", () => {
   let deep = "..";
   for (let count = 0; count < 12; count++) deep = encodeURIComponent(deep).replaceAll(".", "%2e");
   expect(() => decodeFully(deep)).toThrow(/percent-encoded more than 10 times/);
+});
+
+test("a URI without a path that others wrote into the store is told as what it is", () => {
+  expect(() => localPath("file:///a%2Fb")).toThrow(
+    /a file URI must be file:\/\/\/path without an encoded "\/" or NUL, got "file:\/\/\/a%2Fb"/,
+  );
 });
 
 const runId = "0123456789abcdef0123456789abcdef";

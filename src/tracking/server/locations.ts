@@ -1,5 +1,5 @@
 // Which places a client may name for artifacts. A name is checked in its decoded form, and in no other.
-import { schemeOf } from "../artifacts/uri.ts";
+import { localPath, schemeOf } from "../artifacts/uri.ts";
 import { invalid } from "../validation.ts";
 
 /** Schemes whose URIs name a host that the server would connect to. */
@@ -76,6 +76,7 @@ export function checkArtifactLocation(location: string): void {
   checkNoEscape(what, location);
   checkNoHost(what, location);
   const scheme = schemeOf(location);
+  if (scheme === "file") localPath(location); // throws for a URI that means no path
   if (scheme === "runs" || scheme === "models") {
     throw invalid(`${what}: it must be a place of its own, got "${location.slice(0, 200)}".`);
   }

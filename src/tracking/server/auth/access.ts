@@ -12,30 +12,39 @@ import {
 } from "./permissions.ts";
 import type { UserRecord } from "./user-store.ts";
 
-/** Remembers the experiment of runs and logged models, which never changes. */
+/** Is the experiment of a run or logged model, and where that keeps its artifacts. */
+interface Owner {
+  experimentId: string;
+  place: string;
+}
+
+/** Remembers the experiment and the place of runs and logged models, which never change. */
 export class Owners {
   readonly #store: TrackingStore;
-  readonly #known = new Map<string, string>();
+  readonly #known = new Map<string, Owner>();
   readonly #maxKnown = 20_000;
 
   constructor(store: TrackingStore) {
     this.#store = store;
   }
 
-  /** Returns the id of the experiment of a run, or undefined where there is no such run. */
-  ofRun(runId: string): Promise<string | undefined> {
-    return this.#find(`run ${runId}`, async () => (await this.#store.getRun(runId)).info.experimentId);
+  /** Returns undefined where there is no such run. */
+  ofRun(runId: string): Promise<Owner | undefined> {
+    return this.#find(`run ${runId}`, async () => {
+      const { experimentId, artifactUri } = (await this.#store.getRun(runId)).info;
+      return { experimentId, place: artifactUri };
+    });
   }
 
-  /** Returns the id of the experiment of a logged model, or undefined where there is no such model. */
-  ofLoggedModel(modelId: string): Promise<string | undefined> {
-    return this.#find(
-      `model ${modelId}`,
-      async () => (await this.#store.getLoggedModel(modelId)).experimentId,
-    );
+  /** Returns undefined where there is no such model. */
+  ofLoggedModel(modelId: string): Promise<Owner | undefined> {
+    return this.#find(`model ${modelId}`, async () => {
+      const { experimentId, artifactLocation } = await this.#store.getLoggedModel(modelId);
+      return { experimentId, place: artifactLocation };
+    });
   }
 
-  async #find(key: string, look: () => Promise<string>): Promise<string | undefined> {
+  async #find(key: string, look: () => Promise<Owner>): Promise<Owner | undefined> {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const owner = await found(look());
@@ -111,13 +120,13 @@ export class Access {
 
   /** A run that is not there is refused as one that is hidden would be: ids cannot be tried out. */
   async run(action: Action, runId: string): Promise<boolean> {
-    const experimentId = await this.#owners.ofRun(runId);
-    return experimentId !== undefined && this.may(action, "experiment", experimentId);
+    const owner = await this.#owners.ofRun(runId);
+    return owner !== undefined && this.may(action, "experiment", owner.experimentId);
   }
 
   async loggedModel(action: Action, modelId: string): Promise<boolean> {
-    const experimentId = await this.#owners.ofLoggedModel(modelId);
-    return experimentId !== undefined && this.may(action, "experiment", experimentId);
+    const owner = await this.#owners.ofLoggedModel(modelId);
+    return owner !== undefined && this.may(action, "experiment", owner.experimentId);
   }
 
   /** Decides about a registered model or prompt, whichever the name is. */
@@ -139,29 +148,29 @@ export class Access {
   /** Tells whether a place in object storage lies in the artifacts of a run or logged model. */
   async ownsPlace(uri: string, { runId, modelId }: { runId: unknown; modelId: unknown }): Promise<boolean> {
     if (this.isAdmin) return true;
-    const roots = await Promise.all([
-      typeof runId === "string" && found(this.#store.getRun(runId)).then((run) => run?.info.artifactUri),
-      typeof modelId === "string" &&
-        found(this.#store.getLoggedModel(modelId)).then((model) => model?.artifactLocation),
+    const owners = await Promise.all([
+      typeof runId === "string" ? this.#owners.ofRun(runId) : undefined,
+      typeof modelId === "string" ? this.#owners.ofLoggedModel(modelId) : undefined,
     ]);
-    return roots.some((root) => root && uri.startsWith(`${root.replace(/\/+$/, "")}/`));
+    return owners.some((owner) => owner && uri.startsWith(`${owner.place.replace(/\/+$/, "")}/`));
   }
 
   async #experimentOfArtifact(path: string): Promise<string | undefined> {
     const segments = path.split("/").filter((segment) => segment !== "" && segment !== ".");
-    const [first = ""] = segments;
-    // the store's default: <experiment id>/<run id>/artifacts and <experiment id>/models/<model id>/artifacts
-    if (/^\d+$/.test(first)) return first;
     for (const [index, segment] of segments.entries()) {
-      const root = segments.slice(0, index + 2).join("/");
-      if (/^[0-9a-f]{32}$/.test(segment)) {
-        const run = await found(this.#store.getRun(segment));
-        if (run?.info.artifactUri === `mlflow-artifacts:/${root}`) return run.info.experimentId;
-      } else if (/^m-[0-9a-f]{32}$/.test(segment)) {
-        const model = await found(this.#store.getLoggedModel(segment));
-        if (model?.artifactLocation === `mlflow-artifacts:/${root}`) return model.experimentId;
-      }
+      const place = `mlflow-artifacts:/${segments.slice(0, index + 2).join("/")}`;
+      const owner = /^[0-9a-f]{32}$/.test(segment)
+        ? await this.#owners.ofRun(segment)
+        : /^m-[0-9a-f]{32}$/.test(segment)
+          ? await this.#owners.ofLoggedModel(segment)
+          : undefined;
+      if (owner?.place === place) return owner.experimentId;
     }
-    return undefined; // of no experiment: for admins alone
+    // what lies beside them, in the store's default place; a number may also be a name that an admin chose
+    const [first = ""] = segments;
+    const experiment = /^\d+$/.test(first) ? await found(this.#store.getExperiment(first)) : undefined;
+    return experiment?.artifactLocation === `mlflow-artifacts:/${first}`
+      ? experiment.experimentId
+      : undefined;
   }
 }

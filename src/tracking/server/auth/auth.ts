@@ -91,7 +91,8 @@ export class Auth {
   changesFor({ user, address }: Access, { changes }: Pick<ServerContext, "changes">) {
     return readableChanges(changes, async (change) => {
       const now = await this.users.find(user.username);
-      return now !== undefined && mayRead(this.accessOf(now, address), change);
+      // with another password it is another session, of another user of that name perhaps
+      return now?.passwordHash === user.passwordHash && mayRead(this.accessOf(now, address), change);
     });
   }
 }

@@ -117,7 +117,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   "GET /mlflow/registered-models/get": model("read"),
   "GET /mlflow/registered-models/search": signedIn,
   "POST /mlflow/registered-models/search": signedIn,
-  "POST /mlflow/registered-models/rename": model("update"),
+  "POST /mlflow/registered-models/rename": mayRename,
   "PATCH /mlflow/registered-models/update": model("update"),
   "DELETE /mlflow/registered-models/delete": model("delete"),
   "POST /mlflow/registered-models/set-tag": model("update"),
@@ -190,12 +190,15 @@ export const rules: Readonly<Record<string, Rule>> = {
 
 /** Are the endpoints whose work changes who may do what. Who makes something manages it. */
 export const effects: Readonly<Record<string, Effect>> = {
-  "POST /mlflow/experiments/create": async (users, { access, answer }) =>
-    users.grant(
-      access.user.username,
-      { resourceType: "experiment", pattern: answer["experiment_id"], permission: "MANAGE" },
-      { replace: true },
-    ),
+  "POST /mlflow/experiments/create": async (users, { access, answer }) => {
+    const id = answer["experiment_id"];
+    await users.forget(["experiment"], id); // SQLite gives the id of an experiment that gc removed again
+    await users.grant(access.user.username, {
+      resourceType: "experiment",
+      pattern: id,
+      permission: "MANAGE",
+    });
+  },
   "POST /sconce/purge-experiment": async (users, { fields }) =>
     users.forget(["experiment"], textOf(fields, "experiment_id")),
   "POST /mlflow/registered-models/create": async (users, { access, fields, answer }) => {
@@ -236,6 +239,13 @@ function mayCreateExperiment(access: Access, { artifact_location: location }: Fi
   if (!access.mayCreate("experiment")) return false;
   if (location === undefined || location === "" || access.isAdmin) return true;
   throw denied("artifact_location: only an admin may choose it. Leave it out, and the server does");
+}
+
+/** Demands of the new name what making a model of that name does. */
+async function mayRename(access: Access, fields: Fields): Promise<boolean> {
+  const to = textOf(fields, "new_name");
+  const mayHave = access.mayCreate("registered_model", to) && access.mayCreate("prompt", to);
+  return (await access.model("update", textOf(fields, "name"))) && mayHave;
 }
 
 /** Demands the right to read what the version is made of: it becomes readable to all who may read the model. */
