@@ -1,5 +1,5 @@
 // Files written so that a crash leaves the old content or the new, never a half.
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import {
   closeSync,
   createReadStream,
@@ -11,8 +11,20 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
-import { dirname } from "node:path";
-import { threadId } from "node:worker_threads";
+import { dirname, join } from "node:path";
+
+/**
+ * Returns a new name beside a file for what is still coming. It is short, as the file's own may be as long as it can be,
+ * and has the number of the process, so that `sconce clean` can tell what a dead one left.
+ */
+export function partialPath(file: string): string {
+  return join(dirname(file), `.part-${randomBytes(6).toString("hex")}.${process.pid}.tmp`);
+}
+
+/** Tells whether a file is one that is still coming, or was when its writer died. */
+export function isPartial(name: string): boolean {
+  return /^\.part-[0-9a-f]{12}\.\d+\.tmp$/.test(name);
+}
 
 /**
  * Writes a file through a temporary neighbour, fsync and rename; takes chunks one by one as it writes them.
@@ -25,12 +37,12 @@ export function writeFileAtomic(path: string, content: string | Uint8Array | Ite
   const old = statSync(path, { throwIfNoEntry: false });
   if (old !== undefined && !old.isFile() && !old.isDirectory()) {
     // a rename would put a file in the place of /dev/null
-    writeChunks(path, chunks);
+    writeChunks(path, chunks, { flags: "w" });
     return;
   }
-  const temporary = `${path}.${process.pid}.${threadId}.tmp`;
+  const temporary = partialPath(path);
   try {
-    writeChunks(temporary, chunks, fsyncSync);
+    writeChunks(temporary, chunks, { flags: "wx", finish: fsyncSync }); // never through a link that stands there
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -56,8 +68,12 @@ export async function sha256File(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-function writeChunks(path: string, chunks: Iterable<Uint8Array>, finish?: (fd: number) => void): void {
-  const fd = openSync(path, "w");
+function writeChunks(
+  path: string,
+  chunks: Iterable<Uint8Array>,
+  { flags, finish }: { flags: "w" | "wx"; finish?: (fd: number) => void },
+): void {
+  const fd = openSync(path, flags);
   try {
     for (const chunk of chunks) writeAll(fd, chunk);
     finish?.(fd);

@@ -13,7 +13,7 @@ export {
   invariant,
 } from "./errors.ts";
 export type { ConfigIssue } from "./errors.ts";
-export { fsyncDirectory, sha256File, writeFileAtomic } from "./files.ts";
+export { fsyncDirectory, isPartial, partialPath, sha256File, writeFileAtomic } from "./files.ts";
 export { acquireLock, isLocked } from "./lock.ts";
 export type { Lock } from "./lock.ts";
 export { Logger, logger, stderrSink } from "./logger.ts";

@@ -50,6 +50,16 @@ export function isArtifactPath(path: string): boolean {
   }
 }
 
+/** Spells a name as the disks of macOS and Windows compare names: in one case and form, without what has no width. */
+export function plainName(name: string): string {
+  return name
+    .normalize("NFKC")
+    .replace(/\p{Default_Ignorable_Code_Point}/gu, "")
+    .toLowerCase()
+    .replace(/[. ]+$/, "")
+    .replace(/:.*$/, ""); // a stream of a file, on Windows
+}
+
 /** Returns the error for a path that is refused. */
 export function unsafe(path: string, reason: string): TrackingError {
   return new TrackingError(

@@ -126,3 +126,35 @@ test("runs of one experiment share their models", async () => {
   expect(inodes[0]).toBe(inodes[1]);
   await store.close();
 });
+
+test("no spelling of a name that the server keeps leads into it, and no other name is taken for it", () => {
+  const hidden = [join(folder, "files", ".uploads")];
+  const repository = new LocalArtifactRepository(join(folder, "files"), { pool, hidden });
+  repository.logFile(source("a", large), "one", { link: true });
+  for (const name of [
+    ".blobs",
+    ".BLOBS",
+    ".Blobs",
+    ".blobs.",
+    ".blobs . ",
+    ".blob\u017f", // the long s, which folds to an s
+    ".b\u200clobs", // a joiner, which HFS+ leaves out
+    "\uff0eblobs",
+    ".ｂｌｏｂｓ",
+    "./.blobs",
+    ".//.BLOBS",
+    ".blobs::$INDEX_ALLOCATION",
+    ".UpLoads",
+  ]) {
+    for (const path of [name, `${name}/x`]) {
+      expect(() => repository.resolve(path), path).toThrow(/the server keeps for itself/);
+      expect(() => repository.delete(path), path).toThrow(/the server keeps for itself/);
+    }
+  }
+  expect(repository.list().map(({ path }) => path)).toEqual(["one"]);
+  expect(blobs()).toHaveLength(1);
+  for (const name of [".blob", ".blobs2", "blobs", "a/.blobs", "a.blobs"]) {
+    repository.writeFile(name, "x");
+    expect(repository.readFile(name).toString()).toBe("x");
+  }
+});

@@ -15,7 +15,7 @@ import {
   statSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { sha256File } from "../../base/index.ts";
+import { partialPath, sha256File } from "../../base/index.ts";
 import { isLocalPlace, localPath } from "./uri.ts";
 
 const smallestBytes = 1 << 20; // below it a link saves less than it costs to read the file
@@ -61,7 +61,7 @@ export class BlobPool {
 
   /** A file of the pool may have been changed in place through one of its links, so it is read before it is trusted. */
   #link(file: string, blob: string, isWhole: boolean): void {
-    const spare = `${file}.link`;
+    const spare = partialPath(file);
     const [from, to] = isWhole ? [blob, file] : [file, blob];
     try {
       mkdirSync(this.folder, { recursive: true });
@@ -79,10 +79,10 @@ export class BlobPool {
     let bytes = 0;
     for (const name of namesIn(this.folder)) {
       const blob = join(this.folder, name);
-      const { nlink, size } = statSync(blob);
-      if (nlink > 1) continue;
-      rmSync(blob);
-      bytes += size;
+      const status = statSync(blob, { throwIfNoEntry: false });
+      if (status === undefined || status.nlink > 1) continue;
+      rmSync(blob, { force: true }); // another process may sweep too
+      bytes += status.size;
     }
     try {
       rmdirSync(this.folder);

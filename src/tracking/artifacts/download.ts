@@ -3,9 +3,8 @@ import { createWriteStream } from "node:fs";
 import { mkdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { TrackingError, writeFileAtomic } from "../../base/index.ts";
+import { TrackingError, partialPath, writeFileAtomic } from "../../base/index.ts";
 import { LocalArtifactRepository } from "./local.ts";
-import { partialPath } from "./receive-file.ts";
 import { noSuchArtifact } from "./repository.ts";
 import type { ArtifactRepository } from "./repository.ts";
 

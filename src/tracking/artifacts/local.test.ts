@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
+import { partialPath, writeFileAtomic } from "../../base/index.ts";
 import { checkArtifactPath } from "./artifact-path.ts";
 import { LocalArtifactRepository } from "./local.ts";
 import { childUri, localPath, localUri } from "./uri.ts";
@@ -172,4 +173,12 @@ test("places are spelled so that Python's MLflow finds them", () => {
   expect(() => localPath("s3://bucket/x")).toThrowErrorMatchingInlineSnapshot(
     `[TrackingError: artifacts: the location must be a local folder, got "s3://bucket/x". Set the experiment's artifactLocation to a folder.]`,
   );
+});
+
+test("what a writer that died left half-written is no artifact", () => {
+  repository.writeFile("a.txt", "whole");
+  const half = partialPath(join(folder, "artifacts", "a.txt"));
+  writeFileSync(half, "ha");
+  expect(repository.list().map(({ path }) => path)).toEqual(["a.txt"]);
+  expect(() => writeFileAtomic(join(folder, "x".repeat(255)), "as long as a name may be")).not.toThrow();
 });

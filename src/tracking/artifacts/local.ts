@@ -1,12 +1,16 @@
 // Artifacts of a run in a local folder. Every path that comes from outside is checked before it is used.
 import {
   type Stats,
+  closeSync,
+  constants,
   copyFileSync,
   createReadStream,
   existsSync,
+  fstatSync,
   linkSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readFileSync,
   readdirSync,
   realpathSync,
@@ -14,15 +18,17 @@ import {
   rmSync,
   statSync,
 } from "node:fs";
-import { basename, dirname, join, resolve, sep } from "node:path";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import type { Readable } from "node:stream";
-import { TrackingError, writeFileAtomic } from "../../base/index.ts";
-import { checkArtifactPath, normalize, unsafe } from "./artifact-path.ts";
+import { TrackingError, isPartial, partialPath, writeFileAtomic } from "../../base/index.ts";
+import { checkArtifactPath, normalize, plainName, unsafe } from "./artifact-path.ts";
 import type { BlobPool } from "./blob-pool.ts";
-import { isPartial, partialPath, receiveFile } from "./receive-file.ts";
+import { receiveFile } from "./receive-file.ts";
 import { noSuchArtifact } from "./repository.ts";
 import type { ArtifactInfo, ArtifactStat, ArtifactStorage, ByteRange, ReceiveOptions } from "./repository.ts";
 import { localPath, localUri } from "./uri.ts";
+
+const maxOpenTries = 10;
 
 /** Says how files come into the artifacts. */
 export interface CopyOptions {
@@ -37,7 +43,7 @@ export interface CopyOptions {
 export interface LocalArtifactOptions {
   /** Where large files that are equal are stored once. @default nowhere */
   pool?: BlobPool | undefined;
-  /** Folders of the server's own, which are no artifacts. @default [] */
+  /** Folders of the server's own, named in lower case, which are no artifacts. @default [] */
   hidden?: readonly string[];
 }
 
@@ -91,7 +97,7 @@ export class LocalArtifactRepository implements ArtifactStorage {
     if (!existsSync(folder) || !statSync(folder).isDirectory()) return [];
     const prefix = artifactPath === "" ? "" : `${normalize(artifactPath)}/`;
     return readdirSync(folder)
-      .filter((name) => !isPartial(name) && !this.#hidden.includes(join(folder, name)))
+      .filter((name) => !isPartial(name) && !this.#hides(join(folder, name)))
       .sort()
       .flatMap((name): ArtifactInfo[] => {
         const status = this.#statusInside(join(folder, name));
@@ -112,12 +118,17 @@ export class LocalArtifactRepository implements ArtifactStorage {
   }
 
   open(artifactPath: string, range?: ByteRange): Readable {
-    return createReadStream(this.#existing(artifactPath), range);
+    return createReadStream("", { fd: this.#openInside(artifactPath), ...range });
   }
 
   /** Reads a file. */
   readFile(artifactPath: string): Buffer {
-    return readFileSync(this.#existing(artifactPath));
+    const file = this.#openInside(artifactPath);
+    try {
+      return readFileSync(file);
+    } finally {
+      closeSync(file);
+    }
   }
 
   async receive(
@@ -151,7 +162,7 @@ export class LocalArtifactRepository implements ArtifactStorage {
   /** Returns the place of an artifact on disk, whether it is there or not; a path that leads outside throws. */
   resolve(artifactPath: string): string {
     const target = join(this.root, checkArtifactPath(artifactPath));
-    if (this.#hidden.some((folder) => `${target}/`.startsWith(`${folder}/`))) {
+    if (this.#hides(target)) {
       throw unsafe(artifactPath, "it is the place of files that the server keeps for itself");
     }
     // the deepest part that exists must lie inside, wherever links lead
@@ -161,6 +172,14 @@ export class LocalArtifactRepository implements ArtifactStorage {
       throw unsafe(artifactPath, "it leads out of the artifact folder through a link");
     }
     return target;
+  }
+
+  /** Tells whether a path leads to what the server keeps, on a disk too that takes several spellings of a name for one. */
+  #hides(path: string): boolean {
+    return this.#hidden.some((folder) => {
+      const [first = ""] = relative(dirname(folder), path).split(sep);
+      return plainName(first) === basename(folder);
+    });
   }
 
   #copy(source: string, target: string, { link = false }: CopyOptions): void {
@@ -177,10 +196,18 @@ export class LocalArtifactRepository implements ArtifactStorage {
     }
   }
 
-  #existing(artifactPath: string): string {
-    const file = this.resolve(artifactPath);
-    if (this.stat(artifactPath) === undefined) throw noSuchArtifact(artifactPath, this.root);
-    return file;
+  /** Opens a file for reading. Links may change after they were checked, so what was opened is compared with what is inside. */
+  #openInside(artifactPath: string): number {
+    for (let tries = 0; tries < maxOpenTries; tries++) {
+      const path = this.resolve(artifactPath);
+      if (this.stat(artifactPath) === undefined) throw noSuchArtifact(artifactPath, this.root);
+      const file = openIfThere(path);
+      if (file === undefined) continue;
+      const [opened, inside] = [fstatSync(file), this.#statusInside(path)];
+      if (opened.isFile() && opened.ino === inside?.ino && opened.dev === inside.dev) return file;
+      closeSync(file); // or a new version took its place meanwhile
+    }
+    throw unsafe(artifactPath, "what it names changes again and again");
   }
 
   /** Returns the status of an entry, or undefined when it is a link that leads outside or nowhere. */
@@ -191,6 +218,15 @@ export class LocalArtifactRepository implements ArtifactStorage {
     } catch {
       return undefined; // a link to nothing
     }
+  }
+}
+
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK); // a pipe would block
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
   }
 }
 

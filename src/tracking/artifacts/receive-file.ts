@@ -1,21 +1,11 @@
 // A file that comes from elsewhere: it is there as a whole, or not at all.
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { fsyncDirectory } from "../../base/index.ts";
+import { fsyncDirectory, partialPath } from "../../base/index.ts";
 import type { BlobPool } from "./blob-pool.ts";
 import { checkReceived, checkSize } from "./repository.ts";
 import type { ReceiveOptions } from "./repository.ts";
-
-/** Returns a new name beside a file for what is still coming; it is short, as the file's own may be as long as it can be. */
-export function partialPath(file: string): string {
-  return join(dirname(file), `.${randomBytes(6).toString("hex")}.part`);
-}
-
-/** Tells whether a file is one that is still coming, or was when its writer died. */
-export function isPartial(name: string): boolean {
-  return /^\.[0-9a-f]{12}\.part$/.test(name);
-}
 
 /** Writes what comes to a file, over what is there, as soon as all of it has come. */
 export async function receiveFile(

@@ -62,13 +62,13 @@ export class Journal {
 
   private constructor(path: string) {
     this.path = path;
-    this.#entries = openSync(path, "a");
-    this.#taken = openSync(takenPath(path), "w");
+    this.#entries = openSync(path, "a", 0o600);
+    this.#taken = openSync(takenPath(path), "w", 0o600);
   }
 
   /** Begins the journal of a run, in place of an old one of the same run. */
   static create(folder: string, { storeUri, runId }: { storeUri: string; runId: string }): Journal {
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(folder, { recursive: true, mode: 0o700 }); // whoever writes here says what is logged
     const path = journalPath(folder, runId);
     rmSync(path, { force: true });
     const journal = new Journal(path);

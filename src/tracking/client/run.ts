@@ -1,5 +1,5 @@
 // A run as training code sees it: log and go on. Writing happens in ./writer.ts.
-import { existsSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { stringify as toYaml } from "yaml";
@@ -86,8 +86,9 @@ export class ActiveRun {
   readonly info: RunInfo;
   #artifacts: LocalArtifactRepository | undefined;
   readonly #writer: RunWriter;
-  /** Folder of the files that are to be sent. */
-  readonly #staging: string;
+  readonly #journalFolder: string | false;
+  /** Folder of the files that are to be sent, once there are any. */
+  #staging: string | undefined;
   readonly #lease: Lease;
   /** The rows of each table so far. */
   readonly #tables = new Map<string, Record<string, unknown>[]>();
@@ -98,7 +99,7 @@ export class ActiveRun {
     this.info = info;
     this.#writer = new RunWriter(store, info.runId, openJournal(store, info.runId, options), options);
     const { journalFolder = defaultJournalFolder() } = options;
-    this.#staging = stagingFolder(journalFolder === false ? tmpdir() : journalFolder, info.runId);
+    this.#journalFolder = journalFolder;
     this.#lease = new Lease(store, info.runId, options.leaseMs);
     watchEnd(this);
   }
@@ -153,7 +154,7 @@ export class ActiveRun {
       return new LocalArtifactRepository(artifactUri, { pool: BlobPool.ofRun(this.info) });
     }
     artifactRepository(artifactUri, this.store); // throws for a place that cannot be written
-    const folder = join(this.#staging, encodeURIComponent(artifactUri));
+    const folder = join((this.#staging ??= this.#makeStaging()), encodeURIComponent(artifactUri));
     const staged = new StagedArtifacts(folder, (path) =>
       this.#writer.add([{ kind: "artifact", item: { artifactUri, path, file: staged.resolve(path) } }]),
     );
@@ -296,7 +297,7 @@ export class ActiveRun {
     this.#writer.add([{ kind: "end", item: { status, endTime: Date.now() } }]);
     const { unwritten, error, journal } = await this.#writer.close();
     if (unwritten === 0) {
-      rmSync(this.#staging, { recursive: true, force: true });
+      if (this.#staging !== undefined) rmSync(this.#staging, { recursive: true, force: true });
       return { unwritten };
     }
     const detail = error instanceof Error ? error.message : String(error);
@@ -307,6 +308,14 @@ export class ActiveRun {
             `They are kept in ${journal}, and written when the next run begins.`,
     );
     return { unwritten, ...(journal === undefined ? {} : { journal }) };
+  }
+
+  /** Makes a folder that nobody else can put files in: what is there is sent as this run's. */
+  #makeStaging(): string {
+    if (this.#journalFolder === false) return mkdtempSync(join(tmpdir(), "sconce-staging-"));
+    const folder = stagingFolder(this.#journalFolder, this.runId);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    return folder;
   }
 
   #checkOpen(what: string): void {

@@ -51,10 +51,17 @@ export async function sendFile(
     return void response.writeHead(416).end();
   }
   const { start, end } = range ?? { start: 0, end: size - 1 };
+  const length = end - start + 1;
+  const hasBody = request.method !== "HEAD" && length > 0;
+  const body = hasBody ? await repository.open(artifactPath, { start, end }) : undefined;
   if (range !== undefined) response.setHeader("Content-Range", `bytes ${start}-${end}/${size}`);
-  response.writeHead(range === undefined ? 200 : 206, { "Content-Length": end - start + 1 });
-  if (request.method === "HEAD" || size === 0) return void response.end();
-  await pipeline(await repository.open(artifactPath, { start, end }), response);
+  response.writeHead(range === undefined ? 200 : 206, { "Content-Length": length });
+  if (body === undefined) return void response.end();
+  let sent = 0;
+  body.on("data", (chunk: Buffer) => (sent += chunk.length));
+  await pipeline(body, response, { end: false });
+  if (sent === length) response.end();
+  else response.destroy(); // the file became shorter; the client must not wait for the rest, or take the next answer for it
 }
 
 /** Tells whether `If-None-Match` names a tag: `*`, or in a list, weak or not (RFC 9110, section 13.1.2). */
