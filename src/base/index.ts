@@ -27,6 +27,7 @@ export {
 } from "./notifications.ts";
 export type { Notification } from "./notifications.ts";
 export { isPublicAddress } from "./public-address.ts";
+export { printable, printableJson, printableLines } from "./printable.ts";
 export { isProcessGone, thisProcess } from "./process.ts";
 export type { ProcessIdentity } from "./process.ts";
 export { pythonFloat } from "./python-float.ts";

@@ -1,4 +1,5 @@
 // Log lines for people. Progress bars live in cli/; metrics go to tracking.
+import { printableLines } from "./printable.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
@@ -46,7 +47,7 @@ export function stderrSink(minimum: LogLevel = levelFromEnvironment()): LogSink 
     if (rank[level] < rank[minimum]) return;
     // on a terminal a progress bar may stand in the line; it is drawn again below
     const fresh = process.stderr.isTTY ? "\r\x1b[K" : "";
-    process.stderr.write(`${fresh}${level === "info" ? "" : `${level}: `}${message}\n`);
+    process.stderr.write(`${fresh}${level === "info" ? "" : `${level}: `}${printableLines(message)}\n`);
   };
 }
 

@@ -1,5 +1,5 @@
 // `sconce gc`: empties the trash of a tracking store.
-import { UsageError } from "../base/index.ts";
+import { UsageError, printable } from "../base/index.ts";
 import { collectGarbage, openStore } from "../tracking/index.ts";
 import type { GarbageItem } from "../tracking/index.ts";
 import { noWords, parseWords } from "./command.ts";
@@ -62,7 +62,7 @@ Example:
     };
     const store = await openStore(storeUri(flags["backend-store-uri"]), { mustExist: true });
     try {
-      const onDone = (item: GarbageItem) => process.stdout.write(`${formatItem(item, dryRun)}\n`);
+      const onDone = (item: GarbageItem) => process.stdout.write(`${printable(formatItem(item, dryRun))}\n`);
       const items = await collectGarbage(store, { ...options, dryRun, onDone });
       process.stdout.write(`${formatSum(items, dryRun)}\n`);
       return items.some(({ outcome }) => outcome === "failed") ? exitCodes.failed : exitCodes.done;

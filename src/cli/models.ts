@@ -1,12 +1,12 @@
 // `sconce models`: the registry from the terminal.
-import { UsageError } from "../base/index.ts";
+import { UsageError, printable } from "../base/index.ts";
 import { readNotifications } from "../config/index.ts";
 import { ModelTransition, holdersAt, shownStage, userName } from "../tracking/index.ts";
 import type { RegistryEvent } from "../tracking/index.ts";
 import { countOf, onlyWord, parseWords, runAction } from "./command.ts";
 import type { Command } from "./command.ts";
 import { storeUri } from "./store-uri.ts";
-import { printable, table, writeResult } from "./table.ts";
+import { table, writeResult } from "./table.ts";
 
 export const command: Command = {
   help: `Usage: sconce models register URI NAME

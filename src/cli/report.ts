@@ -1,5 +1,5 @@
 // Turns an error into what a person reads and the exit code that it means.
-import { ConfigError, SconceError } from "../base/index.ts";
+import { ConfigError, SconceError, printableLines } from "../base/index.ts";
 
 /** What the exit code of a command says; 130 and 143 stand for SIGINT and SIGTERM. */
 export const exitCodes = { done: 0, failed: 1, badInput: 2, SIGINT: 130, SIGTERM: 143 } as const;
@@ -11,10 +11,10 @@ export function report(error: unknown): number {
   if (!SconceError.is(error)) {
     const fault = faultOfSystem(error);
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    process.stderr.write(`${fault ?? text}\n`);
+    process.stderr.write(`${printableLines(fault ?? text)}\n`);
     return exitCodes.failed;
   }
-  process.stderr.write(`${error.message}${countOfIssues(error)}\n`);
+  process.stderr.write(`${printableLines(error.message)}${countOfIssues(error)}\n`);
   const { exitCode } = error as SconceError & { exitCode?: number };
   return exitCode ?? (inputErrors.has(error.code) ? exitCodes.badInput : exitCodes.failed);
 }
@@ -38,6 +38,9 @@ function faultOfSystem(error: unknown): string | undefined {
     case "EACCES":
     case "EPERM":
       return `${place}: permission is denied. Change the permissions, or run as the owner.`;
+    case "EMFILE":
+    case "ENFILE":
+      return `${place}: too many files are open. Raise the limit (ulimit -n 1024), or end what has many open.`;
     default:
       return undefined;
   }

@@ -1,13 +1,13 @@
 // `sconce runs`: the runs of a store from the terminal.
 import { setTimeout as sleep } from "node:timers/promises";
-import { UsageError, suggestion } from "../base/index.ts";
+import { UsageError, printable, printableJson, suggestion } from "../base/index.ts";
 import { endTags, openStore } from "../tracking/index.ts";
 import type { Experiment, Run, Store } from "../tracking/index.ts";
 import { countOf, onlyWord, parseWords, runAction } from "./command.ts";
 import type { Command } from "./command.ts";
 import { listRuns } from "./list-runs.ts";
 import { storeUri } from "./store-uri.ts";
-import { formatMetric, formatTime, printable, table, writeResult } from "./table.ts";
+import { formatMetric, formatTime, table, writeResult } from "./table.ts";
 
 export const command: Command = {
   help: `Usage: sconce runs list [EXPERIMENT] [--filter F] [--order-by TERM]
@@ -171,7 +171,7 @@ async function watch(words: readonly string[]): Promise<number> {
         seen.set(key, timestamp);
         process.stdout.write(
           flags.json
-            ? `${JSON.stringify(point)}\n`
+            ? `${printableJson(JSON.stringify(point))}\n`
             : `step ${step}  ${printable(key)} ${formatMetric(value)}\n`,
         );
       }

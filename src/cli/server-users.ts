@@ -1,7 +1,7 @@
 // `sconce server users`: the people who may sign in to a tracking server.
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
-import { UsageError } from "../base/index.ts";
+import { UsageError, printable } from "../base/index.ts";
 import { UserStore } from "../tracking/index.ts";
 import { noWords, onlyWord, parseWords, runAction } from "./command.ts";
 import { authDatabase } from "./server-auth.ts";
@@ -56,7 +56,7 @@ async function listUsers(words: readonly string[]): Promise<number> {
   noWords("server users list", positionals);
   return withUsers(flags, async (users) => {
     for (const { username, isAdmin } of await users.list()) {
-      process.stdout.write(`${username}${isAdmin ? " (admin)" : ""}\n`);
+      process.stdout.write(`${printable(username)}${isAdmin ? " (admin)" : ""}\n`);
     }
   });
 }

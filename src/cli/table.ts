@@ -1,8 +1,13 @@
 // How commands print what they found: as a table for people, or as JSON.
+import { printable, printableJson, printableLines } from "../base/index.ts";
 
 /** Prints a value as JSON, or lines for people. */
 export function writeResult(asJson: boolean, value: unknown, lines: readonly string[]): void {
-  process.stdout.write(asJson ? `${JSON.stringify(value, null, 2)}\n` : `${lines.join("\n")}\n`);
+  process.stdout.write(
+    asJson
+      ? `${printableJson(JSON.stringify(value, null, 2))}\n`
+      : `${lines.map(printableLines).join("\n")}\n`,
+  );
 }
 
 /** Lines up columns; what other people named cannot move the cursor of a terminal. */
@@ -27,11 +32,4 @@ export function formatMetric(value: number | undefined): string {
 /** Writes a time of a store, milliseconds since 1970, in UTC. */
 export function formatTime(milliseconds: number): string {
   return new Date(milliseconds).toISOString().slice(0, 19).replace("T", " ");
-}
-
-/** Returns text without control characters. */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (char) => {
-    return char === "\n" || char === "\t" ? " " : `\\u${char.codePointAt(0)!.toString(16).padStart(4, "0")}`;
-  });
 }
