@@ -275,7 +275,8 @@ test("with users, whoever may write begins and completes, and the audit log tell
   ] as const) {
     await users.create({ username, password: `${username}: a long password`, isAdmin });
   }
-  await users.grant("writer", { resourceType: "experiment", pattern: "1", permission: "EDIT" });
+  const pattern = await store.createExperiment({ name: "first" });
+  await users.grant("writer", { resourceType: "experiment", pattern, permission: "EDIT" });
   await start({ auth: { users, defaultPermission: "READ" }, auditLog });
   const as = (name: string) => ({
     Authorization: `Basic ${Buffer.from(`${name}:${name}: a long password`).toString("base64")}`,
