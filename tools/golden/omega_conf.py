@@ -5,6 +5,7 @@ Run with omegaconf 2.3.1, which hydra-core 1.3.8 brings: python tools/golden/ome
 
 import json
 import os
+import random
 import warnings
 from pathlib import Path
 
@@ -130,6 +131,13 @@ SORTED = [{"b": 1, "a": {"d": 1, "c": 2}}, {"B": 1, "a": 2, "_": 3}, {"é": 1, "
 MISSINGS = ["a: ???", "a: {b: '???', c: 1}\nd: ???", "a: [1, '???', {b: '???'}]", "a: ${b}\nb: ???", "a: 1", "a: ${c}\nc:\n  d: ???", "- ???\n- a: ???", "a: ???x", "a:\n  b.c: ???", "a: [['???']]"]
 
 
+def random_texts(count):
+    """Texts that mix indicators, spaces, breaks and words, to meet every rule of quoting and folding."""
+    parts = [*"ab  1.0-:#'\"\\,[]{}?!&*|>%@`~=+_e\n\t", "yes", "null", "\u00e9", "\U0001f600", "\x85", "\xa0", "${a}", "  ", "\n\n", "word ", "it's "]
+    generator = random.Random(6)
+    return ["".join(generator.choices(parts, k=generator.choice([2, 3, 6, 12, 40, 90, 150]))) for _ in range(count)]
+
+
 def echo(*args):
     return args[0] if len(args) == 1 else list(args)
 
@@ -227,7 +235,7 @@ def main():
                      outcome(lambda: OmegaConf.select(OmegaConf.create(SELECT_BASE), key, default="D")),
                      outcome(lambda: OmegaConf.select(OmegaConf.create(SELECT_BASE), key, throw_on_missing=True, throw_on_resolution_failure=False))] for key in SELECTS],
         "updates": [[text, key, encode(value), options, outcome(lambda: updated(text, key, value, options))] for text, key, value, options in UPDATES],
-        "dumps": [[encode(value), text_outcome(lambda: OmegaConf.to_yaml(OmegaConf.create(value)))] for value in [*DUMPS, *({"a": item} for item in STRINGS + NUMBERS), *([item] for item in STRINGS), *({item: 1} for item in STRINGS)]],
+        "dumps": [[encode(value), text_outcome(lambda: OmegaConf.to_yaml(OmegaConf.create(value)))] for value in [*DUMPS, *({"a": item} for item in STRINGS + NUMBERS), *([item] for item in STRINGS), *({item: 1} for item in STRINGS), *({"a": item, "b": [item, [item]], item: [{"c": item}]} for item in random_texts(150))]],
         "sorted": [[encode(value), text_outcome(lambda: OmegaConf.to_yaml(OmegaConf.create(value), sort_keys=True))] for value in SORTED],
         "missing": [[text, outcome(lambda: sorted(OmegaConf.missing_keys(OmegaConf.create(text))))] for text in MISSINGS],
     }  # fmt: skip

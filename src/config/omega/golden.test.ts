@@ -3,13 +3,14 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ConfigError } from "../../base/index.ts";
-import { type ConfigKey, type ConfigNode, scalarNode } from "../node.ts";
+import { type ConfigKey, type ConfigNode, listNode, mapNode, scalarNode } from "../node.ts";
 import type { ConfigValue } from "../value.ts";
+import { createFromText } from "./create.ts";
 import { merge } from "./merge.ts";
-import { floatText } from "./python-text.ts";
+import { floatText, pythonFloat } from "./python-text.ts";
 import { resolve, select } from "./resolve.ts";
 import { clearResolvers, registerNewResolver } from "./resolvers.ts";
-import { createFromText } from "./create.ts";
+import { toYaml } from "./to-yaml.ts";
 
 type Encoded = null | boolean | number | string | Encoded[] | { [key: string]: Encoded };
 type Outcome = { value: Encoded } | { error: string };
@@ -23,6 +24,8 @@ interface Golden {
   whole: [string, Outcome, Outcome][];
   selectBase: string;
   selects: [string, Outcome, Outcome, Outcome][];
+  dumps: [Encoded, { text: string }][];
+  sorted: [Encoded, { text: string }][];
 }
 
 const path = fileURLToPath(new URL("../../../tests/goldens/config/omegaconf.json", import.meta.url));
@@ -47,6 +50,20 @@ function encode(node: ConfigNode): Encoded {
   if (node.kind === "list") return node.items.map(encode);
   if (node.kind === "scalar") return encodeScalar(node.value, node.isFloat);
   return { map: [...node.entries].map(([key, entry]) => [encodeScalar(key, false), encode(entry.node)]) };
+}
+
+function decode(value: Encoded): ConfigNode {
+  if (Array.isArray(value)) return listNode(origin, value.map(decode));
+  if (typeof value !== "object" || value === null) return scalarNode(origin, value);
+  if ("int" in value) return scalarNode(origin, BigInt(value["int"] as string));
+  if ("float" in value) return scalarNode(origin, pythonFloat(value["float"] as string)!, true);
+  const node = mapNode(origin);
+  for (const [key, item] of value["map"] as [Encoded, Encoded][]) {
+    const keyNode = decode(key);
+    if (keyNode.kind === "scalar")
+      node.entries.set(keyNode.value as ConfigKey, { origin, node: decode(item) });
+  }
+  return node;
 }
 
 function outcome(run: () => ConfigNode | undefined): Outcome {
@@ -140,5 +157,15 @@ describe("selects", () => {
       outcome(() => select(base, key, { throwOnMissing: true, throwOnResolutionFailure: false })),
       lenient,
     );
+  });
+});
+
+describe("dumps", () => {
+  test.each(golden.dumps)("%j", (value, { text }) => {
+    expect(toYaml(decode(value))).toBe(text);
+  });
+
+  test.each(golden.sorted)("sorted: %j", (value, { text }) => {
+    expect(toYaml(decode(value), { sortKeys: true })).toBe(text);
   });
 });

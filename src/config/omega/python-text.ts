@@ -11,7 +11,7 @@ const wordPattern = /^\s*([-+]?)(inf|infinity|nan)\s*$/i;
 
 /** Reads a whole number as `int()` does, `" 1_000 "` included; undefined where it raises. */
 export function pythonInt(text: string): number | bigint | undefined {
-  const match = intPattern.exec(text);
+  const match = intPattern.exec(asciiDigits(text));
   if (match === null) return undefined;
   const value = BigInt(match[2]!.replaceAll("_", ""));
   return wholeNumber(match[1] === "-" ? -value : value);
@@ -24,7 +24,18 @@ export function pythonFloat(text: string): number | undefined {
     const value = word[2]!.toLowerCase() === "nan" ? NaN : Infinity;
     return word[1] === "-" ? -value : value;
   }
-  return floatPattern.test(text) ? Number(text.replaceAll("_", "")) : undefined;
+  const digitsOnly = asciiDigits(text);
+  return floatPattern.test(digitsOnly) ? Number(digitsOnly.replaceAll("_", "")) : undefined;
+}
+
+/** Writes the digits of other scripts as ASCII; Unicode has them in runs of ten. */
+function asciiDigits(text: string): string {
+  return text.replace(/(?![0-9])\p{Nd}/gu, (digit) => {
+    const code = digit.codePointAt(0)!;
+    let first = code;
+    while (/\p{Nd}/u.test(String.fromCodePoint(first - 1))) first--;
+    return String((code - first) % 10);
+  });
 }
 
 /** Writes a float as `repr()` does: the shortest digits that read back, always with a point or an exponent. */
