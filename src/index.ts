@@ -27,6 +27,23 @@ export {
   BaseTimeSeriesModel,
   BaseVisionDataModule,
   BaseVisionModel,
+  ContractError,
+  DataContract,
+  ModelContract,
+  registerCallback,
+  registerDataset,
+  registerDomain,
+  registerLogger,
+  registerLoss,
+  registerMetric,
+  registerModel,
+  registerOptimizer,
+  registerSampler,
+  registerScheduler,
+  registerStore,
+  registerStrategy,
+  registerTask,
+  registry,
 } from "./contracts/index.ts";
 export type {
   DataModule,
@@ -56,6 +73,7 @@ export {
   BertModel,
 } from "./models/index.ts";
 export type { BertConfig, BertInput } from "./models/index.ts";
+export { loadPlugins } from "./plugins/index.ts";
 export * as plots from "./plots/index.ts";
 export {
   BertTrainerTorch,

@@ -12,11 +12,12 @@ const mayImport: Record<string, readonly string[]> = {
   base: [],
   ...Object.fromEntries(independent.map((layer) => [layer, ["base"]])),
   contracts: ["base", "torch", "data", "metrics"],
+  plugins: ["base", "contracts"],
   models: ["base", "torch", "hub"],
   testing: ["base", "torch", "tracking"],
   trainer: ["base", "torch", "models", "data", "metrics", "config", "contracts", "tracking"],
-  tasks: ["base", ...independent, "contracts", "models", "trainer"],
-  cli: ["base", ...independent, "contracts", "models", "trainer", "tasks"],
+  tasks: ["base", ...independent, "contracts", "models", "plugins", "trainer"],
+  cli: ["base", ...independent, "contracts", "models", "plugins", "trainer", "tasks"],
 };
 /** The package root, which re-exports the layers. */
 const rootFile = "index.ts";

@@ -30,6 +30,13 @@ export class Registry<T> {
     for (const alias of aliases) this.#aliases.set(normalizeName(alias), normalizeName(name));
   }
 
+  /** Takes a component out again, with its aliases. */
+  unregister(name: string): void {
+    const key = normalizeName(name);
+    this.#entries.delete(key);
+    for (const [alias, target] of this.#aliases) if (target === key) this.#aliases.delete(alias);
+  }
+
   has(name: string): boolean {
     return this.#find(name) !== undefined;
   }

@@ -26,6 +26,24 @@ export type { AudioBatch, NLPBatch, TimeSeriesBatch, VisionBatch } from "./domai
 export { Accuracy, F1Score, MeanAbsoluteError, MeanSquaredError } from "./metric.ts";
 export type { Metric } from "./metric.ts";
 export { ModelContract } from "./model-contract.ts";
+export {
+  registerAs,
+  registerCallback,
+  registerDataset,
+  registerDomain,
+  registerLogger,
+  registerLoss,
+  registerMetric,
+  registerModel,
+  registerOptimizer,
+  registerSampler,
+  registerScheduler,
+  registerStore,
+  registerStrategy,
+  registerTask,
+  registry,
+} from "./registry.ts";
+export type { ComponentClass, ComponentKindName, Domain, Register } from "./registry.ts";
 export type {
   ConfigSchema,
   IConfigurable,

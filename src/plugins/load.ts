@@ -1,0 +1,190 @@
+// Loads plugins one after the other. One that is broken is named, and takes neither the program nor others down.
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { dirname, extname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { Plugin } from "esbuild";
+import { SetupError, UsageError, logger, writeFileAtomic } from "../base/index.ts";
+import { registerAs, registry } from "../contracts/index.ts";
+import { discoverPlugins } from "./discover.ts";
+import type { PluginSource } from "./discover.ts";
+
+/** What became of one plugin. */
+export interface LoadedPlugin {
+  name: string;
+  from: PluginSource["from"];
+  /** What it registered, as `model my_model`. */
+  registered: string[];
+  /** Why it could not be loaded; what it had registered before is taken out again. */
+  error?: string;
+}
+
+export interface LoadPluginsOptions {
+  /** What a config lists under `plugins`. */
+  listed?: readonly string[];
+  /** Milliseconds that a plugin's code may take to come up. @default 10000 */
+  timeoutMs?: number;
+}
+
+const loaded = new Map<string, LoadedPlugin>();
+
+/**
+ * Loads the plugins of a project, each file once a process. A plugin registers its components when it is imported, or in
+ * a function `register(registry)` that it exports. TypeScript is compiled on the way.
+ */
+export async function loadPlugins(
+  projectRoot: string,
+  { listed = [], timeoutMs = 10_000 }: LoadPluginsOptions = {},
+): Promise<LoadedPlugin[]> {
+  const { sources, problems } = discoverPlugins(projectRoot, listed);
+  const reports: LoadedPlugin[] = problems.map(({ name, message }) => ({
+    name,
+    from: listed.includes(name) ? "config" : "package",
+    registered: [],
+    error: message,
+  }));
+  for (const { name, error } of reports) logger.warn(`plugin ${name}: ${error}`);
+  for (const source of sources) {
+    let report = loaded.get(source.path);
+    if (report === undefined) {
+      report = await load(source, projectRoot, timeoutMs);
+      loaded.set(source.path, report);
+      if (report.error !== undefined) logger.warn(`plugin ${source.name}: ${report.error}`);
+    }
+    reports.push(report);
+  }
+  return reports;
+}
+
+async function load(source: PluginSource, projectRoot: string, timeoutMs: number): Promise<LoadedPlugin> {
+  const { name, from, path } = source;
+  try {
+    // a package is compiled already, and finds its own dependencies from where it is
+    const url =
+      from === "folder" || isTypeScript(path) ? await compile(source, projectRoot) : pathToFileURL(path).href;
+    return { name, from, registered: await registerAs(name, () => withTimeout(run(url), timeoutMs)) };
+  } catch (error) {
+    return { name, from, registered: [], error: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function run(url: string): Promise<void> {
+  const { register } = (await import(url)) as { register?: unknown };
+  if (register === undefined) return;
+  if (typeof register !== "function")
+    throw new UsageError("its export register must be a function that takes the registry.");
+  await (register as (given: typeof registry) => unknown)(registry);
+}
+
+function isTypeScript(path: string): boolean {
+  return [".ts", ".mts"].includes(extname(path));
+}
+
+/** Compiles a plugin with its own files to one module, which lies where its packages are found. Returns its URL. */
+async function compile({ path }: PluginSource, projectRoot: string): Promise<string> {
+  const { build } = await import("esbuild").catch((error: unknown) => {
+    throw new SetupError("TypeScript plugins need esbuild. Run: npm install esbuild", { cause: error });
+  });
+  const result = await build({
+    entryPoints: [path],
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    packages: "external",
+    sourcemap: "inline",
+    logLevel: "silent",
+    define: { "import.meta.url": JSON.stringify(pathToFileURL(path).href) },
+    plugins: [ownPackage],
+  }).catch((error: unknown) => {
+    throw new UsageError(compileErrors(error, projectRoot), { cause: error });
+  });
+  const code = result.outputFiles[0]!.text;
+  const hash = createHash("sha256").update(code).digest("hex").slice(0, 16);
+  const output = join(cacheFolder(projectRoot), `${hash}.mjs`);
+  if (!existsSync(output)) {
+    mkdirSync(dirname(output), { recursive: true });
+    writeFileAtomic(output, code);
+  }
+  return pathToFileURL(output).href;
+}
+
+/** Leads imports of `sconce` to the package that is running, so that there is one registry. */
+const ownPackage: Plugin = {
+  name: "sconce",
+  setup(build) {
+    build.onResolve({ filter: /^sconce(\/.*)?$/ }, ({ path }) => {
+      const target = exportsOfSconce()[`.${path.slice("sconce".length)}`];
+      if (target === undefined) return { errors: [{ text: `there is no ${path}` }] };
+      return { path: new URL(target, packageRoot()).href, external: true };
+    });
+  },
+};
+
+let exported: Record<string, string> | undefined;
+
+function exportsOfSconce(): Record<string, string> {
+  if (exported === undefined) {
+    const manifest = JSON.parse(readFileSync(new URL("package.json", packageRoot()), "utf8")) as {
+      exports: Record<string, string | { default: string }>;
+    };
+    exported = Object.fromEntries(
+      Object.entries(manifest.exports).map(([key, target]) => [
+        key,
+        typeof target === "string" ? target : target.default,
+      ]),
+    );
+  }
+  return exported;
+}
+
+/** Folder of our package.json: above `dist/src/plugins`, or above `src/plugins`. */
+function packageRoot(): URL {
+  for (let folder = new URL(".", import.meta.url); ; folder = new URL("..", folder))
+    if (existsSync(new URL("package.json", folder))) return folder;
+}
+
+/** Returns the nearest node_modules/.cache, or a folder of the project where nothing is installed. */
+function cacheFolder(projectRoot: string): string {
+  const modules = join(projectRoot, "node_modules");
+  return existsSync(modules)
+    ? join(modules, ".cache", "sconce", "plugins")
+    : join(projectRoot, ".sconce", "plugins");
+}
+
+function compileErrors(error: unknown, projectRoot: string): string {
+  const { errors = [] } = error as {
+    errors?: { text: string; location: { file: string; line: number; column: number } | null }[];
+  };
+  if (errors.length === 0) return (error as Error).message;
+  return errors
+    .slice(0, 5)
+    .map(({ text, location }) =>
+      location === null
+        ? text
+        : `${relativeTo(projectRoot, location.file)}:${location.line}:${location.column + 1}: ${text}`,
+    )
+    .join("; ");
+}
+
+/** esbuild names files from the current folder on. */
+function relativeTo(projectRoot: string, file: string): string {
+  const absolute = fileURLToPath(new URL(file, pathToFileURL(`${process.cwd()}/`)));
+  return absolute.startsWith(`${projectRoot}/`) ? absolute.slice(projectRoot.length + 1) : absolute;
+}
+
+async function withTimeout<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new UsageError(`its code did not come up within ${timeoutMs / 1000} s.`)),
+      timeoutMs,
+    );
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
