@@ -48,5 +48,5 @@ export {
 } from "./store-uri.ts";
 export type { StoreKind } from "./store-uri.ts";
 export { nearest, suggestion } from "./suggest.ts";
-export { sconceVersion } from "./version.ts";
+export { packageFolder, sconceVersion } from "./version.ts";
 export { metricModes } from "./metric-modes.ts";

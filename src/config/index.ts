@@ -13,6 +13,13 @@ export {
   normalizeMetricName,
 } from "./metric-names.ts";
 export type { MetricMode } from "./metric-names.ts";
+export { compose, composeAll, initialize } from "./hydra/compose.ts";
+export type { ComposeOptions, Composition, ConfigLocation } from "./hydra/compose.ts";
+export { ConfigStore, configStore } from "./hydra/config-store.ts";
+export type { StoredConfig } from "./hydra/config-store.ts";
+export type { DefaultsEntry } from "./hydra/defaults-list.ts";
+export { jobConfig, registerHydraResolvers } from "./hydra/hydra-resolvers.ts";
+export type { SearchPathElement } from "./hydra/search-path.ts";
 export { OverrideError } from "./hydra/override-error.ts";
 export type {
   ChoiceSweep,
