@@ -83,8 +83,8 @@ export class ConfigError extends SconceError {
   readonly source: string;
   readonly issues: readonly ConfigIssue[];
 
-  constructor(source: string, issues: readonly ConfigIssue[]) {
-    super(issues.map((issue) => formatIssue(source, issue)).join("\n"));
+  constructor(source: string, issues: readonly ConfigIssue[], options: ErrorOptions = {}) {
+    super(issues.map((issue) => formatIssue(source, issue)).join("\n"), options);
     this.source = source;
     this.issues = issues;
   }
