@@ -123,3 +123,19 @@ test("text of users is data in the YAML and in the Markdown", async () => {
   expect(parse(front)).toMatchObject({ language: evil, tags: ["sconce"] });
   expect(body).toContain("| `key` | ``` x: \\| --- # <script>alert(1)</script> `a` ``b`` [c](d) \\| e ``` |");
 });
+
+test("a card of a run that measured nothing says so", async () => {
+  const store = await SqliteStore.open({ path: join(mkdtempSync(join(tmpdir(), "sconce-")), "mlflow.db") });
+  const run = await ActiveRun.start({ store, experimentName: "mail" });
+  await run.end();
+  const card = formatModelCard({
+    name: "net",
+    modelId: "m-1",
+    run: await store.getRun(run.runId),
+    library: "sconce",
+    loading: (uri) => ({ typescript: uri, python: uri }),
+  });
+  await store.close();
+  expect(card).not.toContain("## Metrics");
+  expect(card).toContain("## Limits\n\nThis run measured nothing on the model.\n");
+});

@@ -82,7 +82,9 @@ export function formatModelCard(options: ModelCardOptions): string {
     section("Loading", `${block("ts", typescript)}\n\n${block("python", python)}`),
     section(
       "Limits",
-      "The metrics above were measured on the data that they name. How the model does on other data, or on parts of this data, was not measured by this run.",
+      metrics.length === 0
+        ? "This run measured nothing on the model."
+        : "The metrics above were measured on the data that they name. How the model does on other data, or on parts of this data, was not measured by this run.",
     ),
   ];
   return `---\n${stringify(metadata, { version: "1.1", lineWidth: 0 })}---\n\n${sections.filter(Boolean).join("\n\n")}\n`;
