@@ -6,23 +6,17 @@ import { pathToFileURL } from "node:url";
 import { localUri } from "../../artifacts/uri.ts";
 import { pageOfPoints, thinPoints } from "../../metric-points.ts";
 import type { PagedList } from "../../paged-list.ts";
-import { canonicalStage, checkCustomStages, newestOfStages } from "../../stages.ts";
+import { checkCustomStages } from "../../stages.ts";
 import type {
   CreateExperimentInput,
   CreateLoggedModelInput,
-  CreateModelVersionInput,
-  CreateRegisteredModelInput,
   CreateRunInput,
   LogBatchInput,
   MetricHistoriesInput,
-  RegistryChange,
-  RegistryStore,
   SearchExperimentsInput,
-  SearchInput,
   SearchLoggedModelsInput,
   SearchRunsInput,
   TrackingStore,
-  TransitionStageInput,
   UpdateRunInput,
 } from "../../store.ts";
 import type {
@@ -34,10 +28,7 @@ import type {
   Metric,
   ModelInput,
   ModelOutput,
-  ModelVersion,
   Param,
-  RegisteredModel,
-  RegistryEvent,
   Run,
   RunInfo,
 } from "../../types.ts";
@@ -50,16 +41,14 @@ import type {
 } from "../../transfer.ts";
 import { checkBatch, checkKey, invalid } from "../../validation.ts";
 import * as experiments from "./experiments.ts";
+import { FileRegistry } from "./file-registry.ts";
 import { FolderLocks, readable } from "./folder-locks.ts";
 import * as inputs from "./inputs.ts";
 import { Layout } from "./layout.ts";
 import * as loggedModels from "./logged-models.ts";
 import { LatestPoints, readPoints } from "./metric-files.ts";
-import * as models from "./registered-models.ts";
-import { readHistory } from "./registry-history.ts";
 import * as runs from "./runs.ts";
 import * as search from "./search.ts";
-import * as registry from "./stages-and-aliases.ts";
 import type { Transaction } from "./transaction.ts";
 import * as transfer from "./transfer.ts";
 
@@ -74,7 +63,6 @@ export interface FileStoreOptions {
 }
 
 const experimentNames = "names";
-const registryLock = "registry";
 
 /**
  * Keeps runs and the registry in a folder as MLflow's file store does, so that either opens what the other wrote. Several
@@ -88,24 +76,24 @@ const registryLock = "registry";
  * await store.logBatch({ runId: run.info.runId, params: [{ key: "lr", value: "0.1" }] });
  * (await store.getRun(run.info.runId)).data.params; // => { lr: "0.1" }
  */
-export class FileStore implements TrackingStore, RegistryStore, StoreExporter, StoreImporter {
+export class FileStore extends FileRegistry implements TrackingStore, StoreExporter, StoreImporter {
   readonly uri: string;
   /** The folder, as an absolute path. */
   readonly path: string;
   /** Where experiments that name no place keep their artifacts. */
   readonly artifactRoot: string;
-  readonly stages: readonly string[];
   readonly #layout: Layout;
   readonly #locks: FolderLocks;
   readonly #latest = new LatestPoints();
 
   private constructor(path: string, artifactRoot: string, stages: readonly string[]) {
+    const [layout, locks] = [new Layout(path), new FolderLocks(path)];
+    super(layout, locks, stages);
     this.path = path;
     this.uri = pathToFileURL(path).href;
     this.artifactRoot = artifactRoot;
-    this.stages = stages;
-    this.#layout = new Layout(path);
-    this.#locks = new FolderLocks(path);
+    this.#layout = layout;
+    this.#locks = locks;
   }
 
   /** Opens the folder, or makes it, and completes what processes that died left half done. */
@@ -322,131 +310,6 @@ export class FileStore implements TrackingStore, RegistryStore, StoreExporter, S
     );
   }
 
-  async createRegisteredModel(input: CreateRegisteredModelInput): Promise<RegisteredModel> {
-    await this.#changeRegistry((transaction) =>
-      models.insertRegisteredModel(this.#layout, transaction, input),
-    );
-    return this.getRegisteredModel(input.name);
-  }
-
-  async getRegisteredModel(name: string): Promise<RegisteredModel> {
-    return models.readRegisteredModel(this.#layout, name);
-  }
-
-  async searchRegisteredModels(input: SearchInput = {}): Promise<PagedList<RegisteredModel>> {
-    return search.searchRegisteredModels(this.#layout, input);
-  }
-
-  async renameRegisteredModel(name: string, newName: string): Promise<RegisteredModel> {
-    await this.#changeRegistry((transaction) =>
-      models.renameRegisteredModel(this.#layout, transaction, name, newName),
-    );
-    return this.getRegisteredModel(newName);
-  }
-
-  async updateRegisteredModel(name: string, description: string): Promise<RegisteredModel> {
-    await this.#changeRegistry((transaction) =>
-      models.describeRegisteredModel(this.#layout, transaction, name, description),
-    );
-    return this.getRegisteredModel(name);
-  }
-
-  async deleteRegisteredModel(name: string): Promise<void> {
-    await this.#changeRegistry((transaction) =>
-      models.removeRegisteredModel(this.#layout, transaction, name),
-    );
-  }
-
-  async setRegisteredModelTags(name: string, tags: Record<string, string>): Promise<void> {
-    await this.#changeRegistry((transaction) =>
-      models.setRegisteredModelTags(this.#layout, transaction, name, tags),
-    );
-  }
-
-  async deleteRegisteredModelTag(name: string, key: string): Promise<void> {
-    await this.#changeRegistry((transaction) =>
-      models.removeRegisteredModelTag(this.#layout, transaction, name, key),
-    );
-  }
-
-  async createModelVersion(input: CreateModelVersionInput): Promise<ModelVersion> {
-    const version = await this.#changeRegistry((transaction) =>
-      models.insertModelVersion(this.#layout, transaction, input),
-    );
-    return this.getModelVersion(input.name, version);
-  }
-
-  async getModelVersion(name: string, version: number): Promise<ModelVersion> {
-    return models.readModelVersion(this.#layout, name, version);
-  }
-
-  async searchModelVersions(input: SearchInput = {}): Promise<PagedList<ModelVersion>> {
-    return search.searchModelVersions(this.#layout, input);
-  }
-
-  async latestModelVersions(name: string, stages?: readonly string[]): Promise<ModelVersion[]> {
-    const wanted = stages?.map((stage) => canonicalStage(stage, this.stages));
-    return newestOfStages(models.readModelVersions(this.#layout, name), wanted);
-  }
-
-  async updateModelVersion(name: string, version: number, description: string): Promise<ModelVersion> {
-    await this.#changeRegistry((transaction) =>
-      models.describeModelVersion(this.#layout, transaction, { name, version }, description),
-    );
-    return this.getModelVersion(name, version);
-  }
-
-  async transitionStage(input: TransitionStageInput): Promise<ModelVersion> {
-    const stage = canonicalStage(input.stage, this.stages);
-    await this.#changeRegistry((transaction) =>
-      registry.moveToStage(this.#layout, transaction, { ...input, stage }),
-    );
-    return this.getModelVersion(input.name, input.version);
-  }
-
-  async deleteModelVersion(name: string, version: number): Promise<void> {
-    await this.#changeRegistry((transaction) =>
-      models.removeModelVersion(this.#layout, transaction, name, version),
-    );
-  }
-
-  async setModelVersionTags(name: string, version: number, tags: Record<string, string>): Promise<void> {
-    await this.#changeRegistry((transaction) =>
-      models.setModelVersionTags(this.#layout, transaction, { name, version }, tags),
-    );
-  }
-
-  async deleteModelVersionTag(name: string, version: number, key: string): Promise<void> {
-    await this.#changeRegistry((transaction) =>
-      models.removeModelVersionTag(this.#layout, transaction, { name, version }, key),
-    );
-  }
-
-  async setModelAlias(
-    name: string,
-    alias: string,
-    version: number,
-    change: RegistryChange = {},
-  ): Promise<void> {
-    await this.#changeRegistry((transaction) =>
-      registry.writeAlias(this.#layout, transaction, { ...change, name, alias, version }),
-    );
-  }
-
-  async deleteModelAlias(name: string, alias: string, change: RegistryChange = {}): Promise<void> {
-    await this.#changeRegistry((transaction) =>
-      registry.removeAlias(this.#layout, transaction, { ...change, name, alias }),
-    );
-  }
-
-  async getModelVersionByAlias(name: string, alias: string): Promise<ModelVersion> {
-    return registry.readModelVersionByAlias(this.#layout, name, alias);
-  }
-
-  async registryHistory(name: string): Promise<RegistryEvent[]> {
-    return readHistory(models.findRegisteredModel(this.#layout, name));
-  }
-
   async deletionTimes(experimentId: string): Promise<Map<string, number>> {
     return transfer.readDeletionTimes(this.#layout, experimentId);
   }
@@ -484,7 +347,7 @@ export class FileStore implements TrackingStore, RegistryStore, StoreExporter, S
   }
 
   async importRegisteredModel(record: RegisteredModelRecord): Promise<void> {
-    await this.#changeRegistry((transaction) =>
+    await this.changeRegistry((transaction) =>
       transfer.writeRegisteredModelRecord(this.#layout, transaction, record),
     );
   }
@@ -536,10 +399,6 @@ export class FileStore implements TrackingStore, RegistryStore, StoreExporter, S
 
   async #changeLoggedModel(modelId: string, body: (transaction: Transaction) => void): Promise<void> {
     await this.#locks.change([lockOf(this.#layout.findLoggedModel(modelId))], body);
-  }
-
-  async #changeRegistry<T>(body: (transaction: Transaction) => T): Promise<T> {
-    return this.#locks.change([registryLock], body);
   }
 }
 
