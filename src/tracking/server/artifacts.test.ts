@@ -12,6 +12,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type RawRequest, sendRaw } from "../../../tests/raw-request.ts";
 import type { Store } from "../open-store.ts";
 import { FileStore } from "../stores/file/file-store.ts";
 import { SqliteStore } from "../stores/sql/sqlite-store.ts";
@@ -42,46 +43,20 @@ afterAll(async () => {
   await store.close();
 });
 
-interface Answer {
-  status: number;
-  headers: Record<string, string | undefined>;
-  body: string;
-}
-
-function send(
-  method: string,
-  path: string,
-  options: { body?: string | Buffer; headers?: Record<string, string> } = {},
-) {
-  const { hostname, port } = new URL(server.url);
-  return new Promise<Answer>((resolve, reject) => {
-    const sent = request({ hostname, port, method, path, headers: options.headers ?? {} }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("end", () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers as Answer["headers"],
-          body: Buffer.concat(chunks).toString(),
-        }),
-      );
-    });
-    sent.on("error", reject);
-    sent.end(options.body);
-  });
-}
+const send = (method: string, path: string, options?: RawRequest<string | Buffer>) =>
+  sendRaw(server.url, method, path, options);
 
 test("what is sent is listed, read, read in parts, and deleted", async () => {
   const content = "0123456789".repeat(10);
   expect((await send("PUT", `${proxy}/1/run/artifacts/model/a%20b.bin`, { body: content })).status).toBe(200);
   expect(readFileSync(join(destination, "1/run/artifacts/model/a b.bin"), "utf8")).toBe(content);
   const listed = await send("GET", `${proxy}?path=1/run/artifacts`);
-  expect(JSON.parse(listed.body)).toEqual({ files: [{ path: "model", is_dir: true }] });
+  expect(JSON.parse(listed.text)).toEqual({ files: [{ path: "model", is_dir: true }] });
   const inner = await send("GET", `${proxy}?path=1/run/artifacts/model`);
-  expect(JSON.parse(inner.body)).toEqual({ files: [{ path: "a b.bin", is_dir: false, file_size: 100 }] });
+  expect(JSON.parse(inner.text)).toEqual({ files: [{ path: "a b.bin", is_dir: false, file_size: 100 }] });
 
   const whole = await send("GET", `${proxy}/1/run/artifacts/model/a%20b.bin`);
-  expect(whole.body).toBe(content);
+  expect(whole.text).toBe(content);
   expect(whole.headers).toMatchObject({
     "content-length": "100",
     "accept-ranges": "bytes",
@@ -92,13 +67,13 @@ test("what is sent is listed, read, read in parts, and deleted", async () => {
   const read = (headers: Record<string, string>) =>
     send("GET", `${proxy}/1/run/artifacts/model/a%20b.bin`, { headers });
   const part = await read({ Range: "bytes=5-14" });
-  expect([part.status, part.body, part.headers["content-range"]]).toEqual([
+  expect([part.status, part.text, part.headers["content-range"]]).toEqual([
     206,
     "5678901234",
     "bytes 5-14/100",
   ]);
-  expect((await read({ Range: "bytes=-3" })).body).toBe("789");
-  expect((await read({ Range: "bytes=95-" })).body).toBe("56789");
+  expect((await read({ Range: "bytes=-3" })).text).toBe("789");
+  expect((await read({ Range: "bytes=95-" })).text).toBe("56789");
   expect((await read({ Range: "bytes=100-" })).status).toBe(416);
   expect((await read({ Range: "bytes=0-1,5-6" })).status).toBe(200);
   const tag = whole.headers["etag"]!;
@@ -118,13 +93,13 @@ test("what is sent is listed, read, read in parts, and deleted", async () => {
 test("a name may have as many bytes as the file system takes, and one more is refused, as is a file in the way", async () => {
   const long = "x".repeat(255);
   expect((await send("PUT", `${proxy}/long/${long}`, { body: "1" })).status).toBe(200);
-  expect((await send("GET", `${proxy}/long/${long}`)).body).toBe("1");
+  expect((await send("GET", `${proxy}/long/${long}`)).text).toBe("1");
   const answers = [
     await send("PUT", `${proxy}/long/${long}x`, { body: "1" }),
     await send("PUT", `${proxy}/long/${long}/below`, { body: "1" }),
   ];
-  for (const { status, body } of answers) {
-    expect([status, JSON.parse(body)]).toMatchObject([400, { error_code: "INVALID_PARAMETER_VALUE" }]);
+  for (const { status, text } of answers) {
+    expect([status, JSON.parse(text)]).toMatchObject([400, { error_code: "INVALID_PARAMETER_VALUE" }]);
   }
   expect(readdirSync(join(destination, "long"))).toEqual([long]);
 });
@@ -145,7 +120,7 @@ test("a run's artifacts are listed and linked by its id", async () => {
   expect(info.artifactUri).toBe(`mlflow-artifacts:/0/${info.runId}/artifacts`);
   await send("PUT", `${proxy}/0/${info.runId}/artifacts/notes/a.html`, { body: "<script>alert(1)</script>" });
   const listed = await send("GET", `/api/2.0/mlflow/artifacts/list?run_id=${info.runId}&path=notes`);
-  expect(JSON.parse(listed.body)).toEqual({
+  expect(JSON.parse(listed.text)).toEqual({
     root_uri: info.artifactUri,
     files: [{ path: "notes/a.html", is_dir: false, file_size: 25 }],
   });
@@ -185,19 +160,19 @@ const escapes = [
 test.each(escapes)("%s leads nowhere, whatever is asked", async (path) => {
   if (!existsSync(join(destination, "link"))) symlinkSync(join(folder, "secret"), join(destination, "link"));
   for (const method of ["GET", "PUT", "DELETE"]) {
-    const { status, body } = await send(method, `${proxy}/${path}`, method === "PUT" ? { body: "x" } : {});
+    const { status, text } = await send(method, `${proxy}/${path}`, method === "PUT" ? { body: "x" } : {});
     expect([400, 404], `${method} ${status}`).toContain(status);
-    expect(body).not.toContain("root:x");
+    expect(text).not.toContain("root:x");
   }
   const listed = await send("GET", `${proxy}?path=${encodeURIComponent(path)}`);
-  expect(listed.body).not.toContain('passwd"');
+  expect(listed.text).not.toContain('passwd"');
   expect(readdirSync(join(folder, "secret"))).toEqual(["passwd"]);
   expect(readFileSync(join(folder, "secret", "passwd"), "utf8")).toBe("root:x");
 });
 
 test("links are neither listed nor followed", async () => {
   expect(
-    JSON.parse((await send("GET", proxy)).body).files.map(({ path }: { path: string }) => path),
+    JSON.parse((await send("GET", proxy)).text).files.map(({ path }: { path: string }) => path),
   ).not.toContain("link");
 });
 
@@ -211,9 +186,9 @@ test("folders that the server was not told of are not shown, whatever the store 
     `/api/2.0/mlflow/artifacts/list?run_id=${info.runId}`,
     `/get-artifact?run_id=${info.runId}&path=passwd`,
   ]) {
-    const { status, body } = await send("GET", path);
+    const { status, text } = await send("GET", path);
     expect(status).toBe(403);
-    expect(body).toMatch(/outside of the places that this server shows. Start it with --artifacts-root/);
+    expect(text).toMatch(/outside of the places that this server shows. Start it with --artifacts-root/);
   }
 });
 

@@ -2,11 +2,12 @@
 // and removed: ./artifacts.test.ts.
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
-import { createServer, request } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { sendJson } from "../../../tests/raw-request.ts";
 import { SqliteStore } from "../stores/sql/sqlite-store.ts";
 import { TrackingServer } from "./server.ts";
 
@@ -42,22 +43,7 @@ afterAll(async () => {
   await store.close();
 });
 
-/** Sends a request as it is: `fetch` would resolve what climbs. */
-function send(method: string, path: string, body?: object): Promise<{ status: number; text: string }> {
-  const { hostname, port } = new URL(server.url);
-  const headers = body === undefined ? {} : { "Content-Type": "application/json" };
-  return new Promise((resolve, reject) => {
-    const sent = request({ hostname, port, method, path, headers }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.once("end", () =>
-        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
-      );
-    });
-    sent.once("error", reject);
-    sent.end(body && JSON.stringify(body));
-  });
-}
+const send = (method: string, path: string, body?: object) => sendJson(server.url, method, path, { body });
 
 const climbing = [
   "../../../../secret/passwd",

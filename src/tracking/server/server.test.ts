@@ -3,6 +3,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type RawRequest, sendJson } from "../../../tests/raw-request.ts";
 import { SqliteStore } from "../stores/sql/sqlite-store.ts";
 import { TrackingServer } from "./server.ts";
 
@@ -20,47 +21,8 @@ afterAll(async () => {
   await store.close();
 });
 
-interface Answer {
-  status: number;
-  headers: Record<string, unknown>;
-  body: any; // oxlint-disable-line no-explicit-any
-}
-
-/** Sends a request as it is: `fetch` would mend paths and headers. */
-function send(
-  method: string,
-  path: string,
-  { body, headers = {} }: { body?: unknown; headers?: Record<string, string> } = {},
-): Promise<Answer> {
-  const url = new URL(server.url);
-  const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
-  return new Promise((resolve, reject) => {
-    const sent = request(
-      {
-        host: url.hostname,
-        port: url.port,
-        method,
-        path,
-        headers: { ...(text === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
-      },
-      (response) => {
-        const chunks: Buffer[] = [];
-        response.on("data", (chunk: Buffer) => chunks.push(chunk));
-        response.on("end", () => {
-          const content = Buffer.concat(chunks).toString();
-          const isJson = response.headers["content-type"] === "application/json";
-          resolve({
-            status: response.statusCode ?? 0,
-            headers: response.headers,
-            body: isJson ? JSON.parse(content) : content,
-          });
-        });
-      },
-    );
-    sent.on("error", reject);
-    sent.end(text);
-  });
-}
+const send = (...words: [method: string, path: string, request?: RawRequest<string | object>]) =>
+  sendJson(server.url, ...words);
 
 const api = "/api/2.0/mlflow";
 
