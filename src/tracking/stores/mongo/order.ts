@@ -1,42 +1,41 @@
-// Says an order in stages of MongoDB's aggregation. What users wrote stands in them as literals only.
+// Says an order in MongoDB's aggregation. What users wrote stands in them as literals only.
 import type { Document } from "mongodb";
 import { invariant } from "../../../base/index.ts";
-import type { Order } from "../../search/index.ts";
+import type { Order, Page } from "../../search/index.ts";
 import { invalid } from "../../validation.ts";
 
 const maxKeys = 32; // MongoDB's own limit
 
 /** Says how documents are ordered by what the search grammar names. */
 export interface OrderFields {
-  /** Fields of attributes; those with several are ordered by the first, then the next. */
+  /** Attributes of the grammar and their fields. */
   attributes: Readonly<Record<string, string>>;
   /** Attributes that some documents lack. */
   optional?: readonly string[];
-  /** Attributes with text that holds a number of any length. */
+  /** Attributes whose texts are whole numbers of any length. */
   numerals?: readonly string[];
   /** Returns the expression of a metric's value, which is missing where there is none. */
   metric?(order: Order): Document;
 }
 
-/** Is an order in the database. */
+/** Is an order in the database: what is sorted by, and the expressions of that which is not stored. */
 export interface Sort {
-  /** Compute what is sorted by into the fields that `computed` names; none where stored fields suffice. */
-  stages: Document[];
   keys: Document;
+  /** Expressions that read the documents. */
+  values: Document;
+  /** Expressions that read the values. */
+  ranks: Document;
 }
 
-/** Names the fields that a sort computes. */
-export const computed = { sortValues: 0, sortKeys: 0 } as const;
-
 /**
- * Returns the stages of an order. MongoDB puts what is missing and NaN before all numbers; where that may matter, the
+ * Returns what an order sorts by. MongoDB puts what is missing and NaN before all numbers; where that may matter, the
  * documents are sorted by a rank and the value instead.
  *
  * @throws TrackingError for more terms than MongoDB sorts by
  */
 export function toSort(orders: readonly Order[], fields: OrderFields): Sort {
   const values: Document = {};
-  const ranked: Document = {};
+  const ranks: Document = {};
   const keys = new Map<string, 1 | -1>();
   const add = (key: string, direction: 1 | -1) => keys.has(key) || keys.set(key, direction); // the first decides
   for (const [i, order] of orders.entries()) {
@@ -52,7 +51,7 @@ export function toSort(orders: readonly Order[], fields: OrderFields): Sort {
       continue;
     }
     values[`v${i}`] = field === undefined ? valueOf(order, fields) : `$${field}`;
-    ranked[`k${i}`] = withRank(`$sortValues.v${i}`, direction);
+    ranks[`k${i}`] = withRank(`$sortValues.v${i}`, direction);
     add(`sortKeys.k${i}`, direction);
   }
   if (keys.size > maxKeys) {
@@ -60,10 +59,23 @@ export function toSort(orders: readonly Order[], fields: OrderFields): Sort {
       `order: MongoDB sorts by up to ${maxKeys} terms, got ${keys.size}. Leave out the last ones.`,
     );
   }
-  const stages: Document[] = [];
-  if (Object.keys(values).length > 0) stages.push({ $addFields: { sortValues: values } });
-  if (Object.keys(ranked).length > 0) stages.push({ $addFields: { sortKeys: ranked } });
-  return { stages, keys: Object.fromEntries(keys) };
+  return { keys: Object.fromEntries(keys), values, ranks };
+}
+
+/** Tells whether a sort needs more than what is stored. */
+export function isComputed({ values }: Sort): boolean {
+  return Object.keys(values).length > 0;
+}
+
+/** Returns the stages that sort documents and cut out a page, and one more; of a computed sort only `fields` come out. */
+export function sortStages(sort: Sort, fields: readonly string[], { offset, size }: Page): Document[] {
+  const { keys, values, ranks } = sort;
+  const kept = Object.fromEntries(fields.map((field) => [field, 1]));
+  const compute = [
+    { $project: { ...kept, sortValues: values } },
+    ...(Object.keys(ranks).length > 0 ? [{ $addFields: { sortKeys: ranks } }] : []),
+  ];
+  return [...(isComputed(sort) ? compute : []), { $sort: keys }, { $skip: offset }, { $limit: size + 1 }];
 }
 
 /** Returns the expression of a field of the one element of a list that has some values. */

@@ -1,5 +1,5 @@
-// Searches in MongoDB. The server filters, orders and cuts out the page, and sends only that.
-import type { Collection, Document } from "mongodb";
+// Searches in MongoDB. The server filters, orders and cuts out the page, and sends only that; nothing is sorted out here.
+import type { Collection, Document, Filter } from "mongodb";
 import { distinctDatasets, toDatasetUse } from "../../dataset-uses.ts";
 import { type PagedList, pagedList } from "../../paged-list.ts";
 import { runNameTag } from "../../run-name.ts";
@@ -27,18 +27,10 @@ import type {
   SearchRunsInput,
 } from "../../store.ts";
 import type { DatasetUse, Experiment, LoggedModel, ModelVersion, RegisteredModel, Run } from "../../types.ts";
-import {
-  type Collections,
-  type ExperimentDocument,
-  type LoggedModelDocument,
-  type ModelDocument,
-  type RunDocument,
-  type VersionRecord,
-  toRecord,
-} from "./documents.ts";
+import { type Collections, type ModelDocument, type VersionRecord, toRecord } from "./documents.ts";
 import { toExperiment } from "./experiments.ts";
 import { toLoggedModel } from "./logged-models.ts";
-import { type Sort, computed, latestValue, toSort, valueInList } from "./order.ts";
+import { type Sort, isComputed, latestValue, sortStages, toSort, valueInList } from "./order.ts";
 import { type Clause, allOf, toClause, toOperand } from "./query.ts";
 import { toModel, toVersion } from "./registry.ts";
 import { toRun } from "./runs.ts";
@@ -116,7 +108,7 @@ export async function searchRuns({ runs }: Collections, input: SearchRunsInput):
     metric: ({ key }) => valueInList("metrics", { key }, "value"),
   });
   const without = ["journal", "buckets", "modelPoints"];
-  return mapPage(await findPage<RunDocument>(runs, { match, sort, page, without }), toRun);
+  return mapPage(await findPage(runs, { match, sort, page, without }), toRun);
 }
 
 /** Finds experiments. */
@@ -135,7 +127,7 @@ export async function searchExperiments(
     ...experimentFields,
     numerals: ["experiment_id"],
   });
-  return mapPage(await findPage<ExperimentDocument>(experiments, { match, sort, page }), toExperiment);
+  return mapPage(await findPage(experiments, { match, sort, page }), toExperiment);
 }
 
 /**
@@ -167,7 +159,7 @@ export async function searchLoggedModels(
         ...(datasetDigest !== undefined && { datasetDigest }),
       }),
   });
-  return mapPage(await findPage<LoggedModelDocument>(loggedModels, { match, sort, page }), toLoggedModel);
+  return mapPage(await findPage(loggedModels, { match, sort, page }), toLoggedModel);
 }
 
 /** Finds registered models; prompts only when the filter asks for them. */
@@ -181,7 +173,7 @@ export async function searchModels(
   const page = readPage(input, registeredModelSchema);
   const sort = toSort(parseOrderBy(input.orderBy, registeredModelSchema), modelFields);
   const without = ["versions", "history"];
-  return mapPage(await findPage<ModelDocument>(models, { match, sort, page, without }), toModel);
+  return mapPage(await findPage(models, { match, sort, page, without }), toModel);
 }
 
 /** Finds versions of registered models; a model with a version that is a prompt only when the filter asks for prompts. */
@@ -199,23 +191,21 @@ export async function searchVersions(
     match.push({ versions: { $elemMatch: allOf(clauses) } });
   }
   const inVersions = { ...versionFields, prefix: "versions." };
-  const parts = [
-    { $project: { name: 1, aliases: 1, versions: 1 } },
-    { $unwind: "$versions" },
-    { $match: allOf(ofVersion.map((comparison) => toClause(comparison, inVersions))) },
-  ];
   const page = readPage(input, modelVersionSchema);
   const sort = toSort(parseOrderBy(input.orderBy, modelVersionSchema), {
     attributes: versionOrders,
     optional: ["run_id"],
   });
-  const found = await findPage<ModelDocument & { versions: VersionRecord }>(models, {
-    match,
-    parts,
-    sort,
-    page,
-  });
-  return mapPage(found, (model) => toVersion(model, model.versions));
+  const fields = ["name", "aliases", "versions"];
+  const stages = [
+    { $match: allOf(match) },
+    { $project: Object.fromEntries(fields.map((field) => [field, 1])) },
+    { $unwind: "$versions" },
+    { $match: allOf(ofVersion.map((comparison) => toClause(comparison, inVersions))) },
+    ...sortStages(sort, fields, page),
+  ];
+  const found = await read<ModelDocument & { versions: VersionRecord }>(models, stages, page);
+  return mapPage(toPagedList(found, page), (model) => toVersion(model, model.versions));
 }
 
 /** Finds the data sets that runs of some experiments used, at most 1000, with the context of each use. */
@@ -255,8 +245,6 @@ function pointClauses(
 
 interface Query {
   match: readonly Clause[];
-  /** Takes the documents apart. @default [] */
-  parts?: readonly Document[];
   sort: Sort;
   page: Page;
   /** Fields that the page does not need. @default [] */
@@ -264,29 +252,37 @@ interface Query {
 }
 
 /** Reads the documents of a page. */
-async function findPage<T extends Document>(
-  collection: Pick<Collection, "aggregate">,
-  { match, parts = [], sort: { stages, keys }, page, without = [] }: Query,
+async function findPage<T extends { _id: string }>(
+  collection: Collection<T>,
+  { match, sort, page, without = [] }: Query,
 ): Promise<PagedList<T>> {
-  const hidden = Object.fromEntries(without.map((field) => [field, 0]));
-  // what no index has in order is sorted in memory, with as little as can be
-  const shrink = stages.length > 0 && without.length > 0 ? [{ $project: hidden }] : [];
-  const found = await collection
-    .aggregate<T>(
-      [
-        { $match: allOf(match) },
-        ...parts,
-        ...shrink,
-        ...stages,
-        { $sort: keys },
-        { $skip: page.offset },
-        { $limit: page.size + 1 },
-        { $project: { ...hidden, ...computed } },
-      ],
-      { allowDiskUse: true, batchSize: page.size + 1 },
-    )
-    .toArray();
-  return toPagedList(found, page);
+  const chosen = { $match: allOf(match) };
+  const projection = Object.fromEntries(without.map((field) => [field, 0]));
+  if (!isComputed(sort)) {
+    const stages: Document[] = [chosen, ...sortStages(sort, [], page)];
+    if (without.length > 0) stages.push({ $project: projection });
+    return toPagedList(await read<T>(collection, stages, page), page);
+  }
+  // what no index has in order is sorted with nothing but its keys, and then the page is read
+  const stored = Object.keys(sort.keys).filter((key) => !/^sort(Keys|Values)\./.test(key));
+  const stages = [chosen, ...sortStages(sort, stored, page), { $project: { _id: 1 } }];
+  const found = toPagedList(await read<{ _id: string }>(collection, stages, page), page);
+  const ids = found.map(({ _id }) => _id);
+  const filter = { _id: { $in: ids } } as Filter<T>;
+  const documents = (await collection.find(filter, { projection }).toArray()) as unknown as T[];
+  const byId = new Map(documents.map((document) => [document._id, document]));
+  return pagedList(
+    ids.flatMap((id) => byId.get(id) ?? []),
+    found.token,
+  );
+}
+
+function read<T extends Document>(
+  collection: Pick<Collection, "aggregate">,
+  stages: Document[],
+  { size }: Page,
+): Promise<T[]> {
+  return collection.aggregate<T>(stages, { allowDiskUse: true, batchSize: size + 1 }).toArray();
 }
 
 function mapPage<T, R>(page: PagedList<T>, toEntity: (document: T) => R): PagedList<R> {
