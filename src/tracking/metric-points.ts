@@ -1,11 +1,30 @@
 // Points of one metric: their order, pages and thinning, for stores whose engine does not do it.
 import { type PagedList, pagedList } from "./paged-list.ts";
+import { pointsRead } from "./transfer.ts";
 import type { Metric } from "./types.ts";
 import { invalid } from "./validation.ts";
 
 /** Compares points by step, then time, then value, where NaN counts as 0, as in MLflow's tables. */
 export function comparePoints(a: Metric, b: Metric): number {
-  return compareKeys(keyOf(a), keyOf(b));
+  return a.step - b.step || a.timestamp - b.timestamp || compareKeys(keyOf(a), keyOf(b));
+}
+
+/** Puts the points of a run in order: by key, then as `comparePoints` has it. */
+export function sortPoints(points: readonly Metric[]): Metric[] {
+  const byKey = new Map<string, Metric[]>();
+  for (const point of points) {
+    const ofKey = byKey.get(point.key);
+    if (ofKey === undefined) byKey.set(point.key, [point]);
+    else ofKey.push(point);
+  }
+  return [...byKey.keys()].sort().flatMap((key) => byKey.get(key)!.sort(comparePoints));
+}
+
+/** Says how many of the first runs may be read at once, given how many points each has. */
+export function runsThatFit(counts: readonly number[]): number {
+  let points = 0;
+  const first = counts.findIndex((count) => (points += count) > pointsRead);
+  return first < 0 ? counts.length : first;
 }
 
 /** Returns a page of sorted points; its token names the last one, so that points may come meanwhile. */

@@ -13,11 +13,23 @@ import type {
 /** Is the largest id that PostgreSQL gives to an experiment. */
 export const largestSerial = 2 ** 31 - 1;
 
+/** Is about how many points are read at once. */
+export const pointsRead = 20_000;
+
+/** Is how many points are written at once: fewer would be slower, for each time much of the indexes is written anew. */
+export const pointsWritten = 100_000;
+
 /** Is a run with what its entity does not show. */
 export interface RunRecord {
   run: Run;
   /** When it went into the trash, in milliseconds since 1970; absent for an active run, and where nobody noted it. */
   deletedTime?: number;
+}
+
+/** Is a run on its way into another store, with the first of its points. */
+export interface RunImport {
+  record: RunRecord;
+  points: readonly Metric[];
 }
 
 /** Is a logged model, in use or in the trash, with all points that were measured on it. */
@@ -40,6 +52,11 @@ export interface RegisteredModelRecord {
 export interface StoreExporter {
   /** Returns when the deleted runs of an experiment went into the trash, by run id. */
   deletionTimes(experimentId: string): Promise<Map<string, number>>;
+  /**
+   * Returns the points of the first of some runs, one list for each, by key, then step, time and value: as many runs as
+   * have about `pointsRead` points together, and none where the first has far more.
+   */
+  exportPoints(runIds: readonly string[]): Promise<Metric[][]>;
   /** Returns some logged models of an experiment by id, those after `after`; an empty list ends them. */
   exportLoggedModels(experimentId: string, after?: string): Promise<LoggedModelRecord[]>;
   exportRegisteredModel(name: string): Promise<RegisteredModelRecord>;
@@ -51,13 +68,18 @@ export interface StoreExporter {
  */
 export interface StoreImporter {
   importExperiment(experiment: Experiment): Promise<void>;
-  /** Takes a run, whose experiment must be there, with the first of its points. */
-  importRun(record: RunRecord, points: readonly Metric[]): Promise<void>;
+  /**
+   * Takes some runs, whose experiments must be there, with `pointsWritten` points at most. Each is made whole or not at
+   * all; a failure may leave those before it.
+   */
+  importRuns(runs: readonly RunImport[]): Promise<void>;
   /** Adds points to a run, active or not; those that are there are skipped. */
   importPoints(runId: string, points: readonly Metric[]): Promise<void>;
   /** Takes a logged model; the runs of its points must be there. */
   importLoggedModel(record: LoggedModelRecord): Promise<void>;
   importRegisteredModel(record: RegisteredModelRecord): Promise<void>;
+  /** Takes all of another store at once, into this one that holds nothing; returns false where it cannot. */
+  importAll?(from: object): Promise<boolean>;
 }
 
 /** Is a store that makes a copy of itself at one moment, while others write to it. */

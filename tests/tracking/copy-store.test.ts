@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { copyFileSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import Libsql from "libsql";
 import {
   FileStore,
   MongoStore,
@@ -16,6 +17,7 @@ import {
   openStore,
 } from "sconce/tracking";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { pointsWritten } from "../../src/tracking/transfer.ts";
 import { SqliteDatabase } from "../../src/tracking/stores/sql/sqlite-database.ts";
 import { type MongoTestServer, mongoSkipReason, startMongo } from "../mongo.ts";
 import { type PostgresServer, postgresSkipReason, startPostgres } from "../postgres.ts";
@@ -139,9 +141,18 @@ function withoutModels(value: unknown): unknown {
 describe("a copy", () => {
   const newStore = async (kind = "SQLite") => (await kinds[kind]!())();
 
-  test.each(["SQLite", "mlruns", ...present.filter((kind) => kind === "MongoDB")])(
-    "that is killed again and again comes to its end, %s",
-    async (kind) => {
+  // with new ids SQLite takes run after run from SQLite too, else all at once
+  test.each([
+    { kind: "SQLite", newExperimentIds: false, firstMs: 20 },
+    { kind: "SQLite", newExperimentIds: true, firstMs: 100 },
+    ...["mlruns", ...present.filter((kind) => kind === "MongoDB")].map((kind) => ({
+      kind,
+      newExperimentIds: false,
+      firstMs: 100,
+    })),
+  ])(
+    "that is killed again and again comes to its end, $kind, new ids: $newExperimentIds",
+    async ({ kind, newExperimentIds, firstMs }) => {
       const path = join(newFolder(), "source.db");
       const source = await SqliteStore.open({ path, stages });
       await fillStore(source);
@@ -151,13 +162,13 @@ describe("a copy", () => {
       const target = await open();
       await target.close();
       let kills = 0;
-      for (let waitMs = 100; ; waitMs *= 2.5) {
+      for (let waitMs = firstMs; ; waitMs *= 2.5) {
         const child = startTrackingProcess(
           path,
           `const from = await tracking.openStore("sqlite:///" + path);
            const to = await tracking.openStore(${JSON.stringify(kind === "MongoDB" ? mongoUri : target.uri)});
            process.stdout.write("begins\\n");
-           await tracking.copyStore(from, to);
+           await tracking.copyStore(from, to, { newExperimentIds: ${newExperimentIds} });
            await server.close();
            process.exit();`,
         );
@@ -171,7 +182,7 @@ describe("a copy", () => {
       }
       expect(kills).toBeGreaterThan(0);
       const whole = await open();
-      expect((await copyStore(source, whole)).written).toBe(0);
+      expect((await copyStore(source, whole, { newExperimentIds })).written).toBe(0);
       await source.close();
       await whole.close();
     },
@@ -188,10 +199,39 @@ describe("a copy", () => {
     await part.purgeExperiment("0");
     await part.importExperiment(await source.getExperiment("0"));
     const points = await source.metricHistory(runId, "loss", { maxResults: 20_000 });
-    await part.importRun({ run: await source.getRun(runId) }, points);
+    await part.importRuns([{ record: { run: await source.getRun(runId) }, points }]);
     const report = await copyStore(source, part);
     expect(report).toEqual({ ...(await copyStore(source, target)), written: 1 });
     for (const store of [source, target, part]) await store.close();
+  });
+
+  test("takes a run with more points than are read at once", async () => {
+    const [source, target] = [await newStore(), await newStore()];
+    await curves(source, "0", 3);
+    const runId = await curves(source, "0", pointsWritten / 2 + 1);
+    await curves(source, "0", 3);
+    expect((await copyStore(source, target)).counts).toMatchObject({ runs: 3, points: pointsWritten + 14 });
+    expect((await copyStore(source, target)).written).toBe(0);
+    expect(await target.metricHistory(runId, "lr")).toEqual(await source.metricHistory(runId, "lr"));
+    for (const store of [source, target]) await store.close();
+  });
+
+  test("passes over what other programs left of a run that is gone", async () => {
+    const [source, target] = [await newStore(), await newStore()];
+    const { runId } = await fillStore(source);
+    await source.close();
+    const path = source.uri.slice("sqlite:///".length);
+    const file = new Libsql(path);
+    file.exec("PRAGMA foreign_keys = OFF");
+    file.exec("INSERT INTO metrics VALUES ('loss', 1, 1, 'gone', 1, 0)");
+    file.close();
+    const orphaned = await openStore(source.uri);
+    expect((await copyStore(orphaned, target)).counts).toMatchObject({ runs: 3, points: 17 });
+    expect(await target.getRun(runId)).toEqual(await orphaned.getRun(runId));
+    for (const store of [orphaned, target]) await store.close();
+    const copied = new Libsql(target.uri.slice("sqlite:///".length));
+    expect(copied.prepare("PRAGMA foreign_key_check").all()).toEqual([]);
+    copied.close();
   });
 
   test("into a store that holds something else changes nothing and names it", async () => {

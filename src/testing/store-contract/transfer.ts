@@ -33,7 +33,7 @@ export function transferContract(test: StoreTest): void {
     const tags = { ...run.data.tags, "a/b": "c" };
     const params = { lr: "0.1" };
     const record = { run: { ...run, info, data: { ...run.data, params, tags } }, deletedTime: 56 };
-    await store.importRun(record, [point(NaN, { step: 2 }), point(0.5, { step: 1 })]);
+    await store.importRuns([{ record, points: [point(NaN, { step: 2 }), point(0.5, { step: 1 })] }]);
     await store.importPoints(runId, [point(0.5, { step: 1 }), point(-Infinity, { step: 3 })]);
     const found = await store.getRun(runId);
     assert.deepEqual(found.info, info);
@@ -44,7 +44,7 @@ export function transferContract(test: StoreTest): void {
     assert.deepEqual(values, [0.5, NaN, -Infinity]);
     assert.deepEqual(await store.deletionTimes(experimentId), new Map([[runId, 56]]));
     assert((await store.deletedRunIds(56)).includes(runId));
-    await refused(store.importRun(record, []), taken);
+    await refused(store.importRuns([{ record, points: [] }]), taken);
     await refused(store.importPoints(runId, [point(1, { key: "../x" })]), invalidValue);
     await store.restoreRun(runId);
     assert.equal((await store.getRun(runId)).info.lifecycleStage, "active");
@@ -55,12 +55,49 @@ export function transferContract(test: StoreTest): void {
     const run = await store.getRun(await newRun(store));
     const runId = randomBytes(16).toString("hex");
     const curve = Array.from({ length: 3000 }, (_, step) => point(step / 7, { step }));
-    await store.importRun({ run: { ...run, info: { ...run.info, runId } } }, curve.slice(0, 1200));
+    const record = { run: { ...run, info: { ...run.info, runId } } };
+    await store.importRuns([{ record, points: curve.slice(0, 1200) }]);
     await store.importPoints(runId, curve.slice(1000, 2500));
     await store.importPoints(runId, curve);
     assert.deepEqual([...(await store.metricHistory(runId, "loss"))], curve);
     await store.logBatch({ runId, metrics: [point(1, { step: 3000 })] });
     assert.equal((await store.getRun(runId)).data.metrics["loss"], 1);
+  });
+
+  test("runs come in together, and their points come out together, in order", async (opened) => {
+    const store = transferring(opened);
+    const experiments = [await newExperiment(store), await newExperiment(store)];
+    const imports = [];
+    // two keys whose order by UTF-16 is not that by code points
+    const keys = ["loss", "\u{10400}", "\uFB01"];
+    for (const [index, count] of [3, 0, 2, 1].entries()) {
+      const run = await store.getRun(await newRun(store, experiments[index % 2]));
+      const runId = randomBytes(16).toString("hex");
+      const points = keys
+        .slice(0, count)
+        .flatMap((key) => [
+          point(NaN, { key, step: 2, timestamp: 7 }),
+          point(index, { key, step: 2, timestamp: 7 }),
+          point(Infinity, { key, step: 2, timestamp: 6 }),
+          point(index / 7, { key, step: -1, timestamp: 9 }),
+        ]);
+      imports.push({ record: { run: { ...run, info: { ...run.info, runId } } }, points });
+    }
+    await store.importRuns(imports);
+    const runIds = imports.map(({ record }) => record.run.info.runId);
+    const histories = await Promise.all(
+      runIds.map(async (runId) => {
+        const lists = await Promise.all(keys.toSorted().map((key) => store.metricHistory(runId, key)));
+        return lists.flat();
+      }),
+    );
+    assert.deepEqual(
+      histories.map(({ length }) => length),
+      [12, 0, 8, 4],
+    );
+    assert.deepEqual(await store.exportPoints(runIds), histories);
+    assert.deepEqual(await store.exportPoints(runIds.toReversed()), histories.toReversed());
+    assert.equal((await store.getRun(runIds[0]!)).data.latestMetrics.length, 3);
   });
 
   test("an experiment comes in with its id, and later ones get others", async (opened) => {

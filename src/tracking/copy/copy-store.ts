@@ -2,11 +2,12 @@
 // what is there and equal is passed over, what differs ends it before anything is written.
 import { TrackingError } from "../../base/index.ts";
 import type { Store } from "../open-store.ts";
-import { type StoreImporter, isExporter, isImporter } from "../transfer.ts";
+import { isExporter, isImporter } from "../transfer.ts";
 import type { Experiment } from "../types.ts";
 import { type DigestOptions, Digester, type EntityDigest, checksumOf } from "./digest.ts";
-import { type StoreEntity, readPoints, readStore } from "./read-store.ts";
+import { type StoreEntity, type StorePart, readStore, withPoints } from "./read-store.ts";
 import { smallIdReader } from "./renumber.ts";
+import { StoreWriter } from "./write-store.ts";
 
 /** Says how a store is copied. */
 export interface CopyStoreOptions {
@@ -80,19 +81,30 @@ export async function copyStore(
   const read = newExperimentIds ? await smallIdReader(from) : () => readStore(from);
   const digests = await compare({ from, read, there, options }, onProgress);
   if (isFresh) await removeDefaultExperiment(to);
+  const isThereNow = isFresh && !newExperimentIds && ((await to.importAll?.(from)) ?? false);
 
   const counts = noCounts();
   let [written, done] = [0, 0];
-  for await (const entity of read()) {
-    const label = labelOf(entity);
-    const digest = digests.get(label);
-    if (digest === undefined || digest.points !== (there.get(label)?.points ?? 0)) {
-      digests.set(label, await copyEntity(entity, { from, to, options, isThere: there.has(label) }));
-      written++;
-    }
-    count(counts, entity, digests.get(label)!);
+  const finish = (entity: StoreEntity, digest: EntityDigest) => {
+    digests.set(labelOf(entity), digest);
+    count(counts, entity, digest);
     onProgress("copying", ++done);
+  };
+  async function* missing(): AsyncGenerator<StoreEntity> {
+    for await (const entity of read()) {
+      const label = labelOf(entity);
+      const digest = digests.get(label);
+      if (digest === undefined || digest.points !== (there.get(label)?.points ?? 0)) yield entity;
+      else finish(entity, digest);
+    }
   }
+  const writer = new StoreWriter(to, { isThere: (entity) => there.has(labelOf(entity)), ...options });
+  const addPart = isThereNow ? undefined : (part: StorePart) => writer.add(part);
+  for await (const { entity, digest } of digested(from, missing(), options, addPart)) {
+    finish(entity, digest);
+    written++;
+  }
+  await writer.finish();
 
   const copied = await digestsOf(to, options, (_phase, verified) => onProgress("verifying", verified));
   const wrong = differences(digests, copied);
@@ -123,11 +135,12 @@ async function compare(
   const digests: Digests = new Map();
   if (there.size === 0) return digests;
   const wrong: string[] = [];
-  for await (const entity of read()) {
+  async function* inBoth(): AsyncGenerator<StoreEntity> {
+    for await (const entity of read()) if (there.has(labelOf(entity))) yield entity;
+  }
+  for await (const { entity, digest } of digested(from, inBoth(), options)) {
     const label = labelOf(entity);
-    const known = there.get(label);
-    if (known === undefined) continue;
-    const digest = await digestOf(from, entity, options);
+    const known = there.get(label)!;
     digests.set(label, digest);
     // a run whose last points are missing is what a copy that was cut short leaves behind
     const isPart = known.withoutPoints === digest.withoutPoints && known.points < digest.points;
@@ -139,56 +152,33 @@ async function compare(
   return digests;
 }
 
-async function copyEntity(
-  entity: StoreEntity,
-  {
-    from,
-    to,
-    options,
-    isThere,
-  }: { from: Store; to: StoreImporter; options: DigestOptions; isThere: boolean },
-): Promise<EntityDigest> {
-  const digester = new Digester(entity, options);
-  if (entity.kind === "experiment") await to.importExperiment(entity.record);
-  else if (entity.kind === "logged model") await to.importLoggedModel(entity.record);
-  else if (entity.kind === "registered model") await to.importRegisteredModel(entity.record);
-  else {
-    const isDeleted = entity.record.run.info.lifecycleStage === "deleted";
-    const deletedTime = options.knowsDeletionTimes || !isDeleted ? {} : { deletedTime: Date.now() };
-    let hasRun = isThere;
-    const add = async (points: Parameters<StoreImporter["importPoints"]>[1]) => {
-      if (hasRun) await to.importPoints(entity.id, points);
-      else await to.importRun({ ...entity.record, ...deletedTime }, points);
-      hasRun = true;
-    };
-    for await (const points of readPoints(from, entity.record)) {
-      digester.addPoints(points);
-      await add(points);
-    }
-    if (!hasRun) await add([]);
-  }
-  return digester.digest;
-}
-
 async function digestsOf(
   store: Store,
   options: DigestOptions,
   onProgress: NonNullable<CopyStoreOptions["onProgress"]>,
 ): Promise<Digests> {
   const digests: Digests = new Map();
-  for await (const entity of readStore(store)) {
-    digests.set(labelOf(entity), await digestOf(store, entity, options));
+  for await (const { entity, digest } of digested(store, readStore(store), options)) {
+    digests.set(labelOf(entity), digest);
     onProgress("reading the target", digests.size);
   }
   return digests;
 }
 
-async function digestOf(store: Store, entity: StoreEntity, options: DigestOptions): Promise<EntityDigest> {
-  const digester = new Digester(entity, options);
-  if (entity.kind === "run") {
-    for await (const points of readPoints(store, entity.record)) digester.addPoints(points);
+/** Reads entities with the points of runs, hands over each part and returns the checksum of each whole. */
+async function* digested(
+  store: Store,
+  entities: AsyncIterable<StoreEntity>,
+  options: DigestOptions,
+  onPart: (part: StorePart) => Promise<void> = async () => undefined,
+): AsyncGenerator<{ entity: StoreEntity; digest: EntityDigest }> {
+  let digester: Digester | undefined;
+  for await (const part of withPoints(store, entities)) {
+    if (part.isFirst) digester = new Digester(part.entity, options);
+    digester!.addPoints(part.points);
+    await onPart(part);
+    if (part.isLast) yield { entity: part.entity, digest: digester!.digest };
   }
-  return digester.digest;
 }
 
 async function removeDefaultExperiment(store: Store): Promise<void> {

@@ -9,11 +9,11 @@ import {
   type RunRecord,
   type StoreExporter,
   isExporter,
+  pointsRead,
 } from "../transfer.ts";
 import type { Experiment, Metric } from "../types.ts";
 
-const runsAtOnce = 100;
-const pointsAtOnce = 20_000;
+const runsAtOnce = 500;
 
 /** Is one thing that a store holds. Experiments come before runs, runs before what was measured on logged models. */
 export type StoreEntity =
@@ -21,6 +21,8 @@ export type StoreEntity =
   | { kind: "run"; id: string; record: RunRecord }
   | { kind: "logged model"; id: string; record: LoggedModelRecord }
   | { kind: "registered model"; id: string; record: RegisteredModelRecord };
+
+type RunEntity = Extract<StoreEntity, { kind: "run" }>;
 
 /** Walks through all that a store holds, what is in the trash too. */
 export async function* readStore(store: Store): AsyncGenerator<StoreEntity> {
@@ -57,15 +59,61 @@ export async function* readStore(store: Store): AsyncGenerator<StoreEntity> {
   }
 }
 
-/** Reads the points of all metrics of a run in a fixed order, some thousand at a time. */
-export async function* readPoints(store: Store, { run }: RunRecord): AsyncGenerator<Metric[]> {
+/** Is an entity, and of a run a part of its points: runs with many come in several parts. */
+export interface StorePart {
+  entity: StoreEntity;
+  points: Metric[];
+  isFirst: boolean;
+  isLast: boolean;
+}
+
+/** Reads the points of runs among entities of a store, those of many runs at once; they are in a fixed order. */
+export async function* withPoints(
+  store: Store,
+  entities: AsyncIterable<StoreEntity>,
+): AsyncGenerator<StorePart> {
+  let runs: RunEntity[] = [];
+  for await (const entity of entities) {
+    if (entity.kind === "run") runs.push(entity);
+    if (entity.kind !== "run" || runs.length === runsAtOnce) {
+      yield* pointsOfRuns(store, runs);
+      runs = [];
+    }
+    if (entity.kind !== "run") yield { entity, points: [], isFirst: true, isLast: true };
+  }
+  yield* pointsOfRuns(store, runs);
+}
+
+async function* pointsOfRuns(store: Store, runs: readonly RunEntity[]): AsyncGenerator<StorePart> {
+  for (let start = 0; start < runs.length;) {
+    const rest = runs.slice(start);
+    const lists = isExporter(store) ? await store.exportPoints(rest.map(({ id }) => id)) : [];
+    for (const [index, points] of lists.entries()) {
+      yield { entity: rest[index]!, points, isFirst: true, isLast: true };
+    }
+    if (lists.length === 0) yield* pointsInParts(store, rest[0]!);
+    start += Math.max(lists.length, 1);
+  }
+}
+
+async function* pointsInParts(store: Store, entity: RunEntity): AsyncGenerator<StorePart> {
+  let isFirst = true;
+  for await (const points of readPoints(store, entity.record)) {
+    yield { entity, points, isFirst, isLast: false };
+    isFirst = false;
+  }
+  yield { entity, points: [], isFirst, isLast: true };
+}
+
+/** Reads the points of all metrics of a run, some thousand at a time. */
+async function* readPoints(store: Store, { run }: RunRecord): AsyncGenerator<Metric[]> {
   const { runId } = run.info;
   let points: Metric[] = [];
   for (const key of run.data.latestMetrics.map((metric) => metric.key).sort()) {
     for (let pageToken: string | undefined; ;) {
-      const page = await store.metricHistory(runId, key, { maxResults: pointsAtOnce, ...token(pageToken) });
+      const page = await store.metricHistory(runId, key, { maxResults: pointsRead, ...token(pageToken) });
       for (const point of page) points.push(point);
-      if (points.length >= pointsAtOnce) {
+      if (points.length >= pointsRead) {
         yield points;
         points = [];
       }
@@ -116,6 +164,7 @@ async function registeredModelNames(store: Store): Promise<string[]> {
 function exporterOf(store: Store): StoreExporter {
   return {
     deletionTimes: async () => new Map(),
+    exportPoints: async () => [],
     exportLoggedModels: async (experimentId, after) => {
       if (after !== undefined) return [];
       const records: LoggedModelRecord[] = [];

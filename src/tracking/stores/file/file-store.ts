@@ -35,7 +35,7 @@ import type {
 import type {
   LoggedModelRecord,
   RegisteredModelRecord,
-  RunRecord,
+  RunImport,
   StoreExporter,
   StoreImporter,
 } from "../../transfer.ts";
@@ -314,6 +314,10 @@ export class FileStore extends FileRegistry implements TrackingStore, StoreExpor
     return transfer.readDeletionTimes(this.#layout, experimentId);
   }
 
+  async exportPoints(runIds: readonly string[]): Promise<Metric[][]> {
+    return transfer.readPointsOfRuns(this.#layout, runIds);
+  }
+
   async exportLoggedModels(experimentId: string, after?: string): Promise<LoggedModelRecord[]> {
     return transfer.readLoggedModelRecords(this.#layout, experimentId, after);
   }
@@ -328,10 +332,14 @@ export class FileStore extends FileRegistry implements TrackingStore, StoreExpor
     );
   }
 
-  async importRun(record: RunRecord, points: readonly Metric[]): Promise<void> {
-    await this.#changeExperiment(record.run.info.experimentId, (transaction) =>
-      transfer.writeRunRecord(this.#layout, transaction, record, points),
-    );
+  async importRuns(imports: readonly RunImport[]): Promise<void> {
+    const experimentOf = ({ record }: RunImport) => record.run.info.experimentId;
+    for (const experimentId of new Set(imports.map(experimentOf))) {
+      const ofExperiment = imports.filter((each) => experimentOf(each) === experimentId);
+      await this.#changeExperiment(experimentId, (transaction) => {
+        for (const each of ofExperiment) transfer.writeRunRecord(this.#layout, transaction, each);
+      });
+    }
   }
 
   async importPoints(runId: string, points: readonly Metric[]): Promise<void> {

@@ -1,10 +1,11 @@
 // Moving entities between stores as they are, in files. Ids, keys and names come from elsewhere: all are checked before
 // they become paths.
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { TrackingError } from "../../../base/index.ts";
+import { runsThatFit } from "../../metric-points.ts";
 import { firstStage, mlflowStages } from "../../stages.ts";
-import type { LoggedModelRecord, RegisteredModelRecord, RunRecord } from "../../transfer.ts";
+import type { LoggedModelRecord, RegisteredModelRecord, RunImport } from "../../transfer.ts";
 import type { Experiment, Metric, ModelVersion } from "../../types.ts";
 import {
   checkAlias,
@@ -36,6 +37,7 @@ import { checkDatasetOfPoint } from "./runs.ts";
 import type { Transaction } from "./transaction.ts";
 
 const modelsAtOnce = 100;
+const shortestLine = "1700000000000 1 1\n".length;
 
 /** Reads when the deleted runs of an experiment went into the trash. */
 export function readDeletionTimes(layout: Layout, experimentId: string): Map<string, number> {
@@ -46,6 +48,21 @@ export function readDeletionTimes(layout: Layout, experimentId: string): Map<str
     if (info?.lifecycleStage === "deleted" && time !== undefined) times.set(info.runId, time);
   }
   return times;
+}
+
+/** Reads all points of the first of some runs, as many runs as fit. */
+export function readPointsOfRuns(layout: Layout, runIds: readonly string[]): Metric[][] {
+  const runs = runIds.map((runId) => {
+    const folder = join(layout.findRun(runId).folder, "metrics");
+    return { folder, keys: listKeys(folder) };
+  });
+  // lengths of files tell of counts without reading them
+  const counts = runs.map(({ folder, keys }) =>
+    keys.reduce((sum, key) => sum + statSync(join(folder, key)).size / shortestLine, 0),
+  );
+  return runs
+    .slice(0, runsThatFit(counts))
+    .map(({ folder, keys }) => keys.flatMap((key) => readPoints(folder, key)));
 }
 
 /** Reads the next logged models of an experiment, deleted or not, with all their points. */
@@ -103,8 +120,7 @@ export function writeExperimentRecord(
 export function writeRunRecord(
   layout: Layout,
   transaction: Transaction,
-  { run, deletedTime }: RunRecord,
-  points: readonly Metric[],
+  { record: { run, deletedTime }, points }: RunImport,
 ): void {
   const { info, data, inputs, outputs } = run;
   const { runId, experimentId } = info;

@@ -33,7 +33,7 @@ import type {
 import type {
   LoggedModelRecord,
   RegisteredModelRecord,
-  RunRecord,
+  RunImport,
   StoreExporter,
   StoreImporter,
 } from "../../transfer.ts";
@@ -262,6 +262,10 @@ export class MongoStore extends MongoRegistry implements TrackingStore, StoreExp
     return this.connection.do((db) => transfer.readDeletionTimes(db, experimentId));
   }
 
+  async exportPoints(runIds: readonly string[]): Promise<Metric[][]> {
+    return this.connection.do((db) => transfer.readPointsOfRuns(db, runIds));
+  }
+
   async exportLoggedModels(experimentId: string, after?: string): Promise<LoggedModelRecord[]> {
     return this.connection.do((db) => transfer.readLoggedModelRecords(db, experimentId, after));
   }
@@ -274,8 +278,8 @@ export class MongoStore extends MongoRegistry implements TrackingStore, StoreExp
     return this.connection.do((db) => transfer.insertExperimentRecord(db, experiment));
   }
 
-  async importRun(record: RunRecord, metrics: readonly Metric[]): Promise<void> {
-    return this.connection.do((db) => transfer.insertRunRecord(db, record, metrics));
+  async importRuns(imports: readonly RunImport[]): Promise<void> {
+    return this.connection.do((db) => transfer.insertRunRecords(db, imports));
   }
 
   async importPoints(runId: string, metrics: readonly Metric[]): Promise<void> {

@@ -2,7 +2,7 @@
 // themselves in a journal within the document. A full journal moves to buckets, which count once the run lists them: the
 // bucket's id names the revision of the run whose journal it holds, so that writers who move the same journal at once
 // write the same bucket, and what a crash leaves behind is in no list.
-import { comparePoints, thinPoints } from "../../metric-points.ts";
+import { comparePoints, thinPoints, sortPoints } from "../../metric-points.ts";
 import type { LogBatchInput, MetricHistoriesInput } from "../../store.ts";
 import type { Metric } from "../../types.ts";
 import { checkBatch, checkKey, checkMetric } from "../../validation.ts";
@@ -74,13 +74,24 @@ export async function addPoints(
 /** Reads all points of a metric by step, then time, then value. */
 export async function readPoints(collections: Collections, runId: string, key: string): Promise<Metric[]> {
   checkKey("metric", key);
+  return readAllPoints(collections, runId, key);
+}
+
+/** Reads all points of a run, by key first, or those of one metric. */
+export async function readAllPoints(
+  collections: Collections,
+  runId: string,
+  key?: string,
+): Promise<Metric[]> {
   // buckets first would miss those that fill meanwhile: the run's list says which count
   const run = await findRun(collections, runId);
   const listed = new Set(run.buckets);
-  const found = await collections.buckets.find({ runId: String(runId), key }).toArray();
+  const found = await collections.buckets
+    .find({ runId: String(runId), ...(key !== undefined && { key }) })
+    .toArray();
   const inBuckets = found.filter(({ rev }) => listed.has(rev)).flatMap(({ points }) => points);
-  const inJournal = run.journal.filter((point) => point.key === key);
-  return distinctPoints([...inBuckets, ...inJournal]).sort(comparePoints);
+  const inJournal = run.journal.filter((point) => key === undefined || point.key === key);
+  return sortPoints(distinctPoints([...inBuckets, ...inJournal]));
 }
 
 /** Reads points of a metric of several runs between two steps, of each run at most `maxResults`. */

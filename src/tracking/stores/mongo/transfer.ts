@@ -1,6 +1,11 @@
 // Moving entities between stores as they are, in MongoDB.
 import { randomUUID } from "node:crypto";
-import type { LoggedModelRecord, RegisteredModelRecord, RunRecord } from "../../transfer.ts";
+import {
+  type LoggedModelRecord,
+  type RegisteredModelRecord,
+  type RunImport,
+  pointsRead,
+} from "../../transfer.ts";
 import type { Experiment, Metric } from "../../types.ts";
 import {
   checkDatasetInput,
@@ -12,11 +17,12 @@ import {
 import { type Collections, toPairs, withFreeName } from "./documents.ts";
 import { findExperiment } from "./experiments.ts";
 import { toLoggedModel } from "./logged-models.ts";
-import { addPoints } from "./points.ts";
+import { addPoints, readAllPoints } from "./points.ts";
 import { findModel, toEvent, toModel, toVersion } from "./registry.ts";
 import { newRunDocument } from "./runs.ts";
 
 const modelsAtOnce = 100;
+const runsAtOnce = 16;
 
 /** Reads when the deleted runs of an experiment went into the trash. */
 export async function readDeletionTimes(
@@ -30,6 +36,23 @@ export async function readDeletionTimes(
     )
     .toArray();
   return new Map(deleted.map(({ _id, deletedTime }) => [_id, deletedTime!]));
+}
+
+/** Reads all points of the first of some runs, until they are enough. */
+export async function readPointsOfRuns(
+  collections: Collections,
+  runIds: readonly string[],
+): Promise<Metric[][]> {
+  const lists: Metric[][] = [];
+  let points = 0;
+  for (let start = 0; start < runIds.length && points < pointsRead; start += runsAtOnce) {
+    const ids = runIds.slice(start, start + runsAtOnce);
+    for (const list of await Promise.all(ids.map((runId) => readAllPoints(collections, runId)))) {
+      lists.push(list);
+      points += list.length;
+    }
+  }
+  return lists;
 }
 
 /** Reads the next logged models of an experiment, deleted or not, with all their points. */
@@ -78,11 +101,22 @@ export async function insertExperimentRecord(
   );
 }
 
-/** Creates a run with the id that it had, and its first points. */
-export async function insertRunRecord(
+/** Creates runs with the ids that they had, and the first points of each. */
+export async function insertRunRecords(
   collections: Collections,
-  { run, deletedTime }: RunRecord,
-  points: readonly Metric[],
+  imports: readonly RunImport[],
+): Promise<void> {
+  for (let start = 0; start < imports.length; start += runsAtOnce) {
+    const ends = await Promise.allSettled(
+      imports.slice(start, start + runsAtOnce).map((each) => insertRunRecord(collections, each)),
+    );
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
+  }
+}
+
+async function insertRunRecord(
+  collections: Collections,
+  { record: { run, deletedTime }, points }: RunImport,
 ): Promise<void> {
   const { info, data, inputs, outputs } = run;
   const { runId, lifecycleStage, ...rest } = info;

@@ -5,30 +5,23 @@ import { checkKey, invalid, limits, truncate } from "../../validation.ts";
 import { keyValues, toSqlMetricValue } from "./rows.ts";
 import { type Sql, insertMissing, insertRows } from "./sql.ts";
 
-/** Adds points to the history, skips those that are there, and moves the latest values on. */
-export async function insertMetrics(sql: Sql, runId: string, metrics: readonly Metric[]): Promise<void> {
-  const latest = new Map<string, Metric>();
-  for (const metric of metrics) {
-    const best = latest.get(metric.key);
-    if (best === undefined || isLater(metric, best)) latest.set(metric.key, metric);
-  }
-  await insertMissing(
-    sql,
-    "metrics",
-    ['"key"', "value", "timestamp", "run_uuid", "step", "is_nan"],
-    metrics.map((metric) => {
-      const { value, isNan } = toSqlMetricValue(metric.value);
-      return [metric.key, value, metric.timestamp, runId, metric.step, isNan];
-    }),
-  );
+/** Adds points of runs to the history, skips those that are there, and moves the latest values on. */
+export async function insertMetrics(
+  sql: Sql,
+  runs: readonly { runId: string; metrics: readonly Metric[] }[],
+): Promise<void> {
+  const columns = ['"key"', "value", "timestamp", "run_uuid", "step", "is_nan"];
+  const toRow = ({ key, value: given, timestamp, step }: Metric, runId: string) => {
+    const { value, isNan } = toSqlMetricValue(given);
+    return [key, value, timestamp, runId, step, isNan];
+  };
+  const points = runs.flatMap(({ runId, metrics }) => metrics.map((metric) => toRow(metric, runId)));
+  await insertMissing(sql, "metrics", columns, points);
   await insertRows(
     sql,
     "latest_metrics",
-    ['"key"', "value", "timestamp", "step", "is_nan", "run_uuid"],
-    [...latest.values()].map((metric) => {
-      const { value, isNan } = toSqlMetricValue(metric.value);
-      return [metric.key, value, metric.timestamp, metric.step, isNan, runId];
-    }),
+    columns,
+    runs.flatMap(({ runId, metrics }) => latestOf(metrics).map((metric) => toRow(metric, runId))),
     'ON CONFLICT ("key", run_uuid) DO UPDATE SET value = excluded.value, timestamp = excluded.timestamp, ' +
       "step = excluded.step, is_nan = excluded.is_nan WHERE (excluded.step, excluded.timestamp, excluded.value) > " +
       "(latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)",
@@ -68,6 +61,15 @@ export async function upsertTags(sql: Sql, runId: string, tags: Record<string, s
     entries.map(([key, value]) => [key, truncate(value, limits.tagValue), runId]),
     'ON CONFLICT ("key", run_uuid) DO UPDATE SET value = excluded.value',
   );
+}
+
+function latestOf(metrics: readonly Metric[]): Metric[] {
+  const latest = new Map<string, Metric>();
+  for (const metric of metrics) {
+    const best = latest.get(metric.key);
+    if (best === undefined || isLater(metric, best)) latest.set(metric.key, metric);
+  }
+  return [...latest.values()];
 }
 
 // MLflow's order: by step, then time, then value, where NaN counts as 0

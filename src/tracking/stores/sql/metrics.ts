@@ -1,13 +1,15 @@
 // Histories of metrics in SQL. Each function expects to run inside a transaction.
 import { type PagedList, pagedList } from "../../paged-list.ts";
+import { runsThatFit, sortPoints } from "../../metric-points.ts";
 import type { MetricHistoriesInput } from "../../store.ts";
 import type { Metric } from "../../types.ts";
 import { invalid } from "../../validation.ts";
-import { toMetric } from "./rows.ts";
+import { fromSqlMetricValue, groupRows, toMetric } from "./rows.ts";
 import { selectRunInfo } from "./runs.ts";
-import type { Sql, SqlRow, SqlValue } from "./sql.ts";
+import { type Sql, type SqlRow, type SqlValue, allIn } from "./sql.ts";
 
 const point = '"key", value, timestamp, step, is_nan';
+const curve = 'run_uuid, "key"';
 const order = "step, timestamp, value, is_nan";
 
 /** Reads the points of one metric by step, then time, then value. A page goes on after the last point, by its key. */
@@ -36,6 +38,35 @@ export async function selectMetricHistory(
   const hasMore = maxResults !== undefined && rows.length > maxResults;
   if (hasMore) rows.pop();
   return pagedList(rows.map(toMetric), hasMore ? historyToken(rows[rows.length - 1]!) : undefined);
+}
+
+/** Reads all points of the first of some runs, as many runs as fit. */
+export async function selectPoints(sql: Sql, runIds: readonly string[]): Promise<Metric[][]> {
+  const select = (columns: string, ids: readonly string[], end: string) =>
+    allIn(sql, (keys) => `SELECT ${columns} FROM ${metricsOf(sql)} WHERE run_uuid IN (${keys}) ${end}`, ids);
+  const curves = await select(
+    'run_uuid, "key", COUNT(*) AS points',
+    runIds,
+    `GROUP BY ${curve} ORDER BY ${curve}`,
+  );
+  const curvesOf = groupRows(curves, "run_uuid");
+  const counts = runIds.map((id) => curvesOf(id).reduce((sum, row) => sum + Number(row["points"]), 0));
+  const ids = runIds.slice(0, runsThatFit(counts));
+  const wanted = new Map(ids.map((runId): [SqlValue, Metric[]] => [runId, []]));
+  // names of runs and metrics take longer to read than numbers, and the counts tell to which a row belongs
+  const numbers = "step, timestamp, CASE is_nan WHEN true THEN NULL ELSE value END AS value";
+  const rows = await select(numbers, ids, `ORDER BY ${curve}, step`);
+  let at = 0;
+  for (const { run_uuid: runId, key: name, points } of curves) {
+    const ofRun = wanted.get(runId!);
+    const key = String(name);
+    for (let end = at + Number(points); ofRun !== undefined && at < end; at++) {
+      const row = rows[at]!;
+      const [timestamp, step] = [Number(row["timestamp"]), Number(row["step"])];
+      ofRun.push({ key, value: fromSqlMetricValue(row), timestamp, step });
+    }
+  }
+  return [...wanted.values()].map(sortPoints);
 }
 
 /** Reads points of one metric of several runs; of a long history one in each of `maxResults` equal parts, and the last. */

@@ -48,10 +48,10 @@ export function toSqlMetricValue(value: number): { value: number; isNan: 0 | 1 }
   return { value: Math.min(Math.max(value, -infinity), infinity), isNan: 0 };
 }
 
-/** Reads a metric's value back, infinities included. */
-export function fromSqlMetricValue(row: SqlRow): number {
-  if (Number(row["is_nan"]) === 1) return NaN;
-  const value = Number(row["value"]);
+/** Reads a metric's value back, NaN and infinities included. */
+export function fromSqlMetricValue({ value: kept, is_nan: isNan }: SqlRow): number {
+  if (kept === null || Number(isNan) === 1) return NaN;
+  const value = Number(kept);
   return Math.abs(value) === infinity ? Math.sign(value) * Infinity : value;
 }
 

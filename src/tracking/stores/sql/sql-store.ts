@@ -38,7 +38,7 @@ import type {
 import type {
   LoggedModelRecord,
   RegisteredModelRecord,
-  RunRecord,
+  RunImport,
   StoreExporter,
   StoreImporter,
 } from "../../transfer.ts";
@@ -47,7 +47,7 @@ import { insertMetrics, insertParams, upsertTags } from "./batch.ts";
 import * as experiments from "./experiments.ts";
 import * as inputs from "./inputs.ts";
 import * as loggedModels from "./logged-models.ts";
-import { selectMetricHistories, selectMetricHistory } from "./metrics.ts";
+import { selectMetricHistories, selectMetricHistory, selectPoints } from "./metrics.ts";
 import * as versions from "./model-versions.ts";
 import {
   purgeExperiment,
@@ -154,7 +154,7 @@ export abstract class SqlStore implements TrackingStore, RegistryStore, StoreExp
     await this.#db.write(async (sql) => {
       const info = await runs.lockActiveRun(sql, runId);
       await insertParams(sql, runId, checked.params);
-      await insertMetrics(sql, runId, metrics);
+      await insertMetrics(sql, [{ runId, metrics }]);
       await loggedModels.insertModelMetrics(sql, info, metrics);
       await upsertTags(sql, runId, Object.fromEntries(checked.tags.map(({ key, value }) => [key, value])));
     });
@@ -359,6 +359,10 @@ export abstract class SqlStore implements TrackingStore, RegistryStore, StoreExp
     return this.#db.read((sql) => transfer.selectDeletionTimes(sql, experimentId));
   }
 
+  async exportPoints(runIds: readonly string[]): Promise<Metric[][]> {
+    return this.#db.read((sql) => selectPoints(sql, runIds));
+  }
+
   async exportLoggedModels(experimentId: string, after?: string): Promise<LoggedModelRecord[]> {
     return this.#db.read((sql) => transfer.selectLoggedModelRecords(sql, experimentId, after));
   }
@@ -371,11 +375,8 @@ export abstract class SqlStore implements TrackingStore, RegistryStore, StoreExp
     await this.#db.write((sql) => transfer.insertExperimentRecord(sql, experiment));
   }
 
-  async importRun(record: RunRecord, points: readonly Metric[]): Promise<void> {
-    await this.#db.write(async (sql) => {
-      await transfer.insertRunRecord(sql, record);
-      await transfer.insertPoints(sql, record.run.info.runId, points);
-    });
+  async importRuns(imports: readonly RunImport[]): Promise<void> {
+    await this.#db.write((sql) => transfer.insertRunRecords(sql, imports));
   }
 
   async importPoints(runId: string, points: readonly Metric[]): Promise<void> {

@@ -102,13 +102,15 @@ export async function insertRows(
   onConflict = "",
 ): Promise<number> {
   const row = `(${marks(columns.length)})`;
-  let changes = 0;
+  let [changes, statement] = [0, ""];
   for (let start = 0, size = 0; start < rows.length; start += size) {
-    size = sql.dialect.rowsAtOnce(rows.length - start);
-    changes += await sql.run(
-      `INSERT INTO ${table} (${columns.join(", ")}) VALUES ${Array(size).fill(row).join(", ")} ${onConflict}`,
-      ...rows.slice(start, start + size).flat(),
-    );
+    const next = sql.dialect.rowsAtOnce(rows.length - start);
+    if (next !== size) {
+      const values = Array(next).fill(row).join(", ");
+      statement = `INSERT INTO ${table} (${columns.join(", ")}) VALUES ${values} ${onConflict}`;
+    }
+    size = next;
+    changes += await sql.run(statement, ...rows.slice(start, start + size).flat());
   }
   return changes;
 }

@@ -145,6 +145,50 @@ export class SqliteDatabase implements SqlDatabase {
     }
   }
 
+  /**
+   * Takes all rows of some empty tables from another file with the same schema, in one transaction. Returns false, and
+   * takes nothing, where keys of the other file name rows that it does not have: other programs do not mind them.
+   */
+  async takeTables(file: string, tables: readonly string[]): Promise<boolean> {
+    try {
+      return await this.#retryWhileLocked(() =>
+        this.#inTurn(async () => {
+          this.#connection.prepare("ATTACH DATABASE ? AS other").run([file]);
+          // with keys checked row by row SQLite would insert row by row, instead of moving whole rows of every index
+          this.#connection.pragma("foreign_keys = OFF");
+          try {
+            return this.#takeTables(tables);
+          } finally {
+            if (this.#connection.inTransaction) this.#connection.exec("ROLLBACK");
+            this.#connection.pragma("foreign_keys = ON");
+            this.#connection.exec("DETACH DATABASE other");
+          }
+        }),
+      );
+    } catch (error) {
+      throw explain(error, this.path);
+    }
+  }
+
+  #takeTables(tables: readonly string[]): boolean {
+    const columnsOf = (schema: string, table: string) =>
+      this.#all("SELECT name FROM pragma_table_info(?, ?)", [table, schema]).map(({ name }) => `"${name}"`);
+    this.#connection.exec("BEGIN IMMEDIATE");
+    for (const table of tables) {
+      const [own, others] = [columnsOf("main", table).join(), columnsOf("other", table).join()];
+      const isSame = own === others; // a database that grew through MLflow's releases may have them in another order
+      this.#connection.exec(
+        `INSERT INTO main.${table} ${isSame ? "SELECT *" : `(${own}) SELECT ${own}`} FROM other.${table}`,
+      );
+    }
+    for (const table of tables) {
+      if (this.#all(`SELECT 1 FROM pragma_foreign_key_check('${table}', 'main') LIMIT 1`, []).length > 0)
+        return false;
+    }
+    this.#connection.exec("COMMIT");
+    return true;
+  }
+
   /** Runs `write`, whose changes are all kept or, when it throws, all undone. Writes that wait are committed together. */
   async write<T>(write: (sql: Sql) => Promise<T>): Promise<T> {
     try {

@@ -7,6 +7,31 @@ import { insertDefaultExperiment } from "./experiments.ts";
 import { type DatabaseOptions, SqliteDatabase } from "./sqlite-database.ts";
 import { SqlStore, type SqlStoreOptions } from "./sql-store.ts";
 
+// what an exporter shows is in these
+const copiedTables = [
+  "experiments",
+  "experiment_tags",
+  "runs",
+  "params",
+  "tags",
+  "metrics",
+  "latest_metrics",
+  "datasets",
+  "inputs",
+  "input_tags",
+  "logged_models",
+  "logged_model_metrics",
+  "logged_model_params",
+  "logged_model_tags",
+  "registered_models",
+  "registered_model_tags",
+  "registered_model_aliases",
+  "model_versions",
+  "model_version_tags",
+  "sconce_model_versions",
+  "sconce_registry_history",
+];
+
 /** Says where the embedded store is. */
 export interface SqliteStoreOptions extends DatabaseOptions, SqlStoreOptions {
   /** The database file, `outputs/mlflow/mlflow.db`; its folder is made when it is missing. */
@@ -53,6 +78,18 @@ export class SqliteStore extends SqlStore implements StoreSnapshot {
       throw error;
     }
     return new SqliteStore(db, root, stages);
+  }
+
+  /** Takes all that another SQLite file holds at one moment, into tables that are empty; returns whether it could. */
+  async importAll(from: object): Promise<boolean> {
+    if (!(from instanceof SqliteStore) || (await from.#hasOtherWorkspaces())) return false;
+    return this.#database.takeTables(from.path, copiedTables);
+  }
+
+  /** Tells whether MLflow keeps things there that are no part of this store. */
+  async #hasOtherWorkspaces(): Promise<boolean> {
+    const rows = await this.#database.read((sql) => sql.all("SELECT name FROM workspaces"));
+    return rows.length > 1;
   }
 
   /** Writes what the store holds at one moment to a SQLite file that is not there yet; others may write meanwhile. */

@@ -2,9 +2,9 @@
 import { loggedModelOf } from "../../registry/source.ts";
 import { firstStage, mlflowStages } from "../../stages.ts";
 import { largestSerial } from "../../transfer.ts";
-import type { LoggedModelRecord, RegisteredModelRecord, RunRecord } from "../../transfer.ts";
+import type { LoggedModelRecord, RegisteredModelRecord, RunImport, RunRecord } from "../../transfer.ts";
 import type { Experiment, Metric, ModelVersion, RegistryEvent } from "../../types.ts";
-import { checkBatch, checkExperimentName, checkModelName, invalid, limits } from "../../validation.ts";
+import { checkExperimentName, checkMetric, checkModelName, invalid } from "../../validation.ts";
 import { insertMetrics } from "./batch.ts";
 import { experimentKey, selectExperiment } from "./experiments.ts";
 import { insertDatasetInputs, insertModelEdges } from "./inputs.ts";
@@ -105,11 +105,33 @@ export async function insertExperimentRecord(sql: Sql, experiment: Experiment): 
   );
 }
 
-/** Inserts a run with the id that it had. */
-export async function insertRunRecord(sql: Sql, { run, deletedTime }: RunRecord): Promise<void> {
-  const { info, data, inputs, outputs } = run;
+/** Inserts runs with the ids that they had, and the first points of each. */
+export async function insertRunRecords(sql: Sql, imports: readonly RunImport[]): Promise<void> {
+  const runs = imports.map(({ record }) => record.run);
+  for (const experimentId of new Set(runs.map(({ info }) => info.experimentId))) {
+    await selectExperiment(sql, experimentId);
+  }
+  for (const { record } of imports) await insertRunRecord(sql, record);
+  for (const table of ["params", "tags"] as const) {
+    const rows = runs.flatMap(({ info, data }) =>
+      Object.entries(data[table]).map(([key, value]) => [key, value, info.runId]),
+    );
+    await insertRows(sql, table, ['"key"', "value", "run_uuid"], rows);
+  }
+  for (const { points } of imports) for (const point of points) checkMetric(point);
+  await insertMetrics(
+    sql,
+    imports.map(({ record, points }) => ({ runId: record.run.info.runId, metrics: points })),
+  );
+  for (const { info, inputs, outputs } of runs) {
+    await insertDatasetInputs(sql, info.runId, info.experimentId, inputs.datasetInputs);
+    await insertModelEdges(sql, info.runId, inputs.modelInputs, outputs.modelOutputs);
+  }
+}
+
+async function insertRunRecord(sql: Sql, { run, deletedTime }: RunRecord): Promise<void> {
+  const { info } = run;
   const { runId, experimentId } = info;
-  await selectExperiment(sql, experimentId);
   await isFree(`run ${runId}`, () =>
     sql.run(
       "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time, " +
@@ -127,25 +149,13 @@ export async function insertRunRecord(sql: Sql, { run, deletedTime }: RunRecord)
       experimentKey(experimentId),
     ),
   );
-  for (const [table, entries] of [
-    ["params", data.params],
-    ["tags", data.tags],
-  ] as const) {
-    const rows = Object.entries(entries).map(([key, value]) => [key, value, runId]);
-    await insertRows(sql, table, ['"key"', "value", "run_uuid"], rows);
-  }
-  await insertDatasetInputs(sql, runId, experimentId, inputs.datasetInputs);
-  await insertModelEdges(sql, runId, inputs.modelInputs, outputs.modelOutputs);
 }
 
 /** Adds points to a run, whatever its state; those that are there are skipped. */
 export async function insertPoints(sql: Sql, runId: string, points: readonly Metric[]): Promise<void> {
   await selectRunInfo(sql, runId, sql.dialect.forUpdate);
-  for (let start = 0; start < points.length; start += limits.metricsPerBatch) {
-    const batch = points.slice(start, start + limits.metricsPerBatch);
-    checkBatch(batch, [], []);
-    await insertMetrics(sql, runId, batch);
-  }
+  for (const point of points) checkMetric(point);
+  await insertMetrics(sql, [{ runId, metrics: points }]);
 }
 
 /** Inserts a logged model with the id that it had. */
