@@ -161,8 +161,8 @@ export function formatSummary(input: SummaryInput): string {
     `Plots      ${short(folders.plots)}`,
     "",
     "Next",
-    `  ${program} predict --model ${short(decision === undefined ? folders.run : folders.champion)} --text "your text"`,
-    `  ${program} evaluate --model ${short(folders.run)} --data FILE.csv`,
+    `  ${program} predict -m ${short(decision === undefined ? folders.run : folders.champion)} --text "your text"`,
+    `  ${program} evaluate -m ${short(folders.run)} -d FILE.csv`,
     `  ${program} train ${short(folders.config)} optimizer.lr=3e-5`,
   ];
   return lines.join("\n");
