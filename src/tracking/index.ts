@@ -185,3 +185,12 @@ export type {
   RunTag,
   ViewType,
 } from "./types.ts";
+export { keepsWebhooks, webhookEvents } from "./webhooks/webhook.ts";
+export type {
+  CreateWebhookInput,
+  UpdateWebhookInput,
+  Webhook,
+  WebhookEvent,
+  WebhookStatus,
+  WebhookStore,
+} from "./webhooks/webhook.ts";

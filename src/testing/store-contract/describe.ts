@@ -8,6 +8,7 @@ import { customStageContract, historyContract, registryContract } from "./regist
 import { purgeContract, runContract } from "./runs.ts";
 import { searchContract } from "./search.ts";
 import { transferContract } from "./transfer.ts";
+import { webhookContract } from "./webhooks.ts";
 
 /** Says who runs the contract, and what the store cannot do. */
 export interface ContractOptions {
@@ -45,8 +46,8 @@ export function describeTrackingStore(
 }
 
 /**
- * Declares the tests that every registry must pass: models, versions, stages, aliases, their history, and several
- * users at once.
+ * Declares the tests that every registry must pass: models, versions, stages, aliases, their history, webhooks, and
+ * several users at once.
  *
  * @example
  * import { describe, test } from "vitest";
@@ -63,6 +64,7 @@ export function describeRegistryStore(
     describe("models and versions", () => registryContract(test));
     describe("several at once", () => registryConcurrencyContract(test));
     if (!lacks.includes("registryHistory")) describe("history", () => historyContract(test));
+    if (!lacks.includes("webhooks")) describe("webhooks", () => webhookContract(test));
     if (!lacks.includes("customStages")) describe("stages of one's own", () => customStageContract(test));
   });
 }

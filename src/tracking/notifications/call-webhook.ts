@@ -7,6 +7,7 @@ import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import type { RequestOptions } from "node:https";
 import { isIP } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   allowedHostsVariable,
   isAllowedHost,
@@ -42,19 +43,61 @@ export class WebhookError extends Error {
   }
 }
 
+/** Is what a webhook answered. */
+export interface WebhookAnswer {
+  status: number;
+  /** At most 64 KiB of it. */
+  body: string;
+}
+
+/** Calls a webhook until it takes the event, some times; throws what the last try did. */
+export async function callUntilTaken(
+  address: string,
+  delivery: Delivery,
+  { retryMs = [1000, 5000, 30_000, 120_000], ...options }: CallOptions & { retryMs?: readonly number[] },
+): Promise<void> {
+  for (const waitMs of [...retryMs, undefined]) {
+    try {
+      return await callWebhook(address, delivery, options);
+    } catch (error) {
+      const isFinal = error instanceof WebhookError && error.isFinal;
+      if (isFinal || waitMs === undefined) throw error;
+      // not alone in the world: receivers that come back are not called by all at once
+      const jitteredMs = waitMs * (1 + Math.random() / 4);
+      await sleep(jitteredMs, undefined, { ...(options.stop && { signal: options.stop }), ref: false });
+    }
+  }
+}
+
 /** Calls a webhook once; throws a `WebhookError` unless it answers with a 2xx. */
 export async function callWebhook(address: string, delivery: Delivery, options: CallOptions): Promise<void> {
+  const { status } = await askWebhook(address, delivery, options);
+  const refusal = refusalIn(status);
+  if (refusal === undefined) return;
+  const isFinal = status !== 408 && status !== 429 && status < 500;
+  throw new WebhookError(refusal, { isFinal });
+}
+
+/** Says what is wrong with an answer's status; undefined for a 2xx. */
+export function refusalIn(status: number): string | undefined {
+  if (status >= 200 && status < 300) return undefined;
+  const redirected = status >= 300 && status < 400 ? ", and redirects are not followed" : "";
+  return `it answered with ${status}${redirected}`;
+}
+
+/** Calls a webhook once, and returns what it answers; throws a `WebhookError` where it does not. */
+export async function askWebhook(
+  address: string,
+  delivery: Delivery,
+  options: CallOptions,
+): Promise<WebhookAnswer> {
   const problem = webhookProblem(address); // again: what is allowed may have changed since the file was read
   if (problem !== undefined) throw new WebhookError(problem, { isFinal: true });
   const url = new URL(address);
   const late = AbortSignal.timeout(options.timeoutMs);
   const signal = options.stop === undefined ? late : AbortSignal.any([late, options.stop]);
   const target = await abortable(addressOf(url, options.resolve), signal);
-  const status = await post(url, target, delivery, { ...options, signal });
-  if (status >= 200 && status < 300) return;
-  const redirected = status >= 300 && status < 400 ? ", and redirects are not followed" : "";
-  const isFinal = status !== 408 && status !== 429 && status < 500;
-  throw new WebhookError(`it answered with ${status}${redirected}`, { isFinal });
+  return post(url, target, delivery, { ...options, signal });
 }
 
 /** Looks the host up and returns the address to connect to; all that it has must be public. */
@@ -87,7 +130,7 @@ function post(
   { address, family }: LookupAddress,
   delivery: Delivery,
   { secret, ca, signal }: CallOptions & { signal: AbortSignal },
-): Promise<number> {
+): Promise<WebhookAnswer> {
   const settings: RequestOptions = {
     method: "POST",
     headers: headersOf(delivery, secret),
@@ -101,14 +144,21 @@ function post(
     const request = (url.protocol === "https:" ? requestHttps : requestHttp)(url, settings);
     request.once("error", (error: Error) => reject(new WebhookError(reasonOf(error), { isFinal: false })));
     request.once("response", (response) => {
-      // the answer is its status; what else it says is read so that the other side is not cut off, and forgotten
+      // the answer is its status; what else it says is read, for a while, so that the other side is not cut off
+      const chunks: Buffer[] = [];
       let bytes = 0;
       response.on("data", (chunk: Buffer) => {
         bytes += chunk.length;
+        chunks.push(chunk);
         if (bytes > maxBodyBytes) response.destroy();
       });
       response.on("error", () => {});
-      response.once("close", () => resolve(response.statusCode ?? 0));
+      response.once("close", () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          body: Buffer.concat(chunks).subarray(0, maxBodyBytes).toString("utf8"),
+        }),
+      );
     });
     request.end(delivery.body);
   });

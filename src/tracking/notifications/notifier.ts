@@ -1,13 +1,11 @@
 // Tells events in the background, each receiver in a queue of its own: in order, one at a time, never in the way.
-import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
-import { SetupError, logger, notificationProblems } from "../../base/index.ts";
+import { SetupError, notificationProblems } from "../../base/index.ts";
 import type { Notification } from "../../base/index.ts";
-import { withoutSecrets } from "../client/end-tags.ts";
-import { WebhookError, callWebhook } from "./call-webhook.ts";
+import { callUntilTaken } from "./call-webhook.ts";
 import type { CallOptions } from "./call-webhook.ts";
-import { asksFor } from "./event.ts";
-import type { Delivery, NotificationEvent } from "./event.ts";
+import { asksFor, deliveryOf, warnOfUntold } from "./event.ts";
+import type { Delivery, EventName, Listener, NotificationEvent } from "./event.ts";
+import { Receiver, closeReceivers } from "./receiver.ts";
 import { runCommand } from "./run-command.ts";
 
 /** Says how patient a notifier is. */
@@ -26,8 +24,9 @@ export interface NotifierOptions extends Partial<Pick<CallOptions, "resolve" | "
  * Tells events to commands and webhooks. Nothing that goes wrong there is thrown: it is logged as a warning.
  * A webhook is tried again until it takes an event, some times, while the process lives.
  */
-export class Notifier {
-  readonly #receivers: readonly Receiver[];
+export class Notifier implements Listener {
+  readonly #receivers: readonly { notification: Notification; receiver: Receiver }[];
+  readonly #options: NotifierOptions;
 
   /** @throws SetupError for a list that cannot be used, an address that is not public say */
   constructor(notifications: readonly Notification[], options: NotifierOptions = {}) {
@@ -37,118 +36,67 @@ export class Notifier {
       ),
     );
     if (problems.length > 0) throw new SetupError(problems.join("\n"));
-    this.#receivers = notifications.map((notification) => new Receiver(notification, options));
+    this.#options = options;
+    this.#receivers = notifications.map((notification) => ({
+      notification,
+      receiver: new Receiver(nameOf(notification), options.maxQueued),
+    }));
   }
 
   /** Takes an event; returns at once. */
   publish(event: NotificationEvent): void {
-    const { entity, action, data } = event;
-    const body = JSON.stringify({ entity, action, timestamp: new Date().toISOString(), data });
-    for (const receiver of this.#receivers) {
-      if (asksFor(receiver.notification, event)) receiver.add({ id: randomUUID(), event, body });
+    const { body } = deliveryOf(event);
+    for (const { notification, receiver } of this.#receivers) {
+      if (!asksFor(notification, `${event.entity}.${event.action}`)) continue;
+      const delivery = { ...deliveryOf(event), body };
+      receiver.add((stop) => this.#deliver(notification, delivery, stop));
+    }
+  }
+
+  async tell(
+    names: readonly EventName[],
+    event: () => Promise<NotificationEvent | undefined>,
+  ): Promise<void> {
+    const isAsked = this.#receivers.some(({ notification }) =>
+      names.some((name) => asksFor(notification, name)),
+    );
+    if (!isAsked) return;
+    try {
+      const told = await event();
+      if (told !== undefined) this.publish(told);
+    } catch (error) {
+      warnOfUntold(error);
     }
   }
 
   /** Waits until all is told, but no longer than some time, and gives up what is not. @default timeoutMs: 10000 */
   async close({ timeoutMs = 10_000 }: { timeoutMs?: number } = {}): Promise<void> {
-    const done = new AbortController();
-    const late = sleep(timeoutMs, undefined, { signal: done.signal }).catch(() => {});
-    await Promise.race([Promise.all(this.#receivers.map((receiver) => receiver.idle())), late]);
-    done.abort();
-    for (const receiver of this.#receivers) receiver.stop();
+    await closeReceivers(
+      this.#receivers.map(({ receiver }) => receiver),
+      timeoutMs,
+    );
+  }
+
+  async #deliver(
+    { command, webhook, secret_env }: Notification,
+    delivery: Delivery,
+    stop: AbortSignal,
+  ): Promise<void> {
+    const { commandTimeoutMs = 30_000, webhookTimeoutMs = 10_000, retryMs, resolve, ca } = this.#options;
+    if (command !== undefined) await runCommand(command, delivery, { timeoutMs: commandTimeoutMs, stop });
+    if (webhook === undefined) return;
+    await callUntilTaken(webhook, delivery, {
+      timeoutMs: webhookTimeoutMs,
+      stop,
+      secret: secret_env === undefined ? undefined : process.env[secret_env],
+      ...(retryMs === undefined ? {} : { retryMs }),
+      ...(resolve === undefined ? {} : { resolve }),
+      ...(ca === undefined ? {} : { ca }),
+    });
   }
 }
 
-class Receiver {
-  readonly notification: Notification;
-  readonly #options: NotifierOptions;
-  readonly #queue: Delivery[] = [];
-  readonly #stopped = new AbortController();
-  #working: Promise<void> = Promise.resolve();
-  #isWorking = false;
-  #isFull = false;
-
-  constructor(notification: Notification, options: NotifierOptions) {
-    this.notification = notification;
-    this.#options = options;
-  }
-
-  add(delivery: Delivery): void {
-    const { maxQueued = 1000 } = this.#options;
-    if (this.#stopped.signal.aborted) return;
-    if (this.#queue.length >= maxQueued) {
-      if (!this.#isFull)
-        this.#warn(`${maxQueued} events wait for it already; more are dropped until it takes some`);
-      this.#isFull = true;
-      return;
-    }
-    this.#queue.push(delivery);
-    if (!this.#isWorking) this.#working = this.#work();
-  }
-
-  idle(): Promise<void> {
-    return this.#working;
-  }
-
-  stop(): void {
-    const left = this.#queue.length;
-    if (left > 0) this.#warn(`${left} ${left === 1 ? "event was" : "events were"} not told to it`);
-    this.#stopped.abort();
-    this.#queue.length = 0;
-  }
-
-  async #work(): Promise<void> {
-    this.#isWorking = true;
-    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
-      try {
-        await this.#deliver(next);
-      } catch (error) {
-        if (!this.#stopped.signal.aborted) this.#warn(withoutSecrets((error as Error).message));
-      }
-      this.#queue.shift();
-      this.#isFull = false;
-    }
-    this.#isWorking = false;
-  }
-
-  async #deliver(delivery: Delivery): Promise<void> {
-    const { command, webhook } = this.notification;
-    const { commandTimeoutMs = 30_000 } = this.#options;
-    if (command !== undefined)
-      await runCommand(command, delivery, {
-        timeoutMs: commandTimeoutMs,
-        stop: this.#stopped.signal,
-      });
-    if (webhook !== undefined) await this.#call(webhook, delivery);
-  }
-
-  async #call(webhook: string, delivery: Delivery): Promise<void> {
-    const { secret_env } = this.notification;
-    const { webhookTimeoutMs = 10_000, retryMs = [1000, 5000, 30_000, 120_000], resolve, ca } = this.#options;
-    const options: CallOptions = {
-      timeoutMs: webhookTimeoutMs,
-      stop: this.#stopped.signal,
-      secret: secret_env === undefined ? undefined : process.env[secret_env],
-      ...(resolve === undefined ? {} : { resolve }),
-      ...(ca === undefined ? {} : { ca }),
-    };
-    for (const waitMs of [...retryMs, undefined]) {
-      try {
-        return await callWebhook(webhook, delivery, options);
-      } catch (error) {
-        const isFinal = error instanceof WebhookError && error.isFinal;
-        if (isFinal || waitMs === undefined) throw error;
-        // not alone in the world: receivers that come back are not called by all at once
-        const jitteredMs = waitMs * (1 + Math.random() / 4);
-        await sleep(jitteredMs, undefined, { signal: this.#stopped.signal, ref: false });
-      }
-    }
-  }
-
-  #warn(message: string): void {
-    const { command, webhook } = this.notification;
-    // the path of an address may be its secret
-    const who = command === undefined ? new URL(webhook!).origin : command[0];
-    logger.warn(`notifications: ${who}: ${message}`);
-  }
+function nameOf({ command, webhook }: Notification): string {
+  // the path of an address may be its secret
+  return command === undefined ? new URL(webhook!).origin : command[0]!;
 }

@@ -46,6 +46,7 @@ const idFields = [
   "resource_type",
   "resource_id",
   "resource_pattern",
+  "webhook_id",
   "permission",
 ];
 const maxIdLength = 256;

@@ -5,8 +5,12 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
 import { SetupError, TrackingError, logger } from "../../base/index.ts";
+import { registryTelling } from "../notifications/registry-telling.ts";
+import { StoredWebhooks } from "../notifications/stored-webhooks.ts";
+import { overrideStore } from "../override-store.ts";
 import type { RegistryStore, TrackingStore } from "../store.ts";
 import { invalid } from "../validation.ts";
+import { keepsWebhooks } from "../webhooks/webhook.ts";
 import { Arrivals } from "./arrivals.ts";
 import { ArtifactFolders, checkDestination } from "./artifact-folders.ts";
 import type { ArtifactFolderOptions } from "./artifact-folders.ts";
@@ -69,12 +73,14 @@ const sweepEveryMs = 60 * 60 * 1000;
 export class TrackingServer {
   readonly url: string;
   readonly #server: Server;
+  readonly #handler: RequestHandler;
   readonly #stopSweeping: () => void;
 
-  private constructor(server: Server, url: string, stopSweeping: () => void) {
+  private constructor(server: Server, url: string, handler: RequestHandler) {
     this.#server = server;
     this.url = url;
-    this.#stopSweeping = stopSweeping;
+    this.#handler = handler;
+    this.#stopSweeping = handler.sweepUploads();
   }
 
   /** Begins to listen; a port that is taken throws. The store stays the caller's to close. */
@@ -95,10 +101,10 @@ export class TrackingServer {
     });
     const address = server.address() as AddressInfo;
     const name = address.family === "IPv6" ? `[${address.address}]` : address.address;
-    return new TrackingServer(server, `http://${name}:${address.port}`, handler.sweepUploads());
+    return new TrackingServer(server, `http://${name}:${address.port}`, handler);
   }
 
-  /** Answers the requests that are under way, ends event streams, and stops. */
+  /** Answers the requests that are under way, ends event streams, tells webhooks what is still to be told, and stops. */
   async close({ graceMs = 5000 }: { graceMs?: number } = {}): Promise<void> {
     this.#stopSweeping();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
@@ -106,6 +112,7 @@ export class TrackingServer {
     const timer = setTimeout(() => this.#server.closeAllConnections(), graceMs);
     await closed;
     clearTimeout(timer);
+    await this.#handler.closeWebhooks(graceMs);
   }
 }
 
@@ -117,6 +124,7 @@ interface Call extends AuditEntry {
 
 class RequestHandler {
   readonly #context: Omit<ServerContext, "publicUrl">;
+  readonly #webhooks: StoredWebhooks | undefined;
   readonly #auth: Auth | undefined;
   readonly #auditLog: AuditLog | undefined;
   readonly #guard: Guard;
@@ -144,13 +152,21 @@ class RequestHandler {
         for (const place of places) checkDestination(place, `sqlite:///${resolve(file)}`);
     }
     const folders = new ArtifactFolders(artifacts, { maxBytes: maxArtifactBytes });
-    this.#context = { store, changes: new ChangeFeed(), folders };
+    this.#webhooks = keepsWebhooks(store) ? new StoredWebhooks(store.webhooks) : undefined;
+    const tellingStore =
+      this.#webhooks === undefined ? store : overrideStore(store, registryTelling(store, this.#webhooks));
+    this.#context = { store: tellingStore, changes: new ChangeFeed(), folders };
     this.#maxArtifactBytes = maxArtifactBytes;
     this.#guard = new Guard(security);
     this.#maxBodyBytes = maxBodyBytes;
     this.#auth = auth === undefined ? undefined : new Auth(auth, store);
     this.#auditLog = auditLog;
     this.#router = new Router([...endpoints, ...(this.#auth === undefined ? [] : userEndpoints(this.#auth))]);
+  }
+
+  /** Waits until webhooks have been told, but no longer than some time. */
+  async closeWebhooks(timeoutMs: number): Promise<void> {
+    await this.#webhooks?.close({ timeoutMs });
   }
 
   /** Removes uploads that nobody goes on with, now and every hour, until the function that it returns is called. */

@@ -14,6 +14,15 @@ export interface VersionSource {
   modelId?: string;
 }
 
+/** What MLflow's client gives as the source of a prompt's version, whose text is a tag. */
+const promptSources = ["dummy-source", "prompt-template"];
+
+/** Throws unless the source is one that a prompt's version may have: a placeholder. */
+export function checkPromptSource(source: string): void {
+  if (!promptSources.includes(source))
+    throw refused(source, "a prompt's must be one of MLflow's placeholders");
+}
+
 /** Throws unless the source is one that this run or logged model may give. */
 export async function checkVersionSource(store: TrackingStore, origin: VersionSource): Promise<void> {
   const { source, runId, modelId } = origin;

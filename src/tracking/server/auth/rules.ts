@@ -153,6 +153,13 @@ export const rules: Readonly<Record<string, Rule>> = {
       : access.run("update", textOf(fields, "run_id")),
   "POST /mlflow/artifacts/presigned-download-url": run("read"),
 
+  "POST /mlflow/webhooks": adminOnly,
+  "GET /mlflow/webhooks": adminOnly,
+  "GET /mlflow/webhooks/{webhook_id}": adminOnly,
+  "PATCH /mlflow/webhooks/{webhook_id}": adminOnly,
+  "DELETE /mlflow/webhooks/{webhook_id}": adminOnly,
+  "POST /mlflow/webhooks/{webhook_id}/test": adminOnly,
+
   "GET /sconce/registry-history": model("read"),
   "GET /sconce/deleted-runs": adminOnly,
   "POST /sconce/purge-run": adminOnly,

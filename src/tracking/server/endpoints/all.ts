@@ -7,6 +7,7 @@ import { registryEndpoints } from "./registry.ts";
 import { runEndpoints } from "./runs.ts";
 import { sconceEndpoints } from "./sconce.ts";
 import { transferEndpoints } from "./transfers.ts";
+import { webhookEndpoints } from "./webhooks.ts";
 
 export const endpoints: readonly Endpoint[] = [
   ...experimentEndpoints,
@@ -16,4 +17,5 @@ export const endpoints: readonly Endpoint[] = [
   ...artifactEndpoints,
   ...transferEndpoints,
   ...sconceEndpoints,
+  ...webhookEndpoints,
 ];

@@ -1,11 +1,12 @@
 // Endpoints of the model registry.
 import { z } from "zod";
+import { isPrompt } from "../../search/prompts.ts";
 import type { RegistryChange } from "../../store.ts";
 import type { RegisteredModel } from "../../types.ts";
 import { present, toWireModelVersion, toWireRegisteredModel, wireRecord, wireVersion } from "../../wire.ts";
 import { endpoint, listOf, nextPage, required } from "../endpoint.ts";
 import type { ServerContext } from "../endpoint.ts";
-import { checkVersionSource } from "../version-source.ts";
+import { checkPromptSource, checkVersionSource } from "../version-source.ts";
 import { searchFields, searchInput } from "./experiments.ts";
 
 const byName = z.object({ name: required });
@@ -121,7 +122,8 @@ export const registryEndpoints = [
     }),
     async ({ name, source, run_id, model_id, description, tags }, { store, changes }) => {
       const origin = present({ runId: run_id || undefined, modelId: model_id || undefined });
-      await checkVersionSource(store, { source, ...origin });
+      if (isPrompt({ tags })) checkPromptSource(source);
+      else await checkVersionSource(store, { source, ...origin });
       const version = await store.createModelVersion({
         name,
         source,

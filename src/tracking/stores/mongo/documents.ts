@@ -15,6 +15,7 @@ import type {
   RegistryEvent,
   RunInfo,
 } from "../../types.ts";
+import type { WebhookDocument } from "./webhooks.ts";
 
 /** Is one tag or param. */
 export interface Pair {
@@ -102,6 +103,7 @@ export interface Collections {
   buckets: Collection<BucketDocument>;
   loggedModels: Collection<LoggedModelDocument>;
   models: Collection<ModelDocument>;
+  webhooks: Collection<WebhookDocument>;
 }
 
 /** Opens the collections and makes their indexes; any number of processes may do so at once. */
@@ -113,6 +115,7 @@ export async function openCollections(db: Db): Promise<Collections> {
     buckets: db.collection("metric_buckets"),
     loggedModels: db.collection("logged_models"),
     models: db.collection("registered_models"),
+    webhooks: db.collection("webhooks"),
   };
   const { experiments, runs, buckets, loggedModels, models } = collections;
   // a server makes each index once, whoever asks for it and how often

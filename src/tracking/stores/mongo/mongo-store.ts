@@ -47,6 +47,7 @@ import { prepare } from "./prepare.ts";
 import * as runs from "./runs.ts";
 import * as search from "./search.ts";
 import * as transfer from "./transfer.ts";
+import { MongoWebhooks } from "./webhooks.ts";
 
 /** Says where the store is, and what it knows beyond MLflow. */
 export interface MongoStoreOptions {
@@ -70,9 +71,11 @@ export class MongoStore extends MongoRegistry implements TrackingStore, StoreExp
   readonly uri: string;
   /** Where experiments that name no place keep their artifacts. */
   readonly artifactRoot: string;
+  readonly webhooks: MongoWebhooks;
 
   private constructor(connection: MongoConnection, artifactRoot: string, stages: readonly string[]) {
     super(connection, stages);
+    this.webhooks = new MongoWebhooks(connection);
     this.uri = connection.uri;
     this.artifactRoot = artifactRoot;
   }

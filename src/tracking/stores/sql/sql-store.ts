@@ -63,6 +63,7 @@ import * as runs from "./runs.ts";
 import * as search from "./search.ts";
 import type { Sql, SqlDatabase } from "./sql.ts";
 import * as transfer from "./transfer.ts";
+import { SqlWebhooks } from "./webhooks.ts";
 
 /** Says what a store on a SQL database knows beyond MLflow. */
 export interface SqlStoreOptions {
@@ -77,6 +78,7 @@ export abstract class SqlStore implements TrackingStore, RegistryStore, StoreExp
   /** Where experiments that name no place keep their artifacts. */
   readonly artifactRoot: string;
   readonly stages: readonly string[];
+  readonly webhooks: SqlWebhooks;
   readonly #db: SqlDatabase;
 
   protected constructor(
@@ -84,6 +86,7 @@ export abstract class SqlStore implements TrackingStore, RegistryStore, StoreExp
     { uri, artifactRoot, stages }: { uri: string; artifactRoot: string; stages: readonly string[] },
   ) {
     this.#db = db;
+    this.webhooks = new SqlWebhooks(db);
     this.uri = uri;
     this.artifactRoot = artifactRoot;
     this.stages = stages;

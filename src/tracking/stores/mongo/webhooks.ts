@@ -1,0 +1,106 @@
+// Webhooks in a collection of their own.
+import { randomUUID } from "node:crypto";
+import { TrackingError } from "../../../base/index.ts";
+import type { PagedList } from "../../paged-list.ts";
+import { readPage, toPagedList } from "../../search/page.ts";
+import { changedColumns, newWebhook } from "../../webhooks/webhook.ts";
+import type {
+  CreateWebhookInput,
+  UpdateWebhookInput,
+  Webhook,
+  WebhookEvent,
+  WebhookStore,
+} from "../../webhooks/webhook.ts";
+import type { MongoConnection } from "./connection.ts";
+
+/** Is a webhook; `sealedSecret` is null where one was taken away. */
+export interface WebhookDocument extends Omit<Webhook, "webhookId" | "sealedSecret" | "events"> {
+  _id: string;
+  events: WebhookEvent[];
+  sealedSecret?: string | null;
+}
+
+/** Keeps webhooks in a MongoDB database. */
+export class MongoWebhooks implements WebhookStore {
+  readonly #connection: MongoConnection;
+
+  constructor(connection: MongoConnection) {
+    this.#connection = connection;
+  }
+
+  async createWebhook(input: CreateWebhookInput): Promise<Webhook> {
+    const { events, ...columns } = newWebhook(input);
+    const now = Date.now();
+    const document: WebhookDocument = {
+      _id: randomUUID(),
+      ...columns,
+      events: [...events],
+      creationTimestamp: now,
+      lastUpdatedTimestamp: now,
+    };
+    await this.#connection.do(({ webhooks }) => webhooks.insertOne(document));
+    return toWebhook(document);
+  }
+
+  async getWebhook(webhookId: string): Promise<Webhook> {
+    return found(
+      webhookId,
+      await this.#connection.do(({ webhooks }) => webhooks.findOne({ _id: { $eq: webhookId } })),
+    );
+  }
+
+  async listWebhooks({
+    maxResults = 100,
+    pageToken,
+  }: { maxResults?: number; pageToken?: string } = {}): Promise<PagedList<Webhook>> {
+    const page = readPage(
+      { maxResults, ...(pageToken !== undefined && { pageToken }) },
+      { maxResults: 1000 },
+    );
+    const documents = await this.#connection.do(({ webhooks }) =>
+      webhooks
+        .find()
+        .sort({ creationTimestamp: -1, _id: 1 })
+        .skip(page.offset)
+        .limit(page.size + 1)
+        .toArray(),
+    );
+    return toPagedList(documents.map(toWebhook), page);
+  }
+
+  async updateWebhook({ webhookId, ...input }: UpdateWebhookInput): Promise<Webhook> {
+    const { sealedSecret, ...others } = changedColumns(input);
+    const $set = {
+      ...others,
+      ...(input.secret !== undefined && { sealedSecret: sealedSecret ?? null }),
+      lastUpdatedTimestamp: Date.now(),
+    };
+    const changed = await this.#connection.do(({ webhooks }) =>
+      webhooks.findOneAndUpdate({ _id: { $eq: webhookId } }, { $set }, { returnDocument: "after" }),
+    );
+    return found(webhookId, changed);
+  }
+
+  async deleteWebhook(webhookId: string): Promise<void> {
+    found(
+      webhookId,
+      await this.#connection.do(({ webhooks }) => webhooks.findOneAndDelete({ _id: { $eq: webhookId } })),
+    );
+  }
+
+  async webhooksAskingFor(events: readonly string[]): Promise<Webhook[]> {
+    const filter = { status: "ACTIVE" as const, events: { $in: [...events] as WebhookEvent[] } };
+    return (await this.#connection.do(({ webhooks }) => webhooks.find(filter).toArray())).map(toWebhook);
+  }
+}
+
+function found(webhookId: string, document: WebhookDocument | null): Webhook {
+  if (document !== null) return toWebhook(document);
+  throw new TrackingError(`webhook "${webhookId}": it must exist, and the store has none of this id.`, {
+    code: "RESOURCE_DOES_NOT_EXIST",
+  });
+}
+
+function toWebhook({ _id, sealedSecret, ...columns }: WebhookDocument): Webhook {
+  return { webhookId: _id, ...columns, ...(typeof sealedSecret === "string" && { sealedSecret }) };
+}
