@@ -16,7 +16,10 @@ import type { ModelVersion, Run } from "../types.ts";
 
 /** What a store must answer for models to be found in it. */
 export type ModelStore = Pick<TrackingStore, "uri" | "getRun" | "searchRuns" | "getLoggedModel"> &
-  Pick<RegistryStore, "getRegisteredModel" | "searchRegisteredModels" | "searchModelVersions">;
+  Pick<
+    RegistryStore,
+    "getRegisteredModel" | "searchRegisteredModels" | "getModelVersion" | "searchModelVersions"
+  >;
 
 /** Says where models that are not on this machine go. */
 export interface ResolveModelOptions {
@@ -221,11 +224,13 @@ function newestOf(
   throw new UsageError(`${uri}: "${name}" must have a version, but it has none. Register one.`);
 }
 
-/** A version stands where it was logged, which may be named by its run. */
-function placeOf({ storageLocation }: ModelVersion, store: ModelStore): Promise<string> {
-  return storageLocation.startsWith("runs:")
-    ? locateModel(storageLocation, store)
-    : Promise.resolve(storageLocation);
+/** A version stands where it was logged, which may be named by its run or, in a server's list, by its logged model. */
+async function placeOf(version: ModelVersion, store: ModelStore): Promise<string> {
+  const { name, version: number, storageLocation: listed } = version;
+  const place = listed.startsWith("models:")
+    ? (await store.getModelVersion(name, number)).storageLocation
+    : listed;
+  return place.startsWith("runs:") ? locateModel(place, store) : place;
 }
 
 /** Returns the versions of a name, the newest first. */
