@@ -6,7 +6,13 @@ import "../../tests/matchers.ts";
 import { saveModule } from "../models/index.ts";
 import { nn, ones, randn } from "../torch/index.ts";
 import type { Tensor } from "../torch/index.ts";
-import { ActiveRun, SqliteStore, registerModelVersion } from "../tracking/index.ts";
+import {
+  ActiveRun,
+  RestStore,
+  SqliteStore,
+  TrackingServer,
+  registerModelVersion,
+} from "../tracking/index.ts";
 import { loadModel, logModel } from "./torch-model.ts";
 
 let store: SqliteStore;
@@ -47,6 +53,43 @@ test("a module is logged and loads by run, by name, by id and from its folder", 
     "requirements.txt",
     "serving_input_example.json",
   ]);
+});
+
+test("a model of attention layers is logged through a server and loads from it, without its code", async () => {
+  const root = mkdtempSync(join(tmpdir(), "sconce-"));
+  const behind = await SqliteStore.open({
+    path: join(root, "mlflow.db"),
+    artifactRoot: "mlflow-artifacts:/",
+  });
+  const server = await TrackingServer.start({
+    store: behind,
+    port: 0,
+    artifacts: { destination: join(root, "artifacts") },
+  });
+  const client = RestStore.open(server.url);
+  const remote = await ActiveRun.start({
+    store: client,
+    experimentName: "nets",
+    journalFolder: join(root, "j"),
+  });
+  const layer = new nn.TransformerEncoderLayer(8, 2, { dimFeedforward: 16, batchFirst: true });
+  const net = new nn.Sequential(
+    new nn.Linear(4, 8),
+    new nn.TransformerEncoder(layer, 2),
+    new nn.Linear(8, 3),
+  );
+  const x = randn([2, 5, 4]);
+  const model = await logModel(remote, net, { inputExample: x });
+  expect(await remote.end()).toEqual({ unwritten: 0 });
+  await registerModelVersion(client, { name: "net", source: `models:/${model.modelId}` });
+  const expected = net.eval().forward(x);
+  for (const uri of [`runs:/${remote.runId}/model`, `models:/${model.modelId}`, "models:/net/1"]) {
+    const loaded = await loadModel(uri, { store: client });
+    expect(loaded.forward(x), uri).toBeAllclose(expected, { atol: 0, rtol: 0 });
+  }
+  await client.close();
+  await server.close();
+  await behind.close();
 });
 
 class Net extends nn.Module {

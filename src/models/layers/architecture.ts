@@ -1,4 +1,5 @@
 // Modules made of torch.nn's own layers as data, which rebuilds them here and in Python without running any code.
+import { isDeepStrictEqual } from "node:util";
 import { UsageError, suggestion } from "../../base/index.ts";
 import { nn, scope, setDefaultDevice } from "../../torch/index.ts";
 import { knownLayers, settingOf } from "./settings.ts";
@@ -7,6 +8,7 @@ import { knownLayers, settingOf } from "./settings.ts";
 export interface LayerDescription {
   /** Name of the class in torch.nn. */
   type: string;
+  /** An argument may be a layer itself: the one that a TransformerEncoder repeats. */
   args?: Readonly<Record<string, unknown>>;
   /** Of a Sequential, in order. */
   children?: readonly (readonly [name: string, layer: LayerDescription])[];
@@ -31,9 +33,10 @@ export function describeLayers(module: nn.Module): LayerDescription | undefined 
     if (known === undefined) return undefined;
     const args: Record<string, unknown> = {};
     for (const name of [...known.positional, ...known.options]) {
-      const value = settingOf(layer, name);
-      if (value === undefined) continue;
-      if (!isData(value)) return undefined; // JSON has no infinity
+      const setting = settingOf(layer, name);
+      if (setting === undefined) continue;
+      const value = setting instanceof nn.Module ? describe(setting) : setting;
+      if (!isDescription(value) && !isData(value)) return undefined; // JSON has no infinity
       args[snakeCase(name)] = value;
     }
     return { type, args };
@@ -42,9 +45,7 @@ export function describeLayers(module: nn.Module): LayerDescription | undefined 
   if (description === undefined) return undefined;
   using _scope = scope();
   const rebuilt = buildLayers(description);
-  return rebuilt.toString() === module.toString() && shapes(rebuilt) === shapes(module)
-    ? description
-    : undefined;
+  return areAlike(rebuilt, module) && shapes(rebuilt) === shapes(module) ? description : undefined;
 }
 
 /** Makes the module of a description; its weights are on the device "meta", without values. */
@@ -64,9 +65,13 @@ function build({ type, args = {}, children }: LayerDescription): nn.Module {
       `architecture: every layer must be one of torch.nn that Sconce knows, got "${type}". ${suggestion(type, knownLayers.keys())}`,
     );
   }
-  const positional = known.positional.map((name) => args[snakeCase(name)]);
-  const options = known.options.flatMap((name) => {
+  const argument = (name: string) => {
     const value = args[snakeCase(name)];
+    return isDescription(value) ? build(value) : value;
+  };
+  const positional = known.positional.map(argument);
+  const options = known.options.flatMap((name) => {
+    const value = argument(name);
     return value === undefined ? [] : [[name, value] as const];
   });
   return new Layer(...positional, ...(known.options.length === 0 ? [] : [Object.fromEntries(options)]));
@@ -81,9 +86,32 @@ function isDescribed<T>(entry: readonly [string, T | undefined]): entry is reado
   return entry[1] !== undefined;
 }
 
+function isDescription(value: unknown): value is LayerDescription {
+  return typeof value === "object" && value !== null && "type" in value && typeof value.type === "string";
+}
+
 function isData(value: unknown): boolean {
   if (Array.isArray(value)) return value.every(isData);
   return value === null || ["boolean", "string"].includes(typeof value) || Number.isFinite(value);
+}
+
+/** Tells whether two modules, and those in them, are of the same classes with the same settings. */
+function areAlike(one: nn.Module, other: nn.Module): boolean {
+  const settings = (module: nn.Module) =>
+    [...module.namedModules()].map(([name, layer]) => [name, layer.constructor, settingsOf(layer)]);
+  return isDeepStrictEqual(settings(one), settings(other));
+}
+
+/** Returns the fields of a layer that are no weights, layers, or whether it is in training. */
+function settingsOf(layer: nn.Module): object {
+  const { training: _, activation, ...fields } = layer as unknown as Record<string, unknown>;
+  return { ...Object.fromEntries(Object.entries(fields).filter(([, value]) => isPlain(value))), activation };
+}
+
+function isPlain(value: unknown): boolean {
+  if (Array.isArray(value)) return value.every(isPlain);
+  if (typeof value !== "object" || value === null) return typeof value !== "function";
+  return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).every(isPlain);
 }
 
 function shapes(module: nn.Module): string {

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { goldenCases, layerOf } from "../../../tests/golden-layers.ts";
 import { liveTensors } from "../../../tests/live-tensors.ts";
 import "../../../tests/matchers.ts";
-import { getRngState, manualSeed, nn, ones, randn } from "../../torch/index.ts";
+import { getRngState, manualSeed, nn, ones, randn, tensor } from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import { buildLayers, describeLayers } from "./architecture.ts";
 import { loadModule, saveModule } from "./module-folder.ts";
@@ -14,6 +14,8 @@ import { knownLayers } from "./settings.ts";
 const cases = goldenCases("layers").filter(
   ({ target, text }) => text !== undefined && knownLayers.has(target),
 );
+const encoderLayer = (options: object = {}) =>
+  new nn.TransformerEncoderLayer(8, 2, { dimFeedforward: 16, ...options });
 const coded = {
   Embedding: () => new nn.Embedding(5, 3, { paddingIdx: 1, maxNorm: 1, normType: 3 }),
   EmbeddingBag: () => new nn.EmbeddingBag(5, 3, { mode: "sum", includeLastOffset: true }),
@@ -23,6 +25,22 @@ const coded = {
   LSTMCell: () => new nn.LSTMCell(3, 4, { bias: false }),
   RNN: () => new nn.RNN(3, 4, { nonlinearity: "relu", bias: false }),
   RNNCell: () => new nn.RNNCell(3, 4, { nonlinearity: "relu" }),
+  MultiheadAttention: () => new nn.MultiheadAttention(8, 2, { dropout: 0.1, kdim: 3, addBiasKv: true }),
+  TransformerEncoderLayer: () =>
+    new nn.TransformerEncoderLayer(8, 2, { dimFeedforward: 16, activation: "gelu" }),
+  TransformerDecoderLayer: () =>
+    new nn.TransformerDecoderLayer(8, 2, { normFirst: true, layerNormEps: 1e-6 }),
+  TransformerEncoder: () =>
+    new nn.TransformerEncoder(encoderLayer({ batchFirst: true }), 2, { norm: new nn.RMSNorm([8]) }),
+  TransformerDecoder: () =>
+    new nn.TransformerDecoder(new nn.TransformerDecoderLayer(8, 2, { bias: false }), 3),
+  Transformer: () =>
+    new nn.Transformer(8, 2, {
+      numEncoderLayers: 1,
+      numDecoderLayers: 2,
+      dimFeedforward: 16,
+      normFirst: true,
+    }),
 };
 
 test("every known layer is tried", () => {
@@ -85,6 +103,30 @@ test("a module of torch.nn's layers is saved and loads without its code, with it
   expect(loadModule(folder).parameters()[0]!.dtype).toBe("float64");
 });
 
+test("a text classifier of attention layers loads without its code, and answers alike", () => {
+  const folder = mkdtempSync(join(tmpdir(), "sconce-"));
+  const net = new nn.Sequential({
+    words: new nn.Embedding(20, 8),
+    encoder: new nn.TransformerEncoder(encoderLayer({ batchFirst: true, activation: "gelu" }), 2),
+    flat: new nn.Flatten(),
+    head: new nn.Linear(40, 3),
+  });
+  expect(saveModule(net, folder)).toBe(true);
+  const loaded = loadModule(folder);
+  const x = tensor([[1, 2, 3, 4, 5]], { dtype: "int64" });
+  expect(loaded.forward(x)).toBeAllclose(net.eval().forward(x), { atol: 0, rtol: 0 });
+  expect(String(loaded)).toBe(String(net));
+});
+
+test("a transformer that is loaded takes its several inputs", () => {
+  const folder = mkdtempSync(join(tmpdir(), "sconce-"));
+  const net = new nn.Transformer(8, 2, { numEncoderLayers: 1, numDecoderLayers: 1, dimFeedforward: 16 });
+  expect(saveModule(net, folder)).toBe(true);
+  const loaded = loadModule(folder) as nn.Module as nn.Transformer;
+  const [src, tgt] = [randn([5, 2, 8]), randn([3, 2, 8])];
+  expect(loaded.forward(src, tgt)).toBeAllclose(net.eval().forward(src, tgt), { atol: 0, rtol: 0 });
+});
+
 test("a module of a class of its own is given to be filled", () => {
   const folder = mkdtempSync(join(tmpdir(), "sconce-"));
   const net = new Net();
@@ -111,11 +153,26 @@ test("what layers alone do not tell is not described: classes, weights that are 
     new nn.Sequential(twice, twice),
     new nn.Sequential(nn.utils.parametrizations.weightNorm(new nn.Linear(2, 2))),
     new nn.ModuleList([new nn.ReLU()]),
-    new nn.MultiheadAttention(4, 2),
+    encoderLayer({ activation: (x: Tensor) => x.tanh() }),
+    changed(encoderLayer(), (layer) => ((layer.self_attn as { dropout: number }).dropout = 0.3)),
+    changed(new nn.TransformerEncoder(encoderLayer(), 2), (stack) => {
+      (stack.layers.at(1) as nn.Module as Mutable).activation = (x: Tensor) => x.tanh();
+    }),
+    new nn.Transformer(8, 2, {
+      dimFeedforward: 16,
+      customEncoder: new nn.TransformerEncoder(encoderLayer(), 1),
+    }),
   ]) {
     expect(described(module), String(module)).toBe(false);
   }
 });
+
+type Mutable = nn.Module & { activation: unknown };
+
+function changed<M>(module: M, change: (module: M) => void): M {
+  change(module);
+  return module;
+}
 
 test("a description that is damaged or of an unknown layer is refused", () => {
   const folder = mkdtempSync(join(tmpdir(), "sconce-"));

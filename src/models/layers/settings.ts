@@ -1,5 +1,5 @@
 // Which layers of torch.nn are described as data, and from which fields their constructors' arguments are read.
-import { nn } from "../../torch/index.ts";
+import { nn, relu } from "../../torch/index.ts";
 
 /** Names of a constructor's arguments: those by position, then those of its options. */
 export interface LayerArguments {
@@ -15,7 +15,9 @@ const maxPool = "kernelSize | stride padding dilation ceilMode returnIndices";
 const averagePool = "kernelSize | stride padding ceilMode countIncludePad";
 const recurrent = "inputSize hiddenSize | numLayers bias batchFirst dropout bidirectional";
 
-// layers whose argument is not kept, or not as data, stand not here: Transformer, MultiheadAttention, losses
+const transformerLayer = "dimFeedforward dropout activation layerNormEps batchFirst normFirst bias";
+
+// losses stand not here: they are no part of a model
 const layers = {
   Bilinear: "in1Features in2Features outFeatures | bias",
   Linear: "inFeatures outFeatures | bias",
@@ -67,6 +69,11 @@ const layers = {
   RNN: `${recurrent} nonlinearity`,
   ...each("GRUCell LSTMCell", "inputSize hiddenSize | bias"),
   RNNCell: "inputSize hiddenSize | bias nonlinearity",
+  MultiheadAttention: "embedDim numHeads | dropout bias addBiasKv addZeroAttn kdim vdim batchFirst",
+  ...each("TransformerEncoderLayer TransformerDecoderLayer", `dModel nhead | ${transformerLayer}`),
+  TransformerEncoder: "encoderLayer numLayers | norm",
+  TransformerDecoder: "decoderLayer numLayers | norm",
+  Transformer: `dModel nhead | numEncoderLayers numDecoderLayers ${transformerLayer}`,
 };
 
 /** The layers that are known, by the name of their class. */
@@ -79,8 +86,13 @@ export const knownLayers: ReadonlyMap<string, LayerArguments> = new Map(
   }),
 );
 
-/** Returns a setting of a layer as its constructor takes it; undefined where that would take its default. */
+/**
+ * Returns a setting of a layer as its constructor takes it, which may be another layer; undefined where that would take
+ * its default.
+ */
 export function settingOf(layer: nn.Module, name: string): unknown {
+  const read = attentionSettings(layer)?.[name];
+  if (read !== undefined) return read();
   const fields = layer as unknown as Readonly<Record<string, unknown>>;
   if (name === "affine" || name === "elementwiseAffine") return fields["weight"] !== null;
   const options = fields["options"] as Readonly<Record<string, unknown>> | undefined;
@@ -88,6 +100,52 @@ export function settingOf(layer: nn.Module, name: string): unknown {
   const value = fields[name === "bias" && layer instanceof nn.RNNCellBase ? "bias_ih" : name];
   return name === "bias" && typeof value === "object" ? value !== null : value;
 }
+
+type Settings = Readonly<Record<string, () => unknown>>;
+
+/** Returns how to read those settings of attention and transformers that no field of their name holds. */
+function attentionSettings(layer: nn.Module): Settings | undefined {
+  if (layer instanceof nn.MultiheadAttention) {
+    return {
+      bias: () => layer.in_proj_bias !== null,
+      addBiasKv: () => layer.bias_k !== null,
+    };
+  }
+  if (layer instanceof nn.TransformerEncoderLayer || layer instanceof nn.TransformerDecoderLayer) {
+    return {
+      dModel: () => layer.self_attn.embedDim,
+      nhead: () => layer.self_attn.numHeads,
+      dimFeedforward: () => layer.linear1.outFeatures,
+      dropout: () => layer.dropout.p,
+      activation: () => activationNames.get(layer.activation) ?? layer.activation, // a function of the user's is no data
+      layerNormEps: () => layer.norm1.eps,
+      batchFirst: () => layer.self_attn.batchFirst,
+      bias: () => layer.linear1.bias !== null,
+    };
+  }
+  if (layer instanceof nn.TransformerEncoder) return { encoderLayer: () => layer.layers.at(0) };
+  if (layer instanceof nn.TransformerDecoder) return { decoderLayer: () => layer.layers.at(0) };
+  if (layer instanceof nn.Transformer) return transformerSettings(layer);
+  return undefined;
+}
+
+/** A transformer is described by the first layer of its encoder; one with other stacks is not rebuilt alike. */
+function transformerSettings({ encoder, decoder }: nn.Transformer): Settings {
+  const layers = encoder instanceof nn.TransformerEncoder ? encoder.layers : undefined;
+  const first = layers?.at(0);
+  const inner = first === undefined ? {} : attentionSettings(first as nn.Module);
+  return {
+    ...inner,
+    normFirst: () => (first instanceof nn.TransformerEncoderLayer ? first.normFirst : undefined),
+    numEncoderLayers: () => layers?.length,
+    numDecoderLayers: () => (decoder instanceof nn.TransformerDecoder ? decoder.numLayers : undefined),
+  };
+}
+
+const activationNames = new Map<unknown, string>([
+  [relu, "relu"],
+  [nn.functional.gelu, "gelu"],
+]);
 
 function each(names: string, text: string): Record<string, string> {
   return Object.fromEntries(names.split(" ").map((name) => [name, text]));

@@ -233,7 +233,7 @@ function activationNamed(
 ): (x: Tensor) => Tensor {
   if (typeof activation === "function") return activation;
   if (activation === "relu") return relu;
-  if (activation === "gelu") return (x) => nnFunctional.gelu(x);
+  if (activation === "gelu") return nnFunctional.gelu;
   throw new UsageError(
     `${where}: activation must be "relu", "gelu" or a function from tensor to tensor, got ${JSON.stringify(activation)}.`,
   );

@@ -32,8 +32,13 @@ def _build(layer):
     cls = vars(torch.nn).get(layer["type"])
     if not (isinstance(cls, type) and issubclass(cls, torch.nn.Module)):
         raise ValueError(f"architecture.json: torch.nn has no layer {layer['type']!r}")
-    args = {name: tuple(value) if isinstance(value, list) else value for name, value in layer["args"].items()}
-    return cls(**args)
+    return cls(**{name: _argument(value) for name, value in layer["args"].items()})
+
+
+def _argument(value):
+    if isinstance(value, dict):
+        return _build(value)
+    return tuple(value) if isinstance(value, list) else value
 
 
 class _Model:
@@ -42,12 +47,22 @@ class _Model:
         self._dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
 
     def predict(self, data, params=None):
-        """Return the output for one input, an array or a table of numbers, as an array."""
-        x = torch.from_numpy(np.array(data))
-        x = x.to(self._dtype) if x.is_floating_point() else x
+        """Return the output for one input, an array or a table of numbers, as an array.
+
+        The inputs of a module that takes several are a dict by the names in its forward; of several outputs, the first
+        is returned.
+        """
         with torch.no_grad():
-            y = self._module(x)
+            if isinstance(data, dict):
+                y = self._module(**{name: self._tensor(value) for name, value in data.items()})
+            else:
+                y = self._module(self._tensor(data))
+        y = y[0] if isinstance(y, tuple) else y
         return (y.float() if y.dtype == torch.bfloat16 else y).numpy()
+
+    def _tensor(self, value):
+        x = torch.from_numpy(np.array(value))
+        return x.to(self._dtype) if x.is_floating_point() else x
 
 
 def _load_pyfunc(data_path):

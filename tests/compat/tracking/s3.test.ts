@@ -4,8 +4,11 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { loadModel, logModel } from "sconce/tasks";
+import { nn, randn } from "sconce/torch";
 import {
   ActiveRun,
+  RestStore,
   S3ArtifactRepository,
   SqliteStore,
   TrackingServer,
@@ -13,6 +16,7 @@ import {
   downloadArtifacts,
 } from "sconce/tracking";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import "../../matchers.ts";
 import { compatPython, compatSkipReason, runPythonBeside } from "../python.ts";
 
 const settings = {
@@ -202,11 +206,57 @@ describe.skipIf(compatSkipReason !== undefined)(`buckets (${compatSkipReason ?? 
     }
   }, 120_000);
 
+  test("a torch model is logged to a bucket, and to a server whose artifacts are in one, and loads from both", async () => {
+    const layer = new nn.TransformerEncoderLayer(8, 2, { dimFeedforward: 16, batchFirst: true });
+    const net = new nn.Sequential(
+      new nn.Linear(4, 8),
+      new nn.TransformerEncoder(layer, 2),
+      new nn.Linear(8, 3),
+    );
+    const x = randn([2, 5, 4]);
+    const expected = net.eval().forward(x);
+    const store = await SqliteStore.open({
+      path: join(folder, "models.db"),
+      artifactRoot: "mlflow-artifacts:/",
+    });
+    const server = await TrackingServer.start({
+      store,
+      port: 0,
+      artifacts: { destination: "s3://artifacts/models" },
+    });
+    const client = RestStore.open(server.url);
+    for (const [experimentName, own, place] of [
+      ["to the bucket", store, { artifactLocation: "s3://artifacts/nets" }],
+      ["to the server", client, {}],
+    ] as const) {
+      const journalFolder = join(folder, experimentName);
+      const run = await ActiveRun.start({ store: own, experimentName, journalFolder, ...place });
+      const model = await logModel(run, net, { inputExample: x });
+      expect(await run.end()).toEqual({ unwritten: 0 });
+      for (const uri of [`runs:/${run.runId}/model`, `models:/${model.modelId}`]) {
+        const loaded = await loadModel(uri, { store: own });
+        expect(loaded.forward(x), uri).toBeAllclose(expected, { atol: 0, rtol: 0 });
+      }
+      const answer = await runPythonBeside(predict, server.url, run.runId, JSON.stringify(x.tolist()));
+      expect(expected).toBeAllclose(answer as number[][], { atol: 1e-5 });
+    }
+    await client.close();
+    await server.close();
+    await store.close();
+  }, 200_000);
+
   async function firstBig(): Promise<string> {
     const found = await new S3ArtifactRepository("s3://artifacts/proxied").list("0");
     return `${found[0]!.path}/artifacts/big.bin`;
   }
 });
+
+const predict = `
+import json, sys, mlflow, numpy
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model(f"runs:/{sys.argv[2]}/model")
+print(json.dumps(model.predict(numpy.array(json.loads(sys.argv[3]), dtype="float32")).tolist()))
+`;
 
 const clientScript = `
 import json, os, sys, requests

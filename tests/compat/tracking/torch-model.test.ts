@@ -60,6 +60,17 @@ print(json.dumps({
 }))
 `;
 
+const predictAll = `
+import json, sys, mlflow, numpy
+mlflow.set_tracking_uri("sqlite:///" + sys.argv[1])
+as_array = lambda value: numpy.array(value, dtype="float32")
+answers = []
+for model_id, given in zip(json.loads(sys.argv[2]), json.loads(sys.argv[3])):
+    data = {name: as_array(value) for name, value in given.items()} if isinstance(given, dict) else as_array(given)
+    answers.append(mlflow.pyfunc.load_model("models:/" + model_id).predict(data).tolist())
+print(json.dumps(answers))
+`;
+
 const buildAll = `
 import json, sys
 source, cases = json.loads(open(sys.argv[1]).read())
@@ -73,6 +84,10 @@ class Net extends nn.Module {
   override forward(x: Tensor): Tensor {
     return this.fc.forward(x).relu();
   }
+}
+
+function lists(tensors: Record<string, Tensor>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tensor.tolist()]));
 }
 
 describe.skipIf(compatSkipReason !== undefined)(`torch modules (${compatSkipReason ?? "asked for"})`, () => {
@@ -119,6 +134,40 @@ describe.skipIf(compatSkipReason !== undefined)(`torch modules (${compatSkipReas
     });
   });
 
+  test("attention layers and a transformer load by pyfunc, and answer as here", async () => {
+    const net = new nn.Sequential(
+      new nn.Linear(3, 8),
+      new nn.TransformerEncoder(
+        new nn.TransformerEncoderLayer(8, 2, { dimFeedforward: 16, activation: "gelu", batchFirst: true }),
+        2,
+      ),
+      new nn.Linear(8, 2),
+    );
+    const attention = new nn.MultiheadAttention(8, 2, { kdim: 3, vdim: 5, addBiasKv: true });
+    const transformer = new nn.Transformer(8, 2, {
+      numEncoderLayers: 1,
+      numDecoderLayers: 1,
+      dimFeedforward: 16,
+      normFirst: true,
+    });
+    const x = randn([2, 4, 3]);
+    const [query, key, value] = [randn([4, 1, 8]), randn([6, 1, 3]), randn([6, 1, 5])];
+    const [src, tgt] = [randn([5, 1, 8]), randn([3, 1, 8])];
+    const ids: string[] = [];
+    for (const module of [net, attention, transformer]) {
+      ids.push((await logModel(run, module, { artifactPath: `m${ids.length}` })).modelId);
+    }
+    const inputs = [x.tolist(), lists({ query, key, value }), lists({ src, tgt })];
+    const seen = runPython(predictAll, path, JSON.stringify(ids), JSON.stringify(inputs)) as number[][];
+    const answers = [
+      net.eval().forward(x),
+      attention.eval().forward(query, key, value)[0],
+      transformer.eval().forward(src, tgt),
+    ];
+    for (const [index, answer] of answers.entries())
+      expect(answer).toBeAllclose(seen[index]!, { atol: 1e-5 });
+  });
+
   test("of a class of its own, Python reads the weights", async () => {
     const net = new Net();
     const model = await logModel(run, net, { artifactPath: "own" });
@@ -141,6 +190,12 @@ describe.skipIf(compatSkipReason !== undefined)(`torch modules (${compatSkipReas
         new nn.LSTM(3, 4, { batchFirst: true, bidirectional: true, projSize: 2 }),
         new nn.GRU(3, 4, { numLayers: 2 }),
         new nn.RNNCell(3, 4, { nonlinearity: "relu" }),
+        new nn.MultiheadAttention(8, 2, { kdim: 3, addBiasKv: true, batchFirst: true }),
+        new nn.TransformerEncoder(new nn.TransformerEncoderLayer(8, 2, { activation: "gelu" }), 2, {
+          norm: new nn.LayerNorm([8]),
+        }),
+        new nn.TransformerDecoder(new nn.TransformerDecoderLayer(8, 2, { bias: false }), 1),
+        new nn.Transformer(8, 2, { numEncoderLayers: 1, numDecoderLayers: 1, normFirst: true }),
       )
       .flatMap((layer) => {
         const description = describeLayers(layer);
