@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -69,9 +69,34 @@ test("a backup of a folder is a file that leads back to the same, and writes ove
   for (const each of [store, backup, restored]) await each.close();
 });
 
+test("two backups to one name are not mixed, and what is made is its owner's alone", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sconce-backup-"));
+  const store = await openStore(`sqlite:///${join(folder, "mlflow.db")}`);
+  for (let index = 0; index < 20; index++) {
+    const params = Array.from({ length: 100 }, (_, i) => ({ key: `p${i}`, value: "x".repeat(1000) }));
+    await store.logBatch({ runId: (await store.createRun({ experimentId: "0" })).info.runId, params });
+  }
+  const file = join(folder, "backup.db");
+  const ends = await Promise.allSettled(Array.from({ length: 4 }, () => backupStore(store, file)));
+  expect(ends.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  for (const end of ends) {
+    if (end.status === "rejected")
+      expect(String(end.reason)).toMatch(/is in use by process|must not exist yet/);
+  }
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  const backup = await openStore(`sqlite:///${file}`);
+  expect(await backup.searchRuns()).toHaveLength(20);
+  await backup.close();
+  await store.close();
+  expect(readdirSync(folder).filter((name) => name.includes(".part"))).toEqual([]);
+});
+
 test("a backup that fails leaves no file", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sconce-backup-"));
   const store = await openStore(`sqlite:///${join(folder, "mlflow.db")}`);
-  await expect(backupStore(store, join(folder, "none", "backup.db"))).rejects.toThrow(/it cannot be opened/);
+  await expect(backupStore(store, join(folder, "none", "backup.db"))).rejects.toThrow(
+    /its folder must exist/,
+  );
+  expect(existsSync(join(folder, "none"))).toBe(false);
   await store.close();
 });

@@ -1,7 +1,7 @@
 // Backups: one SQLite file of a store of any kind, which opens as a store itself.
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { TrackingError, UsageError, fsyncDirectory } from "../base/index.ts";
+import { TrackingError, UsageError, acquireLock, fsyncDirectory } from "../base/index.ts";
 import { type CopyStoreOptions, copyStore } from "./copy/copy-store.ts";
 import type { Store } from "./open-store.ts";
 import { SqliteDatabase } from "./stores/sql/sqlite-database.ts";
@@ -10,21 +10,39 @@ import { hasSnapshots } from "./transfer.ts";
 
 /**
  * Writes a store to a new SQLite file, which is there once it is whole and checked. A SQLite store is written as it is at
- * one moment, whoever writes to it meanwhile; of another kind, what is written meanwhile may be in it or not.
+ * one moment, whoever writes to it meanwhile; of another kind, what is written meanwhile may be in it or not. The file
+ * is for its owner's eyes only.
  *
- * @throws UsageError for a file that is there
+ * @throws UsageError for a file that is there; FileError while another process writes the same
  */
 export async function backupStore(store: Store, file: string, options: CopyStoreOptions = {}): Promise<void> {
   const path = resolve(file);
   if (existsSync(path)) {
     throw new UsageError(`backup: the file must not exist yet, and ${path} does. Choose another name.`);
   }
+  if (!existsSync(dirname(path))) {
+    throw new UsageError(`backup: its folder must exist, and ${dirname(path)} does not. Make it first.`);
+  }
   const draft = `${path}.part`;
+  const lock = await acquireLock(`${draft}.lock`, { what: `backup: ${path}` });
+  try {
+    await writeBackup(store, { path, draft }, options);
+  } finally {
+    lock.release();
+  }
+}
+
+async function writeBackup(
+  store: Store,
+  { path, draft }: { path: string; draft: string },
+  options: CopyStoreOptions,
+): Promise<void> {
   const removeDraft = () => {
     for (const end of ["", "-wal", "-shm", "-journal"]) rmSync(draft + end, { force: true });
   };
   removeDraft(); // of a backup that was cut short
   try {
+    closeSync(openSync(draft, "wx", 0o600)); // SQLite fills it: a whole store is its owner's alone
     if (hasSnapshots(store)) await store.snapshot(draft);
     else await copyTo(store, draft, options);
     await check(draft);

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { FileError } from "../../base/index.ts";
+import { isArtifactPath } from "../artifacts/artifact-path.ts";
 
 /** Folders in Hugging Face's layout; they may be one and the same. */
 export interface ModelFolders {
@@ -27,6 +28,11 @@ export function modelFolders(folder: string): ModelFolders {
   if (typeof binary !== "string") {
     throw new FileError(
       `${path}: flavors.transformers.model_binary must name the folder of the weights, but it is missing. Log the model with its weights (save_pretrained=True).`,
+    );
+  }
+  if (!isArtifactPath(binary)) {
+    throw new FileError(
+      `${path}: flavors.transformers.model_binary must name a folder beside it, got ${JSON.stringify(binary)}. Log the model anew.`,
     );
   }
   const model = join(folder, binary);

@@ -254,6 +254,10 @@ describe("the parts of a model's folder", () => {
     expect(failure()).toMatchInlineSnapshot(
       `"FOLDER/MLmodel: it must say which flavors the model has, but it is damaged. Restore it."`,
     );
+    for (const outside of ["../../others", "/etc", "model/../../others"]) {
+      write(`flavors:\n  transformers:\n    model_binary: ${outside}\n`);
+      expect(failure()).toContain(`model_binary must name a folder beside it, got "${outside}"`);
+    }
     write("flavors:\n  transformers:\n    model_binary: weights\n");
     expect(failure()).toMatchInlineSnapshot(
       `"FOLDER/MLmodel: FOLDER/weights must be there, but it is gone. Restore it, or name another model."`,
