@@ -47,6 +47,18 @@ const isGone = (call: Promise<unknown>) =>
   expect(call).rejects.toMatchObject({ code: "RESOURCE_DOES_NOT_EXIST" });
 
 describe("collectGarbage", () => {
+  test("does not go through a link to what another run has", async () => {
+    const [gone, kept] = [await newRun(), await newRun()];
+    const own = join(folder, "artifacts", "0", gone.runId);
+    rmSync(own, { recursive: true });
+    symlinkSync(join(folder, "artifacts", "0", kept.runId), own);
+    await store.deleteRun(gone.runId);
+    expect(await gc()).toEqual([["run", gone.runId, "failed"]]);
+    expect(existsSync(join(kept.artifacts, "model/weights.bin"))).toBe(true);
+    rmSync(own);
+    expect(await gc()).toEqual([["run", gone.runId, "removed"]]);
+  });
+
   test("removes what is in the trash with its artifacts, and nothing else", async () => {
     const [gone, kept] = [await newRun(), await newRun()];
     const [dropped, used] = [await newModel(), await newModel()];

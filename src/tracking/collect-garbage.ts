@@ -1,7 +1,7 @@
 // Empties the trash: artifacts first, then what the store holds of a run, logged model or experiment, so that what could
 // not be removed is still known to the store.
 import { rmdirSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { basename, dirname, sep } from "node:path";
 import { TrackingError } from "../base/index.ts";
 import { BlobPool } from "./artifacts/blob-pool.ts";
 import { artifactRepository } from "./artifacts/open-repository.ts";
@@ -9,7 +9,7 @@ import type { ArtifactRepository } from "./artifacts/repository.ts";
 import { isLocalPlace, localPath } from "./artifacts/uri.ts";
 import type { Store } from "./open-store.ts";
 import { eachPage } from "./paged-list.ts";
-import { ArtifactFolders, isWithin } from "./server/artifact-folders.ts";
+import { ArtifactFolders, isWithin, resolveLinks } from "./server/artifact-folders.ts";
 import type { Experiment, LoggedModel, ModelVersion, Run } from "./types.ts";
 import { invalid } from "./validation.ts";
 
@@ -269,7 +269,7 @@ function checkIsOwnPlace(uri: string, id: string, location: string): void {
   }
   const isInside =
     isLocalPlace(uri) && isLocalPlace(location)
-      ? isWithin(localPath(uri), localPath(location))
+      ? isWithin(localPath(uri), localPath(location)) && resolveLinks(localPath(uri)).split(sep).includes(id) // a link may lead to another's within
       : uri.startsWith(`${location.replace(/\/+$/, "")}/`) && !uri.split("/").includes("..");
   if (isInside) return;
   throw invalid(

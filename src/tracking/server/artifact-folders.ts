@@ -89,17 +89,25 @@ function isInPlace(uri: string, root: string): boolean {
   return `${uri}/`.startsWith(root.replace(/\/*$/, "/")) && !uri.split("/").includes("..");
 }
 
-/** Refuses a destination in which the store itself stands: clients could write over its files. */
+/** Refuses a destination in which the store itself stands, or that is a part of it: clients could write its files. */
 export function checkDestination(destination: string, storeUri: string): void {
   if (!isLocalPlace(destination)) return;
   const [, scheme, path] = /^(file:\/\/|sqlite:\/\/\/)(.+)$/.exec(storeUri) ?? [];
   if (path === undefined) return;
   const place = scheme === "file://" ? localPath(storeUri) : path;
-  if (!isWithin(place, localPath(localUri(destination)))) return;
-  throw new UsageError(
-    `artifacts: the destination must not hold the store, but ${place} is in ${destination}, where clients write. Choose ` +
-      "another folder (--artifacts-destination).",
-  );
+  const folder = localPath(localUri(destination));
+  if (isWithin(place, folder)) {
+    throw new UsageError(
+      `artifacts: the destination must not hold the store, but ${place} is in ${destination}, where clients write. Choose ` +
+        "another folder (--artifacts-destination).",
+    );
+  }
+  if (scheme === "file://" && isWithin(folder, place)) {
+    throw new UsageError(
+      `artifacts: the destination must not be a part of the store, but ${destination} is in ${place}, where each file counts. ` +
+        "Choose another folder (--artifacts-destination).",
+    );
+  }
 }
 
 /** Returns the path of `mlflow-artifacts:/path`. */

@@ -200,6 +200,7 @@ test("a destination that holds the store's own files is refused", async () => {
   const files = await FileStore.open({ path });
   await expect(start(files, path)).rejects.toThrow(/the destination must not hold the store/);
   await expect(start(files, folder)).rejects.toThrow(/the destination must not hold the store/);
+  await expect(start(files, join(path, "0"))).rejects.toThrow(/must not be a part of the store/);
   await (await start(files, join(path, "..", "other"))).close();
 });
 

@@ -86,6 +86,17 @@ test("an experiment that gets the number of one that gc removed does not get its
   expect((await ask("root", "POST", `${api}/experiments/set-experiment-tag`, fields)).status).toBe(200);
 });
 
+test("a logged model does not come from a run that its maker may not read", async () => {
+  const { experiment_id: hidden } = await made("root", "experiments/create", { name: "hidden" });
+  const { run } = await made("root", "runs/create", { experiment_id: hidden });
+  await users.grant("bob", { resourceType: "experiment", pattern: hidden, permission: "DENY" });
+  const { experiment_id } = await made("bob", "experiments/create", { name: "bob's" });
+  const model = { experiment_id, name: "m", source_run_id: run.info.run_id };
+  expect((await ask("bob", "POST", `${api}/logged-models`, model)).status).toBe(403);
+  const own = await made("bob", "runs/create", { experiment_id });
+  await made("bob", "logged-models", { ...model, source_run_id: own.run.info.run_id });
+});
+
 test("a model is not renamed to what its owner may not have", async () => {
   await made("ada", "registered-models/create", { name: "mine" });
   await users.grant("ada", { resourceType: "registered_model", pattern: "reserved", permission: "DENY" });

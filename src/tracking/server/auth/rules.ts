@@ -102,7 +102,11 @@ export const rules: Readonly<Record<string, Rule>> = {
   "GET /mlflow/artifacts/list": run("read"),
   "GET /get-artifact": run("read"),
 
-  "POST /mlflow/logged-models": experiment("update"),
+  "POST /mlflow/logged-models": async (access, fields) => {
+    const runId = fields["source_run_id"];
+    const mayName = !hasText(runId) || (await access.run("read", runId)); // what its versions come from
+    return mayName && access.experiment("update", textOf(fields, "experiment_id"));
+  },
   "POST /mlflow/logged-models/search": signedIn,
   "GET /mlflow/logged-models/{model_id}": loggedModel("read"),
   "PATCH /mlflow/logged-models/{model_id}": loggedModel("update"),
