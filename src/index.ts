@@ -90,8 +90,11 @@ export type { RegistryStore, StartRunOptions, TrackingStore } from "./tracking/i
 export {
   CSVLogger,
   EarlyStopping,
+  JSONLLogger,
   LearningRateMonitor,
+  MLFlowLogger,
   ModelCheckpoint,
+  TensorBoardLogger,
   Throughput,
   Trainer,
   fit,

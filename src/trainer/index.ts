@@ -33,7 +33,12 @@ export type {
 export { fit, limitBatches } from "./fit.ts";
 export { CSVLogger } from "./loggers/csv-logger.ts";
 export type { CSVLoggerOptions } from "./loggers/csv-logger.ts";
+export { JSONLLogger } from "./loggers/jsonl-logger.ts";
 export type { LoggedStatus, TrainingLogger } from "./loggers/logger.ts";
+export { MLFlowLogger } from "./loggers/mlflow-logger.ts";
+export type { MLFlowLoggerOptions } from "./loggers/mlflow-logger.ts";
+export { TensorBoardLogger } from "./loggers/tensorboard-logger.ts";
+export type { TensorBoardLoggerOptions } from "./loggers/tensorboard-logger.ts";
 export type { ModuleHooks, TrainableModule } from "./trainable-module.ts";
 export { Trainer } from "./trainer.ts";
 export type { FitModuleOptions, TrainerOptions } from "./trainer.ts";

@@ -53,6 +53,8 @@ export class Trainer {
   readonly loggers: readonly TrainingLogger[];
   readonly defaultRootDir: string;
   readonly #optimization: MakeOptimization | undefined;
+  /** Optimizer steps of the last fit. */
+  globalStep = 0;
   /** Last value of everything that was logged. */
   readonly callbackMetrics: Record<string, number> = {};
 
@@ -109,6 +111,7 @@ export class Trainer {
         callbacks: [...this.callbacks.filter(isNoCheckpoint), moduleHooks(model), ...this.#checkpointing()],
         onMetrics: (metrics, step) => {
           Object.assign(this.callbackMetrics, metrics);
+          this.globalStep = step;
           loggers.logMetrics(metrics, step);
         },
         flushMetrics: () => loggers.flush(),
@@ -213,7 +216,7 @@ export class Trainer {
         collect: (log) => (collector = log),
       });
       Object.assign(this.callbackMetrics, metrics);
-      loggers.logMetrics(metrics, 0);
+      loggers.logMetrics(metrics, this.globalStep);
       return metrics;
     } finally {
       model.attach?.(undefined);

@@ -1,9 +1,10 @@
 // Metrics as a CSV file, laid out as Lightning's CSVLogger.
-import { appendFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../base/index.ts";
 import { configToYaml } from "../../config/index.ts";
 import type { TrainingLogger } from "./logger.ts";
+import { versionName } from "./version-name.ts";
 
 export interface CSVLoggerOptions {
   saveDir: string;
@@ -51,15 +52,6 @@ export class CSVLogger implements TrainingLogger {
   #line(row: Readonly<Record<string, number>>): string {
     return `${this.#columns.map((column) => number(row[column])).join(",")}\n`;
   }
-}
-
-/** Returns the name of a version's folder. */
-export function versionName(folder: string, version: string | number | undefined): string {
-  if (typeof version === "string") return version;
-  if (version !== undefined) return `version_${version}`;
-  const taken = existsSync(folder) ? readdirSync(folder) : [];
-  const numbers = taken.map((name) => Number(/^version_(\d+)$/.exec(name)?.[1] ?? -1));
-  return `version_${Math.max(-1, ...numbers) + 1}`;
 }
 
 function cell(text: string): string {

@@ -1,0 +1,37 @@
+// Metrics as one JSON object a line: for jq, scripts and tools that follow a file.
+import { appendFileSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import type { LoggedStatus, TrainingLogger } from "./logger.ts";
+
+/**
+ * Appends `{"time", "step", "metrics"}` for each call, `{"time", "hyperparams"}` at the beginning and
+ * `{"time", "status"}` at the end. NaN and infinities, which JSON lacks, are the texts `NaN`, `Infinity`, `-Infinity`.
+ */
+export class JSONLLogger implements TrainingLogger {
+  readonly name = "jsonl";
+  readonly path: string;
+
+  constructor({ path }: { path: string }) {
+    this.path = path;
+  }
+
+  logHyperparams(hyperparams: Readonly<Record<string, unknown>>): void {
+    this.#append({ hyperparams });
+  }
+
+  logMetrics(metrics: Readonly<Record<string, number>>, step: number): void {
+    this.#append({ step, metrics });
+  }
+
+  finalize(status: LoggedStatus): void {
+    this.#append({ status });
+  }
+
+  #append(entry: object): void {
+    mkdirSync(dirname(this.path), { recursive: true });
+    const line = JSON.stringify({ time: new Date().toISOString(), ...entry }, (_, value: unknown) =>
+      typeof value === "number" && !Number.isFinite(value) ? String(value) : value,
+    );
+    appendFileSync(this.path, `${line}\n`);
+  }
+}

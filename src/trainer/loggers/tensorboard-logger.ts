@@ -1,0 +1,77 @@
+// Metrics as event files that TensorBoard shows, laid out as Lightning's TensorBoardLogger.
+import { appendFileSync, mkdirSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { writeFileAtomic } from "../../base/index.ts";
+import { configToYaml, flatten } from "../../config/index.ts";
+import type { TrainingLogger } from "./logger.ts";
+import { hparamsEvents, scalarsEvent, versionEvent } from "./tensorboard/events.ts";
+import { versionName } from "./version-name.ts";
+
+export interface TensorBoardLoggerOptions {
+  saveDir: string;
+  /** @default "lightning_logs" */
+  name?: string;
+  /** @default the next free number, as `version_0` */
+  version?: string | number;
+  /** Begins the names of metrics. @default "" */
+  prefix?: string;
+}
+
+/**
+ * Writes `<saveDir>/<name>/version_<n>/events.out.tfevents.*` and `hparams.yaml`. Each call is in the file when it
+ * returns: a run that dies leaves a file that TensorBoard reads to its end.
+ */
+export class TensorBoardLogger implements TrainingLogger {
+  readonly name = "tensorboard";
+  /** Folder of the files. */
+  readonly logDir: string;
+  readonly #prefix: string;
+  #file: string | undefined;
+
+  constructor({ saveDir, name = "lightning_logs", version, prefix = "" }: TensorBoardLoggerOptions) {
+    this.logDir = join(saveDir, name, versionName(join(saveDir, name), version));
+    this.#prefix = prefix;
+  }
+
+  async logHyperparams(params: Readonly<Record<string, unknown>>): Promise<void> {
+    this.#append(hparamsEvents(now(), flattenValues(params), []));
+    writeFileAtomic(join(this.logDir, "hparams.yaml"), await configToYaml(params));
+  }
+
+  logMetrics(metrics: Readonly<Record<string, number>>, step: number): void {
+    const scalars = Object.fromEntries(
+      Object.entries(metrics).map(([name, value]) => [
+        this.#prefix === "" ? name : `${this.#prefix}-${name}`,
+        value,
+      ]),
+    );
+    this.#append(scalarsEvent(now(), step, scalars));
+  }
+
+  #append(events: Buffer): void {
+    if (this.#file === undefined) {
+      mkdirSync(this.logDir, { recursive: true });
+      const name = `events.out.tfevents.${Math.floor(now())}.${hostname()}.${process.pid}.0`;
+      this.#file = join(this.logDir, name);
+      appendFileSync(this.#file, versionEvent(now()));
+    }
+    appendFileSync(this.#file, events);
+  }
+}
+
+/** Keeps numbers and booleans what they are, by dotted names. */
+function flattenValues(params: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(flatten(params)).map(([name, text]) => {
+      const value = name
+        .split(".")
+        .reduce<unknown>((part, key) => (part as Record<string, unknown> | undefined)?.[key], params);
+      return [name, typeof value === "number" || typeof value === "boolean" ? value : text];
+    }),
+  );
+}
+
+function now(): number {
+  return Date.now() / 1000;
+}
