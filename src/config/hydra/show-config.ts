@@ -1,0 +1,100 @@
+// What `--cfg`, `--help` and `--hydra-help` print.
+import { UsageError } from "../../base/index.ts";
+import { type ConfigNode, type MapNode, cloneNode, mapNode, valueOf } from "../node.ts";
+import { resolve, select } from "../omega/resolve.ts";
+import { toYaml } from "../omega/to-yaml.ts";
+import { type ConfigPart, flagsHelp } from "./command-line.ts";
+import type { Composition } from "./compose.ts";
+import { jobConfig } from "./hydra-resolvers.ts";
+import { pythonText } from "../omega/python-text.ts";
+import type { Repository } from "./repository.ts";
+
+/** Says what to show of a config. */
+export interface ShowOptions {
+  part: ConfigPart;
+  /** Keys that lead to a part of it; `_global_` is the whole. */
+  package?: string | undefined;
+  /** True to replace interpolations first. */
+  resolve?: boolean;
+}
+
+/** Writes a composed config, or a part of it, as YAML. A package that is not there throws a `UsageError`. */
+export function showConfig(
+  { config }: Pick<Composition, "config">,
+  { part, package: packageName, resolve: isResolved = false }: ShowOptions,
+): string {
+  const shown = { job: jobConfig, hydra: hydraConfig, all: (whole: MapNode) => whole }[part](config);
+  const isWhole = packageName === undefined || packageName === "_global_";
+  const node = isWhole ? shown : select(shown, packageName, { resolve: isResolved });
+  if (node === undefined)
+    throw new UsageError(
+      `--package: the config has no "${packageName!}". Keys: ${[...shown.entries.keys()].join(", ")}.`,
+    );
+  if (node.kind === "scalar") return `${pythonText(node)}\n`;
+  const header = isWhole ? "" : `# @package ${packageName}\n`;
+  return `${header}${toYaml(isWhole && isResolved ? resolve(node) : node)}`;
+}
+
+/** Takes the section `hydra`, without its help texts, out of a config; interpolations still find the rest. */
+export function hydraConfig(whole: MapNode): MapNode {
+  const hydra = whole.entries.get("hydra");
+  if (hydra?.node.kind !== "map") return mapNode(whole.origin);
+  const kept = [...hydra.node.entries].filter(([key]) => key !== "help" && key !== "hydra_help");
+  const node = mapNode(hydra.node.origin, kept);
+  return mapNode(whole.origin, [["hydra", { ...hydra, node: cloneNode(node) }]]);
+}
+
+/** Writes what `--help` prints: the template `hydra.help.template` of the config. */
+export function programHelp(
+  { config, repository }: Composition,
+  { resolve: isResolved = false } = {},
+): string {
+  const job = jobConfig(config);
+  return fillTemplate(config, "hydra.help.template", repository, toYaml(isResolved ? resolve(job) : job));
+}
+
+/** Writes what `--hydra-help` prints: the template `hydra.hydra_help.template` of the config. */
+export function hydraHelp({ config, repository }: Composition): string {
+  return fillTemplate(config, "hydra.hydra_help.template", repository, toYaml(hydraConfig(config)));
+}
+
+function fillTemplate(config: MapNode, key: string, repository: Repository, yaml: string): string {
+  const template = select(config, key);
+  const values: Readonly<Record<string, string>> = {
+    FLAGS_HELP: flagsHelp(),
+    APP_CONFIG_GROUPS: listGroups(repository, (group) => !isHydraGroup(group)),
+    HYDRA_CONFIG_GROUPS: listGroups(repository, isHydraGroup),
+    CONFIG: yaml,
+  };
+  const text = template === undefined ? "$CONFIG" : String(valueOf(template as ConfigNode));
+  return `${text.replaceAll(/\$\$|\$(\w+)|\$\{(\w+)\}/gu, (found, bare?: string, braced?: string) => {
+    const name = bare ?? braced;
+    if (name === undefined) return "$";
+    if (Object.hasOwn(values, name)) return values[name]!;
+    throw new UsageError(
+      `${key}: unknown name "${found}". Valid: ${Object.keys(values).join(", ")}. Write $$ for a dollar sign.`,
+    );
+  })}\n`;
+}
+
+function isHydraGroup(group: string): boolean {
+  return group === "hydra" || group.startsWith("hydra/");
+}
+
+function listGroups(repository: Repository, isWanted: (group: string) => boolean): string {
+  const lines = new Map<string, string>();
+  const visit = (parent: string, depth: number): void => {
+    if (depth > 32) return; // a link may lead back up
+    for (const name of repository.list(parent, "groups")) {
+      const group = parent === "" ? name : `${parent}/${name}`;
+      const options = repository.list(group, "configs");
+      if (options.length > 0 && isWanted(group)) lines.set(group, `${group}: ${options.join(", ")}\n`);
+      visit(group, depth + 1);
+    }
+  };
+  visit("", 0);
+  return [...lines.keys()]
+    .sort()
+    .map((group) => lines.get(group))
+    .join("");
+}
