@@ -49,7 +49,7 @@ export type { OverrideResult } from "./overrides.ts";
 export { findProjectRoot, locateUseCase, outputFolders, resolveDataPath, runFolder } from "./paths.ts";
 export type { OutputFolders, UseCaseLocation } from "./paths.ts";
 export { readNotifications } from "./read-notifications.ts";
-export { readTrainerFlags } from "./trainer-options.ts";
+export { loadTrainerOptions } from "./load-trainer-options.ts";
 export type { TrainerFlagOptions, TrainerFlags } from "./trainer-options.ts";
 export { defaultTrackingUri } from "./tracking-uri.ts";
 export { decodeSegment, encodeSegment } from "./segments.ts";

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { UsageError } from "../base/index.ts";
-import { readTrainerFlags } from "../config/index.ts";
+import { loadTrainerOptions } from "../config/index.ts";
 import type { TrainerFlagOptions, TrainerFlags } from "../config/index.ts";
 import type { BatchLoader, DataModule, DataStage } from "../contracts/index.ts";
 import { dispose, loadSafetensors, noGrad, scope, setNumThreads } from "../torch/index.ts";
@@ -22,6 +22,8 @@ import { castWeights, withPrecision } from "./precision.ts";
 import type { Trainable } from "./run.ts";
 import { moduleHooks } from "./trainable-module.ts";
 import type { TrainableModule } from "./trainable-module.ts";
+
+const { readTrainerFlags } = await loadTrainerOptions();
 
 /** Options by Lightning's flags, in camelCase. */
 export interface TrainerOptions extends TrainerFlagOptions {
