@@ -291,6 +291,65 @@ describe("what cannot be composed is told with its place", () => {
   });
 });
 
+describe("the search path", () => {
+  beforeEach(() => write(files));
+
+  test("goes on after the folder of the primary config, and the first that has a config wins", () => {
+    for (const place of ["more", "node_modules/some-configs/conf", "node_modules/@scope/configs/conf"]) {
+      mkdirSync(join(place, "model"), { recursive: true });
+      writeFileSync(join(place, "model", "vit.yaml"), `from: ${place}\n`);
+      writeFileSync(join(place, "model", `${place.length}.yaml`), `from: ${place}\n`);
+    }
+    const from = (searchPath: string[], option: string) =>
+      valueOf(
+        compose({
+          configPath: "conf",
+          configName: "config",
+          searchPath: searchPath.map((path) => ({ provider: "test", path })),
+          overrides: [`model='${option}'`],
+        }),
+      );
+    expect(from(["more"], "vit")).toMatchObject({ model: { name: "vit" } });
+    expect(from(["more"], "4")).toMatchObject({ model: { from: "more" } });
+    expect(from([`file://${root}/more`], "4")).toMatchObject({ model: { from: "more" } });
+    expect(from(["pkg://some-configs.conf"], "30")).toMatchObject({ model: { from: "node_modules/some-configs/conf" } });
+    expect(from(["pkg://@scope/configs/conf"], "32")).toMatchObject({ model: { from: "node_modules/@scope/configs/conf" } });
+    expect(() => from(["pkg://absent.conf", "nowhere"], "4")).toThrow(
+      "Searched: conf, pkg://absent.conf, nowhere.",
+    );
+    expect(() => from(["pkg://../more"], "4")).toThrow('there is no config "4"');
+  });
+
+  test("takes folders of hydra.searchpath from the current folder, else from that of the configs", () => {
+    mkdirSync("conf/beside/model", { recursive: true });
+    writeFileSync("conf/beside/model/tiny.yaml", "name: tiny\n");
+    write({ "config.yaml": "defaults: [model: tiny]\nhydra:\n  searchpath: [file://beside]\n" });
+    expect(composed("config")).toEqual({ model: { name: "tiny" } });
+  });
+
+  test("reads a primary config that is JSON", () => {
+    write({ "other.json": '{"defaults": [{"model": "vit"}, "_self_"], "seed": 1.0}' });
+    expect(composed("other.json")).toEqual({ model: { name: "vit" }, seed: 1 });
+    write({ "other.json": '{"defaults": [{"model": "vti"}]}' });
+    expect(message("other.json")).toContain('conf/other.json:1:16: there is no config "vti"');
+  });
+
+  test("what is too large, no text or no mapping is told", () => {
+    write({
+      "large.yaml": `a: ${"x".repeat(2 << 20)}\n`,
+      "word.yaml": "word\n",
+      "number.yaml": "5\n",
+    });
+    writeFileSync("conf/bytes.yaml", Buffer.from([0xff, 0xfe, 0x41]));
+    expect(message("large")).toContain("conf/large.yaml: a config has at most 1048576 bytes");
+    expect(message("word")).toBe(
+      'conf/word.yaml:1:1: a config is a mapping of keys to values, got "word". Write KEY: before it.',
+    );
+    expect(message("number")).toContain("got 5");
+    expect(message("bytes")).toContain("conf/bytes.yaml: the text must be UTF-8");
+  });
+});
+
 describe("hostile names", () => {
   beforeEach(() => {
     write({

@@ -52,7 +52,7 @@ export function folderSource(
     read: (config) => readConfigFile(at(withEnding(config))),
     list(group, kind) {
       const names = new Set<string>();
-      for (const name of readdirSync(at(group))) {
+      for (const name of orProblem(shownPath(at(group)), () => readdirSync(at(group)))) {
         if (kind === "configs" && name.endsWith(".yaml") && statsOf(join(at(group), name))?.isFile() === true)
           names.add(name.slice(0, -".yaml".length));
         if (kind === "groups" && name !== "__pycache__" && isFolder(join(at(group), name))) names.add(name);
@@ -117,7 +117,14 @@ function parse(text: string, source: string, file: string): ConfigNode {
 }
 
 function readText(file: string, source: string): { text: string; read: Stats } {
-  const descriptor = openSync(file, "r");
+  const { bytes, read } = readBytes(file, source);
+  if (!isUtf8(bytes))
+    throw problemAt({ source }, "the text must be UTF-8. Save the file in that encoding.", "syntax");
+  return { text: bytes.toString("utf8").replace(/^\uFEFF/u, ""), read };
+}
+
+function readBytes(file: string, source: string): { bytes: Buffer; read: Stats } {
+  const descriptor = orProblem(source, () => openSync(file, "r"));
   try {
     const read = fstatSync(descriptor); // of the very file that is read, should it be replaced meanwhile
     if (read.size > limits.bytes)
@@ -126,12 +133,20 @@ function readText(file: string, source: string): { text: string; read: Stats } {
         `a config has at most ${limits.bytes} bytes, got ${read.size}. Is this a data file?`,
         "file",
       );
-    const bytes = readFileSync(descriptor);
-    if (!isUtf8(bytes))
-      throw problemAt({ source }, "the text must be UTF-8. Save the file in that encoding.", "syntax");
-    return { text: bytes.toString("utf8").replace(/^\uFEFF/u, ""), read };
+    return { bytes: orProblem(source, () => readFileSync(descriptor)), read };
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** Turns a refusal of the system into one that names the file as the user knows it. */
+function orProblem<T>(source: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const message = `cannot be read (${code ?? String(error)}). Check its permissions.`;
+    throw problemAt({ source }, message, "file", "", error);
   }
 }
 

@@ -81,18 +81,24 @@ function isHydraGroup(group: string): boolean {
   return group === "hydra" || group.startsWith("hydra/");
 }
 
+/** Bound the walk through the groups: a link may lead back up. */
+const maxGroupDepth = 32;
+const maxGroups = 2000;
+
 function listGroups(repository: Repository, isWanted: (group: string) => boolean): string {
   const lines = new Map<string, string>();
+  let visited = 0;
   const visit = (parent: string, depth: number): void => {
-    if (depth > 32) return; // a link may lead back up
+    if (depth > maxGroupDepth) return;
     for (const name of repository.list(parent, "groups")) {
+      if (++visited > maxGroups) return;
       const group = parent === "" ? name : `${parent}/${name}`;
       const options = repository.list(group, "configs");
       if (options.length > 0 && isWanted(group)) lines.set(group, `${group}: ${options.join(", ")}\n`);
       visit(group, depth + 1);
     }
   };
-  visit("", 0);
+  visit("", 1);
   return [...lines.keys()]
     .sort()
     .map((group) => lines.get(group))
