@@ -20,7 +20,7 @@ export interface TestRunner {
 }
 
 /** Names what a store cannot do because what it stands on cannot; its tests are left out. */
-export type Lack = "purge" | "registryHistory" | "customStages" | "transfer" | "webhooks";
+export type Lack = "purge" | "registryHistory" | "customStages" | "transfer" | "webhooks" | "webhookCalls";
 
 /** Runs a test on an open store, and closes it. */
 export type StoreTest = (name: string, body: (store: Store, open: OpenStore) => Promise<void>) => void;

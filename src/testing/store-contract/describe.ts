@@ -8,7 +8,7 @@ import { customStageContract, historyContract, registryContract } from "./regist
 import { purgeContract, runContract } from "./runs.ts";
 import { searchContract } from "./search.ts";
 import { transferContract } from "./transfer.ts";
-import { webhookContract } from "./webhooks.ts";
+import { webhookCallContract, webhookContract } from "./webhooks.ts";
 
 /** Says who runs the contract, and what the store cannot do. */
 export interface ContractOptions {
@@ -65,6 +65,9 @@ export function describeRegistryStore(
     describe("several at once", () => registryConcurrencyContract(test));
     if (!lacks.includes("registryHistory")) describe("history", () => historyContract(test));
     if (!lacks.includes("webhooks")) describe("webhooks", () => webhookContract(test));
+    if (!lacks.includes("webhooks") && !lacks.includes("webhookCalls")) {
+      describe("calls of webhooks", () => webhookCallContract(test));
+    }
     if (!lacks.includes("customStages")) describe("stages of one's own", () => customStageContract(test));
   });
 }

@@ -65,29 +65,6 @@ export function webhookContract(test: StoreTest): void {
     await refused(webhooks.listWebhooks({ pageToken: "x" }), invalidValue);
   });
 
-  test("active webhooks are found by what they ask for", async (store, open) => {
-    const webhooks = webhooksOf(store);
-    const name = uniqueName("asking");
-    const make = (...events: Webhook["events"]) => webhooks.createWebhook({ name, url, events });
-    const both = await make("prompt_alias.created", "prompt_alias.deleted");
-    const one = await make("prompt_alias.deleted");
-    const off = await make("prompt_alias.deleted");
-    await webhooks.updateWebhook({ webhookId: off.webhookId, status: "DISABLED" });
-    const gone = await make("prompt_alias.deleted");
-    await webhooks.deleteWebhook(gone.webhookId);
-    const asking = async (...events: string[]) =>
-      (await webhooksOf(await open()).webhooksAskingFor(events))
-        .filter((webhook) => webhook.name === name)
-        .map(({ webhookId }) => webhookId)
-        .sort();
-    assert.deepEqual(await asking("prompt_alias.created", "model_version_alias.created"), [both.webhookId]);
-    assert.deepEqual(
-      await asking("prompt_alias.deleted", "prompt_alias.created"),
-      [both.webhookId, one.webhookId].sort(),
-    );
-    assert.deepEqual(await asking("run.finished"), []);
-  });
-
   test("addresses that lead inside, and names, events and texts that are none, are refused", async (store) => {
     const webhooks = webhooksOf(store);
     const good = { name: "x", url, events: ["prompt.created"] } as const;
@@ -116,6 +93,32 @@ export function webhookContract(test: StoreTest): void {
     await refused(webhooks.updateWebhook({ webhookId, url: "https://10.0.0.1" }), invalidValue);
     assert.equal((await webhooks.getWebhook(webhookId)).url, url);
     await webhooks.deleteWebhook(webhookId);
+  });
+}
+
+/** Of stores whose webhooks this process is to call. */
+export function webhookCallContract(test: StoreTest): void {
+  test("active webhooks are found by what they ask for", async (store, open) => {
+    const webhooks = webhooksOf(store);
+    const name = uniqueName("asking");
+    const make = (...events: Webhook["events"]) => webhooks.createWebhook({ name, url, events });
+    const both = await make("prompt_alias.created", "prompt_alias.deleted");
+    const one = await make("prompt_alias.deleted");
+    const off = await make("prompt_alias.deleted");
+    await webhooks.updateWebhook({ webhookId: off.webhookId, status: "DISABLED" });
+    const gone = await make("prompt_alias.deleted");
+    await webhooks.deleteWebhook(gone.webhookId);
+    const asking = async (...events: string[]) =>
+      (await webhooksOf(await open()).webhooksAskingFor(events))
+        .filter((webhook) => webhook.name === name)
+        .map(({ webhookId }) => webhookId)
+        .sort();
+    assert.deepEqual(await asking("prompt_alias.created", "model_version_alias.created"), [both.webhookId]);
+    assert.deepEqual(
+      await asking("prompt_alias.deleted", "prompt_alias.created"),
+      [both.webhookId, one.webhookId].sort(),
+    );
+    assert.deepEqual(await asking("run.finished"), []);
   });
 
   test("a secret needs a key, is kept encrypted, and can be taken away", async (store) => {

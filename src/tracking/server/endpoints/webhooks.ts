@@ -2,17 +2,12 @@
 import { z } from "zod";
 import { TrackingError } from "../../../base/index.ts";
 import { type WebhookTest, testWebhook } from "../../notifications/stored-webhooks.ts";
-import { keepsWebhooks, webhookEvents } from "../../webhooks/webhook.ts";
-import type { Webhook, WebhookEvent, WebhookStore } from "../../webhooks/webhook.ts";
+import { type WebhookStore, keepsWebhooks } from "../../webhooks/webhook.ts";
+import { toWireWebhook, wireWebhookEvent, wireWebhookStatus } from "../../webhooks/wire.ts";
 import { present, wireInteger } from "../../wire.ts";
 import { endpoint, nextPage, required } from "../endpoint.ts";
 import type { ServerContext } from "../endpoint.ts";
 
-const wireEvent = z
-  .object({ entity: z.string(), action: z.string() })
-  .transform(({ entity, action }) => `${entity}.${action}`.toLowerCase())
-  .pipe(z.enum(webhookEvents));
-const wireStatus = z.enum(["ACTIVE", "DISABLED"]).optional();
 const byId = z.object({ webhook_id: required });
 
 export const webhookEndpoints = [
@@ -22,10 +17,10 @@ export const webhookEndpoints = [
     z.object({
       name: required,
       url: required,
-      events: z.array(wireEvent).min(1),
+      events: z.array(wireWebhookEvent).min(1),
       description: z.string().optional(),
       secret: z.string().optional(),
-      status: wireStatus,
+      status: wireWebhookStatus.optional(),
     }),
     async ({ name, url, events, description, secret, status }, { store }) => {
       const input = {
@@ -57,10 +52,10 @@ export const webhookEndpoints = [
     byId.extend({
       name: z.string().optional(),
       url: z.string().optional(),
-      events: z.array(wireEvent).optional(),
+      events: z.array(wireWebhookEvent).optional(),
       description: z.string().optional(),
       secret: z.string().optional(),
-      status: wireStatus,
+      status: wireWebhookStatus.optional(),
     }),
     async ({ webhook_id, name, url, events, description, secret, status }, { store }) => {
       // what is empty stays as it is, as in MLflow; a description and a secret may become empty
@@ -82,7 +77,7 @@ export const webhookEndpoints = [
   endpoint(
     "POST",
     "/mlflow/webhooks/{webhook_id}/test",
-    byId.extend({ event: wireEvent.optional() }),
+    byId.extend({ event: wireWebhookEvent.optional() }),
     async ({ webhook_id, event }, { store }) => ({
       result: toWireTest(await testWebhook(await webhooksOf(store).getWebhook(webhook_id), event)),
     }),
@@ -95,24 +90,6 @@ function webhooksOf(store: ServerContext["store"]): WebhookStore {
     `webhooks: ${store.uri} keeps none, as MLflow's file store does not. Use SQLite, PostgreSQL or MongoDB, or --notify.`,
     { code: "NOT_IMPLEMENTED" },
   );
-}
-
-function toWireWebhook(webhook: Webhook) {
-  return {
-    webhook_id: webhook.webhookId,
-    name: webhook.name,
-    url: webhook.url,
-    events: webhook.events.map(toWireEvent),
-    ...present({ description: webhook.description || undefined }),
-    status: webhook.status,
-    creation_timestamp: webhook.creationTimestamp,
-    last_updated_timestamp: webhook.lastUpdatedTimestamp,
-  };
-}
-
-function toWireEvent(event: WebhookEvent) {
-  const [entity, action] = event.toUpperCase().split(".");
-  return { entity, action };
 }
 
 function toWireTest({ success, responseStatus, responseBody, errorMessage }: WebhookTest) {

@@ -31,4 +31,4 @@ afterAll(async () => {
 });
 
 describeTrackingStore("RestStore", open, { runner: { describe, test }, lacks: ["transfer"] });
-describeRegistryStore("RestStore", open, { runner: { describe, test }, lacks: ["webhooks"] });
+describeRegistryStore("RestStore", open, { runner: { describe, test }, lacks: ["webhookCalls"] });

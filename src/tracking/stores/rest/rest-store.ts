@@ -48,6 +48,7 @@ import { RestApi, idempotent, nextPage, notImplemented, nothing, searchFields } 
 import { RestClient } from "./rest-client.ts";
 import type { RestClientOptions } from "./rest-client.ts";
 import { RestRegistry } from "./rest-registry.ts";
+import { RestWebhooks } from "./webhooks.ts";
 
 const experimentAnswer = z.object({ experiment: wireExperiment });
 const runAnswer = z.object({ run: wireRun });
@@ -65,10 +66,12 @@ const modelAnswer = z.object({ model: wireLoggedModel });
  */
 export class RestStore extends RestRegistry implements TrackingStore, ArtifactServer {
   readonly uri: string;
+  readonly webhooks: RestWebhooks;
 
   private constructor(uri: string, client: RestClient) {
     super(new RestApi(uri, client));
     this.uri = uri;
+    this.webhooks = new RestWebhooks(this.api);
   }
 
   /** Takes `http(s)://host:port`, `databricks` or `databricks://PROFILE`; sends nothing yet. */
