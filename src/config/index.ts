@@ -33,6 +33,10 @@ export type { StoredConfig } from "./hydra/config-store.ts";
 export type { DefaultsEntry } from "./hydra/defaults-list.ts";
 export { jobConfig, registerHydraResolvers } from "./hydra/hydra-resolvers.ts";
 export type { SearchPathElement } from "./hydra/search-path.ts";
+export { expandSweeps } from "./hydra/expand-sweeps.ts";
+export type { SweepOptions } from "./hydra/expand-sweeps.ts";
+export { instantiate } from "./hydra/instantiate.ts";
+export type { InstantiateOptions, PartialCall } from "./hydra/instantiate.ts";
 export { OverrideError } from "./hydra/override-error.ts";
 export type {
   ChoiceSweep,
@@ -43,6 +47,8 @@ export type {
   RangeSweep,
   Sweep,
 } from "./hydra/override.ts";
+export { targetTable } from "./hydra/target.ts";
+export type { Callable, TargetDescription, TargetLookup } from "./hydra/target.ts";
 export { parseOverride } from "./hydra/parse-override.ts";
 export { applyOverrides } from "./overrides.ts";
 export type { OverrideResult } from "./overrides.ts";
