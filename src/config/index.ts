@@ -50,6 +50,34 @@ export type {
 export { targetTable } from "./hydra/target.ts";
 export type { Callable, TargetDescription, TargetLookup } from "./hydra/target.ts";
 export { parseOverride } from "./hydra/parse-override.ts";
+export type {
+  ConfigKey,
+  ConfigNode,
+  ListNode,
+  MapEntry,
+  MapNode,
+  NodeFlags,
+  Origin,
+  ScalarNode,
+} from "./node.ts";
+export { OmegaConf } from "./omega/omega-conf.ts";
+export type { Config, ConfigInput, ToContainerOptions } from "./omega/omega-conf.ts";
+export type { ListMergeMode, MergeOptions } from "./omega/merge.ts";
+export type { ResolveOptions, SelectOptions } from "./omega/resolve.ts";
+export type { Resolver, ResolverContext, ResolverOptions } from "./omega/resolvers.ts";
+export type { ToYamlOptions } from "./omega/to-yaml.ts";
+export type {
+  AnyType,
+  ConfigField,
+  ConfigType,
+  DictType,
+  EnumType,
+  ListType,
+  ObjectType,
+  PrimitiveType,
+  UnionType,
+} from "./omega/types.ts";
+export type { UpdateOptions } from "./omega/update.ts";
 export { applyOverrides } from "./overrides.ts";
 export type { OverrideResult } from "./overrides.ts";
 export { findProjectRoot, locateUseCase, outputFolders, resolveDataPath, runFolder } from "./paths.ts";

@@ -55,7 +55,8 @@ function formatOf(path: string): ConfigFormat {
   throw problem(path, "file", `a config file ends in .json, .yaml or .yml, got "${extension}". Rename it.`);
 }
 
-function readText(path: string): string {
+/** Reads the text of a config file: at most 1 MiB of UTF-8, else a `ConfigError`. */
+export function readText(path: string): string {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) throw problem(path, "file", "the file does not exist. Check the path.");
   if (!stats.isFile()) {

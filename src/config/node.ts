@@ -1,5 +1,6 @@
 // A config as a tree whose every part knows where it was written: what composing, merging and resolving work on.
 import type { ConfigDocument, Place } from "./document.ts";
+import type { ConfigType } from "./omega/types.ts";
 import type { ConfigMap, ConfigPath, ConfigValue } from "./value.ts";
 
 /** Says where a part of a config was written: a file with its place, or one override of the command line. */
@@ -14,11 +15,26 @@ export type ConfigKey = string | number | boolean | null;
 /** Is any part of a config. */
 export type ConfigNode = MapNode | ListNode | ScalarNode;
 
+/** Is what every part may carry beside its value. */
+export interface NodeMarks {
+  /** The type that the part is held to; without one it may be anything. */
+  type?: ConfigType;
+}
+
+/** Are the locks of OmegaConf on a mapping or list; unset ones are those of the part around it. */
+export interface NodeFlags {
+  /** New keys are refused. */
+  struct?: boolean;
+  /** Every change is refused. */
+  readonly?: boolean;
+}
+
 /** Is a mapping; keys keep the order in which they were written. */
-export interface MapNode {
+export interface MapNode extends NodeMarks {
   readonly kind: "map";
   readonly entries: Map<ConfigKey, MapEntry>;
   origin: Origin;
+  flags?: NodeFlags;
 }
 
 /** Is one key of a mapping with its value. */
@@ -29,14 +45,15 @@ export interface MapEntry {
 }
 
 /** Is a list. */
-export interface ListNode {
+export interface ListNode extends NodeMarks {
   readonly kind: "list";
   readonly items: ConfigNode[];
   origin: Origin;
+  flags?: NodeFlags;
 }
 
 /** Is a value that holds no others. Interpolations (`${a.b}`) and `???` are texts until they are resolved. */
-export interface ScalarNode {
+export interface ScalarNode extends NodeMarks {
   readonly kind: "scalar";
   readonly value: null | boolean | number | bigint | string;
   /** True for a number that Python would read as a float: `1.0`, `1e3`, `.inf`. */
@@ -67,8 +84,8 @@ export function scalarNode(
 export function cloneNode<T extends ConfigNode>(node: T): T;
 export function cloneNode(node: ConfigNode): ConfigNode {
   if (node.kind === "scalar") return { ...node };
-  if (node.kind === "list") return listNode(node.origin, node.items.map(cloneNode));
-  const copy = mapNode(node.origin);
+  if (node.kind === "list") return { ...node, items: node.items.map(cloneNode) };
+  const copy: MapNode = { ...node, entries: new Map() };
   for (const [key, entry] of node.entries) copy.entries.set(key, { ...entry, node: cloneNode(entry.node) });
   return copy;
 }

@@ -7,10 +7,13 @@ import json
 import os
 import random
 import warnings
+from dataclasses import dataclass, field, is_dataclass
+from enum import Enum
 from pathlib import Path
+from typing import Any, Dict, List, Optional, Union, get_args, get_origin, get_type_hints
 
 import yaml
-from omegaconf import OmegaConf, version
+from omegaconf import MISSING, OmegaConf, version
 from omegaconf import errors
 
 warnings.simplefilter("ignore")
@@ -131,6 +134,123 @@ SORTED = [{"b": 1, "a": {"d": 1, "c": 2}}, {"B": 1, "a": 2, "_": 3}, {"é": 1, "
 MISSINGS = ["a: ???", "a: {b: '???', c: 1}\nd: ???", "a: [1, '???', {b: '???'}]", "a: ${b}\nb: ???", "a: 1", "a: ${c}\nc:\n  d: ???", "- ???\n- a: ???", "a: ???x", "a:\n  b.c: ???", "a: [['???']]"]
 
 
+class Color(Enum):
+    RED = 1
+    GREEN = 2
+
+
+@dataclass
+class Optimizer:
+    name: str = "adam"
+    lr: float = 0.1
+    betas: List[float] = field(default_factory=lambda: [0.9, 0.999])
+    momentum: Optional[float] = None
+    steps: int = MISSING
+
+
+@dataclass
+class Job:
+    title: str = MISSING
+    seed: int = 7
+    debug: bool = False
+    color: Color = Color.RED
+    hue: Optional[Color] = None
+    home: Path = Path("/a")
+    either: Union[int, str] = 1
+    maybe: Optional[Union[bool, float]] = None
+    anything: Any = None
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    spare: Optional[Optimizer] = None
+    later: Optimizer = MISSING
+    tags: List[str] = field(default_factory=list)
+    limits: Dict[str, int] = field(default_factory=lambda: {"a": 1})
+    ports: Dict[int, str] = field(default_factory=dict)
+    stages: Dict[str, Optimizer] = field(default_factory=dict)
+    rounds: List[Optimizer] = field(default_factory=list)
+    grid: List[List[int]] = field(default_factory=list)
+    nothing: Optional[List[int]] = None
+    link: int = 1
+    words: Optional[str] = None
+
+
+WORDS = ["1", "'1'", "'1_0'", "' 2 '", "1.0", "1.5", "'1.5'", "1e3", "true", "'true'", "'yes'", "'off'", "'Y'", "0", "2", "'0'", "'2'", "abc", "''", "null", "'???'", "[1]", "{a: 1}", "inf", "'inf'", "nan", "${seed}", "'x${seed}'", "${title}", "99999999999999999999", "-1", "RED", "GREEN", "Color.GREEN", "RED.GREEN", "red", "/x/y", "a//b/./c/", "//a", "///a"]  # fmt: skip
+STRUCTURED = [
+    *([f"{key}: {word}"] for key in ["seed", "debug", "words", "title", "color", "hue", "home", "either", "maybe", "anything", "nothing", "tags", "optimizer", "spare"] for word in WORDS),
+    *([f"optimizer: {{lr: {word}}}"] for word in WORDS),
+    ["optimizer: {rl: 1}"], ["sed: 1"], ["optimizer: {lr: 1}", "optimizer: {lr: 2, name: sgd}"], ["optimizer: {betas: [1, '2']}"], ["optimizer: {betas: [a]}"], ["optimizer: {betas: 1}"],
+    ["optimizer: {betas: []}"], ["optimizer: {betas: null}"], ["optimizer: ???"], ["spare: {lr: 3}"], ["spare: {}"], ["spare: {nope: 1}"], ["spare: {lr: 3}", "spare: null"], ["later: {lr: 3}"], ["later: null"],
+    ["tags: [a, 1, 1.5, true]"], ["tags: [[a]]"], ["tags: [null]"], ["tags: {a: b}"], ["limits: {b: 2}"], ["limits: {b: '2'}"], ["limits: {b: x}"], ["limits: {a: 5}"], ["limits: {1: 5}"], ["limits: []"],
+    ["limits: null"], ["ports: {1: a}"], ["ports: {x: a}"], ["ports: {1: 5}"], ["stages: {s: {lr: 5}}"], ["stages: {s: {lr: 5}}", "stages: {s: {name: q}, t: {}}"], ["stages: {s: {x: 5}}"], ["stages: {s: 5}"],
+    ["stages: {s: null}"], ["rounds: [{lr: 5}, {}]"], ["rounds: [{x: 1}]"], ["rounds: [5]"], ["grid: [[1, '2'], []]"], ["grid: [[a]]"], ["grid: [1]"], ["nothing: [1, '2']"], ["nothing: [a]"], ["nothing: [1]", "nothing: null"],
+    ["seed: ${link}"], ["link: 5", "seed: ${link}"], ["seed: ${words}"], ["words: '12'\nseed: ${words}"], ["words: abc\nseed: ${words}"], ["title: '${seed}'"], ["debug: '${words}'\nwords: 'on'"], ["optimizer: {lr: '${seed}'}"],
+    ["seed: ${optimizer}"], ["seed: ${oc.decode:'5'}"], ["seed: ${oc.env:SCONCE_GOLDEN_A}"], ["tags: ${words}"], ["spare: ${optimizer}"], ["color: ${words}\nwords: GREEN"], ["color: ${words}\nwords: BLUE"], ["seed: 1", "seed: ???"], ["anything: {a: 1}", "anything: [1]"],
+    ["anything: {a: 1}", "anything: {b: 2}"], ["title: x\nlater: {steps: 1}"],
+]  # fmt: skip
+TYPED_UPDATES = [
+    ("seed", "5"), ("seed", "x"), ("seed", None), ("nope", 1), ("optimizer.lr", "1e-3"), ("optimizer.nope", 1), ("optimizer.nope.x", 1), ("optimizer", {"lr": 5}), ("optimizer.betas", [1]), ("optimizer.betas[0]", "2"), ("optimizer.betas[0]", "x"),
+    ("optimizer.betas[5]", 1), ("tags", ["x"]), ("limits.b", "3"), ("limits.b", "x"), ("stages.s", {"lr": 1}), ("stages.s.lr", 1), ("spare.lr", 2), ("spare", {"lr": 2}), ("anything.x.y", 1), ("color", "GREEN"), ("color", 2), ("color", "BLUE"), ("hue", None), ("title", "???"), ("seed", "${link}"),
+]  # fmt: skip
+# lock, keys of the parts to lock, change as a merge or as an update
+LOCKED = [
+    (flag, value, at, change)
+    for flag in ["struct", "readonly"] for value in [True, False] for at in ["", "a", "a.b"]
+    for change in ["a: 1", "x: 1", "a: {x: 1}", "a: {b: {c: 2}}", "a: {b: {x: 2}}", "a: {l: [3]}", "a: {b: 5}", ("a.b.c", 5), ("a.b.x", 5), ("a.x.y", 5), ("x", 1), ("a.l[0]", 4), ("a.l", [9]), ("a", {"x": 1})]
+]  # fmt: skip
+LOCKED_BASE = "a: {b: {c: 1}, l: [1, 2]}\nd: 3"
+
+
+def describe(hint):
+    """Writes a type of Python as our description of types."""
+    origin, args = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return {"kind": "any"}
+    if origin is Union and type(None) in args:
+        rest = tuple(arg for arg in args if arg is not type(None))
+        return {**describe(rest[0] if len(rest) == 1 else Union[rest]), "optional": True}
+    if origin is Union:
+        return {"kind": "union", "of": [describe(arg) for arg in args]}
+    if origin is list:
+        return {"kind": "list", "item": describe(args[0])}
+    if origin is dict:
+        return {"kind": "dict", "key": args[0].__name__, "value": describe(args[1])}
+    if is_dataclass(hint):
+        hints, defaults = get_type_hints(hint), OmegaConf.to_container(OmegaConf.structured(hint), enum_to_str=True)
+        return {"kind": "object", "name": hint.__name__, "fields": {name: {"type": describe(kind), "default": encode(defaults[name])} for name, kind in hints.items()}}  # fmt: skip
+    if issubclass(hint, Enum):
+        return {"kind": "enum", "name": hint.__name__, "members": {name: member.value for name, member in hint.__members__.items()}}
+    return {"kind": "path" if hint is Path else hint.__name__}
+
+
+def typed(texts, resolve):
+    config = OmegaConf.merge(OmegaConf.structured(Job), *(OmegaConf.create(text) for text in texts))
+    return changed(config, resolve)
+
+
+def changed(config, resolve=False):
+    """Keeps the keys whose value is not the default."""
+    defaults = OmegaConf.to_container(OmegaConf.structured(Job), enum_to_str=True)
+    values = OmegaConf.to_container(config, resolve=resolve, enum_to_str=True)
+    return {key: value for key, value in values.items() if encode(value) != encode(defaults[key])}
+
+
+def typed_update(key, value):
+    config = OmegaConf.structured(Job)
+    OmegaConf.update(config, key, value)
+    return changed(config)
+
+
+def locked(flag, value, at, change):
+    config = OmegaConf.create(LOCKED_BASE)
+    part = OmegaConf.select(config, at) if at else config
+    (OmegaConf.set_struct if flag == "struct" else OmegaConf.set_readonly)(part, value)
+    if at and value is False:
+        (OmegaConf.set_struct if flag == "struct" else OmegaConf.set_readonly)(config, True)
+    if isinstance(change, str):
+        return OmegaConf.to_container(OmegaConf.merge(config, OmegaConf.create(change)))
+    OmegaConf.update(config, *change)
+    return OmegaConf.to_container(config)
+
+
 def random_texts(count):
     """Texts that mix indicators, spaces, breaks and words, to meet every rule of quoting and folding."""
     parts = [*"ab  1.0-:#'\"\\,[]{}?!&*|>%@`~=+_e\n\t", "yes", "null", "\u00e9", "\U0001f600", "\x85", "\xa0", "${a}", "  ", "\n\n", "word ", "it's "]
@@ -150,6 +270,8 @@ def encode(value):
         return value if abs(value) < 2**53 else {"int": str(value)}
     if isinstance(value, float):
         return {"float": repr(value)}
+    if isinstance(value, Path):
+        return str(value)
     if isinstance(value, (list, tuple)) or OmegaConf.is_list(value):
         return [encode(item) for item in (value if not OmegaConf.is_list(value) else OmegaConf.to_container(value, resolve=True))]
     if OmegaConf.is_dict(value):
@@ -185,14 +307,18 @@ def outcome(run):
     try:
         return {"value": encode(run())}
     except Exception as error:
-        return {"error": next(kind for cls, kind in KINDS if isinstance(error, cls))}
+        return {"error": kind_of(error)}
+
+
+def kind_of(error):
+    return next((kind for cls, kind in KINDS if isinstance(error, cls)), repr(error))
 
 
 def text_outcome(run):
     try:
         return {"text": run()}
     except Exception as error:
-        return {"error": next(kind for cls, kind in KINDS if isinstance(error, cls))}
+        return {"error": kind_of(error)}
 
 
 def container(text):
@@ -237,6 +363,11 @@ def main():
         "updates": [[text, key, encode(value), options, outcome(lambda: updated(text, key, value, options))] for text, key, value, options in UPDATES],
         "dumps": [[encode(value), text_outcome(lambda: OmegaConf.to_yaml(OmegaConf.create(value)))] for value in [*DUMPS, *({"a": item} for item in STRINGS + NUMBERS), *([item] for item in STRINGS), *({item: 1} for item in STRINGS), *({"a": item, "b": [item, [item]], item: [{"c": item}]} for item in random_texts(150))]],
         "sorted": [[encode(value), text_outcome(lambda: OmegaConf.to_yaml(OmegaConf.create(value), sort_keys=True))] for value in SORTED],
+        "type": describe(Job),
+        "structured": [[texts, outcome(lambda: typed(texts, False)), outcome(lambda: typed(texts, True))] for texts in STRUCTURED],
+        "typedUpdates": [[key, encode(value), outcome(lambda: typed_update(key, value))] for key, value in TYPED_UPDATES],
+        "lockedBase": LOCKED_BASE,
+        "locked": [[*case[:3], case[3] if isinstance(case[3], str) else [case[3][0], encode(case[3][1])], outcome(lambda: locked(*case))] for case in LOCKED],
         "missing": [[text, outcome(lambda: sorted(OmegaConf.missing_keys(OmegaConf.create(text))))] for text in MISSINGS],
     }  # fmt: skip
     path = Path(__file__).parents[2] / "tests/goldens/config/omegaconf.json"

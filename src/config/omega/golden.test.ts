@@ -3,14 +3,17 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ConfigError } from "../../base/index.ts";
-import { type ConfigKey, type ConfigNode, listNode, mapNode, scalarNode } from "../node.ts";
+import { type ConfigKey, type ConfigNode, listNode, mapNode, scalarNode, valueOf } from "../node.ts";
 import type { ConfigValue } from "../value.ts";
 import { createFromText } from "./create.ts";
 import { merge } from "./merge.ts";
+import { type Config, OmegaConf } from "./omega-conf.ts";
 import { floatText, pythonFloat } from "./python-text.ts";
 import { resolve, select } from "./resolve.ts";
 import { clearResolvers, registerNewResolver } from "./resolvers.ts";
 import { toYaml } from "./to-yaml.ts";
+import type { ConfigType, ObjectType } from "./types.ts";
+import type { UpdateOptions } from "./update.ts";
 
 type Encoded = null | boolean | number | string | Encoded[] | { [key: string]: Encoded };
 type Outcome = { value: Encoded } | { error: string };
@@ -26,7 +29,17 @@ interface Golden {
   selects: [string, Outcome, Outcome, Outcome][];
   dumps: [Encoded, { text: string }][];
   sorted: [Encoded, { text: string }][];
+  updates: [string, string, Encoded, UpdateOptions, Outcome][];
+  missing: [string, Outcome][];
+  type: EncodedType;
+  structured: [string[], Outcome, Outcome][];
+  typedUpdates: [string, Encoded, Outcome][];
+  lockedBase: string;
+  locked: ["struct" | "readonly", boolean, string, string | [string, Encoded], Outcome][];
 }
+
+/** Is a type whose defaults are encoded. */
+type EncodedType = ConfigType;
 
 const path = fileURLToPath(new URL("../../../tests/goldens/config/omegaconf.json", import.meta.url));
 const golden = JSON.parse(readFileSync(path, "utf8")) as Golden;
@@ -72,7 +85,8 @@ function outcome(run: () => ConfigNode | undefined): Outcome {
     return { value: node === undefined ? null : encode(node) };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return { error: error.issues[0]!.code };
+    const [issue] = error.issues;
+    return { error: issue!.message.includes("read-only") ? "readonly" : issue!.code };
   }
 }
 
@@ -80,7 +94,9 @@ function outcome(run: () => ConfigNode | undefined): Outcome {
 function kinds(expected: Outcome): string[] {
   if (!("error" in expected)) return [];
   return (
-    { resolution: ["value", "type"], value: ["value", "type", "syntax"] }[expected.error] ?? [expected.error]
+    { resolution: ["value", "type"], syntax: ["syntax", "type"], value: ["value", "type", "syntax"] }[
+      expected.error
+    ] ?? [expected.error]
   );
 }
 
@@ -167,5 +183,145 @@ describe("dumps", () => {
 
   test.each(golden.sorted)("sorted: %j", (value, { text }) => {
     expect(toYaml(decode(value), { sortKeys: true })).toBe(text);
+  });
+});
+
+describe("updates", () => {
+  test.each(golden.updates)("%j: %s = %j", (text, key, value, options, expected) => {
+    const config = createFromText(text, "c.yaml");
+    check(
+      outcome(() => {
+        OmegaConf.update(config, key, decode(value), options);
+        return config;
+      }),
+      expected,
+    );
+  });
+});
+
+describe("missing keys", () => {
+  test.each(golden.missing)("%j", (text, expected) => {
+    const keys = OmegaConf.missingKeys(createFromText(text, "c.yaml"));
+    if ("value" in expected) expect(keys.sort()).toEqual(expected.value);
+    else expect(keys).toEqual(["b"]); // OmegaConf fails where an interpolation leads to "???"; we name that one
+  });
+});
+
+/** Gives the fields of a described type their defaults as plain data. */
+function typeOf(type: EncodedType): ConfigType {
+  if (type.kind === "list") return { ...type, item: typeOf(type.item) };
+  if (type.kind === "dict") return { ...type, value: typeOf(type.value) };
+  if (type.kind !== "object") return type;
+  const fields = Object.entries(type.fields).map(
+    ([key, field]) =>
+      [key, { type: typeOf(field.type), default: valueOf(decode(field.default as Encoded)) }] as const,
+  );
+  return { ...type, fields: Object.fromEntries(fields) };
+}
+
+const job = () => OmegaConf.structured(typeOf(golden.type) as ObjectType);
+const defaults = new Map([...job().entries].map(([key, { node }]) => [key, JSON.stringify(encode(node))]));
+
+function changed(node: ConfigNode): ConfigNode {
+  if (node.kind !== "map") return node;
+  const entries = [...node.entries].filter(
+    ([key, entry]) => JSON.stringify(encode(entry.node)) !== defaults.get(key),
+  );
+  return mapNode(origin, entries);
+}
+
+// OmegaConf lets an interpolation bring a value of another type into a list, mapping or union, and a list into a list of texts
+const stricter = [
+  "maybe: ${seed}",
+  "maybe: 'x${seed}'",
+  "tags: ${seed}",
+  "tags: 'x${seed}'",
+  "tags: ${words}",
+  "tags: [[a]]",
+];
+// OmegaConf follows an interpolation in the config that is merged before it merges it into a typed part, where it
+// leads nowhere; and it does not convert within lists of lists
+const looser = [
+  "nothing: ${seed}",
+  "nothing: 'x${seed}'",
+  "nothing: ${title}",
+  "optimizer: ${seed}",
+  "optimizer: 'x${seed}'",
+  "optimizer: ${title}",
+  "spare: ${seed}",
+  "spare: 'x${seed}'",
+  "spare: ${title}",
+  "spare: ${optimizer}",
+  "grid: [[1, '2'], []]",
+];
+// OmegaConf takes mappings into typed parts only by merging
+const looserUpdates = ["stages.s", "stages.s.lr", "spare.lr", "spare"];
+
+describe("typed configs", () => {
+  const merged = (texts: readonly string[]) => OmegaConf.merge(job(), ...texts);
+
+  test.each(stricter)("refused, unlike in OmegaConf: %s", (text) => {
+    expect(outcome(() => resolve(merged([text])))).toEqual({ error: "type" });
+  });
+
+  test.each(looser)("taken, unlike in OmegaConf: %s", (text) => {
+    expect(outcome(() => changed(merged([text])))).toHaveProperty("value");
+  });
+
+  test("an interpolation that leads to another type is refused when it is followed", () => {
+    expect(() => resolve(merged(["optimizer: ${seed}"]))).toThrow(
+      'config:1:12: optimizer: "${seed}" must be a mapping with the keys of Optimizer, got 7. Correct the value.',
+    );
+  });
+
+  const same = golden.structured.filter(([[text]]) => !stricter.includes(text!) && !looser.includes(text!));
+  test.each(same)("%j", (texts, plain, resolved) => {
+    check(
+      outcome(() => changed(merged(texts))),
+      plain,
+    );
+    check(
+      outcome(() => changed(resolve(merged(texts), { throwOnMissing: true }))),
+      resolved,
+    );
+  });
+
+  test.each(looserUpdates)("set, unlike in OmegaConf: %s", (key) => {
+    const config = job();
+    OmegaConf.update(config, key, key.endsWith("lr") ? 2 : { lr: 2 });
+    const lr = OmegaConf.select(config, key.endsWith("lr") ? key : `${key}.lr`);
+    expect(lr).toMatchObject({ value: 2, isFloat: true });
+  });
+
+  test.each(golden.typedUpdates.filter(([key]) => !looserUpdates.includes(key)))(
+    "%s = %j",
+    (key, value, expected) => {
+      const config = job();
+      check(
+        outcome(() => {
+          OmegaConf.update(config, key, decode(value));
+          return changed(config);
+        }),
+        expected,
+      );
+    },
+  );
+});
+
+describe("locks", () => {
+  test.each(golden.locked)("%s %s at %j: %j", (flag, value, at, change, expected) => {
+    const lock = flag === "struct" ? OmegaConf.setStruct : OmegaConf.setReadonly;
+    const config = createFromText(golden.lockedBase, "c.yaml");
+    const part = at === "" ? config : (OmegaConf.select(config, at, { resolve: false }) as Config);
+    lock(part, value);
+    if (at !== "" && !value) lock(config, true);
+    check(
+      outcome(() => {
+        if (typeof change === "string") return OmegaConf.merge(config, change);
+        OmegaConf.update(config, change[0], decode(change[1]));
+        return config;
+      }),
+      expected,
+    );
   });
 });

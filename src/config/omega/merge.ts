@@ -1,4 +1,5 @@
 // Merges trees as OmegaConf.merge does: mappings key by key, lists whole, and "???" never over a value.
+import type { ConfigIssue } from "../../base/index.ts";
 import {
   type ConfigKey,
   type ConfigNode,
@@ -8,6 +9,8 @@ import {
   cloneNode,
 } from "../node.ts";
 import { formatPath } from "../value.ts";
+import { type Locks, assign, listItem, locksWithin, refuseChange, unlocked } from "./assign.ts";
+import { conform } from "./conform.ts";
 import { ResolutionFailure, configError, issueAt } from "./failure.ts";
 import { isInterpolation, isMissing } from "./kinds.ts";
 import type { Position } from "./position.ts";
@@ -30,38 +33,82 @@ export interface MergeOptions {
  */
 export function merge<T extends ConfigNode>(base: T, other: ConfigNode, options: MergeOptions = {}): T {
   const target = cloneNode(base);
-  mergeInto(target, other, options);
+  // the lock of the root keeps others from changing it, and this is a copy of our own
+  new Merger(target, options).run(target, other, [], { ...locksWithin(target, unlocked), readonly: false });
   return target;
 }
 
-/** Merges `other` into `target` in place; parts of `other` are copied, never shared. */
+/**
+ * Merges `other` into `target` in place; parts of `other` are copied, never shared. Where it throws, what came before
+ * the problem is merged already.
+ */
 export function mergeInto(target: ConfigNode, other: ConfigNode, options: MergeOptions = {}): void {
-  new Merger(target, options.listMergeMode ?? "replace").mergeContainers(target, other, []);
+  new Merger(target, options).run(target, other, [], locksWithin(target, unlocked));
+}
+
+/** Merges into a part that stands at a path of `root`, under the locks of what is around it. */
+export function mergeAt(
+  root: ConfigNode,
+  target: ConfigNode,
+  other: ConfigNode,
+  { path, locks }: { path: readonly ConfigKey[]; locks: Locks },
+): void {
+  new Merger(root, {}).run(target, other, path, locks);
 }
 
 class Merger {
   readonly #root: ConfigNode;
   readonly #listMergeMode: ListMergeMode;
+  readonly #issues: ConfigIssue[] = [];
 
-  constructor(root: ConfigNode, listMergeMode: ListMergeMode) {
+  constructor(root: ConfigNode, { listMergeMode = "replace" }: MergeOptions) {
     this.#root = root;
     this.#listMergeMode = listMergeMode;
   }
 
-  mergeContainers(target: ConfigNode, other: ConfigNode, path: readonly ConfigKey[]): void {
-    if (target.kind === "map" && other.kind === "map") {
-      for (const [key, entry] of other.entries) this.#mergeEntry(target, key, entry, [...path, key]);
-    } else if (target.kind === "list" && other.kind === "list") this.#mergeLists(target, other);
-    else this.#failKinds(target, other, path);
+  run(target: ConfigNode, other: ConfigNode, path: readonly ConfigKey[], locks: Locks): void {
+    this.#mergeContainers(target, other, path, locks);
+    if (this.#issues.length > 0) throw configError(this.#issues);
   }
 
-  #mergeEntry(target: MapNode, key: ConfigKey, { origin, node }: MapEntry, path: readonly ConfigKey[]): void {
-    this.#expand(target, key, path);
-    const present = target.entries.get(key)?.node;
-    if (present === undefined) target.entries.set(key, { origin, node: cloneNode(node) });
-    else if (isMissing(node)) return;
-    else if (present.kind !== "scalar" && node.kind !== "scalar") this.mergeContainers(present, node, path);
-    else target.entries.set(key, { origin, node: cloneNode(node) });
+  #mergeContainers(target: ConfigNode, other: ConfigNode, path: readonly ConfigKey[], locks: Locks): void {
+    if (target.kind === "map" && other.kind === "map") {
+      this.#checkTypes(target, other, path);
+      for (const [key, entry] of other.entries) this.#mergeEntry(target, key, entry, { path, locks });
+      if (target.type === undefined && other.type !== undefined) target.type = other.type;
+    } else if (target.kind === "list" && other.kind === "list") this.#mergeLists(target, other, path, locks);
+    else return this.#failKinds(target, other, path);
+    if (other.flags !== undefined) target.flags = { ...target.flags, ...other.flags };
+  }
+
+  #mergeEntry(
+    target: MapNode,
+    key: ConfigKey,
+    entry: MapEntry,
+    { path, locks }: { path: readonly ConfigKey[]; locks: Locks },
+  ): void {
+    const inner = [...path, key];
+    this.#expand(target, key, inner);
+    const present = target.entries.get(key);
+    const { node } = entry;
+    if (present !== undefined && isMissing(node)) this.#takeType(present, node, inner);
+    else if (present !== undefined && present.node.kind !== "scalar" && node.kind !== "scalar")
+      this.#mergeContainers(present.node, node, inner, locksWithin(present.node, locks));
+    else assign(target, key, entry, { path, locks, issues: this.#issues });
+  }
+
+  /** Holds a value to the type of a "???" that is merged over it. */
+  #takeType(present: MapEntry, { type }: ConfigNode, path: readonly ConfigKey[]): void {
+    if (type !== undefined && present.node.type === undefined)
+      present.node = conform(present.node, type, { path, issues: this.#issues });
+  }
+
+  #checkTypes(target: MapNode, other: MapNode, path: readonly ConfigKey[]): void {
+    if (target.type?.kind !== "object" || other.type?.kind !== "object") return;
+    const [into, from] = [target.type.name, other.type.name];
+    if (into === from) return;
+    const message = `a ${from} cannot be merged into a ${into}. Give a ${into}, or a plain mapping.`;
+    this.#issues.push(issueAt(other, formatPath(path.map(String)), message, "type"));
   }
 
   /** Writes out an interpolation that leads to a mapping or list, so that what is merged over it adds to that. */
@@ -73,7 +120,9 @@ class Merger {
       entry.node = cloneNode(found.node);
   }
 
-  #mergeLists(target: ListNode, other: ListNode): void {
+  #mergeLists(target: ListNode, other: ListNode, path: readonly ConfigKey[], { readonly }: Locks): void {
+    const at = { path, issues: this.#issues };
+    if (readonly) return refuseChange(other, at);
     if (this.#listMergeMode === "replace") {
       target.items.length = 0;
       target.origin = other.origin;
@@ -81,15 +130,15 @@ class Merger {
     for (const item of other.items) {
       const isKnown =
         this.#listMergeMode === "extend_unique" && target.items.some((known) => equalNodes(known, item));
-      if (!isKnown) target.items.push(cloneNode(item));
+      if (!isKnown) target.items.push(listItem(target, target.items.length, item, at));
     }
   }
 
-  #failKinds(target: ConfigNode, other: ConfigNode, path: readonly ConfigKey[]): never {
+  #failKinds(target: ConfigNode, other: ConfigNode, path: readonly ConfigKey[]): void {
     const { source: file, line: row, column: at } = target.origin;
     const first = row === undefined ? file : `${file}:${row}:${at ?? 1}`;
     const message = `${kindName(other)} cannot be merged over ${kindName(target)} (${first}). Write the same kind, or remove the earlier one.`;
-    throw configError([issueAt(other, formatPath(path.map(String)), message, "type")]);
+    this.#issues.push(issueAt(other, formatPath(path.map(String)), message, "type"));
   }
 }
 

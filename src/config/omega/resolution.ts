@@ -1,7 +1,9 @@
 // Works out interpolations: where `${a.b}` leads, what `${name:...}` gives, and whole trees with every one replaced.
+import type { ConfigIssue } from "../../base/index.ts";
 import { limits } from "../document.ts";
 import { type ConfigNode, type ScalarNode, listNode, mapNode, scalarNode } from "../node.ts";
 import { formatValue } from "../value.ts";
+import { conform } from "./conform.ts";
 import { NoContainer, ResolutionFailure, hint } from "./failure.ts";
 import {
   type Element,
@@ -47,7 +49,7 @@ export class Resolution {
     position.isOpen = true;
     this.#chain.push(position);
     try {
-      position.resolved = this.#value(this.#parse(position), position);
+      position.resolved = this.#typed(this.#value(this.#parse(position), position), position);
       return position.resolved;
     } catch (error) {
       if (error instanceof ResolutionFailure) position.failure = error;
@@ -186,6 +188,22 @@ export class Resolution {
     if (node.kind !== "scalar" || (!parent.isFinal && isInterpolation(node))) return false;
     this.#nodes++;
     return true;
+  }
+
+  /** Holds the result of an interpolation to the type of the part that it stands in. */
+  #typed(result: Position, { node, parent, key }: Position): Position {
+    const { type } = node;
+    if (type === undefined || type === result.node.type) return result;
+    const issues: ConfigIssue[] = [];
+    const value = conform({ ...result.node, origin: node.origin }, type, { path: [], issues });
+    const [issue] = issues;
+    if (issue !== undefined) {
+      const at = new Position(node, { parent, ...(key === undefined ? {} : { key }) });
+      throw new ResolutionFailure(at, `${formatValue((node as ScalarNode).value)} ${issue.message}`, {
+        code: "type",
+      });
+    }
+    return value.kind === "scalar" ? new Position(value, { parent, isFinal: true }) : result;
   }
 
   #parse(position: Position): Text {
