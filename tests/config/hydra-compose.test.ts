@@ -47,6 +47,7 @@ function composeCase({ tree, config, overrides }: Case) {
   return composeAll({
     configPath: join(root, tree, tree === "search" ? "main" : ""),
     ...(config === null ? {} : { configName: config }),
+    ...(tree === "legacy" ? { versionBase: "1.1" } : {}),
     overrides: overrides.map((line) => line.replaceAll("$ROOT", join(root, tree))),
   });
 }

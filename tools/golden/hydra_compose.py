@@ -1,12 +1,13 @@
 """Writes tests/goldens/config/hydra-compose.json: what Hydra composes of the trees in hydra_trees.py.
 
-Run with hydra-core 1.3.8: python tools/golden/hydra_compose.py
+Run with hydra-core 1.3.8: python tools/golden/hydra_compose.py [TREE ...]
 """
 
 import itertools
 import json
 import os
 import random
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -95,6 +96,18 @@ CASES = {
         "absent": [""],
         "other": ["", "hydra.searchpath=[file://$ROOT/more]"],
     },
+    "legacy": {
+        "config": ["", "db=sqlite", "db@x._name_=sqlite", "+db@x._name_=sqlite", "+nested=two", "hydra/job_logging=none", "+headers=name"],
+        "named": ["", "db@stores._name_=mysql", "server@_name_=apache"],
+        "named_group": ["", "db@stores.mysql=sqlite"],
+        "optional": ["", "db=mysql"],
+        "optional_absent": [""],
+        "hydra_early": ["", "hydra/job_logging=none"],
+        "interpolation": ["", "db=sqlite"],
+        "headers": ["", "headers=name", "headers@moved=group"],
+        "nested/two": [""],
+        "nested/inner/one": [""],
+    },
 }  # fmt: skip
 
 # of the section hydra, what depends on the machine is left out
@@ -138,7 +151,7 @@ def run(root, tree, config, line):
     case = {"tree": tree, "config": config, "overrides": words(line)}
     folder = root / ("main" if tree == "search" else "")
     try:
-        with initialize_config_dir(config_dir=str(folder), version_base="1.3"):
+        with initialize_config_dir(config_dir=str(folder), version_base="1.1" if tree == "legacy" else "1.3"):
             composed = compose(config, overrides, return_hydra_config=True)
             loader = GlobalHydra.instance().config_loader()
             entries = loader.compute_defaults_list(config, overrides, RunMode.RUN).defaults
@@ -158,21 +171,22 @@ def run(root, tree, config, line):
 
 def main():
     warnings.simplefilter("ignore")
-    results = []
+    path = Path(__file__).parents[2] / "tests/goldens/config/hydra-compose.json"
+    trees = {name: TREES[name] for name in sys.argv[1:] or TREES}
+    results = [] if len(trees) == len(TREES) else [case for case in json.loads(path.read_text())["cases"] if case["tree"] not in trees]
     with tempfile.TemporaryDirectory() as folder:
         folder = os.path.realpath(folder)
-        for tree, files in TREES.items():
+        for tree, files in trees.items():
             root = Path(folder) / tree
             for name, text in files.items():
-                path = root / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text.replace("$ROOT", str(root)))
-        for tree, config, line in cases():
+                file = root / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text.replace("$ROOT", str(root)))
+        for tree, config, line in (case for case in cases() if case[0] in trees):
             results.append(run(Path(folder) / tree, tree, config, line))
-        for line in pairs(results):
+        for line in pairs(results) if "vision" in trees else []:
             results.append(run(Path(folder) / "vision", "vision", "config", line))
     golden = {"hydra": __version__, "trees": TREES, "cases": results}
-    path = Path(__file__).parents[2] / "tests/goldens/config/hydra-compose.json"
     path.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
     errors = sum("error" in case for case in results)
     print(f"{len(results)} cases, {errors} errors")

@@ -283,4 +283,25 @@ SEARCH = {
     "more/other.yaml": "defaults:\n  - db: only_more\nother: 1\n",
 }
 
-TREES = {"vision": VISION, "servers": SERVERS, "broken": BROKEN, "search": SEARCH}
+# read by the rules of version_base 1.1
+LEGACY = {
+    "config.yaml": "defaults:\n  - db: mysql\n  - server: apache\n  - hydra/job_logging: disabled\n  - _self_\nseed: 1\n",
+    "named.yaml": "defaults:\n  - db@stores._name_: mysql\n  - server@_name_: apache\n  - db@_group_._name_: sqlite\n  - override db@stores._name_: sqlite\n",
+    "named_group.yaml": "defaults:\n  - db@stores._name_: mysql\n  - nested/inner@x._group_: one\n",
+    "optional.yaml": "defaults:\n  - db: oracle\n    optional: true\n  - optional server: none\n  - server@b: apache\n    optional: false\n",
+    "optional_absent.yaml": "defaults:\n  - db: oracle\n    optional: false\n",
+    "hydra_early.yaml": "defaults:\n  - hydra/help: default\n  - hydra/job_logging: stdout\n  - db: mysql\n",
+    "interpolation.yaml": "defaults:\n  - db: mysql\n  - server: apache\n  - combo: ${defaults.0.db}_${defaults.1.server}\n",
+    "headers.yaml": "defaults:\n  - headers: group\n  - headers@moved: name\n  - headers/both\n",
+    "headers/group.yaml": "# @package _group_\nvalue: group\n",
+    "headers/name.yaml": "# @package _group_._name_\nvalue: name\n",
+    "headers/both.yaml": "# @package x._group_._name_\nvalue: both\n",
+    "nested/inner/one.yaml": "# @package _name_\none: 1\n",
+    "nested/two.yaml": "defaults:\n  - inner: one\n  - inner@_name_: one\ntwo: 2\n",
+    "combo/mysql_apache.yaml": "both: true\n",
+    "db/mysql.yaml": "# @package _group_\nname: mysql\n",
+    "db/sqlite.yaml": "# @package _group_\nname: sqlite\n",
+    "server/apache.yaml": "name: apache\n",
+}
+
+TREES = {"vision": VISION, "servers": SERVERS, "broken": BROKEN, "search": SEARCH, "legacy": LEGACY}

@@ -312,8 +312,12 @@ describe("the search path", () => {
     expect(from(["more"], "vit")).toMatchObject({ model: { name: "vit" } });
     expect(from(["more"], "4")).toMatchObject({ model: { from: "more" } });
     expect(from([`file://${root}/more`], "4")).toMatchObject({ model: { from: "more" } });
-    expect(from(["pkg://some-configs.conf"], "30")).toMatchObject({ model: { from: "node_modules/some-configs/conf" } });
-    expect(from(["pkg://@scope/configs/conf"], "32")).toMatchObject({ model: { from: "node_modules/@scope/configs/conf" } });
+    expect(from(["pkg://some-configs.conf"], "30")).toMatchObject({
+      model: { from: "node_modules/some-configs/conf" },
+    });
+    expect(from(["pkg://@scope/configs/conf"], "32")).toMatchObject({
+      model: { from: "node_modules/@scope/configs/conf" },
+    });
     expect(() => from(["pkg://absent.conf", "nowhere"], "4")).toThrow(
       "Searched: conf, pkg://absent.conf, nowhere.",
     );

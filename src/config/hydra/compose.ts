@@ -38,6 +38,12 @@ export interface ConfigLocation {
   searchPath?: readonly SearchPathElement[];
   /** Configs that are no files. @default the common `configStore` */
   store?: ConfigStore;
+  /**
+   * The rules of which Hydra hold where they differ, as in its `version_base`. "1.1" brings back `_name_` and `_group_`
+   * in packages, `hydra/...` choices without `override`, and jobs that run in their folder.
+   * @default "1.3"
+   */
+  versionBase?: "1.1" | "1.2" | "1.3";
   /** `hydra.job.name`, unless a config sets it. @default "app" */
   jobName?: string;
 }
@@ -103,7 +109,12 @@ export function composeAll(options: ComposeAllOptions): Composition {
   checkName(configName);
   const repository = openRepository(options, overrides);
   const choices = new Choices(repository, overrides);
-  const trees = buildDefaultsTree(configName, { repository, choices, skipMissing: isMultirun });
+  const trees = buildDefaultsTree(configName, {
+    repository,
+    choices,
+    isLegacy: options.versionBase === "1.1",
+    skipMissing: isMultirun,
+  });
   const defaults = listDefaults(trees);
   choices.checkAllUsed();
 
@@ -119,7 +130,8 @@ export function composeAll(options: ComposeAllOptions): Composition {
 
 /** Opens the search path: the folder of the primary config, what the caller adds, and what the primary config adds. */
 export function openRepository(options: ComposeOptions, overrides: readonly Override[]): Repository {
-  const { configPath, searchPath = [], store = configStore, configName } = options;
+  const { configPath, searchPath = [], store = configStore, configName, versionBase } = options;
+  const isLegacy = versionBase === "1.1";
   const origin: Origin = { source: "the search path" };
   const given = [
     ...(configPath === undefined ? [] : [{ provider: "main", path: mainPath(configPath), origin }]),
@@ -127,11 +139,11 @@ export function openRepository(options: ComposeOptions, overrides: readonly Over
   ];
   const baseFolder =
     configPath === undefined || configPath.includes("://") ? process.cwd() : resolvePath(configPath);
-  const repository = new Repository(openSearchPath(given, { store, baseFolder }));
+  const repository = new Repository(openSearchPath(given, { store, baseFolder }), { isLegacy });
   checkMain(repository, configPath);
   const added = searchPathSetting(repository, configName, overrides);
   if (added.length === 0) return repository;
-  return new Repository(openSearchPath([...given, ...added], { store, baseFolder }));
+  return new Repository(openSearchPath([...given, ...added], { store, baseFolder }), { isLegacy });
 }
 
 function mainPath(configPath: string): string {
@@ -217,7 +229,7 @@ function hydraOf(config: MapNode): MapNode {
 function fillHydra(
   { hydra, overrides, repository }: Composition,
   choices: ReadonlyMap<string, string | null>,
-  { jobName = "app", configName }: ComposeOptions,
+  { jobName = "app", configName, versionBase = hydraVersionBase }: ComposeOptions,
 ): void {
   const origin: Origin = { source: "hydra" };
   const job = section(hydra, "job");
@@ -232,7 +244,7 @@ function fillHydra(
   for (const [key, option] of choices) setText(known, key, option);
   copyEnvironment(job);
   setText(runtime, "version", hydraVersion);
-  setText(runtime, "version_base", hydraVersionBase);
+  setText(runtime, "version_base", versionBase);
   setText(runtime, "cwd", process.cwd());
   const sources = repository.sources.map(({ path, scheme, provider }) => ({
     path,

@@ -1,6 +1,6 @@
 // One item of a defaults list, and which config, group and package it stands for. How lists become a tree: defaults-tree.ts.
 import type { Origin } from "../node.ts";
-import { inParentPackage } from "./packages.ts";
+import { absolutePackage, inParentPackage } from "./packages.ts";
 
 /** Is one item of a defaults list, as it is read; it gets its place in the tree when the tree is built. */
 export type DefaultItem = ConfigItem | GroupItem;
@@ -19,6 +19,8 @@ interface CommonItem {
   parentPackage: string;
   /** True for the config that was asked for by name. */
   isPrimary: boolean;
+  /** True to read it as Hydra 1.1 did: `_name_` stands for its name. */
+  isLegacy: boolean;
   /** True where `~group` took it out, or where an optional config is not there. */
   isDeleted: boolean;
 }
@@ -66,6 +68,7 @@ function common(options: Options): CommonItem {
     baseGroup: options.baseGroup ?? "",
     parentPackage: options.parentPackage ?? "",
     isPrimary: options.isPrimary ?? false,
+    isLegacy: options.isLegacy ?? false,
     isDeleted: options.isDeleted ?? false,
   };
 }
@@ -96,8 +99,10 @@ export function configPathOf(item: DefaultItem): string {
 
 /** Returns where in the whole config the item's content goes, `db.backup`; empty for the root. */
 export function packageOf(item: DefaultItem, { useHeader = true } = {}): string {
-  const own = item.package ?? (useHeader ? item.header : undefined);
-  return inParentPackage(item.parentPackage, own ?? writtenGroup(item).replaceAll("/", "."));
+  const given = item.package ?? (useHeader ? item.header : undefined);
+  const own = given ?? writtenGroup(item).replaceAll("/", ".");
+  const isNamed = item.isLegacy && typeof (item.kind === "group" ? item.value : item.path) === "string";
+  return inParentPackage(item.parentPackage, isNamed ? own.replaceAll("_name_", nameOf(item)!) : own);
 }
 
 /** Returns the name by which overrides address a choice: `db`, or `db@backup` where it is not in its usual package. */
@@ -117,6 +122,13 @@ export function hasInterpolation(item: DefaultItem): boolean {
 /** Tells whether an item must still be chosen, `???`. */
 export function isMissing(item: DefaultItem): boolean {
   return !Array.isArray(item.kind === "group" ? item.value : null) && nameOf(item) === "???";
+}
+
+/** Notes what the first lines of an item's config say of its package, which counts from the root. */
+export function setHeader(item: DefaultItem, header: string | undefined): void {
+  if (header === undefined || (item.isLegacy && header === "_group_")) return; // the group is the default
+  const absolute = absolutePackage(header);
+  item.header = item.isLegacy ? absolute.replaceAll("_group_", groupOf(item).replaceAll("/", ".")) : absolute;
 }
 
 /** Puts an item below the config that holds it. */

@@ -15,8 +15,8 @@ import {
   overrideKeyOf,
   packageOf,
   placeBelow,
+  setHeader,
 } from "./default-item.ts";
-import { absolutePackage } from "./packages.ts";
 import { problemAt } from "./problem.ts";
 import type { FoundConfig, Repository } from "./repository.ts";
 
@@ -30,6 +30,8 @@ export interface DefaultsNode {
 export interface TreeOptions {
   repository: Repository;
   choices: Choices;
+  /** True to compose as Hydra 1.1 did. */
+  isLegacy: boolean;
   /** True to pass over a group that must still be chosen, as before a sweep. */
   skipMissing: boolean;
 }
@@ -40,9 +42,14 @@ const maxNodes = 20_000;
 /** Builds the tree below the primary config and Hydra's own; without a name, the primary config is empty. */
 export function buildDefaultsTree(configName: string | undefined, options: TreeOptions): DefaultsNode[] {
   const origin: Origin = { source: configName ?? "(no config)" };
-  const hydra = { item: configItem("hydra/config", { origin }), children: undefined, parent: undefined };
+  const { isLegacy } = options;
+  const hydra = {
+    item: configItem("hydra/config", { origin, isLegacy }),
+    children: undefined,
+    parent: undefined,
+  };
   const primary: DefaultsNode = {
-    item: configItem(configName ?? emptyConfig, { origin, isPrimary: true }),
+    item: configItem(configName ?? emptyConfig, { origin, isLegacy, isPrimary: true }),
     children: undefined,
     parent: undefined,
   };
@@ -84,18 +91,18 @@ class TreeBuilder {
       item.isDeleted = true;
       return;
     }
-    if (found.package !== undefined) item.header = absolutePackage(found.package);
+    setHeader(item, found.package);
     this.#expandList(node, found, isDeferred);
   }
 
   #expandList(node: DefaultsNode, found: FoundConfig, isDeferred: boolean): void {
     const { choices } = this.#options;
     const { item } = node;
-    const list = (found.defaults ?? []).map((each) => ({ ...each }));
+    const list = (found.defaults ?? []).map((each) => ({ ...each, isLegacy: item.isLegacy }));
     const isExtended = item.isPrimary && choices.appended.length > 0;
     let isSelfAdded = false;
     if (list.length > 0 || isExtended) isSelfAdded = addSelf(list, item);
-    if (item.isPrimary) list.push(...choices.appended);
+    if (item.isPrimary) list.push(...choices.appended.map((each) => ({ ...each, isLegacy: item.isLegacy })));
     this.#takeOverrides(list, item, isDeferred);
 
     const children: DefaultsNode[] = [];
@@ -134,6 +141,9 @@ class TreeBuilder {
     for (const item of list) {
       if (isSelf(item)) continue;
       placeBelow(item, groupOf(parent), packageOf(parent));
+      const isLegacyOverride =
+        item.isLegacy && item.kind === "group" && !item.isOverride && item.group.startsWith("hydra/");
+      if (isLegacyOverride) item.isOverride = true;
       const isOverride = item.kind === "group" && item.isOverride;
       const isAppended = item.kind === "group" && item.isAppended;
       if (last !== undefined && !isOverride && !isAppended)
@@ -142,7 +152,7 @@ class TreeBuilder {
           `"override" items stand at the end of a defaults list, but this one follows one. Move it up.`,
         );
       if (!isOverride) continue;
-      last = item;
+      if (!isLegacyOverride) last = item;
       if (isDeferred)
         throw problemAt(
           item.origin,
@@ -250,6 +260,7 @@ function optionItem(
   const item = configItem(`${group.group}/${option}`, {
     package: group.package,
     optional: group.optional,
+    isLegacy: group.isLegacy,
     origin: group.origin,
   });
   placeBelow(item, groupOf(parent), packageOf(parent));
@@ -280,15 +291,15 @@ function knownChoices(choices: Choices, list: readonly DefaultItem[], isSelfAdde
 
 function resolveItem(item: DefaultItem, known: MapNode): void {
   const text = item.kind === "config" ? configPathOf(item) : String(item.value);
-  const resolved = resolveText(text, known, item.origin);
+  const resolved = resolveText(text, known, item);
   const problem = pathProblem(resolved);
   if (problem !== undefined) throw problemAt(item.origin, `"${resolved}", from "${text}": ${problem}`);
   if (item.kind === "config") item.path = resolved;
   else item.value = resolved;
 }
 
-function resolveText(text: string, known: MapNode, origin: Origin): string {
-  if (text.includes("${defaults."))
+function resolveText(text: string, known: MapNode, { origin, isLegacy }: DefaultItem): string {
+  if (!isLegacy && text.includes("${defaults."))
     throw problemAt(origin, `"${text}": choices are named by their group, as \${db}. Write that instead.`);
   const key = "_text_";
   const root = mapNode(known.origin, [...known.entries, [key, { origin, node: scalarNode(origin, text) }]]);

@@ -127,6 +127,7 @@ function composeOptions(command: CommandLine, options: MainOptions): ComposeOpti
     ...(configPath === undefined ? {} : { configPath }),
     ...(configName === undefined ? {} : { configName }),
     ...(options.store === undefined ? {} : { store: options.store }),
+    ...(options.versionBase === undefined ? {} : { versionBase: options.versionBase }),
     ...(options.jobName === undefined ? {} : { jobName: options.jobName }),
   };
 }

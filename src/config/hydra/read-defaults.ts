@@ -14,7 +14,7 @@ export interface SplitConfig {
 }
 
 /** Takes the defaults list out of a config; the tree itself stays as it is. */
-export function splitDefaults(config: ConfigNode): SplitConfig {
+export function splitDefaults(config: ConfigNode, { isLegacy = false } = {}): SplitConfig {
   const list = config.kind === "map" ? config.entries.get("defaults") : undefined;
   if (config.kind !== "map" || list === undefined) return { content: config, defaults: undefined };
   if (list.node.kind !== "list")
@@ -26,7 +26,7 @@ export function splitDefaults(config: ConfigNode): SplitConfig {
     config.origin,
     [...config.entries].filter(([key]) => key !== "defaults"),
   );
-  return { content, defaults: list.node.items.map(readItem) };
+  return { content, defaults: list.node.items.map((item) => readItem(item, isLegacy)) };
 }
 
 /**
@@ -51,8 +51,8 @@ export function readHeader(text: string, source: string): string | undefined {
   return found;
 }
 
-function readItem(node: ConfigNode): DefaultItem {
-  if (node.kind === "map") return readChoice(node);
+function readItem(node: ConfigNode, isLegacy: boolean): DefaultItem {
+  if (node.kind === "map") return readChoice(node, isLegacy);
   if (node.kind === "scalar" && typeof node.value === "string") {
     const [path, packageName] = splitPackage(node.value, node.origin);
     if (path === "") throw problemAt(node.origin, "an item of defaults names a config, got an empty text.");
@@ -70,8 +70,10 @@ function readItem(node: ConfigNode): DefaultItem {
   );
 }
 
-function readChoice(map: MapNode): DefaultItem {
-  const [first, second] = map.entries;
+function readChoice(map: MapNode, isLegacy: boolean): DefaultItem {
+  // Hydra 1.1 still took `optional: true` beside the group
+  const isOptional = isLegacy && map.entries.size > 1 && map.entries.has("optional");
+  const [first, second] = [...map.entries].filter(([key]) => !isOptional || key !== "optional");
   if (first === undefined || second !== undefined)
     throw problemAt(
       second?.[1].origin ?? map.origin,
@@ -83,10 +85,14 @@ function readChoice(map: MapNode): DefaultItem {
   const { group, optional, isOverride, packageName } = readKey(key, origin);
   return groupItem(group, readValue(group, node), {
     package: packageName,
-    optional,
+    optional: optional || (isOptional && isTrue(map.entries.get("optional")!.node)),
     isOverride,
     origin,
   });
+}
+
+function isTrue(node: ConfigNode): boolean {
+  return node.kind === "scalar" && node.value === true;
 }
 
 function readKey(

@@ -19,10 +19,13 @@ export interface FoundConfig {
 /** Is the configs along a search path, as they were when first read. */
 export class Repository {
   readonly sources: readonly ConfigSource[];
+  readonly #isLegacy: boolean;
   readonly #found = new Map<string, FoundConfig | undefined>();
 
-  constructor(sources: readonly ConfigSource[]) {
+  /** `isLegacy`: defaults lists are read as Hydra 1.1 did. */
+  constructor(sources: readonly ConfigSource[], { isLegacy = false } = {}) {
     this.sources = sources;
+    this.#isLegacy = isLegacy;
   }
 
   /** Returns a config by its path from the root of the search path, without an ending. */
@@ -47,7 +50,11 @@ export class Repository {
     for (const source of this.sources) {
       const reading = source.read(path);
       if (reading === undefined) continue;
-      const found = { source: reading.source, package: reading.package, ...splitDefaults(reading.node) };
+      const found = {
+        source: reading.source,
+        package: reading.package,
+        ...splitDefaults(reading.node, { isLegacy: this.#isLegacy }),
+      };
       const schema = source.scheme === "structured" ? undefined : this.sources.at(-1)!.read(path);
       return schema === undefined ? found : { ...found, content: merge(schema.node, found.content) };
     }

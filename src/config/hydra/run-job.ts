@@ -90,7 +90,8 @@ function enter(whole: MapNode, outputDir: string): () => void {
     process.env[name] = String(value);
   }
   const folder = process.cwd();
-  const moves = plainAt(whole, "hydra.job.chdir") === true;
+  const isLegacy = plainAt(whole, "hydra.runtime.version_base") === "1.1"; // jobs moved then unless told not to
+  const moves = plainAt(whole, "hydra.job.chdir") ?? isLegacy;
   if (moves) process.chdir(outputDir);
   return () => {
     if (moves) process.chdir(folder);
