@@ -47,7 +47,8 @@ export function stderrSink(minimum: LogLevel = levelFromEnvironment()): LogSink 
     if (rank[level] < rank[minimum]) return;
     // on a terminal a progress bar may stand in the line; it is drawn again below
     const fresh = process.stderr.isTTY ? "\r\x1b[K" : "";
-    process.stderr.write(`${fresh}${level === "info" ? "" : `${level}: `}${printableLines(message)}\n`);
+    const text = printableLines(message).replaceAll("\n", "\n  "); // a line break in it begins no line of the log
+    process.stderr.write(`${fresh}${level === "info" ? "" : `${level}: `}${text}\n`);
   };
 }
 
