@@ -21,16 +21,24 @@ import { fsyncDirectory, logger, writeFileAtomic } from "../../../base/index.ts"
 /** Is one change; making it twice is the same as making it once. Paths count from the root of the store. */
 type Change =
   | { kind: "write"; path: string; text: string }
-  | { kind: "append"; path: string; text: string; offset: number }
+  | Append
   | { kind: "folder"; path: string }
   | { kind: "remove"; path: string }
   | { kind: "move"; path: string; to: string };
+
+interface Append {
+  kind: "append";
+  path: string;
+  text: string;
+  offset: number;
+}
 
 /** Collects changes below a folder, and makes all of them or none. Only one at a time may use a journal. */
 export class Transaction {
   readonly #root: string;
   readonly #journal: string;
   readonly #changes: Change[] = [];
+  readonly #appends = new Map<string, Append>();
 
   /** `journal` is the file, directly in `root`, where the changes are written down. */
   constructor(root: string, journal: string) {
@@ -45,11 +53,14 @@ export class Transaction {
 
   /** Adds whole lines to a file; what an earlier writer left of half a line is cut off. */
   append(path: string, text: string): void {
-    const there = this.#changes.find(
-      (change) => change.kind === "append" && change.path === this.#relative(path),
-    );
-    if (there?.kind === "append") there.text += text;
-    else this.#changes.push({ kind: "append", path: this.#relative(path), text, offset: endOfLines(path) });
+    const there = this.#appends.get(path);
+    if (there !== undefined) {
+      there.text += text;
+      return;
+    }
+    const change: Append = { kind: "append", path: this.#relative(path), text, offset: endOfLines(path) };
+    this.#appends.set(path, change);
+    this.#changes.push(change);
   }
 
   makeFolder(path: string): void {
