@@ -2,7 +2,8 @@
 //
 //   npm run bench -- tracking [--rounds 3] [--runs 10000] [--points 1000000] [--store URI ...]
 //
-// `--store` names empty stores of other kinds, on which our server is measured once afterwards.
+// `--store` names empty stores of other kinds, on which our server is measured once afterwards; the report then goes to
+// results/tracking-stores.md.
 //
 // The servers take turns, round after round; of each the best round counts, since the machine is noisy. Both run with one
 // process, as MLflow's SQLite backend wants it, and both write through to the disk.
@@ -10,7 +11,7 @@ import { spawn } from "node:child_process";
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import * as http from "node:http";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -63,7 +64,7 @@ for (const uri of flags.store) {
   others.set(storeKind(uri), numbers);
   console.log(storeKind(uri), numbers);
 }
-saveReport("tracking", describe());
+saveReport(others.size === 0 ? "tracking" : "tracking-stores", describe());
 rmSync(folder, { recursive: true, force: true });
 
 /** Fills a store with runs of 100 metrics each, and one run with a long history; returns that run's id. */
@@ -352,9 +353,9 @@ function describe(): string {
   return `# The tracking server beside MLflow's
 
 ${describeMachine()}, MLflow 3.17.2. The best of ${rounds} rounds in turn, on copies of one SQLite file; the last column says
-how many times better ours is.
+how many times better ours is. The load of the machine over 15 minutes was ${loadavg()[2]!.toFixed(1)}.
 
-    npm run bench -- tracking --rounds ${rounds} --runs ${runCount} --points ${pointCount}
+    npm run bench -- tracking --rounds ${rounds} --runs ${runCount} --points ${pointCount}${" --store URI".repeat(others.size)}
 
 | | ours | MLflow | |${heads.join("")}
 |---|--:|--:|--:|${"--:|".repeat(heads.length)}
