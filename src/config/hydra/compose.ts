@@ -1,6 +1,5 @@
 // Composes a config from the files that its defaults lists name and from overrides, as Hydra 1.3 does.
 import { resolve as resolvePath } from "node:path";
-import { ConfigError } from "../../base/index.ts";
 import {
   type ConfigNode,
   type MapNode,
@@ -313,9 +312,7 @@ function section(map: MapNode, key: string): MapNode {
   const node = map.entries.get(key)?.node;
   if (node?.kind === "map") return node;
   if (node !== undefined && !isMissing(node))
-    throw new ConfigError(node.origin.source, [
-      { path: `hydra.${key}`, code: "type", message: "must be a mapping." },
-    ]);
+    throw problemAt(node.origin, "must be a mapping.", "type", `hydra.${key}`);
   const made = mapNode(map.origin);
   map.entries.set(key, { origin: map.origin, node: made });
   return made;

@@ -226,6 +226,17 @@ test("callbacks are told what happens, the program's own around those of the con
   expect(told).toContain("hydra.callbacks: this program makes no callbacks of its config.");
 });
 
+test("a callback that throws does not stop a job", async () => {
+  class Nosy {
+    onJobStart() {
+      throw new Error("no network");
+    }
+  }
+  const { exitCode, jobs } = await run(["hydra.run.dir=out"], () => 7, { callbacks: [new Nosy()] });
+  expect([exitCode, jobs]).toMatchObject([0, [{ value: 7 }]]);
+  expect(told).toContain("onJobStart of Nosy failed: Error: no network");
+});
+
 test("--hydra-help and --version need no config", async () => {
   let printed = "";
   const print = (text: string) => void (printed += text);

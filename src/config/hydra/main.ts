@@ -3,7 +3,7 @@ import { resolve as resolvePath } from "node:path";
 import { SconceError, logger, sconceVersion } from "../../base/index.ts";
 import { type ConfigNode, type MapNode, valueOf } from "../node.ts";
 import { select } from "../omega/resolve.ts";
-import type { HydraCallback } from "./callbacks.ts";
+import { type HydraCallback, notify } from "./callbacks.ts";
 import { type CommandLine, parseCommandLine } from "./command-line.ts";
 import { type ComposeOptions, type ConfigLocation, composeAll } from "./compose.ts";
 import { hydraVersion } from "./hydra-config.ts";
@@ -172,9 +172,10 @@ async function runOne<T>(
 ): Promise<MainResult<T>> {
   const composition = composeAll(compose);
   const callbacks = callbacksOf(composition.config, options);
-  for (const callback of callbacks) await callback.onRunStart?.(composition.config);
+  const { config } = composition;
+  await notify(callbacks, "onRunStart", (callback) => callback.onRunStart?.(config));
   const result = await runJob(composition, task, { baseFolder: options.baseFolder, callbacks });
-  for (const callback of callbacks.toReversed()) await callback.onRunEnd?.(composition.config, result);
+  await notify(callbacks, "onRunEnd", (callback) => callback.onRunEnd?.(config, result));
   if (result.status === "failed") reportFailure(result);
   return resultOf([result]);
 }
@@ -190,7 +191,7 @@ async function runSweep<T>(
   const plans = batches.flat().map((overrides, number) => ({ number, overrides }));
   for (const plan of plans) composeJob(sweep, plan, compose); // a mistake in the last job is found before the first runs
   const callbacks = callbacksOf(sweep.config, options);
-  for (const callback of callbacks) await callback.onMultirunStart?.(sweep.config);
+  await notify(callbacks, "onMultirunStart", (callback) => callback.onMultirunStart?.(sweep.config));
   openSweepFolder(sweep, baseFolder === undefined ? {} : { baseFolder });
   const results: JobResult<T>[] = [];
   for (const plan of plans) {
@@ -205,7 +206,7 @@ async function runSweep<T>(
     reportFailure(result);
     if (afterFailure === "stop") break;
   }
-  for (const callback of callbacks.toReversed()) await callback.onMultirunEnd?.(sweep.config, results);
+  await notify(callbacks, "onMultirunEnd", (callback) => callback.onMultirunEnd?.(sweep.config, results));
   return resultOf(results);
 }
 

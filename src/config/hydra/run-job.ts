@@ -2,7 +2,7 @@
 import { type ConfigNode, type MapNode, valueOf } from "../node.ts";
 import { resolve, select } from "../omega/resolve.ts";
 import { type ConfigMap, isConfigMap } from "../value.ts";
-import type { HydraCallback } from "./callbacks.ts";
+import { type HydraCallback, notify } from "./callbacks.ts";
 import type { Composition } from "./compose.ts";
 import { jobConfig } from "./hydra-resolvers.ts";
 import { openJobLog } from "./job-log.ts";
@@ -48,9 +48,9 @@ export async function runJob<T>(
   const closeLog = openJobLog(whole);
   const restore = enter(whole, outputDir);
   try {
-    for (const callback of callbacks) await callback.onJobStart?.(whole, job);
+    await notify(callbacks, "onJobStart", (callback) => callback.onJobStart?.(whole, job));
     const result = await attempt(job, task);
-    for (const callback of callbacks.toReversed()) await callback.onJobEnd?.(whole, result);
+    await notify(callbacks, "onJobEnd", (callback) => callback.onJobEnd?.(whole, result));
     return result;
   } finally {
     restore();
