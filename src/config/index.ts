@@ -31,7 +31,7 @@ export { composeJob, planSweep } from "./hydra/sweep.ts";
 export { ConfigStore, configStore } from "./hydra/config-store.ts";
 export type { StoredConfig } from "./hydra/config-store.ts";
 export type { DefaultsEntry } from "./hydra/defaults-list.ts";
-export { jobConfig, registerHydraResolvers } from "./hydra/hydra-resolvers.ts";
+export { jobConfig } from "./hydra/hydra-resolvers.ts";
 export type { SearchPathElement } from "./hydra/search-path.ts";
 export { expandSweeps } from "./hydra/expand-sweeps.ts";
 export type { SweepOptions } from "./hydra/expand-sweeps.ts";

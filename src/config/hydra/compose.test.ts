@@ -6,7 +6,7 @@ import { valueOf } from "../node.ts";
 import { resolve } from "../omega/resolve.ts";
 import { compose, initialize } from "./compose.ts";
 import { ConfigStore } from "./config-store.ts";
-import { jobConfig, registerHydraResolvers } from "./hydra-resolvers.ts";
+import { jobConfig } from "./hydra-resolvers.ts";
 
 let root: string;
 let before: string;
@@ -429,7 +429,6 @@ describe("odd folders", () => {
 });
 
 test("Hydra's resolvers know the job, the moment and the version", () => {
-  registerHydraResolvers();
   write({
     "config.yaml":
       "job: ${hydra:job.name}\nday: ${now:%Y}\nagain: ${now:%Y}\nnode: ${python_version:major}\n",
@@ -440,6 +439,8 @@ test("Hydra's resolvers know the job, the moment and the version", () => {
     jobName: "train",
     returnHydraConfig: true,
   });
+  const alone = compose({ configPath: "conf", configName: "config", jobName: "train" });
+  expect(valueOf(resolve(alone))).toEqual(valueOf(resolve(jobConfig(whole))));
   expect(valueOf(resolve(jobConfig(whole)))).toEqual({
     job: "train",
     day: new Date().getFullYear().toString(),

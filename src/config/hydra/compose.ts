@@ -19,6 +19,7 @@ import { type ConfigStore, configStore } from "./config-store.ts";
 import { type DefaultsEntry, listDefaults } from "./defaults-list.ts";
 import { type DefaultsNode, buildDefaultsTree } from "./defaults-tree.ts";
 import { hydraVersion, hydraVersionBase } from "./hydra-config.ts";
+import { jobConfig, registerHydraResolvers } from "./hydra-resolvers.ts";
 import { checkHydraKeys, convertHydraValues } from "./hydra-schema.ts";
 import { type Override, isHydraOverride } from "./override.ts";
 import { embed } from "./packages.ts";
@@ -72,15 +73,14 @@ export interface Composition {
 
 /**
  * Composes a config and returns its tree, whose parts know the file and line, or the override, that wrote them.
- * Interpolations are not resolved. Whatever does not fit throws a `ConfigError` that names the place.
+ * Interpolations are not resolved; `\${hydra:...}` finds the section `hydra` although it is left out. Whatever does not fit throws a `ConfigError` that names the place.
  *
  * @example
  * const config = compose({ configPath: "conf", configName: "config", overrides: ["db=mysql", "db.port=3307"] });
  */
 export function compose(options: ComposeOptions): MapNode {
   const { config } = composeAll(options);
-  if (options.returnHydraConfig !== true) config.entries.delete("hydra");
-  return config;
+  return options.returnHydraConfig === true ? config : jobConfig(config);
 }
 
 /**
@@ -103,6 +103,7 @@ export interface ComposeAllOptions extends ComposeOptions {
 /** Composes a config and returns also how it came about. */
 export function composeAll(options: ComposeAllOptions): Composition {
   const { configName, isMultirun = false } = options;
+  registerHydraResolvers();
   const overrides = (options.overrides ?? []).map((line) => parseOverride(line));
   checkSweeps(overrides, isMultirun);
   checkName(configName);

@@ -2,7 +2,7 @@
 import { UsageError } from "../../base/index.ts";
 import { type ConfigNode, type MapNode, mapNode } from "../node.ts";
 import { select } from "../omega/resolve.ts";
-import { type ResolverContext, copyCache, registerNewResolver } from "../omega/resolvers.ts";
+import { type ResolverContext, copyCache, hasResolver, registerNewResolver } from "../omega/resolvers.ts";
 import { strftime } from "./strftime.ts";
 
 /** The whole config, with the section `hydra`, that each config of a job was taken from. */
@@ -22,15 +22,16 @@ export function jobConfig(whole: MapNode): MapNode {
   return job;
 }
 
-/** Registers Hydra's resolvers; to do so again changes nothing. */
+/** Registers those of Hydra's resolvers that are not there; every composition does so. */
 export function registerHydraResolvers(): void {
-  registerNewResolver("now", (pattern: string) => strftime(String(pattern), new Date()), {
-    useCache: true,
-    replace: true,
-  });
-  registerNewResolver("hydra", hydraPart, { context: true, replace: true });
+  if (!hasResolver("now")) registerNewResolver("now", now, { useCache: true });
+  if (!hasResolver("hydra")) registerNewResolver("hydra", hydraPart, { context: true });
   // Node.js stands in the place of Python
-  registerNewResolver("python_version", nodeVersion, { replace: true });
+  if (!hasResolver("python_version")) registerNewResolver("python_version", nodeVersion);
+}
+
+function now(pattern: string): string {
+  return strftime(String(pattern), new Date());
 }
 
 function hydraPart({ root }: ResolverContext, path: string): ConfigNode | null {

@@ -7,7 +7,6 @@ import { type HydraCallback, notify } from "./callbacks.ts";
 import { type CommandLine, parseCommandLine } from "./command-line.ts";
 import { type ComposeOptions, type ConfigLocation, composeAll } from "./compose.ts";
 import { hydraVersion } from "./hydra-config.ts";
-import { registerHydraResolvers } from "./hydra-resolvers.ts";
 import { showInfo } from "./info.ts";
 import { problemAt } from "./problem.ts";
 import { openSweepFolder, readRunFolder } from "./run-folders.ts";
@@ -64,7 +63,6 @@ export async function main<T>(options: MainOptions, task: Task<T>): Promise<Main
 
 /** Does the same as `main`, but leaves the exit code of the process alone. */
 export async function runMain<T>(options: MainOptions, task: Task<T>): Promise<MainResult<T>> {
-  registerHydraResolvers();
   try {
     return await runCommand(parseCommandLine(options.argv ?? process.argv.slice(2)), options, task);
   } catch (error) {
