@@ -109,7 +109,17 @@ export function valueOf(node: ConfigNode): ConfigValue {
   if (node.kind === "list") return node.items.map(valueOf);
   if (node.kind === "map") {
     const value: ConfigMap = {};
-    for (const [key, entry] of node.entries) value[String(key)] = valueOf(entry.node);
+    for (const [key, entry] of node.entries) {
+      const part = valueOf(entry.node);
+      if (key === "__proto__")
+        Object.defineProperty(value, key, {
+          value: part,
+          enumerable: true,
+          writable: true,
+          configurable: true,
+        });
+      else value[String(key)] = part;
+    }
     return value;
   }
   if (typeof node.value !== "bigint") return node.value;

@@ -25,8 +25,8 @@ export interface YamlDialect {
   schema: "core" | "failsafe";
   /** Tags of scalars, without `tag:yaml.org,2002:`, that the schema lacks and `scalar` reads. */
   tags: readonly string[];
-  /** Reads a scalar; a text says why it cannot stand here. */
-  scalar(node: Scalar): YamlScalar | string;
+  /** Reads a scalar; a text says why it cannot stand here. `isCutOff` is true at the end of text without a newline. */
+  scalar(node: Scalar, isCutOff: boolean): YamlScalar | string;
   /** Reads the key that a scalar is; undefined where it can be none. */
   key(scalar: YamlScalar): ConfigKey | undefined;
 }
@@ -195,7 +195,8 @@ class YamlTreeReader {
   }
 
   #scalar(node: Scalar, path: ConfigPath, at: number): YamlScalar {
-    const scalar = this.#dialect.scalar(node);
+    const isCutOff = (node.range?.[1] ?? 0) >= this.#text.length && !this.#text.endsWith("\n");
+    const scalar = this.#dialect.scalar(node, isCutOff);
     return typeof scalar === "string" ? this.#fail(scalar, path, at) : scalar;
   }
 

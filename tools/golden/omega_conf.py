@@ -31,7 +31,7 @@ true True TRUE tRue false False FALSE yes Yes YES yEs no No NO on On ON off Off 
 
 TEXTS = [
     "", "# nothing", "---\na: 1", "a: 1\n...", "a:", "a:\nb: 1", "? a\n: 1", "- 1\n- a", "a:\n- 1\n- 2", "a: {b: {c: [1, {d: 2}]}}",
-    "a: |\n  x\n   y\n\nb: 1", "a: >\n  x\n  y\n\n  z\n", "a: |-\n  x\n", "a: >+\n  x\n\n", "a: 'it''s'", 'a: "x\\ny"', "a: x\n  y\n  z",
+    "a: |\n  x\n   y\n\nb: 1", "a: >\n  x\n  y\n\n  z\n", "a: |-\n  x\n", "a: |\n  x", "a: >\n  x\n  y", "a: |+\n  x", "- |\n  x\n\n- y", "a: |2\n   x", "a: >+\n  x\n\n", "a: 'it''s'", 'a: "x\\ny"', "a: x\n  y\n  z",
     "a: !!str 1", "a: !!int '3'", "a: !!float 1", "a: !!bool yes", "a: !!null x", "a: !!str", "a: ! 12 x", "a: !!int abc", "a: !foo x",
     "a: !!python/tuple [1]", "a: !!python/object/apply:os.system [ls]", "1: a", "1.5: a", "yes: 1", "'1': a\n1: b", "on: 1\n'on': 2",
     "~: 1", "null: 1", "[1]: 2", "{a: 1}: 2", "a: 1\na: 2", "a: 1\n'a': 2", "a: {b: 1, b: 2}", "a: &x 1\nb: *x", "a: &x {k: 1}\nb: *x",

@@ -118,6 +118,19 @@ test("fields named like parts of every object are fields like others, and hostil
   expect(data(OmegaConf.merge(OmegaConf.structured(type), "valueOf: '2'"))).toEqual({ valueOf: 2 });
   expect(() => OmegaConf.merge(OmegaConf.structured(type), "toString: 1")).toThrow('T has no key "toString"');
   expect(() => OmegaConf.create("a: {constructor: 1}")).toThrow("is reserved");
+  expect(() => OmegaConf.create(JSON.parse('{"a": {"__proto__": 1}}') as object as never)).toThrow(
+    "is reserved",
+  );
+  const config = OmegaConf.create("a: {}");
+  for (const key of ["__proto__.x", "a.__proto__", "a.b.constructor.c", "prototype"])
+    expect(() => OmegaConf.update(config, key, 1)).toThrow("is reserved");
+  expect(() => OmegaConf.fromDotlist(["a.__proto__.x=1"])).toThrow("is reserved");
+  expect(data(config)).toEqual({ a: {} });
+  OmegaConf.registerNewResolver("id", (value: never) => value);
+  const made = OmegaConf.toContainer(OmegaConf.create("a: '${id:{__proto__:{x:1}}}'"), { resolve: true });
+  expect(JSON.stringify(made)).toBe('{"a":{"__proto__":{"x":1}}}');
+  expect((made as { a: { x?: number } }).a.x).toBeUndefined();
+  OmegaConf.clearResolver("id");
 });
 
 describe("locks", () => {

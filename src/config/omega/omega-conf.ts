@@ -17,7 +17,7 @@ import { type ConfigValue, formatValue } from "../value.ts";
 import { createFromText, isContainer } from "./create.ts";
 import { prototype } from "./conform.ts";
 import { configError, issueAt } from "./failure.ts";
-import { interpolationIssues } from "./interpolation-issues.ts";
+import { contentIssues } from "./content-issues.ts";
 import { isInterpolation, isMissing } from "./kinds.ts";
 import { type MergeOptions, merge as mergeTwo, mergeInto } from "./merge.ts";
 import { missingKeys } from "./missing-keys.ts";
@@ -52,7 +52,7 @@ function create(input: ConfigInput = null, source = "config"): Config {
   if (typeof input === "string") return createFromText(input, source);
   if (input === null) return mapNode({ source });
   const node = isConfigNode(input) ? cloneNode(input) : nodeOf(input, { source });
-  const issues = interpolationIssues(node);
+  const issues = contentIssues(node);
   if (issues.length > 0) throw new ConfigError(source, issues);
   return container(node);
 }

@@ -5,7 +5,7 @@ import { SyntaxIssues, limits, syntaxIssue } from "../document.ts";
 import { type ConfigNode, documentNode } from "../node.ts";
 import { parseJson } from "../parse-json.ts";
 import { type YamlDialect, type YamlScalar, readYamlTree } from "../yaml-tree.ts";
-import { interpolationIssues } from "./interpolation-issues.ts";
+import { contentIssues } from "./content-issues.ts";
 import { type PlainTag, omegaTag, readTagged } from "./plain-scalar.ts";
 
 /**
@@ -35,7 +35,7 @@ function reading(text: string, source: string, read: (content: string) => Config
       ]);
     }
     const node = read(text.startsWith("\uFEFF") ? text.slice(1) : text);
-    const issues = interpolationIssues(node);
+    const issues = contentIssues(node);
     if (issues.length > 0) throw new SyntaxIssues(issues.slice(0, 20));
     return node;
   } catch (error) {
@@ -50,8 +50,10 @@ const tagPrefix = "tag:yaml.org,2002:";
 const omegaDialect: YamlDialect = {
   schema: "failsafe",
   tags: scalarTags,
-  scalar({ value, type, tag }: Scalar): YamlScalar | string {
-    const text = String(value);
+  scalar({ value, type, tag }: Scalar, isCutOff: boolean): YamlScalar | string {
+    // YAML 1.2 ends a block with a newline that PyYAML leaves out where the text has none
+    const isCutBlock = isCutOff && (type === "BLOCK_LITERAL" || type === "BLOCK_FOLDED");
+    const text = isCutBlock ? String(value).replace(/\n$/u, "") : String(value);
     const isPlain = type === "PLAIN";
     const named = tag?.startsWith(tagPrefix) ? (tag.slice(tagPrefix.length) as PlainTag) : undefined;
     const meaning = named ?? (isPlain ? omegaTag(text) : "str");

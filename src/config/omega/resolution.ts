@@ -12,7 +12,7 @@ import {
   type ResolverInterpolation,
   type Text,
 } from "./grammar.ts";
-import { syntaxMessage } from "./interpolation-issues.ts";
+import { syntaxMessage } from "./content-issues.ts";
 import { isInterpolation, isMissing } from "./kinds.ts";
 import { parseText } from "./parse-interpolation.ts";
 import { Position } from "./position.ts";

@@ -11,10 +11,11 @@ import {
   nodeOf,
   cloneNode,
 } from "../node.ts";
+import { keyProblem } from "../parse-json.ts";
 import { type ConfigValue, formatPath, formatValue } from "../value.ts";
 import { type Locks, assign, listItem, locksWithin, refuseChange, unlocked } from "./assign.ts";
 import { configError, issueAt } from "./failure.ts";
-import { interpolationIssues } from "./interpolation-issues.ts";
+import { contentIssues } from "./content-issues.ts";
 import { mergeAt } from "./merge.ts";
 import { pythonInt } from "./python-text.ts";
 import { splitKey } from "./split-key.ts";
@@ -40,7 +41,7 @@ export function update(
 ): void {
   const { merge = true, forceAdd = false, origin = { source: key } } = options;
   const node = isConfigNode(value) ? cloneNode(value) : nodeOf(value, origin);
-  const problems = interpolationIssues(node);
+  const problems = contentIssues(node);
   if (problems.length > 0) throw new ConfigError(origin.source, problems);
   new Updater(root, { merge, forceAdd, origin }).set(splitKey(key), node);
 }
@@ -64,6 +65,8 @@ class Updater {
       const key = this.#key(parent, name, path);
       const next = childOf(parent, key);
       if (next === undefined || next.kind === "scalar") {
+        for (const inner of keys.slice(index + 1))
+          this.#key(mapNode(this.#options.origin), inner, [...path, key]);
         const made = nested(keys.slice(index + 1), value, this.#options.origin);
         return this.#put(parent, key, made, { path, locks });
       }
@@ -111,7 +114,10 @@ class Updater {
 
   /** Reads a key of a mapping, or an index of a list that is there. */
   #key(parent: ConfigNode, name: string, path: readonly ConfigKey[]): ConfigKey {
-    if (parent.kind === "map") return name;
+    if (parent.kind === "map") {
+      const problem = keyProblem(name);
+      return problem === undefined ? name : this.#fail(problem, [...path, name]);
+    }
     if (parent.kind === "list") {
       const index = pythonInt(name);
       const { length } = parent.items;
