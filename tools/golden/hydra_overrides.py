@@ -83,7 +83,7 @@ SWEEPS = [
     "choice(a=b)", "choice(a:b,c)", "choice(a b,c)", "choice( )", "range(1 , 3)", "sort(2,1, reverse = true)", "choice(x/y,z.w)", "choice(-1,+2)",
     "int(shuffle(1.5,2.5))", "int(tag(t,choice(1.5,2.5)))", "int(tag(t,range(3.5)))", "sort(range(0,5,2),reverse=true)", "sort(range(10,1))", "shuffle()",
     "glob([1])", "glob(['a*'])", "sort(['b','a'])", "[choice(a,b)]", "{a:range(3)}", "choice(a,choice(b))", "[1,2] ", "'a' ", "{'a':1}", "{a:1,a:2}",
-    "~", "#", "!", "a;b", "a^b", "a&b", "${a:${b}}", "{x:${a:${b}}}", "${a{b}", "extend_list(1)", "json_str({a:1})", "{1:a,true:b}", "range(1,2,0)",
+    "~", "#", "!", "a;b", "a^b", "a&b", "${a:${b}}", "{x:${a:${b}}}", "${a{b}", "extend_list(1)", "json_str({a:1})", "shuffle(b,sweep=null)", "sort([2,1],list=null)", "tag(t,choice(1,2),sweep=null)", "sort(2,1,reverse=null)", "{1:a,true:b}", "range(1,2,0)",
     "range(0.0,1.0,0.0)", "range(nan)", "a\\'b", "[ 'a' , 'b' ]", "[[1], [2]],[3]",
 ]  # fmt: skip
 

@@ -29,11 +29,10 @@ export function choice({ many }: Call): ChoiceSweep {
 /** Counts from a number up to, not including, another; with one number, from 0. */
 export function range({ named: { start, stop, step }, origin }: Call): RangeSweep {
   const first = numberArgument("start", start!);
-  const isAlone = stop === undefined || (stop.kind === "scalar" && stop.value === null);
   return {
     kind: "range",
-    start: isAlone ? { ...scalarNode(origin, 0), value: 0 } : first,
-    stop: isAlone ? first : numberArgument("stop", stop),
+    start: given(stop) === undefined ? { ...scalarNode(origin, 0), value: 0 } : first,
+    stop: given(stop) === undefined ? first : numberArgument("stop", stop!),
     step: step === undefined ? { ...scalarNode(origin, 1), value: 1 } : numberArgument("step", step),
     shuffle: false,
     tags: [],
@@ -51,22 +50,22 @@ export function interval({ named: { start, end } }: Call): IntervalSweep {
 
 /** Tries the options of a config group whose names match. */
 export function glob({ named: { include, exclude } }: Call): GlobSweep {
-  const isNull = exclude?.kind === "scalar" && exclude.value === null;
   return {
     kind: "glob",
     include: patterns("include", include!),
-    exclude: exclude === undefined || isNull ? [] : patterns("exclude", exclude),
+    exclude: given(exclude) === undefined ? [] : patterns("exclude", exclude!),
   };
 }
 
 /** Puts a list, or the jobs of a sweep, into a random order. */
-export function shuffle({ many, named: { sweep, list }, origin, seed }: Call): FunctionResult {
+export function shuffle({ many, named, origin, seed }: Call): FunctionResult {
+  const [sweep, list] = [given(named["sweep"]), given(named["list"])];
   if (list !== undefined) return shuffle({ many: [listArgument(list)], named: {}, origin, seed });
-  const given = sweep === undefined ? many : [sweepArgument(sweep)];
-  const [first] = given;
+  const values = sweep === undefined ? many : [sweepArgument(sweep)];
+  const [first] = values;
   if (first === undefined) throw new FunctionProblem("there is nothing to shuffle.");
-  refuseNull(given);
-  if (given.length > 1) return choiceOf(singles(given), { isSimple: true, shuffle: true });
+  refuseNull(values);
+  if (values.length > 1) return choiceOf(singles(values), { isSimple: true, shuffle: true });
   if (first.kind === "choice" || first.kind === "range") return { ...first, shuffle: true };
   if (first.kind === "interval" || first.kind === "glob")
     throw new FunctionProblem(`${argumentType(first)} cannot be shuffled.`);
@@ -75,18 +74,19 @@ export function shuffle({ many, named: { sweep, list }, origin, seed }: Call): F
 }
 
 /** Sorts a list, or the jobs of a sweep; `reverse=true` sorts down. */
-export function sort({ many, named: { sweep, list, reverse } }: Call): FunctionResult {
+export function sort({ many, named }: Call): FunctionResult {
+  const [sweep, list, reverse] = [given(named["sweep"]), given(named["list"]), named["reverse"]];
   const isDown = flag("reverse", reverse);
-  const given =
+  const values =
     list !== undefined ? [listArgument(list)] : sweep !== undefined ? [sweepArgument(sweep)] : many;
-  const [first] = given;
+  const [first] = values;
   if (first === undefined) throw new FunctionProblem("there is nothing to sort.");
-  refuseNull(given);
-  if (given.length > 1) {
-    const stray = given.find((value) => value.kind !== "scalar");
+  refuseNull(values);
+  if (values.length > 1) {
+    const stray = values.find((value) => value.kind !== "scalar");
     if (stray !== undefined)
       throw new FunctionProblem(`${argumentType(stray)} cannot stand among other values.`);
-    return choiceOf(sorted(singles(given), isDown), { isSimple: true });
+    return choiceOf(sorted(singles(values), isDown), { isSimple: true });
   }
   switch (first.kind) {
     case "choice":
@@ -104,7 +104,8 @@ export function sort({ many, named: { sweep, list, reverse } }: Call): FunctionR
 }
 
 /** Gives a sweep names that sweepers may act on. */
-export function tag({ many, named: { sweep } }: Call): FunctionResult {
+export function tag({ many, named }: Call): FunctionResult {
+  const sweep = given(named["sweep"]);
   if (many.length === 0) throw new FunctionProblem("the sweep is missing.");
   const all = sweep === undefined ? many : [...many, sweep];
   const last = all.at(-1)!;
@@ -129,6 +130,11 @@ function choiceOf(
   { isSimple, shuffle = false }: { isSimple: boolean; shuffle?: boolean },
 ): ChoiceSweep {
   return { kind: "choice", items, isSimple, shuffle, tags: [] };
+}
+
+/** An argument that is null counts as not given, as None does in Python. */
+function given(value: Argument | undefined): Argument | undefined {
+  return value?.kind === "scalar" && value.value === null ? undefined : value;
 }
 
 function numberArgument(name: string, node: Argument): NumberNode {
