@@ -4,7 +4,7 @@ import { ConfigError, SconceError, printableLines } from "../base/index.ts";
 /** What the exit code of a command says; 130 and 143 stand for SIGINT and SIGTERM. */
 export const exitCodes = { done: 0, failed: 1, badInput: 2, SIGINT: 130, SIGTERM: 143 } as const;
 
-const inputErrors = new Set(["config", "usage", "data", "file"]);
+const inputErrors = new Set(["config", "usage", "data", "file", "override"]);
 
 /** Prints an error for people and returns the exit code that it means. */
 export function report(error: unknown): number {

@@ -1,24 +1,14 @@
 // Composes a config from the files that its defaults lists name and from overrides, as Hydra 1.3 does.
 import { resolve as resolvePath } from "node:path";
-import {
-  type ConfigNode,
-  type MapNode,
-  type Origin,
-  listNode,
-  mapNode,
-  nodeOf,
-  scalarNode,
-  valueOf,
-} from "../node.ts";
+import { type ConfigNode, type MapNode, type Origin, mapNode, valueOf } from "../node.ts";
 import { mergeInto } from "../omega/merge.ts";
-import { isMissing } from "../omega/kinds.ts";
 import { formatValue } from "../value.ts";
 import { applyOverrides } from "./apply-overrides.ts";
 import { Choices } from "./choices.ts";
 import { type ConfigStore, configStore } from "./config-store.ts";
 import { type DefaultsEntry, listDefaults } from "./defaults-list.ts";
 import { type DefaultsNode, buildDefaultsTree } from "./defaults-tree.ts";
-import { hydraVersion, hydraVersionBase } from "./hydra-config.ts";
+import { childAt, fillHydra } from "./fill-hydra.ts";
 import { jobConfig, registerHydraResolvers } from "./hydra-resolvers.ts";
 import { checkHydraKeys, convertHydraValues } from "./hydra-schema.ts";
 import { type Override, isHydraOverride } from "./override.ts";
@@ -73,7 +63,8 @@ export interface Composition {
 
 /**
  * Composes a config and returns its tree, whose parts know the file and line, or the override, that wrote them.
- * Interpolations are not resolved; `\${hydra:...}` finds the section `hydra` although it is left out. Whatever does not fit throws a `ConfigError` that names the place.
+ * Interpolations are not resolved; `${hydra:...}` finds the section `hydra` although it is left out.
+ * Whatever does not fit throws a `ConfigError` or an `OverrideError` that names the place.
  *
  * @example
  * const config = compose({ configPath: "conf", configName: "config", overrides: ["db=mysql", "db.port=3307"] });
@@ -123,7 +114,7 @@ export function composeAll(options: ComposeAllOptions): Composition {
   checkHydraKeys(hydra);
   applyOverrides(config, choices.configOverrides);
   const composition = { config, hydra: hydraOf(config), overrides, defaults, trees, repository };
-  fillHydra(composition, choices.known, options);
+  fillHydra(composition, { ...options, choices: choices.known });
   convertHydraValues(composition.hydra);
   return composition;
 }
@@ -209,7 +200,7 @@ function checkMapping(part: ConfigNode, source: string): void {
 
 /** The search path must be known before any defaults list is read, so only the primary config can add to it. */
 function checkSearchPath(part: ConfigNode, { isPrimary, configPath }: DefaultsEntry): void {
-  const searchPath = at(part, "hydra", "searchpath");
+  const searchPath = childAt(part, "hydra", "searchpath");
   if (isPrimary || configPath === "hydra/config" || searchPath === undefined) return;
   throw problemAt(
     searchPath.origin,
@@ -223,98 +214,4 @@ function hydraOf(config: MapNode): MapNode {
   const hydra = config.entries.get("hydra")?.node;
   if (hydra?.kind === "map") return hydra;
   throw problemAt(hydra?.origin ?? config.origin, "hydra must be a mapping.", "type", "hydra");
-}
-
-/** Writes what is known once a config is composed: choices, overrides, search path, job. */
-function fillHydra(
-  { hydra, overrides, repository }: Composition,
-  choices: ReadonlyMap<string, string | null>,
-  { jobName = "app", configName, versionBase = hydraVersionBase }: ComposeOptions,
-): void {
-  const origin: Origin = { source: "hydra" };
-  const job = section(hydra, "job");
-  const runtime = section(hydra, "runtime");
-  const lines = section(hydra, "overrides");
-  const setText = (map: MapNode, key: string, value: string | null): void => {
-    map.entries.set(key, { origin, node: scalarNode(origin, value) });
-  };
-  for (const override of overrides)
-    appendText(lines, isHydraOverride(override) ? "hydra" : "task", override.text, origin);
-  const known = section(runtime, "choices");
-  for (const [key, option] of choices) setText(known, key, option);
-  copyEnvironment(job);
-  setText(runtime, "version", hydraVersion);
-  setText(runtime, "version_base", versionBase);
-  setText(runtime, "cwd", process.cwd());
-  const sources = repository.sources.map(({ path, scheme, provider }) => ({
-    path,
-    schema: scheme,
-    provider,
-  }));
-  runtime.entries.set("config_sources", { origin, node: nodeOf(sources, origin) });
-  const name = job.entries.get("name")?.node;
-  if (name === undefined || isMissing(name)) setText(job, "name", jobName);
-  setText(job, "override_dirname", overrideDirname(overrides, job));
-  setText(job, "config_name", configName ?? null);
-}
-
-function appendText(map: MapNode, key: string, text: string, origin: Origin): void {
-  const node = map.entries.get(key)?.node;
-  if (node?.kind === "list") node.items.push(scalarNode(origin, text));
-  else map.entries.set(key, { origin, node: listNode(origin, [scalarNode(origin, text)]) });
-}
-
-function copyEnvironment(job: MapNode): void {
-  const names = job.entries.get("env_copy")?.node;
-  if (names?.kind !== "list" || names.items.length === 0) return;
-  const set = section(job, "env_set");
-  for (const item of names.items) {
-    const name = String(valueOf(item));
-    const value = process.env[name];
-    if (value === undefined)
-      throw problemAt(
-        item.origin,
-        `the environment has no variable ${name} to copy. Set it, or take it out.`,
-        "missing",
-        "hydra.job.env_copy",
-      );
-    set.entries.set(name, { origin: item.origin, node: scalarNode(item.origin, value) });
-  }
-}
-
-/** Joins the overrides of the job to a name for a folder, `db=mysql,seed=1`. */
-function overrideDirname(overrides: readonly Override[], job: MapNode): string {
-  const settings = at(job, "config", "override_dirname");
-  const read = (key: string, fallback: string): string =>
-    String(valueOf(at(settings, key) ?? scalarNode(job.origin, fallback)));
-  const excluded = at(settings, "exclude_keys");
-  const excludedKeys = excluded?.kind === "list" ? excluded.items.map((item) => String(valueOf(item))) : [];
-  const lines = overrides
-    .filter((override) => !isHydraOverride(override) && !excludedKeys.includes(override.keyOrGroup))
-    .map(({ text }) => text)
-    .sort(byCodePoint);
-  return lines.join(read("item_sep", ",")).replaceAll("=", read("kv_sep", "="));
-}
-
-function byCodePoint(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
-}
-
-/** Returns the node below keys, or undefined. */
-function at(node: ConfigNode | undefined, ...keys: string[]): ConfigNode | undefined {
-  return keys.reduce(
-    (below, key) => (below?.kind === "map" ? below.entries.get(key)?.node : undefined),
-    node,
-  );
-}
-
-/** Returns a mapping of the section `hydra`, made anew where an override took it out. */
-function section(map: MapNode, key: string): MapNode {
-  const node = map.entries.get(key)?.node;
-  if (node?.kind === "map") return node;
-  if (node !== undefined && !isMissing(node))
-    throw problemAt(node.origin, "must be a mapping.", "type", `hydra.${key}`);
-  const made = mapNode(map.origin);
-  map.entries.set(key, { origin: map.origin, node: made });
-  return made;
 }

@@ -2,6 +2,7 @@
 import { suggestion } from "../../base/index.ts";
 import { type ConfigNode, type MapNode, type ScalarNode, scalarNode, valueOf } from "../node.ts";
 import { isInterpolation, isMissing } from "../omega/kinds.ts";
+import { pythonText } from "../omega/python-text.ts";
 import { formatValue } from "../value.ts";
 import { basicLauncher, basicSweeper } from "./hydra-config.ts";
 import { problemAt } from "./problem.ts";
@@ -150,7 +151,7 @@ interface ScalarType {
   read: (node: ScalarNode) => ScalarNode["value"] | undefined;
 }
 
-const text: ScalarType = { expected: "a text", read: textOf };
+const text: ScalarType = { expected: "a text", read: pythonText };
 const whole: ScalarType = { expected: "a whole number", read: wholeOf };
 const scalars: Record<Scalar, ScalarType> = {
   text,
@@ -160,14 +161,6 @@ const scalars: Record<Scalar, ScalarType> = {
   "truth?": { expected: "true, false or null", read: truthOf },
   "mode?": { expected: "RUN, MULTIRUN or null", read: modeOf },
 };
-
-/** Writes a value as Python's `str` does. */
-function textOf({ value, isFloat }: ScalarNode): string {
-  if (typeof value === "boolean") return value ? "True" : "False";
-  if (typeof value === "number" && isFloat && Number.isInteger(value) && Math.abs(value) < 1e16)
-    return value.toFixed(1);
-  return String(value);
-}
 
 function wholeOf({ value, isFloat }: ScalarNode): number | undefined {
   const number = typeof value === "string" && /^[-+]?\d+$/u.test(value) ? Number(value) : value;
