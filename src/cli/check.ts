@@ -1,15 +1,20 @@
 // `sconce check`: proves a config before any work starts. Loads neither libtorch nor data.
-import { ConfigError, UsageError } from "../base/index.ts";
-import { checkUseCase, configToYaml, formatResolved } from "../config/index.ts";
+import { ConfigError } from "../base/index.ts";
+import { checkComposed, checkUseCase, configToYaml, formatResolved, planJobs } from "../config/index.ts";
+import type { CheckReport, MainOptions } from "../config/index.ts";
 import { parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
+import { composedOptions } from "./composed.ts";
+import { takeFlags } from "./take-flags.ts";
 
 export const command: Command = {
-  help: `Usage: sconce check CONFIG [a.b=value ...] [--resolve] [--json]
+  help: `Usage: sconce check [CONFIG] [a.b=value ...] [-m] [--resolve] [--json]
 
 Reports every problem of a config, and of the overrides, with line and column,
 and shows where its paths lead: keys, types, files, columns, metrics, base
-model, stores. Nothing is loaded, fetched or written.
+model, stores. Nothing is loaded, fetched or written. Without CONFIG, or with one
+that has a defaults list, the config is composed as sconce train does; with -m
+every job of the sweep is checked.
 
   a.b=value    changes a key of the config, as for sconce train
   --resolve    also prints the config with all defaults filled in
@@ -22,13 +27,14 @@ Examples:
   sconce check use_cases/spam/Configurations/config.json optimizer.lr=3e-5`,
 
   async run(words) {
+    const { own, rest } = takeFlags(words, { json: { type: "boolean" }, resolve: { type: "boolean" } });
+    const composed = await composedOptions(rest);
+    if (composed !== undefined) return checkJobs(composed, own);
     const { flags, positionals } = parseWords("check", words, {
       json: { type: "boolean" },
       resolve: { type: "boolean" },
     });
-    const [path, ...overrides] = positionals;
-    if (path === undefined)
-      throw new UsageError("sconce check: the config is missing. See: sconce check --help");
+    const [path = "", ...overrides] = positionals;
     const { issues, warnings, config, resolved } = await checkUseCase(path, overrides);
     if (flags.json === true) {
       const shown = { issues, warnings, resolved, ...(flags.resolve === true && { config }) };
@@ -43,3 +49,38 @@ Examples:
     return 0;
   },
 };
+
+/** Checks the composed config, or each of a sweep's. */
+async function checkJobs(options: MainOptions & { argv: string[] }, own: readonly string[]): Promise<number> {
+  const jobs = planJobs(options);
+  const reports: (CheckReport & { job?: number; overrides: readonly string[] })[] = [];
+  for (const { number, overrides, config } of jobs) {
+    const report = await checkComposed(config, options.baseFolder!);
+    reports.push({ ...(number !== undefined && { job: number + 1 }), overrides, ...report });
+  }
+  const isBroken = reports.some(({ issues }) => issues.length > 0);
+  const shows = (flag: string): boolean => own.includes(flag);
+  if (shows("--json")) {
+    const shown = reports.map(({ job, overrides, issues, warnings, resolved, config }) => ({
+      ...(job !== undefined && { job, overrides }),
+      issues,
+      warnings,
+      resolved,
+      ...(shows("--resolve") && { config }),
+    }));
+    process.stdout.write(`${JSON.stringify(jobs.length === 1 ? shown[0] : shown, null, 2)}\n`);
+    return isBroken ? 2 : 0;
+  }
+  for (const { job, overrides, source, issues, warnings, config, resolved } of reports) {
+    const which = job === undefined ? "" : `job ${job} (${overrides.join(" ")})\n`;
+    if (warnings.length > 0)
+      process.stderr.write(
+        `${which}${new ConfigError(source, warnings).message.replace(/^/gm, "warning: ")}\n`,
+      );
+    if (issues.length > 0) process.stderr.write(`${which}${new ConfigError(source, issues).message}\n`);
+    if (config === undefined || resolved === undefined) continue;
+    if (shows("--resolve")) process.stdout.write(`${await configToYaml(config)}\n`);
+    process.stdout.write(`${which}${formatResolved(resolved)}\n${source}: no problems\n`);
+  }
+  return isBroken ? 2 : 0;
+}

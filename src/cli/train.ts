@@ -1,15 +1,19 @@
 // `sconce train`: starts the run in a process of its own. The run itself: ./train-worker.ts.
-import { existsSync, readdirSync } from "node:fs";
-import { join, relative } from "node:path";
-import { UsageError } from "../base/index.ts";
+import { join } from "node:path";
+import { ConfigError, UsageError } from "../base/index.ts";
+import type { MainOptions, ResolvedUseCase, UseCaseConfig } from "../config/index.ts";
 import { parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
+import { composedOptions, useCaseHint } from "./composed.ts";
+import { takeFlags } from "./take-flags.ts";
 
 export const command: Command = {
-  help: `Usage: sconce train CONFIG [a.b=value ...] [--resume last|PATH] [--json]
+  help: `Usage: sconce train [CONFIG] [a.b=value ...] [-m] [--resume last|PATH] [--json]
 
 Trains as CONFIG says, a JSON or YAML file that usually stands at
-use_cases/NAME/Configurations/config.json. What comes of it:
+use_cases/NAME/Configurations/config.json. Without one, or with one that has a
+defaults list, the config is composed as Hydra does, of the folder conf/ of the
+project, else of the groups that come along. What comes of it:
 
   outputs/TrainedModels/USE_CASE/EXPERIMENT/RUN/  the model, its metrics, plots,
                                                   log and checkpoints
@@ -19,6 +23,10 @@ use_cases/NAME/Configurations/config.json. What comes of it:
 
   a.b=value       changes a key of the config; +a.b=value adds one, ~a.b
                   deletes one
+  group=option    chooses another file of a group: model=bert trainer=debug
+  -m              trains once for each combination: optimizer.lr=2e-5,5e-5
+  --cfg job       shows the composed config; --info defaults how it came about;
+                  --config-path, --config-name, --resolve as in Hydra
   --resume WHAT   goes on with a run that did not finish: "last" is the newest
                   one, else the folder of a run or of one of its checkpoints
   --json          prints the result as JSON on standard output
@@ -26,48 +34,101 @@ use_cases/NAME/Configurations/config.json. What comes of it:
 Ctrl-C finishes the step, saves and exits with 130; a second one exits at once.
 
 Examples:
+  sconce train
+  sconce train +experiment=custom_experiment trainer.max_epochs=1
   sconce train use_cases/spam/Configurations/config.json
   sconce train use_cases/spam/Configurations/config.json optimizer.lr=3e-5
   sconce train use_cases/spam/Configurations/config.json trainer.max_epochs=1
   sconce train use_cases/spam/Configurations/config.json --resume last`,
 
   async run(words) {
-    const [{ supervise }, { loadUseCase }] = await Promise.all([
-      import("./supervise.ts"),
-      import("../config/index.ts"),
-    ]);
+    const { own, rest } = takeFlags(words, trainFlags);
+    const composed = await composedOptions(rest);
+    if (composed !== undefined) return trainComposed(composed, own);
     const [config, ...overrides] = parseWords("train", words, trainFlags).positionals;
-    if (config === undefined || config.includes("=")) throw await missingConfig();
-    return supervise({
-      command: "train",
-      worker: "train-worker",
-      words,
-      tracking: async () => {
-        const { config: useCase, resolved } = await loadUseCase(config, overrides);
-        return { uri: resolved.trackingUri, notifications: useCase.mlops.notifications };
-      },
-    });
+    return trainFile(config!, overrides, words);
   },
 };
+
+/** Trains by the config of a use case, in a process of its own. */
+async function trainFile(
+  config: string,
+  overrides: readonly string[],
+  words: readonly string[],
+): Promise<number> {
+  const [{ supervise }, { loadUseCase }] = await Promise.all([
+    import("./supervise.ts"),
+    import("../config/index.ts"),
+  ]);
+  return supervise({
+    command: "train",
+    worker: "train-worker",
+    words,
+    tracking: async () => {
+      const { config: useCase, resolved } = await loadUseCase(config, overrides);
+      return { uri: resolved.trackingUri, notifications: useCase.mlops.notifications };
+    },
+  });
+}
+
+/**
+ * Trains by a composed config, or by each of a sweep's. All jobs are checked before the first begins; each is then the
+ * use case in its run folder.
+ */
+async function trainComposed(
+  options: MainOptions & { argv: string[] },
+  own: readonly string[],
+): Promise<number> {
+  const { checkComposed, configToYaml, planJobs, runMain } = await import("../config/index.ts");
+  const { writeFileAtomic } = await import("../base/index.ts");
+  const projectRoot = options.baseFolder!;
+  if (runsJobs(options.argv)) {
+    for (const { number, overrides, config } of planJobs(options)) {
+      const { source, issues } = await checkComposed(config, projectRoot);
+      if (issues.length > 0)
+        throw jobError(new ConfigError(source, issues), { number, overrides, hint: useCaseHint(options) });
+    }
+  }
+  let stopped: number | undefined;
+  const { exitCode } = await runMain(options, async (_, job) => {
+    const { config, resolved, issues, source } = await checkComposed(job.config, projectRoot);
+    if (config === undefined || resolved === undefined) throw new ConfigError(source, issues);
+    const file = join(job.outputDir, "use_case.yaml");
+    writeFileAtomic(file, await configToYaml(absolutePaths(config, resolved)));
+    const code = await trainFile(file, [], [file, ...own]);
+    if (code !== 0) {
+      stopped = code;
+      throw new UsageError(`the training ended with exit code ${code}; its folder is ${job.outputDir}`);
+    }
+  });
+  return stopped ?? exitCode;
+}
 
 /** Flags of `sconce train`. */
 export const trainFlags = { resume: { type: "string" }, json: { type: "boolean" } } as const;
 
-async function missingConfig(): Promise<UsageError> {
-  const { findProjectRoot } = await import("../config/index.ts");
-  const useCases = join(findProjectRoot(process.cwd()), "use_cases");
-  const found = existsSync(useCases)
-    ? readdirSync(useCases).flatMap((name) => configsIn(join(useCases, name, "Configurations")))
-    : [];
-  const hint =
-    found.length === 0
-      ? "Make one with: sconce init FILE.csv"
-      : `There ${found.length === 1 ? "is" : "are"}: ${found.map((path) => relative(process.cwd(), path)).join(", ")}.`;
-  return new UsageError(`sconce train: the config is missing. ${hint}`);
+/** Tells whether words run jobs, and not only show something. */
+function runsJobs(argv: readonly string[]): boolean {
+  const shown = /^(--cfg|-c|--info|-i|--help|-h|--hydra-help|--version|--experimental-rerun)(=|$)/u;
+  return !argv.some((word) => shown.test(word));
 }
 
-function configsIn(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  const files = readdirSync(folder).filter((file) => /\.(json|ya?ml)$/.test(file));
-  return files.map((file) => join(folder, file));
+function jobError(
+  error: ConfigError,
+  { number, overrides, hint }: { number: number | undefined; overrides: readonly string[]; hint: string },
+): Error {
+  if (number === undefined && hint === "") return error;
+  const which = number === undefined ? "" : `job ${number + 1} of the sweep (${overrides.join(" ")}):\n`;
+  return new UsageError(`${which}${error.message}${hint}`, { cause: error });
+}
+
+/** Makes a use case's paths absolute: its file will lie in the run's folder, not where they begin. */
+function absolutePaths(config: UseCaseConfig, resolved: ResolvedUseCase): UseCaseConfig {
+  const { train, test, validation, baseModel, trackingUri } = resolved;
+  return {
+    ...config,
+    ...(baseModel.kind === "folder" && { base_model: baseModel.path }),
+    dataset: { ...config.dataset, train, ...(test && { test }), ...(validation && { validation }) },
+    mlops: { ...config.mlops, tracking: { ...config.mlops.tracking, uri: trackingUri } },
+  };
 }

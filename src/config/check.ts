@@ -1,6 +1,6 @@
 // Proves a whole config before any work starts: syntax, schema, rules, files, columns, stores. Loads no libtorch.
 import { accessSync, constants, existsSync, statSync } from "node:fs";
-import { dirname, isAbsolute, relative } from "node:path";
+import { dirname, isAbsolute, join, relative } from "node:path";
 import {
   ConfigError,
   type ConfigIssue,
@@ -15,7 +15,10 @@ import {
 } from "../base/index.ts";
 import { type BaseModelSource, resolveBaseModel } from "./base-model.ts";
 import { readDataHeader } from "./header.ts";
+import { composedUseCase } from "./composed-use-case.ts";
+import type { ConfigDocument } from "./document.ts";
 import { loadConfig } from "./load.ts";
+import type { MapNode } from "./node.ts";
 import {
   type OutputFolders,
   type UseCaseLocation,
@@ -24,7 +27,7 @@ import {
   resolveDataPath,
 } from "./paths.ts";
 import type { SchemaIssue } from "./schema-issues.ts";
-import { caseClash } from "./segments.ts";
+import { caseClash, encodeSegment } from "./segments.ts";
 import { defaultTrackingUri } from "./tracking-uri.ts";
 import { type UseCaseConfig, type ValidatedUseCase, validateUseCase } from "./use-case.ts";
 import type { ConfigPath } from "./value.ts";
@@ -64,10 +67,40 @@ export async function checkUseCase(
   overrides: readonly string[] = [],
   location: UseCaseLocation = locateUseCase(path),
 ): Promise<CheckReport> {
-  const report = { source: path, location };
+  return checkDocument(path, () => loadConfig(path), overrides, location);
+}
+
+/**
+ * Checks a composed config in the same way, as the use case that its groups make. Paths begin at
+ * `use_cases/<dataset.name>` where there is such a folder, else at the project's root.
+ */
+export async function checkComposed(job: MapNode, projectRoot: string): Promise<CheckReport> {
+  const name = plainName(job);
+  const folder = join(projectRoot, "use_cases", encodeSegment(name));
+  const useCaseFolder = existsSync(folder) ? folder : projectRoot;
+  const location = { projectRoot, useCaseFolder, useCaseName: name };
+  return checkDocument(job.origin.source, () => composedUseCase(job), [], location);
+}
+
+/** Returns the name of the data set, by which a composed config's use case goes where nothing else names it. */
+function plainName(job: MapNode): string {
+  const dataset = job.entries.get("dataset")?.node;
+  const name = dataset?.kind === "map" ? dataset.entries.get("name")?.node : undefined;
+  return name?.kind === "scalar" && typeof name.value === "string" && name.value !== "???"
+    ? name.value
+    : "default";
+}
+
+async function checkDocument(
+  source: string,
+  read: () => ConfigDocument | Promise<ConfigDocument>,
+  overrides: readonly string[],
+  location: UseCaseLocation,
+): Promise<CheckReport> {
+  const report = { source, location };
   let validated: ValidatedUseCase;
   try {
-    validated = await validateUseCase(await loadConfig(path), { overrides, useCase: location.useCaseName });
+    validated = await validateUseCase(await read(), { overrides, useCase: location.useCaseName });
   } catch (error) {
     if (error instanceof ConfigError) return { ...report, issues: error.issues, warnings: [] };
     throw error;
@@ -271,8 +304,11 @@ function unwritable(folder: string): string | undefined {
   }
 }
 
-/** Sorts by place; what comes from overrides, without one, follows at the end. */
+/** Sorts by file and place; what comes from overrides, without one, follows at the end. */
 function inFileOrder(issues: readonly ConfigIssue[]): ConfigIssue[] {
   const place = ({ line = Infinity, column = 0 }: ConfigIssue): number => line * 1e6 + column;
-  return issues.toSorted((a, b) => place(a) - place(b) || 0);
+  const file = ({ line, source = "" }: ConfigIssue): string => (line === undefined ? "\uffff" : source);
+  return issues.toSorted((a, b) =>
+    file(a) === file(b) ? place(a) - place(b) || 0 : file(a) < file(b) ? -1 : 1,
+  );
 }

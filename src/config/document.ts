@@ -8,7 +8,10 @@ export interface Place {
   column: number;
 }
 
-/** Holds a config that was read from one file. */
+/** Says where a part was written; `source` is the file, or the override, where a config is made of several. */
+export type WrittenAt = Partial<Place> & { source?: string };
+
+/** Holds a config that was read. */
 export interface ConfigDocument {
   /** The path as the caller wrote it; messages begin with it. */
   source: string;
@@ -18,15 +21,15 @@ export interface ConfigDocument {
 
 /** Remembers where keys and values of a config stand in its file. */
 export class SourceMap {
-  readonly #keys = new Map<string, Place>();
-  readonly #values = new Map<string, Place>();
+  readonly #keys = new Map<string, WrittenAt>();
+  readonly #values = new Map<string, WrittenAt>();
   readonly #floats = new Set<string>();
 
-  setKey(path: ConfigPath, place: Place): void {
+  setKey(path: ConfigPath, place: WrittenAt): void {
     this.#keys.set(encode(path), place);
   }
 
-  setValue(path: ConfigPath, place: Place): void {
+  setValue(path: ConfigPath, place: WrittenAt): void {
     this.#values.set(encode(path), place);
   }
 
@@ -40,7 +43,7 @@ export class SourceMap {
   }
 
   /** Returns the place of the value at a path, or of the nearest part around it that is in the file. */
-  value(path: ConfigPath): Place | undefined {
+  value(path: ConfigPath): WrittenAt | undefined {
     for (let length = path.length; length >= 0; length--) {
       const place = this.#values.get(encode(path.slice(0, length)));
       if (place !== undefined) return place;
@@ -49,7 +52,7 @@ export class SourceMap {
   }
 
   /** Returns the place of the key that a path ends with, else that of its value. */
-  key(path: ConfigPath): Place | undefined {
+  key(path: ConfigPath): WrittenAt | undefined {
     return this.#keys.get(encode(path)) ?? this.value(path);
   }
 }

@@ -1,6 +1,6 @@
 export { baseModelAliases, resolveBaseModel } from "./base-model.ts";
 export type { BaseModelSource } from "./base-model.ts";
-export { checkUseCase, formatResolved, loadUseCase } from "./check.ts";
+export { checkComposed, checkUseCase, formatResolved, loadUseCase } from "./check.ts";
 export type { CheckReport, ResolvedUseCase } from "./check.ts";
 export type { ConfigDocument, Place } from "./document.ts";
 export { loadConfig, parseConfig } from "./load.ts";
@@ -27,6 +27,8 @@ export { runJob } from "./hydra/run-job.ts";
 export type { Job, JobResult, RunJobOptions, Task } from "./hydra/run-job.ts";
 export { showConfig } from "./hydra/show-config.ts";
 export type { ShowOptions } from "./hydra/show-config.ts";
+export { planJobs } from "./hydra/check-jobs.ts";
+export type { PlannedJob } from "./hydra/check-jobs.ts";
 export { composeJob, planSweep } from "./hydra/sweep.ts";
 export { ConfigStore, configStore } from "./hydra/config-store.ts";
 export type { StoredConfig } from "./hydra/config-store.ts";

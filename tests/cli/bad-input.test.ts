@@ -351,7 +351,5 @@ test("a run in a folder without a project is refused with what to do", async () 
   mkdirSync(empty);
   const { code, stderr } = await sconce(["train"], { cwd: empty });
   expect(code).toBe(2);
-  expect(stderr).toMatch(
-    /sconce train: the config is missing\. There is: .*demo\/Configurations\/config\.json\./,
-  );
+  expect(stderr).toMatch(/Of your own there is: .*demo\/Configurations\/config\.json\./);
 });

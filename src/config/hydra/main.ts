@@ -111,7 +111,8 @@ async function runCommand<T>(
   }
 }
 
-function composeOptions(command: CommandLine, options: MainOptions): ComposeOptions {
+/** Says what a command line asks to compose. */
+export function composeOptions(command: CommandLine, options: MainOptions): ComposeOptions {
   const { searchPath = [] } = options;
   const configPath = command.configPath ?? options.configPath;
   const configName = command.configName ?? options.configName;
@@ -151,6 +152,11 @@ async function runJobs<T>(
   const overrides = [...(compose.overrides ?? []), ...(wanted === mode ? [] : [`hydra.mode=${mode}`])];
   const all = { ...compose, overrides };
   return isMultirun ? runSweep(all, options, task) : runOne(all, options, task);
+}
+
+/** Tells whether a command line asks for a sweep, by its flag or by `hydra.mode`. */
+export function wantsSweep(command: CommandLine, compose: ComposeOptions): boolean {
+  return command.action === "multirun" || modeOf(compose) === "MULTIRUN";
 }
 
 /** Returns `hydra.mode`, or null where nothing sets it; what is wrong with the config is told when it is composed again. */

@@ -1,0 +1,55 @@
+// Commands on a composed config, `sconce train model=minilm -m`: which words ask for one, and where its files are.
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { basename, dirname, extname, join, relative } from "node:path";
+import { packageFolder } from "../base/index.ts";
+import type { MainOptions } from "../config/index.ts";
+
+/** The groups that come with the package. */
+const shippedConf = join(packageFolder ?? ".", "conf");
+
+/**
+ * Returns how to compose the config that words ask for: no file is named first, or one with a defaults list. Undefined where
+ * they name the config of a use case. `words` are without the command's own flags.
+ */
+export async function composedOptions(
+  words: readonly string[],
+): Promise<(MainOptions & { argv: string[] }) | undefined> {
+  const [first = ""] = words;
+  const isFile = first !== "" && !/^[-+~]|=/u.test(first);
+  if (isFile && !hasDefaults(first)) return undefined;
+  const { findProjectRoot } = await import("../config/index.ts");
+  const projectRoot = findProjectRoot(process.cwd());
+  const own = join(projectRoot, "conf");
+  const shipped = { provider: "sconce", path: `file://${shippedConf}` };
+  const common = { jobName: "train", baseFolder: projectRoot };
+  if (isFile) {
+    const configName = basename(first, extname(first));
+    return { ...common, configPath: dirname(first), configName, searchPath: [shipped], argv: words.slice(1) };
+  }
+  const configPath = existsSync(own) ? own : shippedConf;
+  const searchPath = configPath === shippedConf ? [] : [shipped];
+  return { ...common, configPath, configName: "config", searchPath, argv: [...words] };
+}
+
+function hasDefaults(path: string): boolean {
+  if (!/\.ya?ml$/u.test(path) || !existsSync(path)) return false;
+  return /^defaults\s*:/mu.test(readFileSync(path, "utf8"));
+}
+
+/** Says which configs of use cases there are, for who asked for none and has no conf/ of the project either. */
+export function useCaseHint({ configPath, baseFolder = "." }: MainOptions): string {
+  if (configPath !== shippedConf) return "";
+  const useCases = join(baseFolder, "use_cases");
+  const found = existsSync(useCases)
+    ? readdirSync(useCases).flatMap((name) => configsIn(join(useCases, name, "Configurations")))
+    : [];
+  return found.length === 0
+    ? "\nThat is the config that comes along. Make one of your own with: sconce init FILE.csv"
+    : `\nThat is the config that comes along. Of your own there ${found.length === 1 ? "is" : "are"}: ${found.map((path) => relative(process.cwd(), path)).join(", ")}.`;
+}
+
+function configsIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  const files = readdirSync(folder).filter((file) => /\.(json|ya?ml)$/u.test(file));
+  return files.map((file) => join(folder, file));
+}

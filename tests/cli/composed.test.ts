@@ -1,0 +1,192 @@
+// `sconce train` and `sconce check` on configs that are composed, as Hydra users write them.
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { parse } from "yaml";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makeTinyProject } from "../fixtures/tiny-project.ts";
+import type { TinyProject } from "../fixtures/tiny-project.ts";
+import { librariesAfter, sconce } from "./run.ts";
+
+let project: TinyProject;
+beforeAll(() => {
+  project = makeTinyProject();
+  write({
+    "conf/config.yaml": `
+defaults:
+  - model: tiny
+  - dataset: demo
+  - optimizer: adamw
+  - trainer: short
+  - callbacks: lightning
+  - _self_
+seed: 3
+experiment:
+  name: \${model.name}_\${dataset.name}
+champion: {metric: f1}
+`,
+    "conf/model/tiny.yaml": "name: tiny\nbase_model: tiny\n",
+    "conf/dataset/demo.yaml":
+      "name: demo\ntrain: Datasets/train.csv\ntest: Datasets/test.csv\nmax_length: 16\nbatch_size: 8\n",
+    "conf/trainer/short.yaml": "max_epochs: 1\nenable_progress_bar: false\n",
+    "conf/callbacks/lightning.yaml": `
+stop:
+  _target_: lightning.pytorch.callbacks.EarlyStopping
+  monitor: val_f1
+  mode: max
+off: null
+lr_monitor: {}
+`,
+    "conf/experiment/slow.yaml": "# @package _global_\noptimizer:\n  lr: 1e-6\n",
+  });
+});
+afterAll(() => project.remove());
+
+function write(files: Record<string, string>): void {
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(project.root, name)), { recursive: true });
+    writeFileSync(join(project.root, name), text);
+  }
+}
+
+const run = (...words: string[]) => sconce(words, { cwd: project.root });
+
+describe("sconce train", () => {
+  test("composes the project's conf/, trains and keeps how the config came about", async () => {
+    const { code, stderr, stdout } = await run(
+      "train",
+      "+experiment=slow",
+      "seed=4",
+      "hydra.run.dir=outputs/one",
+    );
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain("outputs/TrainedModels/demo/tiny_demo/");
+    const folder = join(project.root, "outputs", "one");
+    expect(readdirSync(join(folder, ".hydra")).sort()).toEqual([
+      "config.yaml",
+      "hydra.yaml",
+      "overrides.yaml",
+    ]);
+    expect(parse(readFileSync(join(folder, ".hydra/overrides.yaml"), "utf8"))).toEqual([
+      "+experiment=slow",
+      "seed=4",
+    ]);
+    const used = parse(readFileSync(join(folder, "use_case.yaml"), "utf8")) as Record<string, any>;
+    expect(used).toMatchObject({
+      use_case: "demo",
+      experiment: "tiny_demo",
+      seed: 4,
+      optimizer: { name: "adamw", lr: 1e-6 },
+    });
+    expect(used["callbacks"].map(({ name }: { name: string }) => name)).toEqual([
+      "early_stopping",
+      "lr_monitor",
+    ]);
+  });
+
+  test("trains each job of a sweep, with a folder each", async () => {
+    const words = ["train", "-m", "optimizer.lr=1e-3,1e-4", "hydra.sweep.dir=outputs/sweep", "--json"];
+    const { code, stderr, stdout } = await run(...words);
+    expect(code, stderr).toBe(0);
+    const results = stdout
+      .trim()
+      .split(/\n(?=\{)/)
+      .map((text) => JSON.parse(text) as { steps: number });
+    expect(results).toHaveLength(2);
+    const lr = (job: number) =>
+      (parse(readFileSync(join(project.root, "outputs/sweep", String(job), "use_case.yaml"), "utf8")) as any)
+        .optimizer.lr;
+    expect([lr(0), lr(1)]).toEqual([1e-3, 1e-4]);
+  });
+
+  test("begins no job of a sweep in which one is wrong", async () => {
+    const { code, stderr } = await run("train", "-m", "optimizer.lr=1e-3,-1", "hydra.sweep.dir=outputs/none");
+    expect(code).toBe(2);
+    expect(stderr).toContain(
+      "job 2 of the sweep (optimizer.lr=-1):\noptimizer.lr=-1: optimizer.lr: expected a number above 0, got -1.",
+    );
+    expect(existsSync(join(project.root, "outputs/none"))).toBe(false);
+  });
+
+  test("shows the config instead, as Hydra does, and has the groups that come along", async () => {
+    const { stdout } = await run("train", "--cfg", "job", "--resolve", "optimizer=sgd", "-p", "optimizer");
+    expect(stdout).toBe("# @package optimizer\nname: sgd\nlr: 0.01\nmomentum: 0.9\n");
+    const info = await run("train", "--info", "searchpath");
+    expect(info.stdout).toContain("sconce");
+  });
+
+  test("takes a file with a defaults list by its name", async () => {
+    const { code, stdout, stderr } = await run("check", "conf/config.yaml", "seed=9", "--resolve");
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain("seed: 9\n");
+  });
+
+  test("names the options of a group that has no such file", async () => {
+    const { code, stderr } = await run("train", "model=tinny");
+    expect(code).toBe(2);
+    expect(stderr).toContain("tinny");
+    expect(stderr).toContain("tiny");
+    expect(stderr).not.toContain("    at ");
+  });
+});
+
+describe("sconce check", () => {
+  test("proves the composed config without libtorch", async () => {
+    const { code, stdout } = await run("check");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/train +use_cases\/demo\/Datasets\/train\.csv/);
+    const before = process.cwd();
+    process.chdir(project.root);
+    try {
+      expect(librariesAfter(["check"]).filter((path) => /libtorch|libc10/.test(path))).toEqual([]);
+    } finally {
+      process.chdir(before);
+    }
+  });
+
+  test("names the file, line and column of each group's mistakes, and the override that made one", async () => {
+    write({
+      "conf/trainer/broken.yaml": "max_epochs: many\n\nmax_epocs: 3\n",
+      "conf/dataset/broken.yaml": "name: demo\ntrain: Datasets/absent.csv\nlabel_column: ${nothing.here}\n",
+    });
+    const trainer = await run("check", "trainer=broken", "dataset.batch_size=0");
+    expect(trainer.code).toBe(2);
+    expect(trainer.stderr).toMatchInlineSnapshot(`
+      "conf/trainer/broken.yaml:1:13: trainer.max_epochs: expected an integer of at least -1, got "many".
+      conf/trainer/broken.yaml:3:1: trainer.max_epocs: unknown key. Did you mean "max_epochs"? Valid: accelerator, accumulate_grad_batches, check_val_every_n_epoch, detect_anomaly, deterministic, devices, enable_checkpointing, enable_progress_bar, fast_dev_run, gradient_clip_algorithm, gradient_clip_val, limit_test_batches, limit_train_batches, limit_val_batches, log_every_n_steps, max_epochs, max_steps, max_time, min_epochs, min_steps, num_sanity_val_steps, num_threads, overfit_batches, precision, val_check_interval.
+      dataset.batch_size=0: dataset.batch_size: expected an integer of at least 1, got 0.
+      "
+    `);
+    const dataset = await run("check", "dataset=broken");
+    expect(dataset.stderr).toMatchInlineSnapshot(`
+      "conf/dataset/broken.yaml:3:15: dataset.label_column: \${nothing.here} leads nowhere: the config has no "nothing". Valid: model, dataset, optimizer, trainer, callbacks, seed, experiment, champion.
+      "
+    `);
+  });
+
+  test("checks every job of a sweep", async () => {
+    const { code, stdout } = await run("check", "-m", "seed=1,-2", "--json");
+    expect(code).toBe(2);
+    const jobs = JSON.parse(stdout) as { job: number; overrides: string[]; issues: { path: string }[] }[];
+    expect(
+      jobs.map(({ job, overrides, issues }) => [job, overrides, issues.map(({ path }) => path)]),
+    ).toEqual([
+      [1, ["seed=1"], []],
+      [2, ["seed=-2"], ["seed"]],
+    ]);
+  });
+});
+
+test("what comes along composes with every file of its groups", async () => {
+  const conf = new URL("../../conf/", import.meta.url);
+  const { compose } = await import("sconce/config");
+  const groups = readdirSync(conf, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  for (const { name } of groups) {
+    for (const file of readdirSync(new URL(`${name}/`, conf))) {
+      const option = file.replace(/\.yaml$/, "");
+      const override = name === "experiment" ? `+experiment=${option}` : `${name}=${option}`;
+      expect(compose({ configPath: conf.pathname, configName: "config", overrides: [override] }).kind).toBe(
+        "map",
+      );
+    }
+  }
+});
