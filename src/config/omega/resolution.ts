@@ -224,10 +224,10 @@ export class Resolution {
   }
 
   #joined(text: Text, at: Position): string {
-    const parts = text.map((part) =>
-      typeof part === "string" ? part : pythonText(this.#interpolation(part, at).node),
-    );
-    const length = parts.reduce((total, part) => total + part.length, 0);
+    let joined = "";
+    for (const part of text)
+      joined += typeof part === "string" ? part : pythonText(this.#interpolation(part, at).node);
+    const { length } = joined;
     this.#characters += length;
     if (length > limits.bytes || this.#characters > maxCharacters) {
       throw new ResolutionFailure(
@@ -235,7 +235,7 @@ export class Resolution {
         `joining its interpolations gives more than ${length > limits.bytes ? limits.bytes : maxCharacters} characters. Shorten it.`,
       );
     }
-    return parts.join("");
+    return joined;
   }
 
   #interpolation(interpolation: Interpolation, at: Position): Position {
@@ -285,6 +285,8 @@ export class Resolution {
 
   /** Joins a key or name whose parts may be interpolations; those must give texts. */
   #name(parts: Text, at: Position, what: string): string {
+    const [only] = parts;
+    if (parts.length === 1 && typeof only === "string") return only;
     return parts
       .map((part) => {
         if (typeof part === "string") return part;
