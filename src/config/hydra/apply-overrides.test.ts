@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { type ConfigNode, type MapNode, nodeOf, valueOf } from "../node.ts";
+import { OmegaConf } from "../omega/omega-conf.ts";
+import type { ConfigType } from "../omega/types.ts";
 import { applyOverrides } from "./apply-overrides.ts";
 import { parseOverride } from "./parse-override.ts";
 
@@ -119,4 +121,23 @@ test.each([
   ["seed=1,2", 'override "seed=1,2": its values are a sweep, which needs multirun (-m).'],
 ])("%s says what is wrong and how to mend it", (line, message) => {
   expect(() => apply(line)).toThrow(expect.objectContaining({ message, code: "override" }) as Error);
+});
+
+test("parts that are held to a type are converted, or refuse what does not fit and stay as they were", () => {
+  const schema: ConfigType = {
+    kind: "object",
+    name: "Database",
+    fields: { port: { type: { kind: "int" }, default: 3306 }, host: { type: { kind: "str" }, default: "x" } },
+  };
+  const config = nodeOf({}, { source: "config.yaml" }) as MapNode;
+  config.entries.set("db", { origin: config.origin, node: OmegaConf.structured(schema) });
+  const change = (line: string) => applyOverrides(config, [parseOverride(line)]);
+  change("db.port='5432'");
+  change("db={host: 7}");
+  expect(valueOf(at(config, "db"))).toEqual({ port: 5432, host: "7" });
+  expect(() => change("db.port=many")).toThrow(
+    'override "db.port=many": db.port: must be a whole number (int), got "many". Correct the value.',
+  );
+  expect(() => change("++db={port: 1, host: [1]}")).toThrow(/^override .*db\.host: must be a text/);
+  expect(valueOf(at(config, "db"))).toEqual({ port: 5432, host: "7" });
 });

@@ -1,8 +1,9 @@
 // Overrides of a composed config, with Hydra's rules: a=v needs the key, + adds one, ++ does either, ~ deletes.
-import { suggestion } from "../../base/index.ts";
+import { ConfigError, suggestion } from "../../base/index.ts";
 import { type ConfigNode, type ListNode, type MapNode, cloneNode, mapNode, valueOf } from "../node.ts";
 import { isMissing } from "../omega/kinds.ts";
 import { mergeInto } from "../omega/merge.ts";
+import { update } from "../omega/update.ts";
 import { formatPath, formatValue } from "../value.ts";
 import { OverrideError } from "./override-error.ts";
 import { type Override, keyElement } from "./override.ts";
@@ -23,7 +24,7 @@ export function applyOverrides(config: MapNode, overrides: readonly Override[]):
     const target = locate(config, override);
     if (override.action === "delete") remove(target, override);
     else if (override.action === "extend") extend(target, override);
-    else write(target, override, override.value!);
+    else write(target, override);
   }
 }
 
@@ -31,6 +32,7 @@ type Container = MapNode | ListNode;
 
 /** Is the place that an override means: a key or index of a container, or where the path to it ends too early. */
 interface Target {
+  root: MapNode;
   parent: Container;
   /** Keys and indices that lead to `parent`. */
   path: readonly string[];
@@ -51,7 +53,7 @@ function locate(config: MapNode, override: Override): Target {
     rest = rest.slice(taken);
     const present = childOf(parent, key);
     if (rest.length === 0 || present === undefined || present.kind === "scalar")
-      return { parent, path, key, rest, present };
+      return { root: config, parent, path, key, rest, present };
     parent = present;
     path.push(key);
   }
@@ -71,9 +73,10 @@ function childOf(parent: Container, key: string): ConfigNode | undefined {
   return /^\d+$/u.test(key) ? parent.items[Number(key)] : undefined;
 }
 
-function write(target: Target, override: Override, value: ConfigNode): void {
+function write(target: Target, override: Override): void {
   const { parent, path, key, rest, present } = target;
   const { action, text, keyOrGroup } = override;
+  const value = override.value!;
   if (parent.kind === "list") checkIndex(parent, target, override);
   const isAbsent = present === undefined || rest.length > 0;
   if (action === "set" && isAbsent) failAbsent(target, override);
@@ -92,10 +95,34 @@ function write(target: Target, override: Override, value: ConfigNode): void {
       );
     }
     if (action === "set") checkKeys(present, value, [...path, key], override);
+  }
+  const isAppended = parent.kind === "list" && Number(key) === parent.items.length;
+  if (isAppended) parent.items.push(cloneNode(value));
+  else if ([...path, key].some((step) => step.includes("."))) putWhole(target, value);
+  else updateTyped(target.root, override);
+}
+
+/** Writes where the config may hold a part to a type; what the type refuses changes nothing. */
+function updateTyped(root: MapNode, override: Override): void {
+  const { action, keyOrGroup, value } = override;
+  try {
+    update(root, keyOrGroup, value!, { forceAdd: action !== "set", origin: value!.origin });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const reasons = error.issues.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`));
+    throw new OverrideError(override.text, reasons.join(" "), { cause: error });
+  }
+}
+
+/** Writes below a key that holds dots, which no path can name. */
+function putWhole({ parent, key, rest, present }: Target, value: ConfigNode): void {
+  if (rest.length === 0 && present !== undefined && present.kind === value.kind && value.kind !== "scalar") {
     mergeInto(present, value);
     return;
   }
-  put(parent, key, nest(rest, cloneNode(value)));
+  const node = nest(rest, cloneNode(value));
+  if (parent.kind === "list") parent.items[Number(key)] = node;
+  else parent.entries.set(key, { origin: node.origin, node });
 }
 
 /** Wraps a value into new mappings, one for each key. */
@@ -104,11 +131,6 @@ function nest(keys: readonly string[], value: ConfigNode): ConfigNode {
     (node, key) => mapNode(value.origin, [[key, { origin: value.origin, node }]]),
     value,
   );
-}
-
-function put(parent: Container, key: string, node: ConfigNode): void {
-  if (parent.kind === "list") parent.items[Number(key)] = node;
-  else parent.entries.set(key, { origin: node.origin, node });
 }
 
 /** Checks that a mapping to be merged brings no new keys. */
