@@ -1,6 +1,6 @@
 // A run on disk: everything that makes the continued run equal to one that never stopped, bit for bit.
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { FileError, fsyncDirectory, logger, sha256File, writeFileAtomic } from "../base/index.ts";
 import {
   dispose,
@@ -12,6 +12,7 @@ import {
   setRngState,
 } from "../torch/index.ts";
 import type { Tensor, optim } from "../torch/index.ts";
+import type { Callback } from "./callbacks/callback.ts";
 import type { Run, RunState } from "./run.ts";
 
 const format = 2;
@@ -26,6 +27,18 @@ interface TrainerFile {
   schedules: Record<string, unknown>[];
   callbacks: Record<string, Record<string, unknown>>;
   task?: Record<string, unknown>;
+  /** What `onSaveCheckpoint` added. */
+  data?: Record<string, unknown>;
+}
+
+/** What a checkpoint holds that callbacks may read, change and add to. */
+export interface CheckpointContent {
+  /** Weights of `model.safetensors`: those that count when the model is used. */
+  weights: Map<string, Tensor>;
+  /** Tensors of callbacks, by names of their own. */
+  tensors: Map<string, Tensor>;
+  /** What callbacks keep beside their state; JSON. */
+  data: Record<string, unknown>;
 }
 
 interface Manifest {
@@ -36,22 +49,21 @@ interface Manifest {
  * Saves a run into `folder`: weights, optimizer, schedule, random generators, callbacks and position. The folder
  * appears whole (temporary name, fsync, rename), its manifest of sizes and hashes written last.
  */
-export async function saveCheckpoint(run: Run, folder: string): Promise<void> {
-  const temporary = `${folder}.${process.pid}.tmp`;
-  try {
-    rmSync(temporary, { recursive: true, force: true });
-    mkdirSync(temporary, { recursive: true });
+export function saveCheckpoint(run: Run, folder: string): Promise<void> {
+  return writeWhole(folder, (temporary) => {
     const optimizers = run.optimizers.map((optimizer) => optimizer.stateDict());
-    scope(() => {
-      const trained = trainedWeights(run);
-      for (const optimizer of run.optimizers) optimizer.eval();
-      saveSafetensors(run.task.model.stateDict(), join(temporary, "model.safetensors"), { format: "pt" });
-      for (const optimizer of run.optimizers) optimizer.train();
-      putBack(run, trained); // the way there and back is not exact
+    const data = scope(() => {
+      const { tensors, trained, data: added } = writeWeights(run, temporary);
       saveSafetensors(
-        new Map([...optimizers.flatMap(flattenOptimizer), ...trained, ["rng.cpu", getRngState()]]),
+        new Map([
+          ...optimizers.flatMap(flattenOptimizer),
+          ...trained,
+          ...Array.from(tensors, ([name, tensor]) => [addedPrefix + name, tensor] as const),
+          ["rng.cpu", getRngState()],
+        ]),
         join(temporary, "optimizer.safetensors"),
       );
+      return added;
     });
     const trainer: TrainerFile = {
       format,
@@ -60,11 +72,104 @@ export async function saveCheckpoint(run: Run, folder: string): Promise<void> {
       optimizers: optimizers.map(({ param_groups }) => param_groups),
       schedules: run.schedules.map((schedule) => schedule.stateDict()),
       callbacks: Object.fromEntries(
-        run.callbacks.flatMap((c) => (c.stateDict === undefined ? [] : [[c.name, c.stateDict()]])),
+        keyed(run.callbacks).flatMap(([key, c]) => (c.stateDict === undefined ? [] : [[key, c.stateDict()]])),
       ),
       ...(run.task.stateDict !== undefined && { task: run.task.stateDict() }),
+      ...(Object.keys(data).length > 0 && { data }),
     };
     writeFileAtomic(join(temporary, "trainer.json"), JSON.stringify(trainer, encodeNumber));
+  });
+}
+
+/** Saves the weights alone, from which no run can go on; otherwise as `saveCheckpoint`. */
+export function saveWeights(run: Run, folder: string): Promise<void> {
+  return writeWhole(folder, (temporary) => scope(() => void writeWeights(run, temporary)));
+}
+
+/** Restores a run that was built from the same config from a checkpoint that `verifyCheckpoint` passed. */
+export function loadCheckpoint(run: Run, folder: string): void {
+  loadModelAndCallbacks(run, folder);
+  loadProgress(run, folder);
+}
+
+/** Restores weights and callbacks of a run from a checkpoint that `verifyCheckpoint` passed. */
+export function loadModelAndCallbacks(run: Run, folder: string): void {
+  refuseOtherJob(folder, run.fingerprint);
+  const trainer = readTrainer(folder);
+  const weights = loadSafetensors(join(folder, "model.safetensors"));
+  const all = loadSafetensors(join(folder, "optimizer.safetensors"));
+  const tensors = new Map(
+    Array.from(all).flatMap(([name, tensor]) =>
+      name.startsWith(addedPrefix) ? [[name.slice(addedPrefix.length), tensor] as const] : [],
+    ),
+  );
+  try {
+    run.task.model.loadStateDict(weights);
+    const content: CheckpointContent = { weights, tensors, data: trainer.data ?? {} };
+    run.task.onLoadCheckpoint?.(content);
+    for (const callback of run.callbacks) callback.onLoadCheckpoint?.(run, content);
+  } finally {
+    dispose(weights, all);
+  }
+  for (const [key, callback] of keyed(run.callbacks)) {
+    const state = trainer.callbacks[key];
+    if (state !== undefined) callback.loadStateDict?.(state);
+  }
+}
+
+/** Restores the rest, when the optimizers are made: their state, schedules, position and random generators. */
+export function loadProgress(run: Run, folder: string): void {
+  const trainer = readTrainer(folder);
+  const tensors = loadSafetensors(join(folder, "optimizer.safetensors"));
+  try {
+    for (const [index, optimizer] of run.optimizers.entries())
+      optimizer.loadStateDict(unflattenOptimizer(tensors, index, trainer.optimizers[index]!));
+    putBack(run, tensors);
+    setRngState(tensors.get("rng.cpu")!);
+  } finally {
+    dispose(tensors);
+  }
+  for (const [index, schedule] of run.schedules.entries()) schedule.loadStateDict(trainer.schedules[index]!);
+  if (trainer.task !== undefined) run.task.loadStateDict?.(trainer.task);
+  Object.assign(run.state, trainer.state);
+}
+
+/** Gives each callback the key of its state: its name, numbered where there are several of the name. */
+function keyed(callbacks: readonly Callback[]): [string, Callback][] {
+  const seen = new Map<string, number>();
+  return callbacks.map((callback) => {
+    const count = seen.get(callback.name) ?? 0;
+    seen.set(callback.name, count + 1);
+    return [count === 0 ? callback.name : `${callback.name}-${count}`, callback];
+  });
+}
+
+/** Writes the weights that count, and returns what else there is to keep. */
+function writeWeights(
+  run: Run,
+  folder: string,
+): Pick<CheckpointContent, "tensors" | "data"> & { trained: Map<string, Tensor> } {
+  const trained = trainedWeights(run);
+  for (const optimizer of run.optimizers) optimizer.eval();
+  const content: CheckpointContent = {
+    weights: run.task.model.stateDict(),
+    tensors: new Map(),
+    data: {},
+  };
+  for (const callback of run.callbacks) callback.onSaveCheckpoint?.(run, content);
+  saveSafetensors(content.weights, join(folder, "model.safetensors"), { format: "pt" });
+  for (const optimizer of run.optimizers) optimizer.train();
+  putBack(run, trained); // the way there and back is not exact
+  return { ...content, trained };
+}
+
+/** Lets a folder appear whole, with its manifest. */
+async function writeWhole(folder: string, write: (temporary: string) => void): Promise<void> {
+  const temporary = `${folder}.${process.pid}.tmp`;
+  try {
+    rmSync(temporary, { recursive: true, force: true });
+    mkdirSync(temporary, { recursive: true });
+    write(temporary);
     await writeManifest(temporary);
     rmSync(folder, { recursive: true, force: true });
     renameSync(temporary, folder);
@@ -80,31 +185,8 @@ export async function saveCheckpoint(run: Run, folder: string): Promise<void> {
   }
 }
 
-/** Restores a run that was built from the same config from a checkpoint that `verifyCheckpoint` passed. */
-export function loadCheckpoint(run: Run, folder: string): void {
-  refuseOtherJob(folder, run.fingerprint);
-  const trainer = readTrainer(folder);
-  const weights = loadSafetensors(join(folder, "model.safetensors"));
-  const tensors = loadSafetensors(join(folder, "optimizer.safetensors"));
-  try {
-    run.task.model.loadStateDict(weights);
-    for (const [index, optimizer] of run.optimizers.entries())
-      optimizer.loadStateDict(unflattenOptimizer(tensors, index, trainer.optimizers[index]!));
-    putBack(run, tensors);
-    setRngState(tensors.get("rng.cpu")!);
-  } finally {
-    dispose(weights, tensors);
-  }
-  for (const [index, schedule] of run.schedules.entries()) schedule.loadStateDict(trainer.schedules[index]!);
-  if (trainer.task !== undefined) run.task.loadStateDict?.(trainer.task);
-  Object.assign(run.state, trainer.state);
-  for (const callback of run.callbacks) {
-    const state = trainer.callbacks[callback.name];
-    if (state !== undefined) callback.loadStateDict?.(state);
-  }
-}
-
 const trainedPrefix = "trained.";
+const addedPrefix = "callbacks.";
 
 /** Copies the weights that the optimizer trains, where those that count are others: schedule-free ones average. */
 function trainedWeights({ optimizers, task }: Run): Map<string, Tensor> {
@@ -156,10 +238,9 @@ export async function newestCheckpoint(folder: string): Promise<string | undefin
   if (!existsSync(folder)) return undefined;
   const candidates = readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && !entry.name.endsWith(".tmp"))
-    .map((entry) => ({
-      path: join(folder, entry.name),
-      step: Number(/step=(\d+)$/.exec(entry.name)?.[1] ?? -1),
-    }))
+    .map((entry) => join(folder, entry.name))
+    .filter((path) => !holdsWeightsAlone(path))
+    .map((path) => ({ path, step: stepOf(path) ?? -1 }))
     .sort((a, b) => b.step - a.step);
   for (const { path } of candidates) {
     const damage = await verifyCheckpoint(path);
@@ -167,6 +248,26 @@ export async function newestCheckpoint(folder: string): Promise<string | undefin
     logger.warn(`${path}: not used, ${damage}; looking for an older checkpoint`);
   }
   return undefined;
+}
+
+/** Reads at which step a checkpoint was saved; undefined where that cannot be known. */
+export function stepOf(folder: string): number | undefined {
+  try {
+    return readTrainer(folder).state.step;
+  } catch {
+    const step = /step=(\d+)/.exec(basename(folder))?.[1];
+    return step === undefined ? undefined : Number(step);
+  }
+}
+
+/** Tells a folder of `saveWeights`. */
+function holdsWeightsAlone(folder: string): boolean {
+  try {
+    const manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")) as Manifest;
+    return !("trainer.json" in manifest.files);
+  } catch {
+    return false;
+  }
 }
 
 async function writeManifest(folder: string): Promise<void> {
@@ -179,6 +280,11 @@ async function writeManifest(folder: string): Promise<void> {
 }
 
 function readTrainer(folder: string): TrainerFile {
+  if (holdsWeightsAlone(folder)) {
+    throw new FileError(
+      `${folder}: holds weights alone, as saveWeightsOnly left it, so no run can go on from it. Name a checkpoint that was saved whole.`,
+    );
+  }
   const text = readFileSync(join(folder, "trainer.json"), "utf8");
   const trainer = JSON.parse(text, decodeNumber) as TrainerFile;
   if (trainer.format !== format) {

@@ -5,7 +5,7 @@ import { RunningMean } from "../metrics/index.ts";
 import { Tensor, dispose, noGrad, scope } from "../torch/index.ts";
 import { batchSizeOf } from "./batch-size.ts";
 import { withPrecision } from "./precision.ts";
-import type { Precision } from "./run.ts";
+import type { Precision, ValidateOptions } from "./run.ts";
 import type { TrainableModule } from "./trainable-module.ts";
 
 /** Collects what a model logs: means over the rows of an epoch. */
@@ -30,7 +30,7 @@ export class LogMeans {
   }
 }
 
-export interface EvaluateOptions {
+export interface EvaluateOptions extends Pick<ValidateOptions, "onBatchStart" | "onBatchEnd"> {
   /** Batches of each loader, at most; undefined: all. */
   limits?: readonly number[] | undefined;
   precision: Precision;
@@ -46,35 +46,38 @@ export async function evaluate(
   model: TrainableModule,
   loaders: readonly BatchLoader[],
   stage: Exclude<Stage, "train">,
-  { limits, precision, collect }: EvaluateOptions,
+  { limits, precision, collect, onBatchStart, onBatchEnd }: EvaluateOptions,
 ): Promise<Record<string, number>> {
   const step = stage === "val" ? model.validationStep : model.testStep;
   if (step === undefined) {
     throw new UsageError(`${model.constructor.name}: has no testStep, so it cannot be tested. Give it one.`);
   }
   const metrics: Record<string, number> = {};
-  for (const [index, loader] of loaders.entries()) {
+  for (const [dataloaderIndex, loader] of loaders.entries()) {
     const means = new LogMeans();
     collect((name, value, options) => means.add(name, value, options));
     loader.seek({ epoch: 0, batch: 0 }); // the same batches at each validation
-    for (let batch = 0; batch < Math.min(limits?.[index] ?? Infinity, loader.length); batch++) {
+    for (let index = 0; index < Math.min(limits?.[dataloaderIndex] ?? Infinity, loader.length); index++) {
       const content: unknown = await loader.next();
       if (content === undefined) break;
       means.rows = batchSizeOf(content);
+      const batch = { content, index, dataloaderIndex };
       scope(() =>
         noGrad(() => {
+          onBatchStart?.(batch);
           const before = means.rowsOf(`${stage}_loss`);
-          const output = withPrecision(precision, () => step.call(model, content, batch, index));
+          const output = withPrecision(precision, () => step.call(model, content, index, dataloaderIndex));
           const loss = lossOf(output);
           const isLogged = means.rowsOf(`${stage}_loss`) > before;
           if (loss !== undefined && !isLogged) means.add(`${stage}_loss`, loss.item());
+          onBatchEnd?.(output, batch);
         }),
       );
       dispose(content);
       await new Promise((resolve) => setImmediate(resolve)); // signals and timers
     }
     model.logMetrics?.(stage);
-    const suffix = loaders.length === 1 ? "" : `/dataloader_idx_${index}`;
+    const suffix = loaders.length === 1 ? "" : `/dataloader_idx_${dataloaderIndex}`;
     for (const [name, value] of Object.entries(means.read())) metrics[name + suffix] = value;
   }
   return metrics;

@@ -131,11 +131,12 @@ describe("when a run is validated", () => {
         {
           name: "modes",
           onTrainBatchEnd: ({ task }) => void modes.push(task.model.training),
-          onValidationEnd: ({ task }) => void modes.push(task.model.training),
+          onValidationEnd: ({ task, isSanityChecking }) =>
+            void modes.push(task.model.training !== isSanityChecking),
         },
       ],
     });
-    expect(modes).toEqual(Array.from({ length: 7 }, () => true));
+    expect(modes).toEqual(Array.from({ length: 8 }, () => true));
   });
 
   test("a share that comes to no batch is an error and not silence", async () => {

@@ -6,7 +6,9 @@ import type { Callback } from "./callbacks/callback.ts";
 import { EarlyStopping } from "./callbacks/early-stopping.ts";
 import { LearningRateMonitor } from "./callbacks/lr-monitor.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
-import { loadCheckpoint } from "./checkpoint.ts";
+import { callHook } from "./callbacks/callback.ts";
+import { loadModelAndCallbacks, loadProgress } from "./checkpoint.ts";
+import { secondsOf } from "./duration.ts";
 import { catchSignals } from "./interrupt.ts";
 import type { Interrupt } from "./interrupt.ts";
 import { train } from "./loop.ts";
@@ -62,13 +64,14 @@ export async function fit(options: FitOptions): Promise<FitResult> {
   castWeights(task.model, config.trainer.precision);
   if (config.trainer.deterministic) useDeterministicAlgorithms(true);
   const loop = loopConfig(options);
-  const { optimizers, schedules } = options.optimization(task.model, totalSteps(loop, source));
   const run: Run = {
+    stage: "fit",
+    isSanityChecking: false,
     config: loop,
     task,
     source,
-    optimizers,
-    schedules,
+    optimizers: [],
+    schedules: [],
     // checkpoints last, so that they hold what the others made of the same moment
     callbacks: [
       ...(options.callbacks ?? []),
@@ -88,15 +91,13 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       await options.flushMetrics?.();
     },
   };
-  options.onStart?.(run);
-  if (options.resumeFrom !== undefined) {
-    loadCheckpoint(run, options.resumeFrom);
-    logger.info(`resumed from ${options.resumeFrom}: epoch ${run.state.epoch + 1}, step ${run.state.step}`);
-  }
+  await prepare(run, options);
   const interrupt = options.interrupt ?? catchSignals();
   interrupt.onSignal(() => (run.stop = "signal"));
   try {
     const reason = await train(run);
+    await callHook(run, "onFitEnd");
+    for (const callback of run.callbacks) await callback.teardown?.(run, "fit");
     return {
       reason,
       exitCode: interrupt.exitCode,
@@ -109,6 +110,18 @@ export async function fit(options: FitOptions): Promise<FitResult> {
     if (options.interrupt === undefined) interrupt.release();
     if (config.trainer.deterministic) useDeterministicAlgorithms(false);
   }
+}
+
+/** Makes what moves the weights, and restores a run that goes on, in Lightning's order: callbacks may freeze first. */
+async function prepare(run: Run, { optimization, onStart, resumeFrom }: FitOptions): Promise<void> {
+  for (const callback of run.callbacks) await callback.setup?.(run, "fit");
+  if (resumeFrom !== undefined) loadModelAndCallbacks(run, resumeFrom);
+  Object.assign(run, optimization(run.task.model, totalSteps(run.config, run.source)));
+  onStart?.(run);
+  await callHook(run, "onFitStart");
+  if (resumeFrom === undefined) return;
+  loadProgress(run, resumeFrom);
+  logger.info(`resumed from ${resumeFrom}: epoch ${run.state.epoch + 1}, step ${run.state.step}`);
 }
 
 /**
@@ -144,7 +157,7 @@ function loopConfig({ config: { trainer }, source, validationBatches }: FitOptio
     minEpochs: trainer.min_epochs ?? 0,
     maxSteps: devRun ? trainer.fast_dev_run : maxSteps,
     minSteps: trainer.min_steps ?? 0,
-    maxTime: trainer.max_time === undefined ? undefined : seconds(trainer.max_time),
+    maxTime: trainer.max_time === undefined ? undefined : secondsOf(trainer.max_time, "trainer.max_time"),
     precision: trainer.precision,
     accumulateGradBatches: trainer.accumulate_grad_batches,
     gradientClipVal: trainer.gradient_clip_val ?? 0,
@@ -174,12 +187,6 @@ function validationLimit(
 function batchesBetween(interval: number, perEpoch: number): number {
   if (Number.isInteger(interval)) return Math.min(interval, perEpoch);
   return Math.max(1, Math.floor(interval * perEpoch));
-}
-
-/** Reads Lightning's `DD:HH:MM:SS`. */
-function seconds(duration: string): number {
-  const [days, hours, minutes, rest] = duration.split(":").map(Number) as [number, number, number, number];
-  return ((days * 24 + hours) * 60 + minutes) * 60 + rest;
 }
 
 function buildCallbacks(configs: TrainingConfig["callbacks"]): Callback[] {

@@ -1,4 +1,5 @@
-export type { Callback, StepInfo } from "./callbacks/callback.ts";
+export type { Callback, EvaluatedBatch, StepInfo } from "./callbacks/callback.ts";
+export type { Duration } from "./duration.ts";
 export { EarlyStopping } from "./callbacks/early-stopping.ts";
 export type { EarlyStoppingConfig } from "./callbacks/early-stopping.ts";
 export { LearningRateMonitor } from "./callbacks/lr-monitor.ts";
@@ -12,6 +13,7 @@ export {
   saveCheckpoint,
   verifyCheckpoint,
 } from "./checkpoint.ts";
+export type { CheckpointContent } from "./checkpoint.ts";
 export { catchSignals } from "./interrupt.ts";
 export type { Interrupt } from "./interrupt.ts";
 export { train } from "./loop.ts";
@@ -22,6 +24,7 @@ export { withPrecision } from "./precision.ts";
 export type {
   Batch,
   BatchSource,
+  FitStage,
   LoopConfig,
   MetricSink,
   Precision,
@@ -29,6 +32,7 @@ export type {
   RunState,
   StopReason,
   Trainable,
+  ValidateOptions,
 } from "./run.ts";
 export { fit, limitBatches } from "./fit.ts";
 export { CSVLogger } from "./loggers/csv-logger.ts";

@@ -1,7 +1,9 @@
 // The training loop, readable from top to bottom. How a run is put together: ./fit.ts.
 import { TrainingError } from "../base/index.ts";
 import { autograd, optim, scope } from "../torch/index.ts";
-import type { Callback, StepInfo } from "./callbacks/callback.ts";
+import { callHook } from "./callbacks/callback.ts";
+import type { StepInfo } from "./callbacks/callback.ts";
+import { judge } from "./judge.ts";
 import { findNonFinite } from "./non-finite.ts";
 import { withPrecision } from "./precision.ts";
 import type { Batch, Run, StopReason } from "./run.ts";
@@ -14,15 +16,15 @@ export async function train(run: Run): Promise<StopReason> {
   try {
     if (state.step === 0 && config.hasValidation && config.numSanityValSteps !== 0) await sanityCheck(run);
     task.model.train(); // first, as callbacks may keep parts in evaluation mode
-    await call(run, "onTrainStart");
+    await callHook(run, "onTrainStart");
     for (const optimizer of optimizers) optimizer.train();
     while (!finished(run)) {
       source.seek({ epoch: state.epoch, batch: state.batch });
-      if (state.batch === 0) await call(run, "onTrainEpochStart");
+      if (state.batch === 0) await callHook(run, "onTrainEpochStart");
       await trainEpoch(run);
       if (run.stop === "signal") break;
     }
-    await call(run, "onTrainEnd");
+    await callHook(run, "onTrainEnd");
     for (const optimizer of optimizers) optimizer.eval();
     return run.stop!;
   } catch (error) {
@@ -35,8 +37,8 @@ export async function train(run: Run): Promise<StopReason> {
 
 async function trainEpoch(run: Run): Promise<void> {
   const { config, source, state } = run;
-  while (run.stop === undefined || !mayStop(run)) {
-    await call(run, "onTrainBatchStart");
+  while (state.batch < source.batchesPerEpoch && (run.stop === undefined || !mayStop(run))) {
+    await callHook(run, "onTrainBatchStart");
     const batches = await take(run);
     if (batches.length === 0) break;
     const before = state.batch;
@@ -46,7 +48,7 @@ async function trainEpoch(run: Run): Promise<void> {
     logStep(run, step);
     for (const schedule of run.schedules) schedule.step("step");
     if (validationDue(run, before)) await validate(run);
-    await call(run, "onTrainBatchEnd", step);
+    for (const callback of run.callbacks) await callback.onTrainBatchEnd?.(run, step);
     await signals();
     stopAtLimits(run);
     if (run.stop === "signal") return;
@@ -59,7 +61,7 @@ async function trainEpoch(run: Run): Promise<void> {
   if (due && config.hasValidation) await validate(run);
   const means = run.task.epochMetrics?.() ?? {};
   if (Object.keys(means).length > 0) run.log(means);
-  await call(run, "onTrainEpochEnd");
+  await callHook(run, "onTrainEpochEnd");
   stopAtLimits(run);
 }
 
@@ -128,11 +130,11 @@ function clip(run: Run): number | undefined {
 /** Judges the model on the validation data and logs what it finds. */
 async function validate(run: Run): Promise<void> {
   const { config, optimizers, task } = run;
-  await call(run, "onValidationStart");
   const modes = Array.from(task.model.modules(), (module) => [module, module.training] as const);
   task.model.eval();
   for (const optimizer of optimizers) optimizer.eval();
-  const metrics = await task.validate({ limit: config.limitValBatches });
+  const limit = config.limitValBatches;
+  const metrics = await judge(run, "Validation", (hooks) => task.validate({ limit, ...hooks }));
   for (const [module, mode] of modes) module.training = mode; // a frozen part stays in evaluation mode
   for (const optimizer of optimizers) optimizer.train();
   run.log(metrics);
@@ -141,9 +143,16 @@ async function validate(run: Run): Promise<void> {
 }
 
 /** Runs a few validation batches first, so that a mistake there shows now and not after an epoch. */
-async function sanityCheck({ config, task }: Run): Promise<void> {
+async function sanityCheck(run: Run): Promise<void> {
+  const { config, task } = run;
+  run.isSanityChecking = true;
+  await callHook(run, "onSanityCheckStart");
   task.model.eval();
-  await task.validate({ limit: config.numSanityValSteps === -1 ? undefined : config.numSanityValSteps });
+  const limit = config.numSanityValSteps === -1 ? undefined : config.numSanityValSteps;
+  const metrics = await judge(run, "Validation", (hooks) => task.validate({ limit, ...hooks }));
+  for (const callback of run.callbacks) await callback.onValidationEnd?.(run, metrics);
+  await callHook(run, "onSanityCheckEnd");
+  run.isSanityChecking = false;
 }
 
 function logStep(run: Run, step: StepInfo): void {
@@ -216,24 +225,6 @@ function refuseNonFinite(run: Run, batches: readonly Batch[], loss: number): nev
 /** Lets signal handlers and timers run: the engine holds the thread during a step. */
 function signals(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-type PlainHook =
-  | "onTrainStart"
-  | "onTrainEpochStart"
-  | "onTrainBatchStart"
-  | "onValidationStart"
-  | "onTrainEpochEnd"
-  | "onTrainEnd";
-
-async function call(run: Run, hook: PlainHook): Promise<void>;
-async function call(run: Run, hook: "onTrainBatchEnd", step: StepInfo): Promise<void>;
-async function call(run: Run, hook: PlainHook | "onTrainBatchEnd", step?: StepInfo): Promise<void> {
-  for (const callback of run.callbacks) {
-    const method = callback[hook] as
-      ((this: Callback, run: Run, step?: StepInfo) => void | Promise<void>) | undefined;
-    await method?.call(callback, run, step);
-  }
 }
 
 function sum<T>(items: readonly T[], value: (item: T) => number): number {

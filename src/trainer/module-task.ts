@@ -4,8 +4,9 @@ import type { BatchLoader, LogOptions, TrainerContext } from "../contracts/index
 import { Tensor, dispose } from "../torch/index.ts";
 import { batchSizeOf } from "./batch-size.ts";
 import { evaluate, lossOf } from "./evaluate.ts";
+import type { CheckpointContent } from "./checkpoint.ts";
 import type { LogMeans } from "./evaluate.ts";
-import type { Batch, BatchSource, Precision, Run, Trainable } from "./run.ts";
+import type { Batch, BatchSource, Precision, Run, Trainable, ValidateOptions } from "./run.ts";
 import type { TrainableModule } from "./trainable-module.ts";
 
 /** One batch of a loader with what the loop needs of it. */
@@ -94,12 +95,13 @@ export class ModuleTask implements Trainable<ModuleBatch> {
     return this.#step(batch)?.mul(batch.items);
   }
 
-  async validate({ limit }: { limit?: number | undefined }): Promise<Record<string, number>> {
+  async validate({ limit, ...hooks }: ValidateOptions): Promise<Record<string, number>> {
     try {
       return await evaluate(this.model, this.#valLoaders, "val", {
         limits: limit === undefined ? undefined : this.#valLoaders.map(() => limit),
         precision: this.#precision,
         collect: (log) => (this.#collector = log),
+        ...hooks,
       });
     } finally {
       this.#collector = undefined;
@@ -122,6 +124,10 @@ export class ModuleTask implements Trainable<ModuleBatch> {
 
   loadStateDict({ epochSums }: Readonly<Record<string, unknown>>): void {
     this.#epochSums = epochSums as EpochSums;
+  }
+
+  onLoadCheckpoint(checkpoint: CheckpointContent): void {
+    this.model.onLoadCheckpoint?.(checkpoint);
   }
 
   #trainManually(batch: ModuleBatch): number {

@@ -1,6 +1,8 @@
 // What one training run is made of: settings that do not change, and the state that a checkpoint restores.
+import { UsageError } from "../base/index.ts";
 import type { Tensor, nn, optim } from "../torch/index.ts";
-import type { Callback } from "./callbacks/callback.ts";
+import type { Callback, EvaluatedBatch } from "./callbacks/callback.ts";
+import type { CheckpointContent } from "./checkpoint.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** What the loop needs of a batch. */
@@ -22,8 +24,8 @@ export interface Trainable<B extends Batch = Batch> {
   lossSum(batch: B): Tensor | undefined;
   /** Trains on a batch itself, in manual optimisation, and returns its mean loss, NaN where it has none. */
   trainManually?(batch: B): number;
-  /** Judges the model on the validation data; names as they are logged, `val_loss`. `limit` counts batches. */
-  validate(options: { limit?: number | undefined }): Promise<Record<string, number>>;
+  /** Judges the model on the validation data; names as they are logged, `val_loss`. */
+  validate(options: ValidateOptions): Promise<Record<string, number>>;
   /** Returns what the last step logged. */
   stepMetrics?(): Record<string, number>;
   /** Returns the means of what the epoch's steps logged, and begins them anew. */
@@ -31,6 +33,17 @@ export interface Trainable<B extends Batch = Batch> {
   /** Is what a checkpoint keeps beside the weights. */
   stateDict?(): Record<string, unknown>;
   loadStateDict?(state: Readonly<Record<string, unknown>>): void;
+  /** Reads what a checkpoint held, before callbacks do. */
+  onLoadCheckpoint?(checkpoint: CheckpointContent): void;
+}
+
+export interface ValidateOptions {
+  /** Batches, at most. */
+  limit?: number | undefined;
+  /** Runs before each batch, in a task that judges batch by batch as modules do. */
+  onBatchStart?: (batch: EvaluatedBatch) => void;
+  /** Runs after each batch; tensors of `outputs` are freed afterwards. */
+  onBatchEnd?: (outputs: unknown, batch: EvaluatedBatch) => void;
 }
 
 /** Gives batches in an order that depends on seed and epoch alone, so that a position needs no replay. */
@@ -86,6 +99,9 @@ export interface RunState {
   metrics: Record<string, number>;
 }
 
+/** Names what a trainer is doing. */
+export type FitStage = "fit" | "validate" | "test" | "predict";
+
 /** Why training ended. */
 export type StopReason = "max_epochs" | "max_steps" | "max_time" | "early_stopping" | "signal";
 
@@ -94,12 +110,15 @@ export type MetricSink = (metrics: Record<string, number>, step: number) => void
 
 /** A run under way. The loop reads and advances it; callbacks look on, stop it and save it. */
 export interface Run {
+  readonly stage: FitStage;
+  /** Whether the validation is the one before training, whose metrics count for nothing. */
+  isSanityChecking: boolean;
   readonly config: LoopConfig;
   readonly task: Trainable;
   readonly source: BatchSource;
-  /** One, but in manual optimisation. */
-  readonly optimizers: readonly optim.Optimizer[];
-  readonly schedules: readonly Schedule[];
+  /** One, but in manual optimisation; none before `onFitStart`. */
+  optimizers: readonly optim.Optimizer[];
+  schedules: readonly Schedule[];
   readonly callbacks: readonly Callback[];
   readonly state: RunState;
   /** Identifies config and data; a checkpoint of another job is refused. */
@@ -118,4 +137,52 @@ export interface Run {
 
 export function initialState(): RunState {
   return { epoch: 0, batch: 0, step: 0, lossSum: 0, lossWeight: 0, metrics: {} };
+}
+
+/** Returns a run that trains nothing, for the hooks of validation, test and prediction. */
+export function idleRun(
+  stage: Exclude<FitStage, "fit">,
+  {
+    model,
+    precision,
+    callbacks,
+    log,
+  }: Pick<Run, "callbacks" | "log"> & { model: nn.Module; precision: Precision },
+): Run {
+  const nothing = (): never => {
+    throw new UsageError(`${stage}: nothing is trained. Look at run.stage before you use run.task.`);
+  };
+  return {
+    stage,
+    isSanityChecking: false,
+    config: {
+      maxEpochs: 0,
+      minEpochs: 0,
+      maxSteps: 0,
+      minSteps: 0,
+      maxTime: undefined,
+      precision,
+      accumulateGradBatches: 1,
+      gradientClipVal: 0,
+      gradientClipAlgorithm: "norm",
+      valCheckInterval: undefined,
+      checkValEveryNEpoch: 1,
+      limitValBatches: undefined,
+      numSanityValSteps: 0,
+      logEveryNSteps: 1,
+      hasValidation: false,
+    },
+    task: { model, lossSum: nothing, validate: nothing },
+    source: { batchesPerEpoch: 0, seek: nothing, next: nothing },
+    optimizers: [],
+    schedules: [],
+    callbacks,
+    state: initialState(),
+    fingerprint: "",
+    checkpointFolder: undefined,
+    startedAt: performance.now(),
+    stop: undefined,
+    log,
+    flush: () => Promise.resolve(),
+  };
 }

@@ -100,7 +100,9 @@ describe("Trainer.fit", () => {
     const count: Callback = {
       name: "count",
       onTrainBatchEnd: () => void counts.push(memoryStats().liveTensors),
-      onValidationEnd: () => void counts.push(memoryStats().liveTensors),
+      onValidationEnd: ({ isSanityChecking }) => {
+        if (!isSanityChecking) counts.push(memoryStats().liveTensors);
+      },
     };
     const trainer = quiet({ maxEpochs: 3, enableCheckpointing: false, callbacks: [count] });
     await trainer.fit(seeded(), new PointsData({ batchSize: 8 }));

@@ -6,6 +6,7 @@ import { loadTrainerOptions } from "../config/index.ts";
 import type { TrainerFlagOptions, TrainerFlags } from "../config/index.ts";
 import type { BatchLoader, DataModule, DataStage } from "../contracts/index.ts";
 import { dispose, loadSafetensors, noGrad, scope, setNumThreads } from "../torch/index.ts";
+import { callHook } from "./callbacks/callback.ts";
 import type { Callback } from "./callbacks/callback.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
 import { newestCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
@@ -15,11 +16,13 @@ import type { FitResult } from "./fit.ts";
 import { CSVLogger } from "./loggers/csv-logger.ts";
 import { LoggerCollection } from "./loggers/logger.ts";
 import type { TrainingLogger } from "./loggers/logger.ts";
+import { judge } from "./judge.ts";
 import { LoaderSource, ModuleTask } from "./module-task.ts";
 import { ownOptimization } from "./optimization.ts";
 import type { MakeOptimization } from "./optimization.ts";
 import { castWeights, withPrecision } from "./precision.ts";
-import type { Trainable } from "./run.ts";
+import { idleRun } from "./run.ts";
+import type { Run, Trainable } from "./run.ts";
 import { moduleHooks } from "./trainable-module.ts";
 import type { TrainableModule } from "./trainable-module.ts";
 
@@ -157,8 +160,13 @@ export class Trainer {
     const { precision, fast_dev_run, limit_predict_batches } = this.flags;
     castWeights(model, precision);
     const outputs: unknown[] = [];
+    const run = this.#idleRun(model, "predict");
+    const { callbacks } = run;
+    for (const callback of callbacks) await callback.setup?.(run, "predict");
     model.eval();
-    for (const [index, loader] of loadersOf(data.predictDataloader?.()).entries()) {
+    await callHook(run, "onPredictStart");
+    await callHook(run, "onPredictEpochStart");
+    for (const [dataloaderIndex, loader] of loadersOf(data.predictDataloader?.()).entries()) {
       const limit = evalBatches(
         { fast_dev_run },
         "limit_predict_batches",
@@ -166,18 +174,23 @@ export class Trainer {
         loader.length,
       );
       loader.seek({ epoch: 0, batch: 0 });
-      for (let batch = 0; batch < limit; batch++) {
+      for (let index = 0; index < limit; index++) {
         const content: unknown = await loader.next();
         if (content === undefined) break;
-        outputs.push(
-          scope(() =>
-            noGrad(() =>
-              withPrecision(precision, () => predictStep.call(model, content as never, batch, index)),
-            ),
+        const batch = { content, index, dataloaderIndex };
+        for (const callback of callbacks) await callback.onPredictBatchStart?.(run, batch);
+        const output = scope(() =>
+          noGrad(() =>
+            withPrecision(precision, () => predictStep.call(model, content as never, index, dataloaderIndex)),
           ),
         );
+        for (const callback of callbacks) await callback.onPredictBatchEnd?.(run, output, batch);
+        outputs.push(output);
       }
     }
+    for (const callback of callbacks) await callback.onPredictEpochEnd?.(run, outputs);
+    await callHook(run, "onPredictEnd");
+    for (const callback of callbacks) await callback.teardown?.(run, "predict");
     await data.teardown?.("predict");
     return outputs;
   }
@@ -210,21 +223,42 @@ export class Trainer {
       },
     });
     const loggers = new LoggerCollection(this.loggers);
+    const run = this.#idleRun(model, dataStage, loggers);
     model.eval();
     try {
-      const metrics = await evaluate(model, loaders, stage, {
-        limits,
-        precision: flags.precision,
-        collect: (log) => (collector = log),
-      });
-      Object.assign(this.callbackMetrics, metrics);
-      loggers.logMetrics(metrics, this.globalStep);
+      for (const callback of run.callbacks) await callback.setup?.(run, dataStage);
+      const metrics = await judge(run, stage === "val" ? "Validation" : "Test", (hooks) =>
+        evaluate(model, loaders, stage, {
+          limits,
+          precision: flags.precision,
+          collect: (log) => (collector = log),
+          ...hooks,
+        }),
+      );
+      run.log(metrics);
+      for (const callback of run.callbacks) {
+        if (stage === "val") await callback.onValidationEnd?.(run, metrics);
+        else await callback.onTestEnd?.(run, metrics);
+      }
+      for (const callback of run.callbacks) await callback.teardown?.(run, dataStage);
       return metrics;
     } finally {
       model.attach?.(undefined);
       await loggers.finalize("success");
       await data.teardown?.(dataStage);
     }
+  }
+
+  #idleRun(model: TrainableModule, stage: "validate" | "test" | "predict", loggers?: LoggerCollection): Run {
+    return idleRun(stage, {
+      model,
+      precision: this.flags.precision,
+      callbacks: [...this.callbacks.filter(isNoCheckpoint), moduleHooks(model)],
+      log: (metrics) => {
+        Object.assign(this.callbackMetrics, metrics);
+        loggers?.logMetrics(metrics, this.globalStep);
+      },
+    });
   }
 
   #refuseAutomatic(model: TrainableModule): void {

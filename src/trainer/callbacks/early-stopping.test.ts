@@ -77,7 +77,7 @@ describe("early stopping", () => {
       return to;
     };
     const callback = copy(new EarlyStopping({ monitor: "val_loss", mode: "min", patience: 2 }));
-    const run = { state: { step: 1 }, stop: undefined } as never;
+    const run = { stage: "fit", state: { step: 1 }, stop: undefined } as never;
     callback.onValidationEnd(run, { val_loss: 1 });
     callback.onValidationEnd(run, { val_loss: 1 });
     const later = copy(callback);

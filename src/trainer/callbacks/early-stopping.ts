@@ -38,6 +38,7 @@ export class EarlyStopping implements Callback {
   }
 
   onValidationEnd(run: Run, metrics: Readonly<Record<string, number>>): void {
+    if (run.stage !== "fit" || run.isSanityChecking) return;
     const reason = this.#judge(metrics);
     if (reason === undefined) return;
     logger.info(`early stopping after step ${run.state.step}: ${reason}`);

@@ -1,27 +1,52 @@
 // Saves the run while it trains, and keeps the best and the newest checkpoints.
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UsageError, logger } from "../../base/index.ts";
-import { saveCheckpoint } from "../checkpoint.ts";
+import { saveCheckpoint, saveWeights, stepOf } from "../checkpoint.ts";
+import { secondsOf } from "../duration.ts";
+import type { Duration } from "../duration.ts";
 import type { Run } from "../run.ts";
 import type { Callback } from "./callback.ts";
+import { checkpointName } from "./checkpoint-name.ts";
 
 /** Options by Lightning's names. */
 export interface ModelCheckpointConfig {
-  /** Folder of the checkpoints; each is `epoch=E-step=S` in it. @default the run's own */
+  /** Folder of the checkpoints. @default the run's own */
   dirpath?: string | undefined;
+  /**
+   * Template of their names, such as `{epoch}-{val_loss:.2f}`; `epoch` counts the epochs that are finished.
+   * @default "{epoch}-{step}"
+   */
+  filename?: string | undefined;
+  /** Writes `val_loss=` before the value of a metric in the name. @default true */
+  autoInsertMetricName?: boolean;
+  /** Adds `-v1`, `-v2` ... to a name that is taken; otherwise the earlier checkpoint is replaced. @default true */
+  enableVersionCounter?: boolean;
   /** Metric by which checkpoints are ranked; undefined: the newest are kept. */
   monitor?: string | undefined;
   /** @default "min" */
   mode?: "min" | "max" | undefined;
   /** How many of the best to keep; -1 keeps all, 0 none. @default 1 */
   saveTopK?: number;
-  /** Also keeps the newest. @default false */
-  saveLast?: boolean;
-  /** Saves after so many steps; undefined: after each validation, or each epoch where nothing is validated. */
+  /** Also saves when the run ends; with `link`, `last` in the folder points at the newest. @default false */
+  saveLast?: boolean | "link";
+  /** Keeps the weights and no more, from which no run can go on. @default false */
+  saveWeightsOnly?: boolean;
+  /** Saves when the training fails, so that it can go on from there. @default false */
+  saveOnException?: boolean;
+  /** Saves after so many steps. Of this, `trainTimeInterval` and `everyNEpochs` one can be given. */
   everyNTrainSteps?: number | undefined;
-  /** Saves after so many epochs. */
+  /** Saves after the step at which so much time has passed. */
+  trainTimeInterval?: Duration | undefined;
+  /** Saves after so many epochs. @default 1, where nothing else is given */
   everyNEpochs?: number | undefined;
+  /**
+   * Saves at the end of epochs (true) or after validations (false). @default false where an epoch has several
+   * validations, or not every epoch has one
+   */
+  saveOnTrainEpochEnd?: boolean | undefined;
+  /** Says in the log what is saved. @default false */
+  verbose?: boolean;
 }
 
 interface Saved {
@@ -39,10 +64,20 @@ export class ModelCheckpoint implements Callback {
   #saved: Saved[] = [];
   #newestStep = -1;
   #dirpath: string | undefined;
+  /** A step's save that waits for the validation which comes at the end of the epoch. */
+  #isDeferred = false;
+  /** Names to remove, when the checkpoint that does not list them is whole. */
+  #dropped: string[] = [];
+  #savedAt = 0;
+  readonly #interval: number | undefined;
 
   constructor(config: ModelCheckpointConfig = {}) {
+    refuseContradictions(config);
     this.config = config;
     this.#dirpath = config.dirpath;
+    const { trainTimeInterval } = config;
+    if (trainTimeInterval !== undefined)
+      this.#interval = secondsOf(trainTimeInterval, "model_checkpoint: trainTimeInterval");
   }
 
   /** Folder of the checkpoints; undefined before the run begins where it is the run's own. */
@@ -64,42 +99,66 @@ export class ModelCheckpoint implements Callback {
   /** Removes what a killed process left half written. */
   onTrainStart(run: Run): void {
     const dirpath = this.#folder(run);
+    this.#savedAt = performance.now();
     if (!existsSync(dirpath)) return;
     for (const name of readdirSync(dirpath))
       if (name.endsWith(".tmp")) rmSync(join(dirpath, name), { recursive: true, force: true });
   }
 
   async onTrainBatchEnd(run: Run): Promise<void> {
-    const { everyNTrainSteps } = this.config;
-    if (everyNTrainSteps !== undefined && run.state.step % everyNTrainSteps === 0) await this.#save(run);
+    const { everyNTrainSteps, monitor } = this.config;
+    const now = performance.now();
+    const isTime = this.#interval !== undefined && now - this.#savedAt >= this.#interval * 1000;
+    if (isTime) this.#savedAt = now;
+    if (!isTime && (everyNTrainSteps === undefined || run.state.step % everyNTrainSteps !== 0)) return;
+    // what is monitored is measured at once, when this was the epoch's last step
+    if (monitor !== undefined && validationFollows(run)) this.#isDeferred = true;
+    else await this.#save(run);
   }
 
   async onValidationEnd(run: Run): Promise<void> {
-    const { everyNTrainSteps, everyNEpochs } = this.config;
-    if (everyNTrainSteps === undefined && everyNEpochs === undefined) await this.#save(run);
+    if (run.isSanityChecking) return;
+    if (this.#isDeferred || (!this.#savesAtEpochEnd(run) && this.#isEpochDue(run))) await this.#save(run);
+    this.#isDeferred = false;
   }
 
   async onTrainEpochEnd(run: Run): Promise<void> {
-    const { everyNTrainSteps, everyNEpochs } = this.config;
-    const due =
-      everyNEpochs !== undefined
-        ? run.state.epoch % everyNEpochs === 0
-        : everyNTrainSteps === undefined && !run.config.hasValidation;
-    if (due) await this.#save(run);
+    if (this.#savesAtEpochEnd(run) && this.#isEpochDue(run)) await this.#save(run);
   }
 
   async onTrainEnd(run: Run): Promise<void> {
+    const { saveLast = false } = this.config;
     // the last validation was of other weights: what is saved only because the run ends has no rank
-    if (this.config.saveLast === true || run.stop === "signal") await this.#save(run, { ranked: false });
+    if (saveLast !== false || run.stop === "signal") await this.#save(run, { ranked: false });
+  }
+
+  async onException(run: Run): Promise<void> {
+    const { saveOnException = false } = this.config;
+    if (saveOnException && !run.isSanityChecking && run.state.step > 0)
+      await this.#save(run, { ranked: false });
   }
 
   stateDict(): Record<string, unknown> {
-    return { saved: this.#saved };
+    return { saved: this.#saved, dropped: this.#dropped };
   }
 
-  loadStateDict({ saved }: Readonly<Record<string, unknown>>): void {
+  loadStateDict({ saved, dropped }: Readonly<Record<string, unknown>>): void {
     this.#saved = saved as Saved[];
+    this.#dropped = (dropped as string[] | undefined) ?? [];
     this.#newestStep = Math.max(-1, ...this.#saved.map(({ step }) => step));
+  }
+
+  #savesAtEpochEnd({ config }: Run): boolean {
+    const isOnceAnEpoch = config.valCheckInterval === undefined && config.checkValEveryNEpoch === 1;
+    return this.config.saveOnTrainEpochEnd ?? (isOnceAnEpoch || !config.hasValidation);
+  }
+
+  /** Whether the epoch that is under way, or has just ended, is one to save. */
+  #isEpochDue({ state }: Run): boolean {
+    const { everyNTrainSteps, everyNEpochs } = this.config;
+    const every = everyNEpochs ?? (everyNTrainSteps === undefined && this.#interval === undefined ? 1 : 0);
+    const epoch = state.batch === 0 ? state.epoch : state.epoch + 1;
+    return every > 0 && epoch % every === 0;
   }
 
   #folder({ checkpointFolder }: Run): string {
@@ -109,26 +168,47 @@ export class ModelCheckpoint implements Callback {
   }
 
   async #save(run: Run, { ranked } = { ranked: true }): Promise<void> {
-    const { monitor, saveTopK = 1, saveLast = false } = this.config;
+    const { monitor, saveTopK = 1, saveLast = false, saveWeightsOnly = false, verbose = false } = this.config;
     const dirpath = this.#folder(run);
-    const { epoch, step, metrics } = run.state;
-    if (step === this.#newestStep || (saveTopK === 0 && !saveLast && run.stop !== "signal")) return;
-    const name = `epoch=${epoch}-step=${step}`;
+    const { step, metrics } = run.state;
+    const isNeeded = saveTopK !== 0 || saveLast !== false || !ranked;
+    if (step === this.#newestStep || !isNeeded) return;
+    const name = this.#nameOf(run, dirpath);
     const value = ranked && monitor !== undefined ? (metrics[monitor] ?? NaN) : NaN;
     const before = this.#saved;
     // first, as the list is part of what is saved
-    this.#saved = [...before, { name, value: Number.isNaN(value) ? null : value, step }];
+    const others = before.filter((saved) => saved.name !== name);
+    this.#saved = [...others, { name, value: Number.isNaN(value) ? null : value, step }];
     this.#drop(saveTopK);
+    const kept = new Set(this.#saved.map((saved) => saved.name));
+    this.#dropped = [...this.#dropped, ...before.map((saved) => saved.name)].filter((old) => !kept.has(old));
     try {
       await run.flush();
-      await saveCheckpoint(run, join(dirpath, name));
+      await (saveWeightsOnly ? saveWeights : saveCheckpoint)(run, join(dirpath, name));
     } catch (error) {
       this.#saved = before;
       throw error;
     }
     this.#newestStep = step;
-    logger.debug(`checkpoint ${basename(dirpath)}/${name}`);
+    logger[verbose ? "info" : "debug"](`checkpoint ${basename(dirpath)}/${name}`);
+    if (saveLast === "link") {
+      rmSync(join(dirpath, "last"), { recursive: true, force: true });
+      symlinkSync(name, join(dirpath, "last"));
+    }
     this.#removeDropped(dirpath, step);
+  }
+
+  #nameOf({ state }: Run, dirpath: string): string {
+    const { filename, autoInsertMetricName = true, enableVersionCounter = true } = this.config;
+    const metrics = { ...state.metrics, epoch: state.epoch, step: state.step };
+    const name = checkpointName(filename ?? "{epoch}-{step}", metrics, { autoInsertMetricName });
+    // a checkpoint of the same step is what an interrupted run left of this one
+    const isTaken = (candidate: string) =>
+      existsSync(join(dirpath, candidate)) && stepOf(join(dirpath, candidate)) !== state.step;
+    if (!enableVersionCounter || !isTaken(name)) return name;
+    let version = 1;
+    while (isTaken(`${name}-v${version}`)) version++;
+    return `${name}-v${version}`;
   }
 
   /** Takes out of the list what is neither among the best nor needed to resume. */
@@ -141,6 +221,9 @@ export class ModelCheckpoint implements Callback {
 
   /** Removes folders that the list does not name, left by a killed process too; newer ones may be resumed from. */
   #removeDropped(dirpath: string, newestStep: number): void {
+    for (const name of this.#dropped) rmSync(join(dirpath, name), { recursive: true, force: true });
+    this.#dropped = [];
+    if (this.config.filename !== undefined) return;
     const kept = new Set(this.#saved.map(({ name }) => name));
     for (const name of readdirSync(dirpath)) {
       const step = /^epoch=\d+-step=(\d+)$/.exec(name)?.[1];
@@ -160,4 +243,27 @@ export class ModelCheckpoint implements Callback {
       return (mode === "max") === a.value > b.value ? -1 : 1;
     });
   }
+}
+
+/** Whether the step that was the last of its epoch is followed by a validation. */
+function validationFollows({ config, source, state }: Run): boolean {
+  const isLast = state.batch >= source.batchesPerEpoch;
+  const isDue = config.valCheckInterval === undefined && (state.epoch + 1) % config.checkValEveryNEpoch === 0;
+  return config.hasValidation && isLast && isDue;
+}
+
+function refuseContradictions(config: ModelCheckpointConfig): void {
+  const { everyNTrainSteps, everyNEpochs, trainTimeInterval, monitor, saveTopK = 1 } = config;
+  const triggers = Object.entries({ everyNTrainSteps, everyNEpochs, trainTimeInterval }).flatMap(
+    ([name, value]) => (value === undefined ? [] : [name]),
+  );
+  if (triggers.length > 1) {
+    throw new UsageError(
+      `model_checkpoint: one of everyNTrainSteps, everyNEpochs and trainTimeInterval can be given, got ${triggers.join(" and ")}. Use two callbacks.`,
+    );
+  }
+  if (monitor !== undefined || [-1, 0, 1].includes(saveTopK)) return;
+  throw new UsageError(
+    `model_checkpoint: saveTopK must be -1, 0 or 1 without a monitor, got ${saveTopK}. Set monitor to the metric that ranks.`,
+  );
 }

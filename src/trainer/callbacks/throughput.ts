@@ -20,8 +20,8 @@ export class Throughput implements Callback {
     this.#since = performance.now();
   }
 
-  onValidationStart(): void {
-    this.#count(0);
+  onValidationStart(run: Run): void {
+    if (run.stage === "fit" && !run.isSanityChecking) this.#count(0);
   }
 
   onValidationEnd(): void {
