@@ -71,8 +71,15 @@ export {
   BertForSequenceClassification,
   BertForTokenClassification,
   BertModel,
+  ResNetForImageClassification,
+  ResNetModel,
+  ViTForImageClassification,
+  ViTModel,
+  resnetConfig,
+  resnetPresets,
+  vitConfig,
 } from "./models/index.ts";
-export type { BertConfig, BertInput } from "./models/index.ts";
+export type { BertConfig, BertInput, ResNetConfig, ViTConfig } from "./models/index.ts";
 export { loadPlugins } from "./plugins/index.ts";
 export * as plots from "./plots/index.ts";
 export {

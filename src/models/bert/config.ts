@@ -1,5 +1,15 @@
 // Shape of a BERT, in config.json's terms. Keys of the file that are not ours are kept and written back.
 import { FileError } from "../../base/index.ts";
+import {
+  commonKeys,
+  labelsToJson,
+  numberedLabels,
+  readActivation,
+  readLabels,
+  readNumber,
+  requireModelType,
+} from "../common/config-json.ts";
+import type { ActivationName } from "../common/config-json.ts";
 
 /** Mirrors transformers' `BertConfig`; defaults are those of bert-base-uncased. */
 export interface BertConfig {
@@ -37,9 +47,7 @@ export interface BertConfig {
   extra: Readonly<Record<string, unknown>>;
 }
 
-export type BertActivation = "gelu" | "gelu_new" | "gelu_pytorch_tanh" | "relu" | "silu" | "tanh";
-
-const activations: readonly string[] = ["gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "tanh"];
+export type BertActivation = ActivationName;
 
 const numbers = {
   vocab_size: ["vocabSize", 30522],
@@ -63,7 +71,7 @@ export function bertConfig(values: Partial<BertConfig> = {}, source = "BertConfi
     ...defaults,
     hiddenAct: "gelu",
     classifierDropout: null,
-    labels: ["LABEL_0", "LABEL_1"],
+    labels: numberedLabels(2),
     extra: {},
     ...values,
   } as BertConfig;
@@ -81,20 +89,10 @@ export function bertConfigFromJson(json: Readonly<Record<string, unknown>>, sour
   const extra: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(json)) {
     const known = numbers[key as keyof typeof numbers];
-    if (known !== undefined && value !== null) values[known[0]] = finite(value, key, source);
+    if (known !== undefined && value !== null) values[known[0]] = readNumber(value, key, source);
     else if (!handled.has(key)) extra[key] = value;
   }
-  if (json["model_type"] !== undefined && json["model_type"] !== "bert") {
-    throw new FileError(
-      `${source}: model_type must be "bert", got ${JSON.stringify(json["model_type"])}. Name a BERT model.`,
-    );
-  }
-  const act = json["hidden_act"] ?? "gelu";
-  if (typeof act !== "string" || !activations.includes(act)) {
-    throw new FileError(
-      `${source}: hidden_act must be one of ${activations.join(", ")}, got ${JSON.stringify(act)}.`,
-    );
-  }
+  requireModelType(json, "bert", source);
   const positions = json["position_embedding_type"] ?? "absolute";
   if (positions !== "absolute") {
     throw new FileError(
@@ -102,13 +100,13 @@ export function bertConfigFromJson(json: Readonly<Record<string, unknown>>, sour
     );
   }
   const classifierDropout = json["classifier_dropout"] ?? null;
-  const labels = labelsFromJson(json);
+  const labels = readLabels(json);
   return bertConfig(
     {
       ...values,
-      hiddenAct: act as BertActivation,
+      hiddenAct: readActivation(json["hidden_act"] ?? "gelu", "hidden_act", source),
       classifierDropout:
-        classifierDropout === null ? null : finite(classifierDropout, "classifier_dropout", source),
+        classifierDropout === null ? null : readNumber(classifierDropout, "classifier_dropout", source),
       ...(labels && { labels }),
       extra,
     },
@@ -128,35 +126,8 @@ export function bertConfigToJson(config: BertConfig, architecture: string): Reco
     ...json,
     hidden_act: config.hiddenAct,
     classifier_dropout: config.classifierDropout,
-    id2label: Object.fromEntries(config.labels.map((label, id) => [String(id), label])),
-    label2id: Object.fromEntries(config.labels.map((label, id) => [label, id])),
+    ...labelsToJson(config.labels),
   };
 }
 
-const handled = new Set([
-  "architectures",
-  "model_type",
-  "hidden_act",
-  "classifier_dropout",
-  "id2label",
-  "label2id",
-  "num_labels",
-  ...Object.keys(numbers),
-]);
-
-function finite(value: unknown, key: string, source: string): number {
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  throw new FileError(
-    `${source}: ${key} must be a number, got ${JSON.stringify(value)}. Restore the model's own config.json.`,
-  );
-}
-
-function labelsFromJson(json: Readonly<Record<string, unknown>>): string[] | undefined {
-  const id2label = json["id2label"];
-  if (typeof id2label === "object" && id2label !== null) {
-    const entries = Object.entries(id2label).sort(([a], [b]) => Number(a) - Number(b));
-    return entries.map(([, label]) => String(label));
-  }
-  const count = json["num_labels"];
-  return typeof count === "number" ? Array.from({ length: count }, (_, id) => `LABEL_${id}`) : undefined;
-}
+const handled = new Set([...commonKeys, "hidden_act", "classifier_dropout", ...Object.keys(numbers)]);

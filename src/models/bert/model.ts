@@ -3,7 +3,8 @@
 import * as torch from "../../torch/index.ts";
 import { nn } from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
-import type { BertActivation, BertConfig } from "./config.ts";
+import { activationOf } from "../common/config-json.ts";
+import type { BertConfig } from "./config.ts";
 
 const { functional: F } = nn;
 
@@ -332,21 +333,5 @@ export function initWeights(root: nn.Module, { initializerRange: std }: BertConf
     } else if (module instanceof nn.LayerNorm) {
       module.resetParameters();
     }
-  }
-}
-
-function activationOf(name: BertActivation): (x: Tensor) => Tensor {
-  switch (name) {
-    case "gelu":
-      return (x) => F.gelu(x);
-    case "gelu_new":
-    case "gelu_pytorch_tanh":
-      return (x) => F.gelu(x, { approximate: "tanh" });
-    case "relu":
-      return torch.relu;
-    case "silu":
-      return F.silu;
-    case "tanh":
-      return torch.tanh;
   }
 }

@@ -88,9 +88,15 @@ export function loadWeights(model: nn.Module, folder: string, options: LoadWeigh
   }
 }
 
-/** Writes `config.json` and `model.safetensors`, each whole or not at all. */
-export function saveModel(model: nn.Module, folder: string, config: Readonly<Record<string, unknown>>): void {
-  saveSafetensors(model.stateDict(), join(folder, "model.safetensors"), { format: "pt" });
+/** Writes `config.json` and `model.safetensors`, each whole or not at all; `rename` gives weights their names in the file. */
+export function saveModel(
+  model: nn.Module,
+  folder: string,
+  config: Readonly<Record<string, unknown>>,
+  rename: (name: string) => string = (name) => name,
+): void {
+  const weights = Array.from(model.stateDict(), ([name, tensor]) => [rename(name), tensor] as const);
+  saveSafetensors(new Map(weights), join(folder, "model.safetensors"), { format: "pt" });
   writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
 }
 
