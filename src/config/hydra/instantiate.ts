@@ -1,6 +1,14 @@
 // Makes the objects that a config describes with `_target_`, from a closed table of classes and functions.
 import { ConfigError } from "../../base/index.ts";
-import { type ConfigNode, type MapNode, type Origin, listNode, mapNode, scalarNode } from "../node.ts";
+import {
+  type ConfigNode,
+  type MapNode,
+  type Origin,
+  isConfigNode,
+  listNode,
+  mapNode,
+  scalarNode,
+} from "../node.ts";
 import { issueAt } from "../omega/failure.ts";
 import { mergeInto } from "../omega/merge.ts";
 import { resolve } from "../omega/resolve.ts";
@@ -85,7 +93,7 @@ const origins = new WeakMap<object, ConfigNode>();
 
 /** Makes a tree of data; what was made of a config before keeps its places. */
 function partOf(value: unknown, origin: Origin, depth: number): ConfigNode {
-  if (isNode(value)) return cloned(value);
+  if (isConfigNode(value)) return cloned(value);
   if (value === null || ["string", "number", "boolean", "bigint"].includes(typeof value))
     return scalarNode(origin, value as string | number | boolean | bigint | null);
   if (depth > maxDepth)
@@ -114,20 +122,7 @@ function sameScalar(node: ConfigNode, value: unknown): boolean {
   return node.kind === "scalar" && node.value === value;
 }
 
-const nodeKinds = ["map", "list", "scalar"];
-
-/** Tells a tree from data: a mapping of data has no Map among its values. */
-function isNode(value: unknown): value is ConfigNode {
-  if (typeof value !== "object" || value === null || !("kind" in value) || !("origin" in value)) return false;
-  const { kind } = value as { kind: unknown };
-  if (!nodeKinds.includes(String(kind))) return false;
-  return kind === "scalar"
-    ? "isFloat" in value
-    : kind === "list"
-      ? "items" in value
-      : (value as MapNode).entries instanceof Map;
-}
-
+/** Copies a tree without its types: what a target is given may be anything. */
 function cloned(node: ConfigNode): ConfigNode {
   if (node.kind === "scalar") return { ...node };
   if (node.kind === "list") return listNode(node.origin, node.items.map(cloned));
