@@ -225,3 +225,44 @@ test("a config is made of data too, and merges are copies", () => {
   expect(() => OmegaConf.create({ a: "${b" })).toThrow("a: the interpolation cannot be read");
   expect(() => OmegaConf.create(5)).toThrow("a config is a mapping or a list, got 5.");
 });
+
+describe("hostile input costs little", () => {
+  const deep: { a?: object } = {};
+  let inner = deep;
+  for (let level = 0; level < 20_000; level++) inner = inner.a = {};
+  const itself: { a?: object } = {};
+  itself.a = itself;
+  const one = () => OmegaConf.create("a: 1");
+  test.each<[string, () => unknown, RegExp | number]>([
+    ["deep data", () => OmegaConf.create(deep as never), /more than 64 levels/],
+    ["data that holds itself", () => OmegaConf.create(itself as never), /more than 64 levels/],
+    ["deep values", () => OmegaConf.update(one(), "b", deep as never), /more than 64 levels/],
+    ["deep keys", () => OmegaConf.update(one(), `x${".y".repeat(20_000)}`, 1), /more than 64 keys/],
+    ["open brackets", () => OmegaConf.select(one(), `a${"[".repeat(200_000)}b`), 1],
+    ["open brackets with names", () => OmegaConf.select(one(), "a[".repeat(100_000)), 1],
+    ["a line break in brackets", () => OmegaConf.select(one(), `a${"[".repeat(200_000)}\n]`), 1],
+    [
+      "a number of a million digits",
+      () => OmegaConf.create(`a: ${"9".repeat(1_000_000)}`),
+      /is no int of YAML/,
+    ],
+    ["an hour of many minutes", () => OmegaConf.create(`a: 1${":59".repeat(300_000)}`), /is no int of YAML/],
+    [
+      "texts like numbers",
+      () =>
+        OmegaConf.toYaml(OmegaConf.create({ a: `${"0".repeat(500_000)}x`, b: "1_".repeat(250_000) })).length,
+      1_000_000,
+    ],
+    [
+      "texts of spaces",
+      () => OmegaConf.toYaml(OmegaConf.create({ a: " ".repeat(500_000), b: "\n".repeat(500_000) })).length,
+      1_000_000,
+    ],
+  ])("%s", (_name, run, expected) => {
+    const start = process.cpuUsage().user;
+    if (expected instanceof RegExp) expect(run).toThrow(expected);
+    else if (expected === 1) expect(run()).toMatchObject({ value: 1 });
+    else expect(run()).toBeGreaterThan(expected);
+    expect(process.cpuUsage().user - start).toBeLessThan(3_000_000); // microseconds
+  });
+});

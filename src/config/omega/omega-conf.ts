@@ -14,7 +14,7 @@ import {
 } from "../node.ts";
 import { readText } from "../load.ts";
 import { type ConfigValue, formatValue } from "../value.ts";
-import { createFromText, isContainer } from "./create.ts";
+import { checkDepth, createFromText, isContainer } from "./create.ts";
 import { prototype } from "./conform.ts";
 import { configError, issueAt } from "./failure.ts";
 import { contentIssues } from "./content-issues.ts";
@@ -51,6 +51,7 @@ export interface ToContainerOptions extends ResolveOptions {
 function create(input: ConfigInput = null, source = "config"): Config {
   if (typeof input === "string") return createFromText(input, source);
   if (input === null) return mapNode({ source });
+  if (!isConfigNode(input)) checkDepth(input, source);
   const node = isConfigNode(input) ? cloneNode(input) : nodeOf(input, { source });
   const issues = contentIssues(node);
   if (issues.length > 0) throw new ConfigError(source, issues);

@@ -72,7 +72,11 @@ function readInt(text: string): number | bigint | undefined {
   return value === undefined ? undefined : wholeNumber(negative ? -value : value);
 }
 
+/** Bounds the digits of a number, as Python does. */
+const maxDigits = 4300;
+
 function unsigned(digits: string): bigint | undefined {
+  if (digits.length > maxDigits) return undefined;
   if (/^(?:0b[01]+|0x[0-9a-fA-F]+|0|[1-9]\d*)$/u.test(digits)) return BigInt(digits);
   if (/^0o?[0-7]+$/u.test(digits)) return BigInt(`0o${digits.replace(/^0o?/u, "")}`);
   if (/^\d+(?::\d+)+$/u.test(digits))

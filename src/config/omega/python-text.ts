@@ -5,7 +5,7 @@ import { wholeNumber } from "./plain-scalar.ts";
 const digits = "[0-9](?:_?[0-9])*";
 const intPattern = new RegExp(`^\\s*([-+]?)(${digits})\\s*$`);
 const floatPattern = new RegExp(
-  `^\\s*[-+]?(?:${digits}\\.?(?:${digits})?|\\.${digits})(?:[eE][-+]?${digits})?\\s*$`,
+  `^\\s*[-+]?(?:${digits}(?:\\.(?:${digits})?)?|\\.${digits})(?:[eE][-+]?${digits})?\\s*$`,
 );
 const wordPattern = /^\s*([-+]?)(inf|infinity|nan)\s*$/i;
 

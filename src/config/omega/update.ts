@@ -11,9 +11,11 @@ import {
   nodeOf,
   cloneNode,
 } from "../node.ts";
+import { limits } from "../document.ts";
 import { keyProblem } from "../parse-json.ts";
 import { type ConfigValue, formatPath, formatValue } from "../value.ts";
 import { type Locks, assign, listItem, locksWithin, refuseChange, unlocked } from "./assign.ts";
+import { checkDepth } from "./create.ts";
 import { configError, issueAt } from "./failure.ts";
 import { contentIssues } from "./content-issues.ts";
 import { mergeAt } from "./merge.ts";
@@ -40,10 +42,16 @@ export function update(
   options: UpdateOptions = {},
 ): void {
   const { merge = true, forceAdd = false, origin = { source: key } } = options;
+  const keys = splitKey(key);
+  if (keys.length > limits.depth) {
+    const message = `more than ${limits.depth} keys in one path. Flatten the config.`;
+    throw new ConfigError(origin.source, [{ path: `${key.slice(0, 40)}...`, code: "syntax", message }]);
+  }
+  if (!isConfigNode(value)) checkDepth(value, origin.source);
   const node = isConfigNode(value) ? cloneNode(value) : nodeOf(value, origin);
   const problems = contentIssues(node);
   if (problems.length > 0) throw new ConfigError(origin.source, problems);
-  new Updater(root, { merge, forceAdd, origin }).set(splitKey(key), node);
+  new Updater(root, { merge, forceAdd, origin }).set(keys, node);
 }
 
 class Updater {
