@@ -1,14 +1,6 @@
 // Makes the objects that a config describes with `_target_`, from a closed table of classes and functions.
 import { ConfigError } from "../../base/index.ts";
-import {
-  type ConfigNode,
-  type MapNode,
-  type Origin,
-  isConfigNode,
-  listNode,
-  mapNode,
-  scalarNode,
-} from "../node.ts";
+import { type ConfigNode, type Origin, isConfigNode, listNode, mapNode, scalarNode } from "../node.ts";
 import { issueAt } from "../omega/failure.ts";
 import { mergeInto } from "../omega/merge.ts";
 import { resolve } from "../omega/resolve.ts";
