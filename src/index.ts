@@ -14,7 +14,7 @@ export {
   sconceVersion,
 } from "./base/index.ts";
 export type { ConfigIssue } from "./base/index.ts";
-export { checkUseCase, draftUseCase, loadUseCase, writeUseCase } from "./config/index.ts";
+export { checkUseCase, compose, draftUseCase, loadUseCase, main, writeUseCase } from "./config/index.ts";
 export type { CheckReport, ResolvedUseCase, UseCaseConfig } from "./config/index.ts";
 export {
   BaseAudioDataModule,
@@ -84,6 +84,7 @@ export { loadPlugins } from "./plugins/index.ts";
 export * as plots from "./plots/index.ts";
 export {
   BertTrainerTorch,
+  FrameworkTrainer,
   InterruptedError,
   TextClassifier,
   evaluateFile,

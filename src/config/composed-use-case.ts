@@ -27,6 +27,25 @@ export function composedUseCase(job: MapNode): ConfigDocument {
   move(entries, "model", "base_model", "base_model");
   move(entries, "dataset", "name", "use_case");
   take(entries, "model", "name");
+  return documentOf(root);
+}
+
+/**
+ * Turns a composed job config into the document of a training of registered parts, in which model and data set keep their
+ * names; the data set's names the use case where nothing else does.
+ *
+ * @throws ConfigError for interpolations that cannot be resolved
+ */
+export function composedModule(job: MapNode): ConfigDocument {
+  const root = resolve(job) as MapNode;
+  const dataset = root.entries.get("dataset")?.node;
+  const name = dataset?.kind === "map" ? dataset.entries.get("name") : undefined;
+  if (name !== undefined && !root.entries.has("use_case")) root.entries.set("use_case", name);
+  return documentOf(root);
+}
+
+function documentOf(root: MapNode): ConfigDocument {
+  const { entries } = root;
   const experiment = entries.get("experiment");
   const name = experiment?.node.kind === "map" ? experiment.node.entries.get("name") : undefined;
   if (experiment !== undefined && name !== undefined)

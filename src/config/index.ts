@@ -3,6 +3,9 @@ export type { BaseModelSource } from "./base-model.ts";
 export { checkComposed, checkUseCase, formatResolved, loadUseCase } from "./check.ts";
 export type { CheckReport, ResolvedUseCase } from "./check.ts";
 export type { ConfigDocument, Place } from "./document.ts";
+export { checkModule, isModuleConfig } from "./module-config.ts";
+export type { ModuleConfig, ModuleReport } from "./module-config.ts";
+export { nodeOf } from "./node.ts";
 export { loadConfig, parseConfig } from "./load.ts";
 export type { ConfigFormat } from "./load.ts";
 export {

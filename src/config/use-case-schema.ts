@@ -54,7 +54,8 @@ const datasetSchema = z.strictObject({
   shuffle: flag().default(true),
 });
 
-const trackingSchema = z.strictObject({
+/** Accepts the section of the tracking store. */
+export const trackingSchema = z.strictObject({
   /** Which kind of store `uri` must name; `mlflow` is any. */
   backend: choice(["mlflow", ...storeKinds]).default("mlflow"),
   /** Absent: `MLFLOW_TRACKING_URI`, else `sqlite:///outputs/mlflow/mlflow.db` in the project. */

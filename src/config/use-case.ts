@@ -70,6 +70,32 @@ export async function validateUseCase(
   return issues.length === 0 ? { ...result, draft, config: draft } : { ...result, draft };
 }
 
+/** Checks a document against a schema that shares its sections with the use case's; rules are the caller's matter. */
+export async function checkDocumentWith<T extends z.ZodType>(
+  schema: T,
+  document: ConfigDocument,
+): Promise<{
+  config?: z.output<T>;
+  issues: readonly ConfigIssue[];
+  locate: (issue: SchemaIssue) => ConfigIssue;
+}> {
+  const [{ normalizeUseCase }, { refuse }, { checkSchema }] = await Promise.all([
+    import("./normalize-use-case.ts"),
+    import("./refusals.ts"),
+    import("./schema-issues.ts"),
+  ]);
+  const overridden = applyOverrides(document.value, []);
+  const root = isConfigMap(overridden.value) ? overridden.value : {};
+  const isWholeShare = (path: ConfigPath): boolean => document.places.isFloat(path);
+  const normalized = normalizeUseCase(root, { useCase: "default", isWholeShare });
+  if (!Object.hasOwn(root, "register")) delete normalized.value["register"]; // a use case's default
+  const locate = (issue: SchemaIssue): ConfigIssue =>
+    locateIssue({ ...issue, path: normalized.original(issue.path) }, document, overridden);
+  const { data, issues } = checkSchema(schema, normalized.value);
+  const all = refuse([...normalized.issues, ...issues], normalized.value).map(locate);
+  return { ...(data !== undefined && { config: data }), issues: all, locate };
+}
+
 /** Returns the last override that wrote a path or something around it. */
 function writtenBy(
   { written }: OverrideResult,

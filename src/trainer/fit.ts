@@ -189,7 +189,8 @@ function batchesBetween(interval: number, perEpoch: number): number {
   return Math.max(1, Math.floor(interval * perEpoch));
 }
 
-function buildCallbacks(configs: TrainingConfig["callbacks"]): Callback[] {
+/** Makes the callbacks of a config, but for those that keep checkpoints. */
+export function buildCallbacks(configs: TrainingConfig["callbacks"]): Callback[] {
   return configs.flatMap((config): Callback[] => {
     switch (config.name) {
       case "early_stopping":

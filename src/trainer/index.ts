@@ -34,7 +34,7 @@ export type {
   Trainable,
   ValidateOptions,
 } from "./run.ts";
-export { fit, limitBatches } from "./fit.ts";
+export { buildCallbacks, fit, limitBatches } from "./fit.ts";
 export { CSVLogger } from "./loggers/csv-logger.ts";
 export type { CSVLoggerOptions } from "./loggers/csv-logger.ts";
 export { JSONLLogger } from "./loggers/jsonl-logger.ts";

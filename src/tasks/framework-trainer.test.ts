@@ -1,0 +1,115 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import * as z from "zod";
+import { PointsData, PointsModel } from "../../tests/fixtures/points.ts";
+import { makeTinyProject } from "../../tests/fixtures/tiny-project.ts";
+import type { TinyProject } from "../../tests/fixtures/tiny-project.ts";
+import { compose, runMain } from "../config/index.ts";
+import { registerDataset, registerModel } from "../contracts/index.ts";
+import { openStore } from "../tracking/index.ts";
+import { FrameworkTrainer } from "./index.ts";
+
+class SchemedModel extends PointsModel {
+  static override readonly schema = z.strictObject({ hidden: z.int().min(1), lr: z.number().optional() });
+}
+registerModel("points_model", SchemedModel);
+registerDataset("points", PointsData);
+
+let project: TinyProject;
+beforeAll(() => {
+  project = makeTinyProject();
+  write({
+    "conf/config.yaml": `
+defaults: [model: points, dataset: points, optimizer: adamw, _self_]
+seed: 3
+experiment: {name: "\${model.name}"}
+trainer: {max_epochs: 4, log_every_n_steps: 5, enable_progress_bar: false}
+callbacks: {early_stopping: {monitor: val_loss, patience: 2}}
+`,
+    "conf/model/points.yaml": "name: points_model\nhidden: 6\n",
+    "conf/model/tiny.yaml": "name: tiny\nbase_model: tiny\n",
+    "conf/dataset/points.yaml": "name: points\nbatch_size: 8\n",
+    "conf/dataset/demo.yaml":
+      "name: demo\ntrain: Datasets/train.csv\ntest: Datasets/test.csv\nmax_length: 16\nbatch_size: 8\n",
+    "conf/optimizer/adamw.yaml": "name: adamw\nlr: 0.05\n",
+  });
+});
+afterAll(() => project.remove());
+
+function write(files: Record<string, string>): void {
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(project.root, name)), { recursive: true });
+    writeFileSync(join(project.root, name), text);
+  }
+}
+
+function trainer(...overrides: string[]): FrameworkTrainer {
+  const config = compose({ configPath: join(project.root, "conf"), configName: "config", overrides });
+  return new FrameworkTrainer(config, { projectRoot: project.root });
+}
+
+describe("FrameworkTrainer", () => {
+  test("trains a registered model on a registered data set, tracks and logs it", async () => {
+    const { metrics, runId, modelUri, checkpoint } = await trainer().train();
+    expect(metrics["test_accuracy"]).toBeGreaterThan(0.9);
+    expect(Object.keys(metrics)).toEqual(expect.arrayContaining(["train_loss", "val_loss", "test_loss"]));
+    expect(modelUri).toBe(`runs:/${runId}/model`);
+    expect(checkpoint).toContain(join("TrainedModels", "points", "points_model", "checkpoints", "epoch="));
+    expect(existsSync(join(checkpoint!, "model.safetensors"))).toBe(true);
+    const store = await openStore(`sqlite:///${project.database}`);
+    const { info, data } = await store.getRun(runId);
+    expect(info.status).toBe("FINISHED");
+    expect(data.params).toMatchObject({ hidden: "6" });
+    expect(data.metrics["test_accuracy"]).toBe(metrics["test_accuracy"]);
+    expect((await store.getExperiment(info.experimentId)).name).toBe("points/points_model");
+    await store.close();
+  });
+
+  test("trains a text classifier by the same entry", async () => {
+    const { metrics, checkpoint } = await trainer(
+      "model=tiny",
+      "dataset=demo",
+      "~callbacks",
+      "trainer.max_epochs=1",
+    ).train();
+    expect(metrics["f1"]).toBeGreaterThanOrEqual(0);
+    expect(existsSync(join(checkpoint!, "model.safetensors"))).toBe(true);
+  });
+
+  test("is what a program's main runs", async () => {
+    const { exitCode, jobs } = await runMain(
+      {
+        configPath: join(project.root, "conf"),
+        configName: "config",
+        argv: ["-m", "model.hidden=2,3", "trainer.max_epochs=1", "hydra.sweep.dir=outputs/sweep"],
+        baseFolder: project.root,
+      },
+      (config) => new FrameworkTrainer(config, { projectRoot: project.root }).train(),
+    );
+    expect(exitCode).toBe(0);
+    expect(jobs.map((job) => job.status === "completed" && job.value.metrics["val_loss"]! > 0)).toEqual([
+      true,
+      true,
+    ]);
+    expect(readFileSync(join(project.root, "outputs/sweep/1/.hydra/overrides.yaml"), "utf8")).toContain(
+      "model.hidden=3",
+    );
+  });
+
+  test("loads the plugins that the config lists", async () => {
+    write({ "lib/broken.js": "throw new Error('no luck');" });
+    const config = trainer("+plugins=[lib/broken.js]", "trainer.max_epochs=1");
+    expect((await config.train()).metrics["val_loss"]).toBeGreaterThan(0); // it is named, and the rest goes on
+  });
+
+  test("names everything that is wrong, with its place", async () => {
+    await expect(
+      trainer("trainer.max_epochs=x", "+nothing=1").train(),
+    ).rejects.toThrowErrorMatchingInlineSnapshot();
+    await expect(trainer("model.hidden=0", "+model.hiden=1").train()).rejects.toThrow("model.hidden=0");
+    await expect(trainer("model.name=points_modle").train()).rejects.toThrow(
+      'unknown name "points_modle". Did you mean "points_model"?',
+    );
+  });
+});

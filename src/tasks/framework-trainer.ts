@@ -1,0 +1,178 @@
+// One entry for whatever a composed config trains: a text classifier, or a registered model on a registered data set.
+import { join } from "node:path";
+import { ConfigError } from "../base/index.ts";
+import type { ConfigIssue } from "../base/index.ts";
+import {
+  checkComposed,
+  checkModule,
+  encodeSegment,
+  findProjectRoot,
+  isModuleConfig,
+  nodeOf,
+} from "../config/index.ts";
+import type { ConfigMap, MapNode, ModuleConfig, ModuleReport } from "../config/index.ts";
+import { registry } from "../contracts/index.ts";
+import type { DataModule } from "../contracts/index.ts";
+import { loadPlugins } from "../plugins/index.ts";
+import { manualSeed, optim } from "../torch/index.ts";
+import { ActiveRun, openStore } from "../tracking/index.ts";
+import {
+  MLFlowLogger,
+  ModelCheckpoint,
+  Trainer,
+  buildCallbacks,
+  configuredOptimization,
+} from "../trainer/index.ts";
+import type { TrainableModule } from "../trainer/index.ts";
+import { BertTrainerTorch } from "./bert-trainer.ts";
+import type { ProgressListener } from "./progress.ts";
+import { logModel } from "./torch-model.ts";
+
+export interface FrameworkTrainerOptions {
+  /** Folder from which relative paths, plugins and outputs go. @default the project around the current folder */
+  projectRoot?: string;
+  progress?: ProgressListener;
+}
+
+/** What a training came to. */
+export interface FrameworkResult {
+  /** Of validation (`val_*`) and test. */
+  metrics: Record<string, number>;
+  runId: string;
+  /** `runs:/ID/model`; undefined where no model was logged. */
+  modelUri: string | undefined;
+  /** Folder of the best checkpoint, or of the model. */
+  checkpoint: string | undefined;
+}
+
+/**
+ * Trains as a composed config says. With `model.base_model` it fine-tunes a text classifier; else `model.name` and
+ * `dataset.name` are looked up in the registry, plugins included, and trained by `Trainer`.
+ *
+ * @example
+ * await main({ configPath: "conf", configName: "config" }, async (config) => new FrameworkTrainer(config).train());
+ */
+export class FrameworkTrainer {
+  readonly config: MapNode;
+  readonly projectRoot: string;
+  readonly #progress: ProgressListener | undefined;
+
+  /** Takes the plain data that a task gets, or the tree whose parts know where they were written. */
+  constructor(config: ConfigMap | MapNode, { projectRoot, progress }: FrameworkTrainerOptions = {}) {
+    this.config = isTree(config) ? config : (nodeOf(config, { source: "the config" }) as MapNode);
+    this.projectRoot = projectRoot ?? findProjectRoot(process.cwd());
+    this.#progress = progress;
+  }
+
+  /** @throws ConfigError with everything that is wrong with the config, before anything is loaded */
+  async train(): Promise<FrameworkResult> {
+    return isModuleConfig(this.config) ? this.#trainModule() : this.#trainText();
+  }
+
+  async #trainText(): Promise<FrameworkResult> {
+    const { config, resolved, issues, source } = await checkComposed(this.config, this.projectRoot);
+    if (config === undefined || resolved === undefined) throw new ConfigError(source, issues);
+    const options = this.#progress === undefined ? {} : { progress: this.#progress };
+    const { metrics, runId, modelUri, modelFolder } = await new BertTrainerTorch(
+      { config, resolved, source },
+      options,
+    ).train();
+    return { metrics, runId, modelUri, checkpoint: modelFolder };
+  }
+
+  async #trainModule(): Promise<FrameworkResult> {
+    const report = await checkModule(this.config, this.projectRoot);
+    const { config, issues, source, trackingUri } = report;
+    if (config === undefined) throw new ConfigError(source, issues);
+    await loadPlugins(this.projectRoot, { listed: config.plugins });
+    manualSeed(config.seed);
+    const { model, dataset } = makeParts(config, report);
+    const logger = new MLFlowLogger({
+      trackingUri,
+      experimentName: `${config.use_case}/${config.experiment}`,
+    });
+    const trainer = this.#trainer(config, logger);
+    const { bestCheckpoint } = await trainer.fit(model, dataset);
+    await dataset.setup?.("test");
+    if (dataset.testDataloader?.() !== undefined)
+      await trainer.test(model, dataset, bestCheckpoint === undefined ? {} : { ckptPath: "best" });
+    const runId = logger.runId;
+    if (runId === undefined) return { metrics: {}, runId: "", modelUri: undefined, checkpoint: undefined }; // a trial run
+    const modelUri = await recordModel(model, trackingUri, runId);
+    return { metrics: { ...trainer.callbackMetrics }, runId, modelUri, checkpoint: bestCheckpoint };
+  }
+
+  #trainer(config: ModuleConfig, logger: MLFlowLogger): Trainer {
+    const { optimizer, scheduler = { name: "constant" }, callbacks, trainer: flags } = config;
+    const outputs = join(this.projectRoot, "outputs", "TrainedModels");
+    const folder = join(outputs, encodeSegment(config.use_case), encodeSegment(config.experiment));
+    return new Trainer({
+      ...optim.camelCaseKeys(flags),
+      callbacks: [...buildCallbacks(callbacks), ...checkpointing(config)],
+      logger,
+      defaultRootDir: folder,
+      ...(optimizer !== undefined && { optimization: configuredOptimization({ optimizer, scheduler }) }),
+    });
+  }
+}
+
+/** Makes model and data set; what their classes refuse in their options is told with its place. */
+function makeParts(
+  config: ModuleConfig,
+  { locate, source }: ModuleReport,
+): { model: TrainableModule; dataset: DataModule } {
+  const issues: ConfigIssue[] = [];
+  const attempt = <T>(
+    key: "model" | "dataset",
+    make: (name: string, options: object) => T,
+  ): T | undefined => {
+    const { name, ...options } = config[key];
+    try {
+      return make(name, camelCaseDeep(options));
+    } catch (error) {
+      issues.push(locate([key], (error as Error).message));
+      return undefined;
+    }
+  };
+  const model = attempt("model", (name, options) => registry.createModel(name, options));
+  const dataset = attempt("dataset", (name, options) => registry.createDataset(name, options));
+  if (issues.length > 0) throw new ConfigError(source, issues);
+  return { model: model as TrainableModule, dataset: dataset! };
+}
+
+function checkpointing({ callbacks, trainer }: ModuleConfig): ModelCheckpoint[] {
+  if (!trainer.enable_checkpointing) return [];
+  const given = callbacks.find((callback) => callback.name === "model_checkpoint");
+  if (given === undefined) return [new ModelCheckpoint({ monitor: "val_loss", saveLast: true })];
+  const { name: _, ...options } = given;
+  return [new ModelCheckpoint(optim.camelCaseKeys(options))];
+}
+
+async function recordModel(model: TrainableModule, trackingUri: string, runId: string): Promise<string> {
+  const store = await openStore(trackingUri);
+  try {
+    const run = await ActiveRun.resume(store, runId);
+    await logModel(run, model, { name: "model" });
+    await run.end();
+    return `runs:/${runId}/model`;
+  } finally {
+    await store.close();
+  }
+}
+
+/** Spells the options of a component as code does. */
+function camelCaseDeep(value: object): Record<string, unknown> {
+  const deep = (part: unknown): unknown =>
+    Array.isArray(part) ? part.map(deep) : isPlain(part) ? camelCaseDeep(part) : part;
+  return Object.fromEntries(
+    Object.entries(optim.camelCaseKeys({ ...value })).map(([key, part]) => [key, deep(part)]),
+  );
+}
+
+function isPlain(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+function isTree(config: ConfigMap | MapNode): config is MapNode {
+  return config["kind" as never] === "map" && (config as MapNode).entries instanceof Map;
+}
