@@ -104,10 +104,16 @@ describe("FrameworkTrainer", () => {
   });
 
   test("names everything that is wrong, with its place", async () => {
-    await expect(
-      trainer("trainer.max_epochs=x", "+nothing=1").train(),
-    ).rejects.toThrowErrorMatchingInlineSnapshot();
-    await expect(trainer("model.hidden=0", "+model.hiden=1").train()).rejects.toThrow("model.hidden=0");
+    await expect(trainer("trainer.max_epochs=x", "+nothing=1").train()).rejects
+      .toThrowErrorMatchingInlineSnapshot(`
+      [ConfigError: trainer.max_epochs=x: trainer.max_epochs: expected an integer of at least -1, got "x".
+      +nothing=1: nothing: unknown key. Valid: callbacks, dataset, distributed, experiment, mlops, model, optimizer, plugins, scheduler, seed, trainer, use_case.]
+    `);
+    await expect(trainer("model.hidden=0", "+model.hiden=1").train()).rejects
+      .toThrowErrorMatchingInlineSnapshot(`
+      [ConfigError: model.hidden=0: model.hidden: Too small: expected number to be >=1.
+      +model.hiden=1: model.hiden: the class knows no such option.]
+    `);
     await expect(trainer("model.name=points_modle").train()).rejects.toThrow(
       'unknown name "points_modle". Did you mean "points_model"?',
     );

@@ -130,7 +130,7 @@ function makeParts(
     try {
       return make(name, camelCaseDeep(options));
     } catch (error) {
-      issues.push(locate([key], (error as Error).message));
+      issues.push(...refusals(error).map(({ path, message }) => locate([key, ...path], message)));
       return undefined;
     }
   };
@@ -138,6 +138,27 @@ function makeParts(
   const dataset = attempt("dataset", (name, options) => registry.createDataset(name, options));
   if (issues.length > 0) throw new ConfigError(source, issues);
   return { model: model as TrainableModule, dataset: dataset! };
+}
+
+/** Parts the refusal of a class's schema into one issue an option, by its name in the file. */
+function refusals(error: unknown): { path: (string | number)[]; message: string }[] {
+  const { message, cause } = error as Error;
+  const { issues } = (cause ?? {}) as {
+    issues?: { path: (string | number)[]; message: string; keys?: string[] }[];
+  };
+  if (!Array.isArray(issues)) return [{ path: [], message }];
+  return issues.flatMap((issue) => {
+    const path = issue.path.map((step) => (typeof step === "string" ? snakeCase(step) : step));
+    if (issue.keys === undefined) return [{ path, message: `${issue.message}.` }];
+    return issue.keys.map((key) => ({
+      path: [...path, snakeCase(key)],
+      message: "the class knows no such option.",
+    }));
+  });
+}
+
+function snakeCase(name: string): string {
+  return Object.keys(optim.snakeCaseKeys({ [name]: 0 }))[0]!;
 }
 
 function checkpointing({ callbacks, trainer }: ModuleConfig): ModelCheckpoint[] {
