@@ -415,6 +415,9 @@ describe("odd folders", () => {
     expect(() => compose({ configPath: "nowhere", configName: "config" })).toThrow(
       "nowhere: the folder of the configs is not there. Check the config path.",
     );
+    expect(() => compose({ configPath: "pkg://absent.conf", configName: "config" })).toThrow(
+      "pkg://absent.conf: the folder of the configs is not there.",
+    );
   });
 
   test("a thousand configs are composed, and a list that multiplies is stopped", () => {

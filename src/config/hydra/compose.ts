@@ -14,7 +14,7 @@ import { checkHydraKeys, convertHydraValues } from "./hydra-schema.ts";
 import { type Override, isHydraOverride } from "./override.ts";
 import { embed } from "./packages.ts";
 import { parseOverride } from "./parse-override.ts";
-import { pathProblem } from "./config-path.ts";
+import { pathProblem, shownPath } from "./config-path.ts";
 import { problemAt } from "./problem.ts";
 import { Repository } from "./repository.ts";
 import { type SearchPathElement, openSearchPath } from "./search-path.ts";
@@ -125,7 +125,7 @@ export function openRepository(options: ComposeOptions, overrides: readonly Over
   const isLegacy = versionBase === "1.1";
   const origin: Origin = { source: "the search path" };
   const given = [
-    ...(configPath === undefined ? [] : [{ provider: "main", path: mainPath(configPath), origin }]),
+    ...(configPath === undefined ? [] : [{ provider: "main", path: absoluteConfigPath(configPath), origin }]),
     ...searchPath.map((element) => ({ ...element, origin })),
   ];
   const baseFolder =
@@ -137,7 +137,8 @@ export function openRepository(options: ComposeOptions, overrides: readonly Over
   return new Repository(openSearchPath([...given, ...added], { store, baseFolder }), { isLegacy });
 }
 
-function mainPath(configPath: string): string {
+/** Makes a folder of configs independent of the current one. */
+export function absoluteConfigPath(configPath: string): string {
   return configPath.includes("://") ? configPath : resolvePath(configPath);
 }
 
@@ -145,7 +146,7 @@ function checkMain({ sources }: Repository, configPath: string | undefined): voi
   const main = sources.find(({ provider }) => provider === "main");
   if (main === undefined || main.isAvailable()) return;
   throw problemAt(
-    { source: configPath! },
+    { source: configPath!.includes("://") ? configPath! : shownPath(configPath!) },
     "the folder of the configs is not there. Check the config path.",
     "file",
   );

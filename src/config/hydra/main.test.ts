@@ -166,6 +166,15 @@ describe("a sweep", () => {
     expect(told).toContain('db=oracle: there is no config "oracle" in the group "db"');
   });
 
+  test("stays where it is when a task changes the current folder", async () => {
+    mkdirSync("elsewhere");
+    const { exitCode, jobs } = await run(sweep, () => process.chdir(join(root, "elsewhere")));
+    expect([exitCode, ...jobs.map(({ outputDir }) => outputDir)]).toEqual([
+      0,
+      ...[0, 1, 2].map((number) => join(root, "out", String(number))),
+    ]);
+  });
+
   test("is refused to launchers and sweepers of others", async () => {
     const { exitCode } = await run(["-m", "seed=1,2", "hydra.launcher._target_=joblib"], () => 0);
     expect(exitCode).toBe(2);

@@ -5,7 +5,7 @@ import { type ConfigNode, type MapNode, valueOf } from "../node.ts";
 import { select } from "../omega/resolve.ts";
 import { type HydraCallback, notify } from "./callbacks.ts";
 import { type CommandLine, parseCommandLine } from "./command-line.ts";
-import { type ComposeOptions, type ConfigLocation, composeAll } from "./compose.ts";
+import { type ComposeOptions, type ConfigLocation, absoluteConfigPath, composeAll } from "./compose.ts";
 import { hydraVersion } from "./hydra-config.ts";
 import { showInfo } from "./info.ts";
 import { problemAt } from "./problem.ts";
@@ -123,7 +123,8 @@ export function composeOptions(command: CommandLine, options: MainOptions): Comp
   return {
     searchPath: [...searchPath, ...further],
     overrides: command.overrides,
-    ...(configPath === undefined ? {} : { configPath }),
+    // a task may change the current folder
+    ...(configPath === undefined ? {} : { configPath: absoluteConfigPath(configPath) }),
     ...(configName === undefined ? {} : { configName }),
     ...(options.store === undefined ? {} : { store: options.store }),
     ...(options.versionBase === undefined ? {} : { versionBase: options.versionBase }),
@@ -189,14 +190,14 @@ async function runSweep<T>(
   options: MainOptions,
   task: Task<T>,
 ): Promise<MainResult<T>> {
-  const { afterFailure = "stop", baseFolder } = options;
+  const { afterFailure = "stop", baseFolder = process.cwd() } = options;
   const sweep = composeAll({ ...compose, isMultirun: true });
   const batches = planSweep(sweep);
   const plans = batches.flat().map((overrides, number) => ({ number, overrides }));
   for (const plan of plans) composeJob(sweep, plan, compose); // a mistake in the last job is found before the first runs
   const callbacks = callbacksOf(sweep.config, options);
   await notify(callbacks, "onMultirunStart", (callback) => callback.onMultirunStart?.(sweep.config));
-  openSweepFolder(sweep, baseFolder === undefined ? {} : { baseFolder });
+  openSweepFolder(sweep, { baseFolder });
   const results: JobResult<T>[] = [];
   for (const plan of plans) {
     logger.info(`job ${plan.number + 1} of ${plans.length}: ${plan.overrides.join(" ")}`);
