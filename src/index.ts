@@ -96,15 +96,26 @@ export * as torch from "./torch/index.ts";
 export { ActiveRun, SqliteStore, startRun } from "./tracking/index.ts";
 export type { RegistryStore, StartRunOptions, TrackingStore } from "./tracking/index.ts";
 export {
+  BackboneFinetuning,
+  BaseFinetuning,
+  BasePredictionWriter,
   CSVLogger,
+  DeviceStatsMonitor,
+  EMAWeightAveraging,
   EarlyStopping,
+  GradientAccumulationScheduler,
   JSONLLogger,
+  LambdaCallback,
   LearningRateMonitor,
   MLFlowLogger,
   ModelCheckpoint,
+  OnExceptionCheckpoint,
+  SpikeDetection,
   TensorBoardLogger,
   Throughput,
+  Timer,
   Trainer,
+  WeightAveraging,
   fit,
 } from "./trainer/index.ts";
 export type {

@@ -1,10 +1,24 @@
 export type { Callback, EvaluatedBatch, StepInfo } from "./callbacks/callback.ts";
+export { DeviceStatsMonitor } from "./callbacks/device-stats-monitor.ts";
 export type { Duration } from "./duration.ts";
 export { EarlyStopping } from "./callbacks/early-stopping.ts";
 export type { EarlyStoppingConfig } from "./callbacks/early-stopping.ts";
+export { BackboneFinetuning, BaseFinetuning } from "./callbacks/finetuning.ts";
+export type { BackboneFinetuningConfig } from "./callbacks/finetuning.ts";
+export { GradientAccumulationScheduler } from "./callbacks/gradient-accumulation-scheduler.ts";
+export { LambdaCallback } from "./callbacks/lambda-callback.ts";
 export { LearningRateMonitor } from "./callbacks/lr-monitor.ts";
+export type { LearningRateMonitorConfig } from "./callbacks/lr-monitor.ts";
 export { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
 export type { ModelCheckpointConfig } from "./callbacks/model-checkpoint.ts";
+export { OnExceptionCheckpoint } from "./callbacks/on-exception-checkpoint.ts";
+export { BasePredictionWriter } from "./callbacks/prediction-writer.ts";
+export { SpikeDetection } from "./callbacks/spike-detection.ts";
+export type { SpikeDetectionConfig } from "./callbacks/spike-detection.ts";
+export { Timer } from "./callbacks/timer.ts";
+export type { TimedStage, TimerConfig } from "./callbacks/timer.ts";
+export { EMAWeightAveraging, WeightAveraging } from "./callbacks/weight-averaging.ts";
+export type { EMAWeightAveragingConfig, WeightAveragingConfig } from "./callbacks/weight-averaging.ts";
 export { Throughput } from "./callbacks/throughput.ts";
 export {
   loadCheckpoint,

@@ -77,7 +77,12 @@ describe("early stopping", () => {
       return to;
     };
     const callback = copy(new EarlyStopping({ monitor: "val_loss", mode: "min", patience: 2 }));
-    const run = { stage: "fit", state: { step: 1 }, stop: undefined } as never;
+    const run = {
+      stage: "fit",
+      config: { hasValidation: true },
+      state: { step: 1 },
+      stop: undefined,
+    } as never;
     callback.onValidationEnd(run, { val_loss: 1 });
     callback.onValidationEnd(run, { val_loss: 1 });
     const later = copy(callback);
@@ -85,5 +90,33 @@ describe("early stopping", () => {
     expect(run).toMatchObject({ stop: undefined });
     later.onValidationEnd(run, { val_loss: 1 });
     expect(run).toMatchObject({ stop: "early_stopping" });
+  });
+
+  test("judges what the epoch logged with check_on_train_epoch_end, and where nothing is validated", async () => {
+    const fit = (options: object, validationBatches: number) =>
+      fitToy({
+        trainer: { max_epochs: 9, num_sanity_val_steps: 0 },
+        validationBatches,
+        watchers: [
+          {
+            name: "level",
+            onTrainEpochEnd: (run) => run.log({ level: run.state.epoch < 3 ? 1 / run.state.epoch : 1 }),
+          },
+          new EarlyStopping({ monitor: "level", mode: "min", patience: 2, ...options }),
+        ],
+      });
+    expect((await fit({ checkOnTrainEpochEnd: true }, 4)).epochs).toBe(4);
+    expect((await fit({}, 0)).epochs).toBe(4);
+  });
+
+  test("with strict false waits for a metric that is not there yet", async () => {
+    const fitted = await fitToy({
+      trainer: { max_epochs: 9, num_sanity_val_steps: 0 },
+      validations: [{ loss: 1 }, { loss: 1 }, { loss: 1, f1: 0.5 }, { loss: 1, f1: 0.5 }],
+      watchers: [
+        new EarlyStopping({ monitor: "val_f1", mode: "max", patience: 1, strict: false, verbose: true }),
+      ],
+    });
+    expect(fitted.epochs).toBe(4);
   });
 });

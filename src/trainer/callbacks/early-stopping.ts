@@ -17,6 +17,15 @@ export interface EarlyStoppingConfig {
   stoppingThreshold?: number | undefined;
   /** Stops as soon as the metric is worse than this. */
   divergenceThreshold?: number | undefined;
+  /**
+   * Judges the last value of anything that was logged, `train_loss` too, at the end of each epoch; otherwise what a
+   * validation measured, after it. @default true where nothing is validated
+   */
+  checkOnTrainEpochEnd?: boolean | undefined;
+  /** Takes a metric that nothing logs for an error; otherwise waits until it is there. @default true */
+  strict?: boolean;
+  /** Says in the log what has improved, and what `strict: false` misses. @default false */
+  verbose?: boolean;
 }
 
 /** Ends the training when a metric has stopped getting better. */
@@ -38,12 +47,12 @@ export class EarlyStopping implements Callback {
   }
 
   onValidationEnd(run: Run, metrics: Readonly<Record<string, number>>): void {
-    if (run.stage !== "fit" || run.isSanityChecking) return;
-    const reason = this.#judge(metrics);
-    if (reason === undefined) return;
-    logger.info(`early stopping after step ${run.state.step}: ${reason}`);
-    this.#stopped = true;
-    run.stop ??= "early_stopping";
+    if (run.stage === "fit" && !run.isSanityChecking && !this.#checksAtEpochEnd(run))
+      this.#check(run, metrics);
+  }
+
+  onTrainEpochEnd(run: Run): void {
+    if (this.#checksAtEpochEnd(run)) this.#check(run, run.state.metrics);
   }
 
   stateDict(): Record<string, unknown> {
@@ -56,16 +65,34 @@ export class EarlyStopping implements Callback {
     this.#stopped = stopped === true;
   }
 
+  #checksAtEpochEnd({ config }: Run): boolean {
+    return this.config.checkOnTrainEpochEnd ?? !config.hasValidation;
+  }
+
+  #check(run: Run, metrics: Readonly<Record<string, number>>): void {
+    const reason = this.#judge(metrics);
+    if (reason === undefined) return;
+    logger.info(`early stopping after step ${run.state.step}: ${reason}`);
+    this.#stopped = true;
+    run.stop ??= "early_stopping";
+  }
+
   #judge(metrics: Readonly<Record<string, number>>): string | undefined {
     const {
       monitor,
       patience = 3,
       minDelta = 0,
       checkFinite = true,
+      strict = true,
+      verbose = false,
       stoppingThreshold,
       divergenceThreshold,
     } = this.config;
     const value = metrics[monitor];
+    if (value === undefined && !strict) {
+      if (verbose) logger.warn(`early stopping: "${monitor}" is not logged yet`);
+      return undefined;
+    }
     if (value === undefined) {
       throw new TrainingError(
         `early_stopping: the validation must log "${monitor}", it logs ${Object.keys(metrics).join(", ")}. Set callbacks.monitor to one of these.`,
@@ -77,6 +104,7 @@ export class EarlyStopping implements Callback {
     if (divergenceThreshold !== undefined && this.#better(divergenceThreshold, value))
       return `${monitor} = ${value} is beyond ${divergenceThreshold}`;
     if (this.#better(value, this.#best, minDelta)) {
+      if (verbose) logger.info(`early stopping: ${monitor} improved from ${this.#best} to ${value}`);
       this.#best = value;
       this.#waited = 0;
       return undefined;
