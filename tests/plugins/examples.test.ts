@@ -1,0 +1,119 @@
+// The worked examples of plugins/, copied to a project and trained there by the compiled package.
+import { execFile } from "node:child_process";
+import { cpSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makeTemporaryFolder } from "../fixtures/temporary-folder.ts";
+
+const packageRoot = new URL("../../", import.meta.url);
+const dist = (layer: string) => JSON.stringify(new URL(`dist/src/${layer}/index.js`, packageRoot).href);
+
+let root: string;
+beforeAll(() => {
+  root = makeTemporaryFolder("sconce-plugin-examples-");
+  cpSync(new URL("plugins/examples", packageRoot), join(root, "plugins/examples"), { recursive: true });
+  symlinkSync(fileURLToPath(new URL("node_modules", packageRoot)), join(root, "node_modules"));
+  writeFileSync(join(root, "package.json"), "{}");
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** Loads the examples in a process of its own, evaluates `body` there and returns its `result`. */
+async function run<T>(body: string): Promise<T> {
+  const script = `
+    import { loadPlugins } from ${dist("plugins")};
+    import { DataContract, ModelContract, registry } from ${dist("contracts")};
+    import { FrameworkTrainer } from ${dist("tasks")};
+    import * as torch from ${dist("torch")};
+    import { Trainer } from ${dist("trainer")};
+    const root = ${JSON.stringify(root)};
+    const plugins = await loadPlugins(root);
+    const quiet = { enableProgressBar: false, logger: false, defaultRootDir: root };
+    let result;
+    ${body}
+    console.log("\\n" + JSON.stringify(result));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], {
+    cwd: root,
+  });
+  return JSON.parse(stdout.trimEnd().split("\n").at(-1)!) as T;
+}
+
+describe("the examples of plugins", () => {
+  test("register one component of each kind, and a domain", async () => {
+    const plugins = await run<{ name: string; registered: string[]; error?: string }[]>("result = plugins;");
+    expect(plugins.map(({ name, registered, error }) => [name, error ?? registered])).toEqual([
+      ["plugins/examples/callback.ts", ["callback stop_at"]],
+      ["plugins/examples/dataset.ts", ["dataset spirals"]],
+      [
+        "plugins/examples/domain.ts",
+        ["model matrix_factorization", "dataset ratings", "metric rmse", "domain recommendation"],
+      ],
+      ["plugins/examples/loss.ts", ["loss focal"]],
+      ["plugins/examples/metric.ts", ["metric top_k_accuracy"]],
+      ["plugins/examples/model.ts", ["model residual_mlp"]],
+      ["plugins/examples/optimizer.ts", ["optimizer sign_sgd"]],
+    ]);
+  });
+
+  test("meet the contracts", async () => {
+    const problems = await run<string[][]>(`
+      result = [];
+      for (const [name, dataset] of [["residual_mlp", "spirals"], ["matrix_factorization", "ratings"]]) {
+        const data = registry.createDataset(dataset);
+        result.push(await DataContract.check(data));
+        result.push(ModelContract.check(registry.createModel(name), await data.trainDataloader().next()));
+      }`);
+    expect(problems).toEqual([[], [], [], []]);
+  });
+
+  test("train by a config", async () => {
+    const [spirals, ratings] = await run<Record<string, number>[]>(`
+      const train = async (model, dataset, max_epochs) => {
+        const config = { use_case: "examples", model, dataset, trainer: { max_epochs, enable_progress_bar: false } };
+        return (await new FrameworkTrainer(config, { projectRoot: root }).train()).metrics;
+      };
+      result = [
+        await train({ name: "residual_mlp", loss: { name: "focal", gamma: 1 } }, { name: "spirals" }, 40),
+        await train({ name: "matrix_factorization", factors: 6 }, { name: "ratings" }, 40),
+      ];`);
+    expect(spirals!["test_accuracy"]).toBeGreaterThan(0.9);
+    expect(spirals!["test_top2"]).toBeGreaterThanOrEqual(spirals!["test_accuracy"]!);
+    expect(ratings!["test_rmse"]).toBeLessThan(0.4); // the ratings' own deviation is about 0.7
+    expect(ratings!["test_rmse"]! ** 2).toBeCloseTo(ratings!["test_loss"]!, 5);
+  });
+
+  test("the callback ends a training, and a checkpoint holds the optimizer's state", async () => {
+    const { reason, epochs, accuracy, stepped } = await run<Record<string, unknown>>(`
+      torch.manualSeed(1);
+      const model = registry.createModel("residual_mlp");
+      const callbacks = [registry.createCallback("stop_at", { monitor: "val_accuracy", value: 0.8 })];
+      const trainer = new Trainer({ ...quiet, maxEpochs: 100, callbacks });
+      const { reason, epochs } = await trainer.fit(model, registry.createDataset("spirals"));
+      const weight = torch.ones([2], { requiresGrad: true });
+      const make = () => torch.optim.createOptimizer("sign_sgd", [weight], { lr: 0.25, momentum: 0.5 });
+      const optimizer = make();
+      weight.mul(torch.tensor([3, -2])).sum().backward();
+      optimizer.step();
+      const saved = optimizer.stateDict();
+      const restored = make();
+      restored.loadStateDict(saved);
+      const stepped = JSON.stringify([weight.tolist(), restored.state.get(weight).momentumBuffer.tolist()]);
+      result = { reason, epochs, accuracy: trainer.callbackMetrics.val_accuracy, stepped };`);
+    expect(reason).toBe("early_stopping");
+    expect(epochs).toBeLessThan(100);
+    expect(accuracy).toBeGreaterThanOrEqual(0.8);
+    expect(stepped).toBe("[[0.75,1.25],[1.5,-1]]");
+  });
+
+  test("the loss is cross entropy where nothing is easy, and less where it is", async () => {
+    const [plain, cross, focal, refusal] = await run<[number, number, number, string]>(`
+      const [scores, classes] = [torch.tensor([[2, 0, -1], [0, 1, 3]]), torch.tensor([0n, 2n])];
+      const focal = (gamma) => registry.createLoss("focal", { gamma }).forward(scores, classes).item();
+      result = [focal(0), torch.nn.functional.crossEntropy(scores, classes).item(), focal(2)];
+      try { focal(-1); } catch (error) { result.push(error.message); }`);
+    expect(plain).toBeCloseTo(cross, 6);
+    expect(focal).toBeLessThan(cross / 10);
+    expect(refusal).toMatchInlineSnapshot(`"loss "focal": gamma: Too small: expected number to be >=0"`);
+  });
+});
