@@ -1,10 +1,10 @@
 // `sconce check`: proves a config before any work starts. Loads neither libtorch nor data.
 import { ConfigError } from "../base/index.ts";
-import { checkComposed, checkUseCase, configToYaml, formatResolved, planJobs } from "../config/index.ts";
-import type { CheckReport, MainOptions } from "../config/index.ts";
+import { checkUseCase, configToYaml, formatResolved, planJobs } from "../config/index.ts";
+import type { CheckReport, MainOptions, ModuleReport } from "../config/index.ts";
 import { parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
-import { composedOptions } from "./composed.ts";
+import { checkJob, composedOptions } from "./composed.ts";
 import { takeFlags } from "./take-flags.ts";
 
 export const command: Command = {
@@ -53,34 +53,36 @@ Examples:
 /** Checks the composed config, or each of a sweep's. */
 async function checkJobs(options: MainOptions & { argv: string[] }, own: readonly string[]): Promise<number> {
   const jobs = planJobs(options);
-  const reports: (CheckReport & { job?: number; overrides: readonly string[] })[] = [];
+  const reports: ((CheckReport | ModuleReport) & { job?: number; overrides: readonly string[] })[] = [];
   for (const { number, overrides, config } of jobs) {
-    const report = await checkComposed(config, options.baseFolder!);
+    const report = await checkJob(config, options.baseFolder!);
     reports.push({ ...(number !== undefined && { job: number + 1 }), overrides, ...report });
   }
   const isBroken = reports.some(({ issues }) => issues.length > 0);
   const shows = (flag: string): boolean => own.includes(flag);
   if (shows("--json")) {
-    const shown = reports.map(({ job, overrides, issues, warnings, resolved, config }) => ({
+    const shown = reports.map(({ job, overrides, issues, config, ...report }) => ({
       ...(job !== undefined && { job, overrides }),
       issues,
-      warnings,
-      resolved,
+      ...("warnings" in report && { warnings: report.warnings, resolved: report.resolved }),
       ...(shows("--resolve") && { config }),
     }));
     process.stdout.write(`${JSON.stringify(jobs.length === 1 ? shown[0] : shown, null, 2)}\n`);
     return isBroken ? 2 : 0;
   }
-  for (const { job, overrides, source, issues, warnings, config, resolved } of reports) {
+  for (const { job, overrides, source, issues, config, ...report } of reports) {
     const which = job === undefined ? "" : `job ${job} (${overrides.join(" ")})\n`;
+    const warnings = "warnings" in report ? report.warnings : [];
     if (warnings.length > 0)
       process.stderr.write(
         `${which}${new ConfigError(source, warnings).message.replace(/^/gm, "warning: ")}\n`,
       );
     if (issues.length > 0) process.stderr.write(`${which}${new ConfigError(source, issues).message}\n`);
-    if (config === undefined || resolved === undefined) continue;
+    if (config === undefined) continue;
     if (shows("--resolve")) process.stdout.write(`${await configToYaml(config)}\n`);
-    process.stdout.write(`${which}${formatResolved(resolved)}\n${source}: no problems\n`);
+    const paths =
+      "resolved" in report && report.resolved !== undefined ? `${formatResolved(report.resolved)}\n` : "";
+    process.stdout.write(`${which}${paths}${source}: no problems\n`);
   }
   return isBroken ? 2 : 0;
 }

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { basename, dirname, extname, join, relative } from "node:path";
 import { packageFolder } from "../base/index.ts";
-import type { MainOptions } from "../config/index.ts";
+import type { CheckReport, MainOptions, MapNode, ModuleReport } from "../config/index.ts";
 
 /** The groups that come with the package. */
 const shippedConf = join(packageFolder ?? ".", "conf");
@@ -52,4 +52,10 @@ function configsIn(folder: string): string[] {
   if (!existsSync(folder)) return [];
   const files = readdirSync(folder).filter((file) => /\.(json|ya?ml)$/u.test(file));
   return files.map((file) => join(folder, file));
+}
+
+/** Checks a composed job as what it trains: a text classifier, or registered parts. */
+export async function checkJob(job: MapNode, projectRoot: string): Promise<CheckReport | ModuleReport> {
+  const { checkComposed, checkModule, isModuleConfig } = await import("../config/index.ts");
+  return isModuleConfig(job) ? checkModule(job, projectRoot) : checkComposed(job, projectRoot);
 }

@@ -1,10 +1,10 @@
 // `sconce train`: starts the run in a process of its own. The run itself: ./train-worker.ts.
 import { join } from "node:path";
-import { ConfigError, UsageError } from "../base/index.ts";
-import type { MainOptions, ResolvedUseCase, UseCaseConfig } from "../config/index.ts";
+import { ConfigError, UsageError, writeFileAtomic } from "../base/index.ts";
+import type { ConfigMap, Job, MainOptions, ResolvedUseCase, UseCaseConfig } from "../config/index.ts";
 import { parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
-import { composedOptions, useCaseHint } from "./composed.ts";
+import { checkJob, composedOptions, useCaseHint } from "./composed.ts";
 import { takeFlags } from "./take-flags.ts";
 
 export const command: Command = {
@@ -72,36 +72,58 @@ async function trainFile(
 }
 
 /**
- * Trains by a composed config, or by each of a sweep's. All jobs are checked before the first begins; each is then the
- * use case in its run folder.
+ * Trains by a composed config, or by each of a sweep's. All jobs are checked before the first begins; each is then a file
+ * in its run folder, by which a process of its own trains.
  */
 async function trainComposed(
   options: MainOptions & { argv: string[] },
   own: readonly string[],
 ): Promise<number> {
-  const { checkComposed, configToYaml, planJobs, runMain } = await import("../config/index.ts");
-  const { writeFileAtomic } = await import("../base/index.ts");
+  const { planJobs, runMain } = await import("../config/index.ts");
   const projectRoot = options.baseFolder!;
   if (runsJobs(options.argv)) {
     for (const { number, overrides, config } of planJobs(options)) {
-      const { source, issues } = await checkComposed(config, projectRoot);
+      const { source, issues } = await checkJob(config, projectRoot);
       if (issues.length > 0)
         throw jobError(new ConfigError(source, issues), { number, overrides, hint: useCaseHint(options) });
     }
   }
   let stopped: number | undefined;
-  const { exitCode } = await runMain(options, async (_, job) => {
-    const { config, resolved, issues, source } = await checkComposed(job.config, projectRoot);
-    if (config === undefined || resolved === undefined) throw new ConfigError(source, issues);
-    const file = join(job.outputDir, "use_case.yaml");
-    writeFileAtomic(file, await configToYaml(absolutePaths(config, resolved)));
-    const code = await trainFile(file, [], [file, ...own]);
-    if (code !== 0) {
-      stopped = code;
-      throw new UsageError(`the training ended with exit code ${code}; its folder is ${job.outputDir}`);
-    }
+  const { exitCode } = await runMain(options, async (plain, job) => {
+    const code = await trainJob(plain, job, { projectRoot, own });
+    if (code === 0) return;
+    stopped = code;
+    throw new UsageError(`the training ended with exit code ${code}; its folder is ${job.outputDir}`);
   });
   return stopped ?? exitCode;
+}
+
+async function trainJob(
+  plain: ConfigMap,
+  { config: node, outputDir }: Job,
+  { projectRoot, own }: { projectRoot: string; own: readonly string[] },
+): Promise<number> {
+  const { checkComposed, checkModule, configToYaml, isModuleConfig } = await import("../config/index.ts");
+  if (isModuleConfig(node)) {
+    const { issues, source, trackingUri } = await checkModule(node, projectRoot);
+    if (issues.length > 0) throw new ConfigError(source, issues);
+    const file = join(outputDir, "config.yaml");
+    writeFileAtomic(file, await configToYaml(plain));
+    const { supervise } = await import("./supervise.ts");
+    const tracking = (): Promise<{ uri: string; notifications: [] }> =>
+      Promise.resolve({ uri: trackingUri, notifications: [] });
+    return supervise({
+      command: "train",
+      worker: "train-module-worker",
+      words: [file, projectRoot, ...own],
+      tracking,
+    });
+  }
+  const { config, resolved, issues, source } = await checkComposed(node, projectRoot);
+  if (config === undefined || resolved === undefined) throw new ConfigError(source, issues);
+  const file = join(outputDir, "use_case.yaml");
+  writeFileAtomic(file, await configToYaml(absolutePaths(config, resolved)));
+  return trainFile(file, [], [file, ...own]);
 }
 
 /** Flags of `sconce train`. */

@@ -55,7 +55,7 @@ describe("FrameworkTrainer", () => {
     expect(metrics["test_accuracy"]).toBeGreaterThan(0.9);
     expect(Object.keys(metrics)).toEqual(expect.arrayContaining(["train_loss", "val_loss", "test_loss"]));
     expect(modelUri).toBe(`runs:/${runId}/model`);
-    expect(checkpoint).toContain(join("TrainedModels", "points", "points_model", "checkpoints", "epoch="));
+    expect(checkpoint).toContain(join("TrainedModels", "points", "points_model"));
     expect(existsSync(join(checkpoint!, "model.safetensors"))).toBe(true);
     const store = await openStore(`sqlite:///${project.database}`);
     const { info, data } = await store.getRun(runId);
@@ -75,6 +75,19 @@ describe("FrameworkTrainer", () => {
     ).train();
     expect(metrics["f1"]).toBeGreaterThanOrEqual(0);
     expect(existsSync(join(checkpoint!, "model.safetensors"))).toBe(true);
+  });
+
+  test("keeps each run's checkpoints apart, and goes on with the newest", async () => {
+    const { checkpoint: first } = await trainer("trainer.max_epochs=1").train();
+    const { checkpoint: second } = await trainer("trainer.max_epochs=1").train();
+    expect(dirname(second!)).not.toBe(dirname(first!));
+    expect(existsSync(first!)).toBe(true);
+    const { checkpoint: third, metrics } = await trainer("trainer.max_epochs=3").train({ resume: "last" });
+    expect(dirname(third!)).toBe(dirname(second!));
+    expect(metrics["epoch"]).toBeGreaterThan(2);
+    await expect(trainer("experiment.name=none").train({ resume: "last" })).rejects.toThrow(
+      "there is no run with a checkpoint in",
+    );
   });
 
   test("is what a program's main runs", async () => {

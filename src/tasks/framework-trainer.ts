@@ -1,14 +1,15 @@
 // One entry for whatever a composed config trains: a text classifier, or a registered model on a registered data set.
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { ConfigError } from "../base/index.ts";
+import { ConfigError, UsageError } from "../base/index.ts";
 import type { ConfigIssue } from "../base/index.ts";
 import {
   checkComposed,
   checkModule,
-  encodeSegment,
   findProjectRoot,
   isModuleConfig,
   nodeOf,
+  outputFolders,
 } from "../config/index.ts";
 import type { ConfigMap, MapNode, ModuleConfig, ModuleReport } from "../config/index.ts";
 import { registry } from "../contracts/index.ts";
@@ -22,10 +23,12 @@ import {
   Trainer,
   buildCallbacks,
   configuredOptimization,
+  newestCheckpoint,
 } from "../trainer/index.ts";
 import type { TrainableModule } from "../trainer/index.ts";
 import { BertTrainerTorch } from "./bert-trainer.ts";
 import type { ProgressListener } from "./progress.ts";
+import { RunFolder } from "./run-folder.ts";
 import { logModel } from "./torch-model.ts";
 
 export interface FrameworkTrainerOptions {
@@ -64,23 +67,27 @@ export class FrameworkTrainer {
     this.#progress = progress;
   }
 
-  /** @throws ConfigError with everything that is wrong with the config, before anything is loaded */
-  async train(): Promise<FrameworkResult> {
-    return isModuleConfig(this.config) ? this.#trainModule() : this.#trainText();
+  /**
+   * Trains, or goes on with a run that did not finish: `resume` is `last`, the newest one, or the path of a checkpoint.
+   *
+   * @throws ConfigError with everything that is wrong with the config, before anything is loaded
+   */
+  async train({ resume }: { resume?: string | undefined } = {}): Promise<FrameworkResult> {
+    return isModuleConfig(this.config) ? this.#trainModule(resume) : this.#trainText(resume);
   }
 
-  async #trainText(): Promise<FrameworkResult> {
+  async #trainText(resume: string | undefined): Promise<FrameworkResult> {
     const { config, resolved, issues, source } = await checkComposed(this.config, this.projectRoot);
     if (config === undefined || resolved === undefined) throw new ConfigError(source, issues);
     const options = this.#progress === undefined ? {} : { progress: this.#progress };
     const { metrics, runId, modelUri, modelFolder } = await new BertTrainerTorch(
       { config, resolved, source },
       options,
-    ).train();
+    ).train({ resume });
     return { metrics, runId, modelUri, checkpoint: modelFolder };
   }
 
-  async #trainModule(): Promise<FrameworkResult> {
+  async #trainModule(resume: string | undefined): Promise<FrameworkResult> {
     const report = await checkModule(this.config, this.projectRoot);
     const { config, issues, source, trackingUri } = report;
     if (config === undefined) throw new ConfigError(source, issues);
@@ -91,8 +98,9 @@ export class FrameworkTrainer {
       trackingUri,
       experimentName: `${config.use_case}/${config.experiment}`,
     });
-    const trainer = this.#trainer(config, logger);
-    const { bestCheckpoint } = await trainer.fit(model, dataset);
+    const { folder, ckptPath } = await this.#runFolder(config, resume);
+    const trainer = makeTrainer(config, logger, folder);
+    const { bestCheckpoint } = await trainer.fit(model, dataset, ckptPath === undefined ? {} : { ckptPath });
     await dataset.setup?.("test");
     if (dataset.testDataloader?.() !== undefined)
       await trainer.test(model, dataset, bestCheckpoint === undefined ? {} : { ckptPath: "best" });
@@ -102,18 +110,33 @@ export class FrameworkTrainer {
     return { metrics: { ...trainer.callbackMetrics }, runId, modelUri, checkpoint: bestCheckpoint };
   }
 
-  #trainer(config: ModuleConfig, logger: MLFlowLogger): Trainer {
-    const { optimizer, scheduler = { name: "constant" }, callbacks, trainer: flags } = config;
-    const outputs = join(this.projectRoot, "outputs", "TrainedModels");
-    const folder = join(outputs, encodeSegment(config.use_case), encodeSegment(config.experiment));
-    return new Trainer({
-      ...optim.camelCaseKeys(flags),
-      callbacks: [...buildCallbacks(callbacks), ...checkpointing(config)],
-      logger,
-      defaultRootDir: folder,
-      ...(optimizer !== undefined && { optimization: configuredOptimization({ optimizer, scheduler }) }),
-    });
+  /** Makes the run's folder under outputs/TrainedModels, or finds that of the run to go on with. */
+  async #runFolder(
+    { use_case, experiment }: ModuleConfig,
+    resume: string | undefined,
+  ): Promise<{ folder: string; ckptPath?: string }> {
+    const { trainedModels } = outputFolders(this.projectRoot, use_case, experiment);
+    if (resume === undefined) return { folder: RunFolder.create(trainedModels).path };
+    if (resume !== "last") return { folder: join(resume, "..", ".."), ckptPath: resume };
+    const runs = existsSync(trainedModels) ? readdirSync(trainedModels).sort().reverse() : [];
+    for (const name of runs) {
+      const folder = join(trainedModels, name);
+      const ckptPath = await newestCheckpoint(join(folder, "checkpoints"));
+      if (ckptPath !== undefined) return { folder, ckptPath };
+    }
+    throw new UsageError(`resume: there is no run with a checkpoint in ${trainedModels}. Start a new one.`);
   }
+}
+
+function makeTrainer(config: ModuleConfig, logger: MLFlowLogger, folder: string): Trainer {
+  const { optimizer, scheduler = { name: "constant" }, callbacks, trainer: flags } = config;
+  return new Trainer({
+    ...optim.camelCaseKeys(flags),
+    callbacks: [...buildCallbacks(callbacks), ...checkpointing(config)],
+    logger,
+    defaultRootDir: folder,
+    ...(optimizer !== undefined && { optimization: configuredOptimization({ optimizer, scheduler }) }),
+  });
 }
 
 /** Makes model and data set; what their classes refuse in their options is told with its place. */

@@ -129,6 +129,48 @@ describe("sconce train", () => {
   });
 });
 
+test("a model and a data set of the project's plugins are trained by their names", async () => {
+  write({
+    "package.json": "{}",
+    "plugins/points.ts": `
+      import { BaseDataModule, BaseModel, registerDataset, registerModel, torch } from "sconce";
+      type Rows = { x: torch.Tensor; y: number };
+      class Net extends BaseModel<{ hiddenSize: number }> {
+        override buildModel({ hiddenSize }: { hiddenSize: number }): torch.nn.Module {
+          const { nn } = torch;
+          return new nn.Sequential(new nn.Linear(2, hiddenSize), new nn.Tanh(), new nn.Linear(hiddenSize, 2));
+        }
+        override lossOf(logits: torch.Tensor, labels: torch.Tensor): torch.Tensor {
+          return torch.nn.functional.crossEntropy(logits, labels);
+        }
+      }
+      class Points extends BaseDataModule<Rows> {
+        override setup(): void {
+          const part = (length: number, shift: number) => ({
+            length,
+            get: (i: number): Rows => ({ x: torch.tensor([i % 2, shift + i / length]), y: i % 2 }),
+          });
+          this.parts = { train: part(32, 0), val: part(8, 1), test: part(8, 2) };
+        }
+      }
+      registerModel("net", Net);
+      registerDataset("points", Points);`,
+    "conf/model/net.yaml": "name: net\nhidden_size: 4\n",
+    "conf/dataset/points.yaml": "name: points\nbatch_size: 4\n",
+  });
+  const words = ["model=net", "dataset=points", "callbacks=none", "~champion", "trainer.max_epochs=3"];
+  expect((await run("check", ...words)).stdout).toBe("the composed config: no problems\n");
+  const { code, stdout, stderr } = await run("train", ...words, "--json");
+  expect(code, stderr).toBe(0);
+  const result = JSON.parse(stdout) as { metrics: Record<string, number>; runId: string; checkpoint: string };
+  expect(result.metrics["test_loss"]).toBeGreaterThan(0);
+  expect(existsSync(join(result.checkpoint, "model.safetensors"))).toBe(true);
+  expect(result.checkpoint).toContain("outputs/TrainedModels/points/net_points/");
+  const wrong = await run("train", ...words, "+model.hidden_sise=3", "model.name=nett");
+  expect(wrong.code).toBe(2);
+  expect(wrong.stderr).toContain('unknown name "nett". Did you mean "net"?');
+});
+
 describe("sconce check", () => {
   test("proves the composed config without libtorch", async () => {
     const { code, stdout } = await run("check");
