@@ -44,6 +44,7 @@ export {
   registry,
 } from "./registry.ts";
 export type { ComponentClass, ComponentKindName, Domain, Register } from "./registry.ts";
+export { lossOf, optimizersOf } from "./step-output.ts";
 export type {
   ConfigSchema,
   IConfigurable,

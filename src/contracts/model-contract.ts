@@ -2,7 +2,8 @@
 import { Tensor, getRngState, nn, noGrad, optim, scope, setRngState } from "../torch/index.ts";
 import { ContractError } from "./contract-error.ts";
 import type { TrainerContext } from "./base-model.ts";
-import type { ISerializable, ITrainable, OptimizerSetup, StepOutput } from "./trainable.ts";
+import { lossOf, optimizersOf } from "./step-output.ts";
+import type { ISerializable, ITrainable } from "./trainable.ts";
 
 /** The methods that a model must have, with what each is for. */
 const members = {
@@ -66,7 +67,7 @@ function tryOut(model: Trained, sample: unknown): string[] {
   };
   const optimizers: optim.Optimizer[] = [];
   attempt("configureOptimizers", () => {
-    optimizers.push(...optimizersOf(model.configureOptimizers()));
+    optimizers.push(...optimizersOf(model.configureOptimizers()).map((part) => part?.optimizer));
     problems.push(...checkOptimizers(model, optimizers));
   });
   model.attach?.(contextOf(optimizers));
@@ -175,17 +176,6 @@ function contextOf(optimizers: readonly optim.Optimizer[]): TrainerContext {
     log: () => {},
     backward: (loss) => loss.backward(),
   };
-}
-
-function optimizersOf(setup: OptimizerSetup): optim.Optimizer[] {
-  const parts = Array.isArray(setup) ? setup : [setup];
-  return parts.map((part: optim.Optimizer | { optimizer: optim.Optimizer }) =>
-    part instanceof optim.Optimizer ? part : part?.optimizer,
-  );
-}
-
-function lossOf(output: StepOutput | undefined): Tensor | undefined {
-  return output instanceof Tensor ? output : output?.loss;
 }
 
 function trained(model: nn.Module): [string, nn.Parameter][] {

@@ -1,8 +1,9 @@
 // Judges a model batch by batch: validation and test.
 import { UsageError } from "../base/index.ts";
-import type { BatchLoader, LogOptions, Stage, StepOutput } from "../contracts/index.ts";
+import { lossOf } from "../contracts/index.ts";
+import type { BatchLoader, LogOptions, Stage } from "../contracts/index.ts";
 import { RunningMean } from "../metrics/index.ts";
-import { Tensor, dispose, noGrad, scope } from "../torch/index.ts";
+import { dispose, noGrad, scope } from "../torch/index.ts";
 import { batchSizeOf } from "./batch-size.ts";
 import { withPrecision } from "./precision.ts";
 import type { Precision, ValidateOptions } from "./run.ts";
@@ -81,9 +82,4 @@ export async function evaluate(
     for (const [name, value] of Object.entries(means.read())) metrics[name + suffix] = value;
   }
   return metrics;
-}
-
-/** Returns the loss in what a step gave. */
-export function lossOf(output: StepOutput | undefined | void): Tensor | undefined {
-  return output instanceof Tensor ? output : output?.loss;
 }

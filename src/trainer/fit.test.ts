@@ -4,7 +4,7 @@ import { fitToy } from "../../tests/fixtures/toy-training.ts";
 import type { ToyFit, ToyOptions } from "../../tests/fixtures/toy-training.ts";
 import { hashTensors, scope } from "../torch/index.ts";
 import type { Tensor } from "../torch/index.ts";
-import { limitBatches } from "./index.ts";
+import { limitBatches } from "./fit.ts";
 
 // unless a test says otherwise: 6 batches of 8 rows an epoch, 4 validation batches
 

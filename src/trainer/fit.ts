@@ -138,6 +138,17 @@ export function limitBatches(flag: string, limit: number | undefined, available:
   );
 }
 
+/** Batches of an epoch that a run trains on, of those that there are. */
+export function countTrainBatches(
+  { fast_dev_run, overfit_batches, limit_train_batches }: TrainingConfig["trainer"],
+  available: number,
+): number {
+  if (fast_dev_run > 0) return Math.min(fast_dev_run, available);
+  return overfit_batches !== 0
+    ? limitBatches("overfit_batches", overfit_batches, available)
+    : limitBatches("limit_train_batches", limit_train_batches, available);
+}
+
 /** Optimizer steps of the whole run, for schedules. */
 export function totalSteps(config: LoopConfig, source: BatchSource): number {
   const perEpoch = Math.ceil(source.batchesPerEpoch / config.accumulateGradBatches);

@@ -48,7 +48,7 @@ export type {
   Trainable,
   ValidateOptions,
 } from "./run.ts";
-export { buildCallbacks, fit, limitBatches } from "./fit.ts";
+export { buildCallbacks, countTrainBatches, fit, limitBatches } from "./fit.ts";
 export { CSVLogger } from "./loggers/csv-logger.ts";
 export type { CSVLoggerOptions } from "./loggers/csv-logger.ts";
 export { JSONLLogger } from "./loggers/jsonl-logger.ts";

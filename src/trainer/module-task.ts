@@ -1,9 +1,10 @@
 // What the loop needs of a module and of a data loader.
 import { UsageError } from "../base/index.ts";
+import { lossOf } from "../contracts/index.ts";
 import type { BatchLoader, LogOptions, TrainerContext } from "../contracts/index.ts";
 import { Tensor, dispose } from "../torch/index.ts";
 import { batchSizeOf } from "./batch-size.ts";
-import { evaluate, lossOf } from "./evaluate.ts";
+import { evaluate } from "./evaluate.ts";
 import type { CheckpointContent } from "./checkpoint.ts";
 import type { LogMeans } from "./evaluate.ts";
 import type { Batch, BatchSource, Precision, Run, Trainable, ValidateOptions } from "./run.ts";

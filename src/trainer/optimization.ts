@@ -2,6 +2,7 @@
 import { UsageError } from "../base/index.ts";
 import { metricMode } from "../config/index.ts";
 import type { UseCaseConfig } from "../config/index.ts";
+import { optimizersOf } from "../contracts/index.ts";
 import type { ITrainable, OptimizerWithScheduler } from "../contracts/index.ts";
 import { nn, optim } from "../torch/index.ts";
 import { Schedule } from "./schedule.ts";
@@ -30,9 +31,7 @@ export function configuredOptimization({
 /** Takes the optimizers and schedules that a model configures. */
 export function ownOptimization(model: ITrainable): MakeOptimization {
   return () => {
-    const setup = model.configureOptimizers();
-    const parts = (Array.isArray(setup) ? setup : [setup]) as (optim.Optimizer | OptimizerWithScheduler)[];
-    const pairs = parts.map((part) => (part instanceof optim.Optimizer ? { optimizer: part } : part));
+    const pairs = optimizersOf(model.configureOptimizers());
     for (const { optimizer } of pairs) {
       if (optimizer instanceof optim.Optimizer) continue;
       throw new UsageError(

@@ -11,7 +11,7 @@ import type { Callback } from "./callbacks/callback.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
 import { newestCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
 import { evaluate } from "./evaluate.ts";
-import { fit, limitBatches } from "./fit.ts";
+import { countTrainBatches, fit, limitBatches } from "./fit.ts";
 import type { FitResult } from "./fit.ts";
 import { CSVLogger } from "./loggers/csv-logger.ts";
 import { LoggerCollection } from "./loggers/logger.ts";
@@ -93,7 +93,7 @@ export class Trainer {
     const loader = data.trainDataloader?.();
     if (loader === undefined)
       throw new UsageError("Trainer.fit: the data must have a trainDataloader() that gives a loader.");
-    const limit = trainBatches(flags, loader.length);
+    const limit = countTrainBatches(flags, loader.length);
     const isOverfit = flags.overfit_batches !== 0;
     const valLoaders = isOverfit ? [] : loadersOf(data.valDataloader?.());
     const task = new ModuleTask(model, { precision, valLoaders });
@@ -334,13 +334,6 @@ function loggersOf(given: NonNullable<TrainerOptions["logger"]>, rootDir: string
   if (given === false) return [];
   if (given === true) return [new CSVLogger({ saveDir: rootDir })];
   return Array.isArray(given) ? given : [given as TrainingLogger];
-}
-
-function trainBatches(flags: TrainerFlags, available: number): number {
-  if (flags.fast_dev_run > 0) return Math.min(flags.fast_dev_run, available);
-  return flags.overfit_batches !== 0
-    ? limitBatches("overfit_batches", flags.overfit_batches, available)
-    : limitBatches("limit_train_batches", flags.limit_train_batches, available);
 }
 
 function evalBatches(

@@ -5,7 +5,7 @@ import type { UseCaseConfig } from "../../config/index.ts";
 import { classWeights, countClasses } from "../../data/index.ts";
 import type { TextData, TextPart } from "../../data/index.ts";
 import { dispose, loadSafetensors } from "../../torch/index.ts";
-import { Throughput, configuredOptimization, fit, limitBatches } from "../../trainer/index.ts";
+import { Throughput, configuredOptimization, countTrainBatches, fit } from "../../trainer/index.ts";
 import type { Callback, FitOptions, FitResult } from "../../trainer/index.ts";
 import { championRule } from "../champion.ts";
 import { stopIfAsked } from "../interrupted.ts";
@@ -62,14 +62,6 @@ export async function fitClassifier(job: TextJob, callbacks: readonly Callback[]
   stopIfAsked(job, fitted.steps);
   if (fitted.bestCheckpoint !== undefined) restoreWeights(classifier, fitted.bestCheckpoint);
   return { ...fitted, samplesPerSecond: throughput.samplesPerSecond };
-}
-
-function countTrainBatches(trainer: UseCaseConfig["trainer"], available: number): number {
-  const { fast_dev_run, overfit_batches, limit_train_batches } = trainer;
-  if (fast_dev_run > 0) return Math.min(fast_dev_run, available);
-  return overfit_batches !== 0
-    ? limitBatches("overfit_batches", overfit_batches, available)
-    : limitBatches("limit_train_batches", limit_train_batches, available);
 }
 
 /** What is judged between epochs: who overfits on purpose looks at the rows that are trained on. */
