@@ -1,7 +1,7 @@
 // The callbacks and loggers that a config may name, with Lightning's options and defaults (2.6).
 import * as z from "zod";
 import type { ComponentKind } from "./components.ts";
-import { choice, flag, integer, number, text } from "./fields.ts";
+import { choice, duration, expecting, flag, integer, number, text } from "./fields.ts";
 
 /** Absent: the way in which the monitored metric improves; Lightning takes `min` for any metric. */
 const mode = choice(["min", "max"]).default("min");
@@ -19,6 +19,10 @@ export const callbackSchema = z.discriminatedUnion("name", [
     check_finite: flag().default(true),
     stopping_threshold: number().optional(),
     divergence_threshold: number().optional(),
+    /** Judges what was logged by the end of an epoch, and not what a validation measured. */
+    check_on_train_epoch_end: flag().optional(),
+    /** False: waits for a metric that nothing logs yet. */
+    strict: flag().default(true),
   }),
   z.strictObject({
     name: z.literal("model_checkpoint"),
@@ -27,14 +31,59 @@ export const callbackSchema = z.discriminatedUnion("name", [
     mode,
     /** How many of the best checkpoints to keep; -1 keeps all, 0 none. */
     save_top_k: integer({ min: -1 }).default(1),
-    save_last: flag().default(false),
+    save_last: expecting('true, false or "link"', z.union([z.boolean(), z.literal("link")])).default(false),
+    /** One of these three can be given. */
     every_n_train_steps: integer({ min: 1 }).optional(),
     every_n_epochs: integer({ min: 1 }).optional(),
+    train_time_interval: duration().optional(),
+    /** False: after validations; absent: at the end of epochs that have one validation. */
+    save_on_train_epoch_end: flag().optional(),
+    save_on_exception: flag().default(false),
   }),
   z.strictObject({
     name: z.literal("lr_monitor"),
     /** Absent: whenever the schedule moves on. */
     logging_interval: choice(["step", "epoch"]).optional(),
+    log_momentum: flag().default(false),
+    log_weight_decay: flag().default(false),
+  }),
+  z.strictObject({
+    name: z.literal("gradient_accumulation_scheduler"),
+    /** Batches of a step by the epoch, counted from 0, from which that holds. */
+    scheduling: expecting(
+      "a mapping of epochs from 0 to batches of at least 1, such as {4: 2}",
+      z.record(z.string().regex(/^\d+$/u), z.int().min(1)).refine((map) => Object.keys(map).length > 0),
+    ),
+  }),
+  z.strictObject({
+    name: z.literal("weight_averaging"),
+    use_buffers: flag().default(true),
+  }),
+  z.strictObject({
+    name: z.literal("ema_weight_averaging"),
+    use_buffers: flag().default(true),
+    decay: number({ min: 0, max: 1 }).default(0.999),
+    update_every_n_steps: integer({ min: 0 }).default(1),
+    update_starting_at_step: integer({ min: 0 }).optional(),
+    update_starting_at_epoch: integer({ min: 0 }).optional(),
+  }),
+  z.strictObject({
+    name: z.literal("timer"),
+    duration: duration().optional(),
+    interval: choice(["step", "epoch"]).default("step"),
+  }),
+  z.strictObject({
+    name: z.literal("spike_detection"),
+    mode: choice(["min", "max"]).default("min"),
+    window: integer({ min: 1 }).default(10),
+    warmup: integer({ min: 0 }).default(1),
+    atol: number({ min: 0 }).optional(),
+    rtol: number({ min: 0 }).default(2),
+    finite_only: flag().default(true),
+  }),
+  z.strictObject({
+    name: z.literal("device_stats_monitor"),
+    cpu_stats: flag().default(true),
   }),
 ]);
 
@@ -42,6 +91,7 @@ export const callbackSchema = z.discriminatedUnion("name", [
 export const loggerSchema = z.discriminatedUnion("name", [z.strictObject({ name: z.literal("mlflow") })]);
 
 const verbose = "what a callback does is always logged";
+const device = "the average is kept where the model is";
 
 /** Names the callbacks and their Python spellings. */
 export const callbackKind: ComponentKind = {
@@ -53,8 +103,6 @@ export const callbackKind: ComponentKind = {
       classes: ["EarlyStopping"],
       refusedOptions: {
         verbose,
-        strict: "a metric that nothing logs is always an error",
-        check_on_train_epoch_end: "it is checked after each validation",
         log_rank_zero_only: "there is one process",
       },
     },
@@ -69,26 +117,28 @@ export const callbackKind: ComponentKind = {
         dirpath: "checkpoints stand in the run's folder under outputs/TrainedModels",
         filename: "checkpoints are named by epoch and step",
         auto_insert_metric_name: "checkpoints are named by epoch and step",
-        train_time_interval: "it is not available yet; use every_n_train_steps",
-        save_on_exception: "it is not available yet",
-        save_on_train_epoch_end: "it is not available yet",
         enable_version_counter: "each run has a folder of its own",
       },
     },
     {
       name: "lr_monitor",
       classes: ["LearningRateMonitor"],
-      refusedOptions: {
-        log_momentum: "it is not available yet",
-        log_weight_decay: "it is not available yet",
-      },
     },
+    { name: "gradient_accumulation_scheduler", classes: ["GradientAccumulationScheduler"] },
+    { name: "weight_averaging", classes: ["WeightAveraging"], refusedOptions: { device } },
+    { name: "ema_weight_averaging", classes: ["EMAWeightAveraging"], refusedOptions: { device } },
+    { name: "timer", classes: ["Timer"], refusedOptions: { verbose } },
+    {
+      name: "spike_detection",
+      classes: ["SpikeDetection"],
+      refusedOptions: { exclude_batches_path: "the file stands beside the run's checkpoints" },
+    },
+    { name: "device_stats_monitor", classes: ["DeviceStatsMonitor"] },
   ],
   unavailable: [
-    "backbone_finetuning batch_size_finder device_stats_monitor ema_weight_averaging",
-    "gradient_accumulation_scheduler lambda_callback learning_rate_finder model_pruning",
-    "model_summary rich_model_summary on_exception_checkpoint spike_detection",
-    "stochastic_weight_averaging throughput_monitor timer weight_averaging base_prediction_writer",
+    "backbone_finetuning base_finetuning batch_size_finder lambda_callback learning_rate_finder model_pruning",
+    "model_summary rich_model_summary on_exception_checkpoint",
+    "stochastic_weight_averaging throughput_monitor base_prediction_writer",
     "tqdm_progress_bar rich_progress_bar",
   ].flatMap((names) => names.split(" ")),
 };

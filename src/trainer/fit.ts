@@ -3,9 +3,14 @@ import { metricMode, type UseCaseConfig } from "../config/index.ts";
 import { UsageError, logger } from "../base/index.ts";
 import { useDeterministicAlgorithms } from "../torch/index.ts";
 import type { Callback } from "./callbacks/callback.ts";
+import { DeviceStatsMonitor } from "./callbacks/device-stats-monitor.ts";
 import { EarlyStopping } from "./callbacks/early-stopping.ts";
+import { GradientAccumulationScheduler } from "./callbacks/gradient-accumulation-scheduler.ts";
 import { LearningRateMonitor } from "./callbacks/lr-monitor.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
+import { SpikeDetection } from "./callbacks/spike-detection.ts";
+import { Timer } from "./callbacks/timer.ts";
+import { EMAWeightAveraging, WeightAveraging } from "./callbacks/weight-averaging.ts";
 import { callHook } from "./callbacks/callback.ts";
 import { loadModelAndCallbacks, loadProgress } from "./checkpoint.ts";
 import { secondsOf } from "./duration.ts";
@@ -214,10 +219,40 @@ export function buildCallbacks(configs: TrainingConfig["callbacks"]): Callback[]
             checkFinite: config.check_finite,
             stoppingThreshold: config.stopping_threshold,
             divergenceThreshold: config.divergence_threshold,
+            checkOnTrainEpochEnd: config.check_on_train_epoch_end,
+            strict: config.strict,
           }),
         ];
       case "lr_monitor":
-        return [new LearningRateMonitor({ loggingInterval: config.logging_interval })];
+        return [
+          new LearningRateMonitor({
+            loggingInterval: config.logging_interval,
+            logMomentum: config.log_momentum,
+            logWeightDecay: config.log_weight_decay,
+          }),
+        ];
+      case "gradient_accumulation_scheduler":
+        return [new GradientAccumulationScheduler({ scheduling: config.scheduling })];
+      case "weight_averaging":
+        return [new WeightAveraging({ useBuffers: config.use_buffers })];
+      case "ema_weight_averaging":
+        return [
+          new EMAWeightAveraging({
+            useBuffers: config.use_buffers,
+            decay: config.decay,
+            updateEveryNSteps: config.update_every_n_steps,
+            updateStartingAtStep: config.update_starting_at_step,
+            updateStartingAtEpoch: config.update_starting_at_epoch,
+          }),
+        ];
+      case "timer":
+        return [new Timer({ duration: config.duration, interval: config.interval })];
+      case "spike_detection": {
+        const { mode, window, warmup, atol, rtol, finite_only: finiteOnly } = config;
+        return [new SpikeDetection({ mode, window, warmup, atol, rtol, finiteOnly })];
+      }
+      case "device_stats_monitor":
+        return [new DeviceStatsMonitor({ cpuStats: config.cpu_stats })];
       case "model_checkpoint":
         return []; // see buildCheckpointing
     }
@@ -239,6 +274,9 @@ function buildCheckpointing({ config, checkpoints }: FitOptions): ModelCheckpoin
       saveLast: given.save_last,
       everyNTrainSteps: given.every_n_train_steps,
       everyNEpochs: given.every_n_epochs,
+      trainTimeInterval: given.train_time_interval,
+      saveOnTrainEpochEnd: given.save_on_train_epoch_end,
+      saveOnException: given.save_on_exception,
     }),
   ];
 }

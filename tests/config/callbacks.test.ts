@@ -1,0 +1,49 @@
+// The callbacks that a config may name, held to Lightning's options. Golden: tools/golden/lightning_callback_options.py
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { fitToy } from "../fixtures/toy-training.ts";
+import { callbackKind, callbackSchema } from "../../src/config/callbacks.ts";
+
+const golden = JSON.parse(
+  readFileSync(new URL("../goldens/config/lightning-callbacks.json", import.meta.url), "utf8"),
+) as Record<string, string[]>;
+
+const ours = new Map(
+  callbackSchema.options.map((option) => [option.shape.name.value as string, Object.keys(option.shape)]),
+);
+
+describe("callbacks of a config", () => {
+  test.each(callbackKind.components)("$name takes or refuses each option of Lightning's", (component) => {
+    const { name, classes, refusedOptions = {} } = component;
+    const taken = ours.get(name)!.filter((option) => option !== "name");
+    expect([...taken, ...Object.keys(refusedOptions)].sort()).toEqual([...golden[classes[0]!]!].sort());
+  });
+
+  test("are all that Lightning has, or are named as not available", () => {
+    const fold = (name: string) => name.replaceAll("_", "").toLowerCase();
+    const known = [
+      ...callbackKind.components.flatMap(({ classes }) => classes),
+      ...callbackKind.unavailable,
+    ].map(fold);
+    expect(Object.keys(golden).filter((name) => !known.includes(fold(name)))).toEqual([]);
+  });
+
+  test("act when they are named", async () => {
+    const run = (...callbacks: Record<string, unknown>[]) =>
+      fitToy({ trainer: { max_epochs: 2, num_sanity_val_steps: 0 }, callbacks });
+    expect((await run({ name: "gradient_accumulation_scheduler", scheduling: { 1: 3 } })).steps).toBe(8);
+    const timed = await run({ name: "timer", duration: "00:00:00:00" });
+    expect([timed.steps, timed.reason]).toEqual([0, "max_time"]);
+    const spike = run({ name: "spike_detection", rtol: 0, warmup: 0 });
+    await expect(spike).rejects.toThrow("spike_detection: the loss must not jump");
+    const logging = await run({ name: "device_stats_monitor" }, { name: "lr_monitor", log_momentum: true });
+    expect(logging.series("DeviceStatsMonitor.on_train_batch_end/cpu_percent")).toHaveLength(12);
+    expect(logging.series("lr-AdamW/pg1-momentum").at(-1)).toEqual([12, 0.9]);
+    const weight = async (...callbacks: Record<string, unknown>[]) =>
+      (await run(...callbacks)).model.first.weight.tolist();
+    const plain = await weight();
+    expect(await weight({ name: "ema_weight_averaging", decay: 0 })).toEqual(plain);
+    expect(await weight({ name: "ema_weight_averaging", decay: 0.9 })).not.toEqual(plain);
+    expect(await weight({ name: "weight_averaging" })).not.toEqual(plain);
+  });
+});

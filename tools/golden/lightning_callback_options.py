@@ -1,0 +1,20 @@
+"""Writes tests/goldens/config/lightning-callbacks.json: the callbacks of Lightning with the names of their options.
+
+Run: python tools/golden/lightning_callback_options.py   (pytorch-lightning 2.6.6)
+"""
+
+import inspect
+import json
+import pathlib
+
+from pytorch_lightning import callbacks
+
+OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "goldens" / "config"
+
+if __name__ == "__main__":
+    options = {
+        name: [option for option in inspect.signature(getattr(callbacks, name)).parameters if option != "kwargs"]
+        for name in sorted(callbacks.__all__)
+        if name not in ("Callback", "Checkpoint", "ProgressBar")
+    }
+    (OUT / "lightning-callbacks.json").write_text(json.dumps(options, indent=1) + "\n")
