@@ -84,9 +84,13 @@ export { loadPlugins } from "./plugins/index.ts";
 export * as plots from "./plots/index.ts";
 export {
   BertTrainerTorch,
+  Cifar10DataModule,
   FrameworkTrainer,
+  ImageFolderDataModule,
   InterruptedError,
+  ResNetClassifier,
   TextClassifier,
+  ViTClassifier,
   evaluateFile,
   formatEvaluation,
   readChampion,

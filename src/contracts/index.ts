@@ -28,6 +28,7 @@ export type { Metric } from "./metric.ts";
 export { ModelContract } from "./model-contract.ts";
 export {
   registerAs,
+  registerBuiltIn,
   registerCallback,
   registerDataset,
   registerDomain,

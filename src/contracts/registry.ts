@@ -112,6 +112,17 @@ export async function registerAs(plugin: string, run: () => Promise<unknown>): P
   }
 }
 
+/** Says of what `run` registers that Sconce itself did, though loading a plugin may be what it is first imported by. */
+export function registerBuiltIn(run: () => void): void {
+  const plugin = registrar;
+  registrar = undefined;
+  try {
+    run();
+  } finally {
+    registrar = plugin;
+  }
+}
+
 /** Registers a component of a kind, or returns the decorator that does. */
 export interface Register<T> {
   (name: string, component: T): void;

@@ -28,3 +28,12 @@ export type {
 export type { HyperparameterSet } from "./experiments/grid.ts";
 export type { Recording } from "./job.ts";
 export { readExperimentConfig } from "./experiments/read-config.ts";
+export type { Cifar10Config } from "./vision/cifar10.ts";
+export {
+  Cifar10DataModule,
+  ImageFolderDataModule,
+  ResNetClassifier,
+  ViTClassifier,
+} from "./vision/domain.ts";
+export type { ImageFolderConfig } from "./vision/image-folder.ts";
+export type { ResNetClassifierConfig, ViTClassifierConfig } from "./vision/models.ts";

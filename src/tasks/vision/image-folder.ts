@@ -1,0 +1,134 @@
+// Images in folders that are named after their classes: root/train/<class>/*.png, and val and test likewise.
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { FileError, UsageError, suggestion } from "../../base/index.ts";
+import { BaseVisionDataModule } from "../../contracts/index.ts";
+import type { ConfigSchema, DataStage, VisionDataConfig, VisionExample } from "../../contracts/index.ts";
+import type { utils } from "../../torch/index.ts";
+import { decodeImage } from "./decode.ts";
+import { holdOut } from "./hold-out.ts";
+import { cutOut, drawSquare, middleSquare } from "./pixels.ts";
+import { imageDataOptions } from "./schema.ts";
+
+export interface ImageFolderConfig extends VisionDataConfig {
+  /** Folder that holds `train`, and `val` and `test` if there are such. */
+  root: string;
+  /** Height and width that the network sees, in pixels. @default 224 */
+  size?: number;
+  /** Length that the shorter side is brought to before `size` is cut out. @default 256 for each 224 of size */
+  resize?: number;
+  /** Share of the training images that is held out for validation where root has no `val`. @default 0.1 */
+  valShare?: number;
+  /** Trains on windows at random places, half of them mirrored, in place of the middle. @default true */
+  augment?: boolean;
+}
+
+interface ImageFile {
+  path: string;
+  label: number;
+}
+
+/**
+ * Holds PNG and JPEG images, as torchvision's `ImageFolder`: classes are the folders of `train`, in the order of their
+ * names. Images have three channels; they are decoded when they are asked for.
+ *
+ * @throws FileError for a missing folder, a class without images, or an image that cannot be read.
+ */
+export class ImageFolderDataModule extends BaseVisionDataModule<ImageFolderConfig> {
+  static override readonly schema: ConfigSchema<any> = z.strictObject({
+    ...imageDataOptions,
+    size: z.int().min(1).exactOptional(),
+    resize: z.int().min(1).exactOptional(),
+    valShare: z.number().min(0).lt(1).exactOptional(),
+  });
+
+  /** Names of the classes, in the order of the labels. */
+  readonly classes: readonly string[];
+  readonly #size: number;
+  readonly #resize: number;
+
+  constructor(config: ImageFolderConfig) {
+    super(config);
+    const { size = 224, resize = Math.round((size * 256) / 224) } = config;
+    if (resize < size) {
+      throw new UsageError(
+        `ImageFolderDataModule: resize must be size at least, so that there is enough to cut out, got ${resize} and ${size}.`,
+      );
+    }
+    this.#size = size;
+    this.#resize = resize;
+    this.classes = foldersIn(join(config.root, "train"));
+  }
+
+  override setup(stage: DataStage): void {
+    const { augment = true, valShare = 0.1, seed = 42 } = this.config;
+    if (stage === "test" || stage === "predict") {
+      const files = this.#files("test");
+      if (files !== undefined) this.parts = { ...this.parts, [stage]: this.#examples(files) };
+      return;
+    }
+    const files = this.#files("train")!;
+    const trained = this.#examples(files, { augment });
+    const valFiles = this.#files("val");
+    this.parts = {
+      ...this.parts,
+      ...(valFiles === undefined
+        ? holdOut({ trained, judged: this.#examples(files) }, Math.floor(valShare * files.length), seed)
+        : { train: trained, val: this.#examples(valFiles) }),
+    };
+  }
+
+  #examples(
+    files: readonly ImageFile[],
+    { augment = false }: { augment?: boolean } = {},
+  ): utils.data.Dataset<VisionExample> {
+    return {
+      length: files.length,
+      get: async (index, { rng }) => {
+        const { path, label } = files[index]!;
+        const image = await decodeImage(path, this.#resize);
+        const square = augment ? drawSquare(image, this.#size, { rng }) : middleSquare(image, this.#size);
+        return { image: cutOut(image, square), label };
+      },
+    };
+  }
+
+  /** Lists the images of a part; undefined where root lacks the part. */
+  #files(part: "train" | "val" | "test"): ImageFile[] | undefined {
+    const folder = join(this.config.root, part);
+    if (!isFolder(folder)) return undefined;
+    return foldersIn(folder).flatMap((name) => {
+      const label = this.classes.indexOf(name);
+      if (label === -1) {
+        throw new FileError(
+          `ImageFolderDataModule: the classes of ${part} must be among those of train, got ${join(folder, name)}. ${suggestion(name, this.classes)} Rename the folder, or give train/${name} images.`,
+        );
+      }
+      const images = readdirSync(join(folder, name))
+        .filter((file) => /\.(png|jpe?g)$/iu.test(file))
+        .sort();
+      if (images.length === 0) {
+        throw new FileError(
+          `ImageFolderDataModule: each class must have an image, ${join(folder, name)} has no .png or .jpg file. Add images, or remove the folder.`,
+        );
+      }
+      return images.map((file) => ({ path: join(folder, name, file), label }));
+    });
+  }
+}
+
+/** Lists the folders in one, by their names; hidden ones are no classes. */
+function foldersIn(folder: string): string[] {
+  const names = isFolder(folder)
+    ? readdirSync(folder).filter((name) => !name.startsWith(".") && isFolder(join(folder, name)))
+    : [];
+  if (names.length > 0) return names.sort();
+  throw new FileError(
+    `ImageFolderDataModule: ${folder} must be a folder with a folder of images for each class, as ${join(folder, "cat", "1.png")}, ${isFolder(folder) ? "it has none" : "there is no such folder"}. Put the images there, or set root.`,
+  );
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
