@@ -119,6 +119,7 @@ export {
   Throughput,
   Timer,
   Trainer,
+  Tuner,
   WeightAveraging,
   fit,
 } from "./trainer/index.ts";

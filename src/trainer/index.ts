@@ -58,6 +58,8 @@ export type { MLFlowLoggerOptions } from "./loggers/mlflow-logger.ts";
 export { TensorBoardLogger } from "./loggers/tensorboard-logger.ts";
 export type { TensorBoardLoggerOptions } from "./loggers/tensorboard-logger.ts";
 export type { ModuleHooks, TrainableModule } from "./trainable-module.ts";
+export { LRFinder, Tuner } from "./tuner.ts";
+export type { LRFindOptions } from "./tuner.ts";
 export { Trainer } from "./trainer.ts";
 export type { FitModuleOptions, TrainerOptions } from "./trainer.ts";
 export type { FitOptions, FitResult, TrainingConfig } from "./fit.ts";

@@ -19,6 +19,7 @@ from pytorch_lightning.callbacks import (
     WeightAveraging,
 )
 from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.tuner import Tuner
 from torch.utils.data import DataLoader, TensorDataset
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "goldens" / "trainer"
@@ -40,6 +41,7 @@ class Net(LightningModule):
             self.backbone.weight.copy_(torch.tensor(BACKBONE))
             self.head.weight.copy_(torch.tensor(HEAD))
         self.losses = []
+        self.lr = 0.1  # Lightning looks for it
 
     def loss(self, batch):
         x, y = batch
@@ -90,12 +92,29 @@ def run(callback, epochs=4, logger=False):
     }
 
 
+def find(**options):
+    torch.manual_seed(0)
+    net = Net()
+    data = DataLoader(TensorDataset(torch.tensor(X), torch.tensor(Y)), batch_size=2)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False, default_root_dir=folder
+        )
+        finder = Tuner(trainer).lr_find(net, data, **options)
+    return {"lr": finder.results["lr"], "loss": finder.results["loss"], "suggestion": finder.suggestion()}
+
+
 if __name__ == "__main__":
     golden = {
         "x": X,
         "y": Y,
         "backbone": BACKBONE,
         "head": HEAD,
+        "finders": {
+            "exponential": find(min_lr=1e-4, max_lr=1, num_training=40, early_stop_threshold=None),
+            "linear": find(min_lr=0.001, max_lr=0.5, num_training=30, mode="linear", early_stop_threshold=None),
+            "diverging": find(min_lr=1e-3, max_lr=1000, num_training=60, early_stop_threshold=1.5),
+        },
         "runs": {
             "weight_averaging": run(WeightAveraging()),
             "ema": run(EMAWeightAveraging(decay=0.7)),
