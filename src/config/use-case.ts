@@ -88,12 +88,20 @@ export async function checkDocumentWith<T extends z.ZodType>(
   const root = isConfigMap(overridden.value) ? overridden.value : {};
   const isWholeShare = (path: ConfigPath): boolean => document.places.isFloat(path);
   const normalized = normalizeUseCase(root, { useCase: "default", isWholeShare });
-  if (!Object.hasOwn(root, "register")) delete normalized.value["register"]; // a use case's default
+  dropUseCaseDefaults(normalized.value, root);
   const locate = (issue: SchemaIssue): ConfigIssue =>
     locateIssue({ ...issue, path: normalized.original(issue.path) }, document, overridden);
   const { data, issues } = checkSchema(schema, normalized.value);
   const all = refuse([...normalized.issues, ...issues], normalized.value).map(locate);
   return { ...(data !== undefined && { config: data }), issues: all, locate };
+}
+
+/** Takes out what normalising fills in for use cases alone: the class of a registered part may not know it. */
+function dropUseCaseDefaults(value: ConfigMap, given: ConfigMap): void {
+  if (!Object.hasOwn(given, "register")) delete value["register"];
+  const { dataset } = value;
+  if (isConfigMap(dataset) && isConfigMap(given["dataset"]) && !("eval_batch_size" in given["dataset"]))
+    delete dataset["eval_batch_size"];
 }
 
 /** Returns the last override that wrote a path or something around it. */

@@ -74,7 +74,7 @@ describe("the examples of plugins", () => {
         return (await new FrameworkTrainer(config, { projectRoot: root }).train()).metrics;
       };
       result = [
-        await train({ name: "residual_mlp", loss: { name: "focal", gamma: 1 } }, { name: "spirals" }, 40),
+        await train({ name: "residual_mlp", loss: { name: "focal", gamma: 1 } }, { name: "spirals", batch_size: 16 }, 40),
         await train({ name: "matrix_factorization", factors: 6 }, { name: "ratings" }, 40),
       ];`);
     expect(spirals!["test_accuracy"]).toBeGreaterThan(0.9);
