@@ -1,7 +1,7 @@
 // Loads plugins one after the other. One that is broken is named, and takes neither the program nor others down.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { dirname, extname, join } from "node:path";
+import { dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Plugin } from "esbuild";
 import { SetupError, UsageError, logger, writeFileAtomic } from "../base/index.ts";
@@ -33,9 +33,10 @@ const loaded = new Map<string, LoadedPlugin>();
  * a function `register(registry)` that it exports. TypeScript is compiled on the way.
  */
 export async function loadPlugins(
-  projectRoot: string,
+  projectFolder: string,
   { listed = [], timeoutMs = 10_000 }: LoadPluginsOptions = {},
 ): Promise<LoadedPlugin[]> {
+  const projectRoot = resolve(projectFolder); // a file is the same one by any path
   const { sources, problems } = discoverPlugins(projectRoot, listed);
   const reports: LoadedPlugin[] = problems.map(({ name, message }) => ({
     name,

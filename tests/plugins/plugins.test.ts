@@ -173,6 +173,13 @@ describe("loadPlugins", () => {
     ]);
   });
 
+  test("a project is the same one by a relative path", async () => {
+    write({ "plugins/one.ts": metric("one"), "plugins/two.ts": "const x: = 1;" });
+    const { reports, result } = await load(`(await loadPlugins(".")).map(({ error }) => error ?? null)`);
+    expect(result).toEqual([null, `plugins/two.ts:1:10: Unexpected "="`]);
+    expect(reports.map(({ error }) => error ?? null)).toEqual(result);
+  });
+
   test("a project without plugins has none", async () => {
     expect((await load()).reports).toEqual([]);
   });
