@@ -270,7 +270,7 @@ describe("a checkpoint", () => {
     expect(
       error.message.replaceAll(project.root, "ROOT").replaceAll(basename(run), "RUN"),
     ).toMatchInlineSnapshot(
-      `"ROOT/outputs/TrainedModels/demo/first/RUN/checkpoints/epoch=1-step=5: the checkpoint must be whole: optimizer.safetensors has 1000 bytes instead of 55492. Name ROOT/outputs/TrainedModels/demo/first/RUN to go on from the newest whole one."`,
+      `"ROOT/outputs/TrainedModels/demo/first/RUN/checkpoints/epoch=1-step=5: the checkpoint must be whole: optimizer.safetensors has 1000 bytes instead of 55740. Name ROOT/outputs/TrainedModels/demo/first/RUN to go on from the newest whole one."`,
     );
     expect(existsSync(older)).toBe(true);
   });

@@ -171,6 +171,21 @@ test("a model and a data set of the project's plugins are trained by their names
   expect(wrong.stderr).toContain('unknown name "nett". Did you mean "net"?');
 });
 
+test("a data set that is not there is named with the layout wanted", async () => {
+  const words = [
+    "train",
+    "model=resnet18",
+    "dataset=cifar10",
+    "callbacks=none",
+    "~champion",
+    "hydra.run.dir=outputs/x",
+  ];
+  const { code, stderr } = await run(...words);
+  expect(code).toBe(2);
+  expect(stderr).toContain("data_batch_1.bin");
+  expect(stderr).not.toContain("    at ");
+});
+
 describe("sconce check", () => {
   test("proves the composed config without libtorch", async () => {
     const { code, stdout } = await run("check");

@@ -1,4 +1,5 @@
 // The store on a MongoDB server.
+import { setTimeout as delay } from "node:timers/promises";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -81,7 +82,10 @@ describe.skipIf(mongoSkipReason !== undefined)(`MongoStore (${mongoSkipReason ??
     });
     for (const each of [store, sqlite]) {
       await fill(each);
-      for (let i = 0; i < 8; i++) await each.createExperiment({ name: `late ${i}` }); // ids of two digits
+      for (let i = 0; i < 8; i++) {
+        await each.createExperiment({ name: `late ${i}` }); // ids of two digits
+        await delay(2); // each a creation time of its own
+      }
     }
     // a table has the largest number for infinity
     for (const search of searches().filter(({ filter }) => !filter?.includes("1.79769"))) {

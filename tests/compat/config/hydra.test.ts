@@ -16,6 +16,8 @@ print(json.dumps(texts))
 const overrides: string[][] = [
   [],
   ["model=bert"],
+  ["model=resnet50", "dataset=cifar10", "+model.lr=0.01"],
+  ["model=vit", "dataset=imagenet"],
   ["trainer=debug", "seed=7"],
   ["+experiment=custom_experiment"],
   ["optimizer=sgd", "optimizer.lr=0.1", "scheduler=cosine"],
