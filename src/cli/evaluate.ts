@@ -1,8 +1,7 @@
 // `sconce evaluate`: judges a trained model on a labelled file.
-import { UsageError } from "../base/index.ts";
+import { UsageError, terminalProgress } from "../base/index.ts";
 import { countOf, noWords, parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
-import { terminalProgress } from "./progress.ts";
 
 export const command: Command = {
   help: `Usage: sconce evaluate --model MODEL --data FILE [--json]

@@ -3,12 +3,11 @@ import { statSync } from "node:fs";
 import { once } from "node:events";
 import { extname } from "node:path";
 import { text as readAll } from "node:stream/consumers";
-import { UsageError, writeFileAtomic } from "../base/index.ts";
+import { UsageError, writeFileAtomic, terminalProgress } from "../base/index.ts";
 import { countOf, noWords, parseWords } from "./command.ts";
 import type { TextColumns } from "../tasks/index.ts";
 import type { Command } from "./command.ts";
 import { formatCsv } from "./csv.ts";
-import { terminalProgress } from "./progress.ts";
 
 export const command: Command = {
   help: `Usage: sconce predict --model MODEL (--input FILE | --text TEXT)

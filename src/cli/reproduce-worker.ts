@@ -1,11 +1,10 @@
 // The process in which `sconce reproduce` trains and compares.
 import { relative } from "node:path";
-import { logger } from "../base/index.ts";
+import { logger, terminalProgress } from "../base/index.ts";
 import { BertTrainerTorch, versions } from "../tasks/index.ts";
 import { openStore } from "../tracking/index.ts";
 import { amountOf, parseWords } from "./command.ts";
 import { compareRuns, formatComparison } from "./compare-runs.ts";
-import { terminalProgress } from "./progress.ts";
 import { checkSameData, loadRecordedUseCase } from "./recorded-use-case.ts";
 import { reproduceFlags } from "./reproduce.ts";
 import { runWorker } from "./worker.ts";

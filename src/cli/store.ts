@@ -1,11 +1,10 @@
 // `sconce store`: copies a whole tracking store into another, or into a file as a backup.
 import { statSync } from "node:fs";
-import { UsageError } from "../base/index.ts";
+import { UsageError, terminalProgress } from "../base/index.ts";
 import { backupStore, copyStore, openStore } from "../tracking/index.ts";
 import type { CopyPhase, CopyReport, CopyStoreOptions, Store } from "../tracking/index.ts";
 import { parseWords, runAction } from "./command.ts";
 import type { Command } from "./command.ts";
-import { terminalProgress } from "./progress.ts";
 import { formatBytes } from "./units.ts";
 
 export const command: Command = {

@@ -1,5 +1,5 @@
 // The process in which `sconce train` trains registered models by a composed config.
-import { UsageError } from "../base/index.ts";
+import { UsageError, terminalProgress } from "../base/index.ts";
 import { OmegaConf } from "../config/index.ts";
 import type { MapNode } from "../config/index.ts";
 import { FrameworkTrainer } from "../tasks/index.ts";
@@ -12,7 +12,10 @@ await runWorker(async (words) => {
   const [file = "", projectRoot = ""] = positionals;
   const config = OmegaConf.load(file);
   if (config.kind !== "map") throw new UsageError(`${file}: a config must be a mapping of keys to values.`);
-  const result = await new FrameworkTrainer(config satisfies MapNode, { projectRoot }).train({
+  const result = await new FrameworkTrainer(config satisfies MapNode, {
+    projectRoot,
+    progress: terminalProgress(),
+  }).train({
     resume: flags.resume,
   });
   if (flags.json === true) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);

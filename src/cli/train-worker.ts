@@ -1,7 +1,7 @@
 // The process in which `sconce train` trains.
+import { terminalProgress } from "../base/index.ts";
 import { BertTrainerTorch } from "../tasks/index.ts";
 import { parseWords } from "./command.ts";
-import { terminalProgress } from "./progress.ts";
 import { trainFlags } from "./train.ts";
 import { runWorker } from "./worker.ts";
 

@@ -27,7 +27,12 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 async function train(model: BaseModel<any>, data: BaseDataModule): Promise<Record<string, number>> {
   await DataContract.validate(data);
   ModelContract.validate(model, (await data.trainDataloader().next())!);
-  const trainer = new Trainer({ maxEpochs: 2, defaultRootDir: root, logger: false });
+  const trainer = new Trainer({
+    maxEpochs: 2,
+    defaultRootDir: root,
+    logger: false,
+    enableProgressBar: false,
+  });
   await trainer.fit(model, data);
   return trainer.callbackMetrics;
 }

@@ -1,3 +1,4 @@
+import { silent } from "../base/index.ts";
 import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -5,7 +6,6 @@ import { resolveBaseModel } from "sconce/config";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { HubServer } from "../../tests/hub/hub-server.ts";
 import { fetchBaseModel } from "./base-model.ts";
-import { silent } from "./progress.ts";
 
 const root = mkdtempSync(join(tmpdir(), "sconce-base-"));
 const location = {

@@ -1,10 +1,10 @@
 // Makes sure that a base model is on this machine.
+import type { ProgressListener } from "../base/index.ts";
 import type { BaseModelSource } from "../config/index.ts";
 import { fetchModel } from "../hub/index.ts";
 import type { ModelFolders } from "../tracking/index.ts";
 import { findModel } from "./find-model.ts";
 import type { FindModelOptions } from "./find-model.ts";
-import type { ProgressListener } from "./progress.ts";
 
 /**
  * Returns the folders of a base model; one of the hub is fetched into `pretrained_models/` first, a tracked one from

@@ -1,5 +1,7 @@
 // Fine-tunes a BERT from a use case's config. Each step of the way is a file in text-classification/; what all kinds
 // of training share is beside this one.
+import type { ProgressListener } from "../base/index.ts";
+import { silent } from "../base/index.ts";
 import { loadUseCase } from "../config/index.ts";
 import type { ResolvedUseCase, UseCaseConfig } from "../config/index.ts";
 import type { ClassificationEvaluation } from "../metrics/index.ts";
@@ -7,8 +9,6 @@ import { manualSeed } from "../torch/index.ts";
 import type { Callback } from "../trainer/index.ts";
 import { beginJob, recordFailure, recordStart } from "./job.ts";
 import type { Recording } from "./job.ts";
-import { silent } from "./progress.ts";
-import type { ProgressListener } from "./progress.ts";
 import { buildModel } from "./text-classification/build-model.ts";
 import { TextClassifier } from "./text-classification/classifier.ts";
 import type { Prediction, ScoreOptions } from "./text-classification/classifier.ts";

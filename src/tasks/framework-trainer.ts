@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError, UsageError } from "../base/index.ts";
-import type { ConfigIssue } from "../base/index.ts";
+import type { ConfigIssue, ProgressListener } from "../base/index.ts";
 import {
   checkComposed,
   checkModule,
@@ -27,7 +27,6 @@ import {
 } from "../trainer/index.ts";
 import type { TrainableModule } from "../trainer/index.ts";
 import { BertTrainerTorch } from "./bert-trainer.ts";
-import type { ProgressListener } from "./progress.ts";
 import { RunFolder } from "./run-folder.ts";
 import { logModel } from "./torch-model.ts";
 
@@ -99,7 +98,7 @@ export class FrameworkTrainer {
       experimentName: `${config.use_case}/${config.experiment}`,
     });
     const { folder, ckptPath } = await this.#runFolder(config, resume);
-    const trainer = makeTrainer(config, logger, folder);
+    const trainer = makeTrainer(config, { logger, folder, progress: this.#progress });
     const { bestCheckpoint } = await trainer.fit(model, dataset, ckptPath === undefined ? {} : { ckptPath });
     await dataset.setup?.("test");
     if (dataset.testDataloader?.() !== undefined)
@@ -128,13 +127,21 @@ export class FrameworkTrainer {
   }
 }
 
-function makeTrainer(config: ModuleConfig, logger: MLFlowLogger, folder: string): Trainer {
+function makeTrainer(
+  config: ModuleConfig,
+  {
+    logger,
+    folder,
+    progress,
+  }: { logger: MLFlowLogger; folder: string; progress: ProgressListener | undefined },
+): Trainer {
   const { optimizer, scheduler = { name: "constant" }, callbacks, trainer: flags } = config;
   return new Trainer({
     ...optim.camelCaseKeys(flags),
     callbacks: [...buildCallbacks(callbacks), ...checkpointing(config)],
     logger,
     defaultRootDir: folder,
+    ...(progress !== undefined && { progress }),
     ...(optimizer !== undefined && { optimization: configuredOptimization({ optimizer, scheduler }) }),
   });
 }

@@ -7,7 +7,7 @@ export type { FrameworkResult, FrameworkTrainerOptions } from "./framework-train
 export { findModel } from "./find-model.ts";
 export type { FindModelOptions } from "./find-model.ts";
 export { InterruptedError } from "./interrupted.ts";
-export type { ProgressListener } from "./progress.ts";
+export type { ProgressListener } from "../base/index.ts";
 export { RunFolder } from "./run-folder.ts";
 export type { RunRecord } from "./run-folder.ts";
 export { loadModel, logModel } from "./torch-model.ts";

@@ -1,4 +1,5 @@
 // What the steps of one training share from its beginning on: config, folder, and who may stop it.
+import type { ProgressListener } from "../base/index.ts";
 import { createHash } from "node:crypto";
 import { join, relative, resolve } from "node:path";
 import { logger, writeFileAtomic } from "../base/index.ts";
@@ -10,7 +11,6 @@ import { catchSignals } from "../trainer/index.ts";
 import type { Interrupt } from "../trainer/index.ts";
 import { readChampion } from "./champion.ts";
 import { InterruptedError } from "./interrupted.ts";
-import type { ProgressListener } from "./progress.ts";
 import { RunFolder, findResumable } from "./run-folder.ts";
 import { closeRun, recordedConfig } from "./tracked-run.ts";
 import type { TrackedRun } from "./tracked-run.ts";

@@ -1,6 +1,7 @@
 export type { Callback, EvaluatedBatch, StepInfo } from "./callbacks/callback.ts";
 export { DeviceStatsMonitor } from "./callbacks/device-stats-monitor.ts";
 export type { Duration } from "./duration.ts";
+export { progressCallback } from "./callbacks/progress.ts";
 export { EarlyStopping } from "./callbacks/early-stopping.ts";
 export type { EarlyStoppingConfig } from "./callbacks/early-stopping.ts";
 export { BackboneFinetuning, BaseFinetuning } from "./callbacks/finetuning.ts";

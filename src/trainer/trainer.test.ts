@@ -27,7 +27,13 @@ function memoryLogger(): TrainingLogger & { logged: [number, Record<string, numb
 }
 
 const quiet = (options: TrainerOptions = {}): Trainer =>
-  new Trainer({ defaultRootDir: root, logger: false, logEveryNSteps: 1, ...options });
+  new Trainer({
+    defaultRootDir: root,
+    logger: false,
+    enableProgressBar: false,
+    logEveryNSteps: 1,
+    ...options,
+  });
 
 function seeded(config = {}): PointsModel {
   manualSeed(3);
@@ -107,7 +113,7 @@ describe("Trainer.fit", () => {
     const trainer = quiet({ maxEpochs: 3, enableCheckpointing: false, callbacks: [count] });
     await trainer.fit(seeded(), new PointsData({ batchSize: 8 }));
     expect(counts).toHaveLength(18);
-    expect(new Set(counts).size).toBe(1);
+    expect(counts.at(-1)).toBeLessThanOrEqual(counts[0]!); // less where the collector came by
   });
 
   test("keeps a part that is in evaluation mode there, after a validation too", async () => {
@@ -170,6 +176,36 @@ describe("Trainer.fit", () => {
     expect(await trainer.fit(seeded(), new PointsData())).toMatchObject({ steps: 1 });
     expect(logger.logged).toEqual([]);
     expect(() => readFileSync(join(root, "c"))).toThrow("ENOENT");
+  });
+
+  test("tells where it stands, unless it is told not to", async () => {
+    const told: string[] = [];
+    const progress = {
+      start: (phase: string, total?: number) => void told.push(`${phase} of ${total}`),
+      update: (done: number) => void told.push(String(done)),
+      end: () => void told.push("end"),
+    };
+    await quiet({ maxEpochs: 2, progress, enableProgressBar: true }).fit(
+      seeded(),
+      new PointsData({ batchSize: 20 }),
+    );
+    expect(told).toEqual(["epoch 1/2 of 2", "1", "2", "end", "epoch 2/2 of 2", "1", "2", "end"]);
+    await quiet({ maxEpochs: 1, progress }).fit(seeded(), new PointsData());
+    expect(told).toHaveLength(8);
+  });
+
+  test("detectAnomaly names the module whose gradient is not finite, and is off afterwards", async () => {
+    const broken = (): PointsModel => {
+      const model = seeded();
+      model.lossOf = (logits) => logits.sub(logits).sqrt().sum(); // the gradient of a root at zero
+      return model;
+    };
+    const fit = (detectAnomaly: boolean) =>
+      quiet({ maxEpochs: 1, limitTrainBatches: 1, detectAnomaly }).fit(broken(), new PointsData());
+    await expect(fit(true)).rejects.toThrow(
+      /backward: Function '\w+' returned nan values .* Forward: model\.3 /,
+    );
+    await expect(fit(false)).resolves.toMatchObject({ reason: "max_epochs" });
   });
 
   test("a step that returns undefined is left out", async () => {

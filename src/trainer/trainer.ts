@@ -1,14 +1,16 @@
 // Lightning's Trainer: fits, validates, tests and asks a module to predict, on the batches of a data module.
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { UsageError } from "../base/index.ts";
+import { UsageError, terminalProgress } from "../base/index.ts";
+import type { ProgressListener } from "../base/index.ts";
 import { loadTrainerOptions } from "../config/index.ts";
 import type { TrainerFlagOptions, TrainerFlags } from "../config/index.ts";
 import type { BatchLoader, DataModule, DataStage } from "../contracts/index.ts";
-import { dispose, loadSafetensors, noGrad, scope, setNumThreads } from "../torch/index.ts";
+import { dispose, loadSafetensors, noGrad, scope, setDetectAnomaly, setNumThreads } from "../torch/index.ts";
 import { callHook } from "./callbacks/callback.ts";
 import type { Callback } from "./callbacks/callback.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
+import { progressCallback } from "./callbacks/progress.ts";
 import { newestCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
 import { evaluate } from "./evaluate.ts";
 import { countTrainBatches, fit, limitBatches } from "./fit.ts";
@@ -35,6 +37,8 @@ export interface TrainerOptions extends TrainerFlagOptions {
   logger?: boolean | TrainingLogger | readonly TrainingLogger[];
   /** Folder of logs and checkpoints. @default "." */
   defaultRootDir?: string;
+  /** Is told where training stands, unless `enableProgressBar` is false. @default draws to standard error */
+  progress?: ProgressListener;
   /** Makes what moves the weights, in place of the model's `configureOptimizers`. */
   optimization?: MakeOptimization;
 }
@@ -58,16 +62,18 @@ export class Trainer {
   readonly loggers: readonly TrainingLogger[];
   readonly defaultRootDir: string;
   readonly #optimization: MakeOptimization | undefined;
+  readonly #progress: ProgressListener | undefined;
   /** Optimizer steps of the last fit. */
   globalStep = 0;
   /** Last value of everything that was logged. */
   readonly callbackMetrics: Record<string, number> = {};
 
   constructor(options: TrainerOptions = {}) {
-    const { callbacks = [], logger = true, defaultRootDir = ".", optimization, ...flags } = options;
+    const { callbacks = [], logger = true, defaultRootDir = ".", progress, optimization, ...flags } = options;
     this.flags = readTrainerFlags(flags);
     this.defaultRootDir = defaultRootDir;
     this.#optimization = optimization;
+    this.#progress = progress;
     const isBrief = this.flags.fast_dev_run > 0;
     this.loggers = isBrief ? [] : loggersOf(logger, defaultRootDir);
     this.callbacks = isBrief
@@ -100,6 +106,7 @@ export class Trainer {
     if (task.trainManually !== undefined) this.#refuseAutomatic(model);
     const loggers = new LoggerCollection(this.loggers);
     loggers.logHyperparams(hyperparams(model));
+    if (flags.detect_anomaly) setDetectAnomaly(true);
     let status: "success" | "failed" | "interrupted" = "failed";
     try {
       const result = await fit({
@@ -113,7 +120,14 @@ export class Trainer {
         checkpointFolder: this.#checkpointFolder(),
         resumeFrom: await this.#resumable(ckptPath),
         // checkpoints last, so that they hold what the others made of the same moment
-        callbacks: [...this.callbacks.filter(isNoCheckpoint), moduleHooks(model), ...this.#checkpointing()],
+        callbacks: [
+          ...(flags.enable_progress_bar
+            ? [progressCallback(this.#progress ?? terminalProgress(), limit)]
+            : []),
+          ...this.callbacks.filter(isNoCheckpoint),
+          moduleHooks(model),
+          ...this.#checkpointing(),
+        ],
         onMetrics: (metrics, step) => {
           Object.assign(this.callbackMetrics, metrics);
           this.globalStep = step;
@@ -124,6 +138,7 @@ export class Trainer {
       status = result.reason === "signal" ? "interrupted" : "success";
       return result;
     } finally {
+      if (flags.detect_anomaly) setDetectAnomaly(false);
       model.attach?.(undefined);
       await loggers.finalize(status);
       await data.teardown?.("fit");

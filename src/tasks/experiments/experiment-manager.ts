@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Notification } from "../../base/index.ts";
-import { UsageError, logger, sha256File, suggestion, writeFileAtomic } from "../../base/index.ts";
+import { UsageError, logger, sha256File, suggestion, writeFileAtomic, silent } from "../../base/index.ts";
 import {
   defaultTrackingUri,
   findProjectRoot,
@@ -15,7 +15,6 @@ import { eachPage, getOrCreateExperiment, openNotifyingStore, runTypeTag } from 
 import type { Run, Store } from "../../tracking/index.ts";
 import { fetchBaseModel } from "../base-model.ts";
 import type { Recording } from "../job.ts";
-import { silent } from "../progress.ts";
 import { gridCells, withHyperparameters } from "./grid.ts";
 import type { Cell, GridOptions } from "./grid.ts";
 import { evaluatePretrained } from "./pretrained.ts";

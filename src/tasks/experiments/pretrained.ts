@@ -1,10 +1,9 @@
 // Evaluates a base model on a grid's validation data as it is, so that what training brings can be seen.
-import { logger } from "../../base/index.ts";
+import { logger, silent } from "../../base/index.ts";
 import { loadUseCase, locateUseCase } from "../../config/index.ts";
 import { manualSeed } from "../../torch/index.ts";
 import { ActiveRun } from "../../tracking/index.ts";
 import { fetchBaseModel } from "../base-model.ts";
-import { silent } from "../progress.ts";
 import { TextClassifier } from "../text-classification/classifier.ts";
 import { evalBatchSize, loadDataset } from "../text-classification/dataset.ts";
 import { judgeRows } from "../text-classification/judge.ts";

@@ -1,9 +1,9 @@
 // The data of a text classifier, as its config names it.
+import type { ProgressListener } from "../../base/index.ts";
 import { logger } from "../../base/index.ts";
 import type { ResolvedUseCase, UseCaseConfig } from "../../config/index.ts";
 import { LabelMap, loadTextData } from "../../data/index.ts";
 import type { TextData, TextPart } from "../../data/index.ts";
-import type { ProgressListener } from "../progress.ts";
 
 /** Reads and splits the files that a config names, and logs what a person should know of them. */
 export function loadDataset(

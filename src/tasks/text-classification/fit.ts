@@ -5,12 +5,17 @@ import type { UseCaseConfig } from "../../config/index.ts";
 import { classWeights, countClasses } from "../../data/index.ts";
 import type { TextData, TextPart } from "../../data/index.ts";
 import { dispose, loadSafetensors } from "../../torch/index.ts";
-import { Throughput, configuredOptimization, countTrainBatches, fit } from "../../trainer/index.ts";
+import {
+  Throughput,
+  configuredOptimization,
+  countTrainBatches,
+  fit,
+  progressCallback,
+} from "../../trainer/index.ts";
 import type { Callback, FitOptions, FitResult } from "../../trainer/index.ts";
 import { championRule } from "../champion.ts";
 import { stopIfAsked } from "../interrupted.ts";
 import type { TrainingJob } from "../job.ts";
-import { progressCallback } from "../progress.ts";
 import type { TextClassifier } from "./classifier.ts";
 import { evalBatchSize, firstRows } from "./dataset.ts";
 import type { TextJob } from "./job.ts";

@@ -23,6 +23,7 @@ test("several loggers receive the same run side by side", async () => {
   const trainer = new Trainer({
     maxEpochs: 2,
     logEveryNSteps: 2,
+    enableProgressBar: false,
     logger: [mlflow, csv, jsonl, tensorboard],
     defaultRootDir: root,
   });

@@ -1,18 +1,7 @@
-// How a long job says what it is doing. The command line draws it; a library call may listen or not.
-
-import type { Callback, Run } from "../trainer/index.ts";
-
-/** Receives the phases of a job, one at a time. */
-export interface ProgressListener {
-  /** Begins a phase; `total` counts its units where that is known. */
-  start(phase: string, total?: number): void;
-  /** Says how many units are done, with what else is worth showing. */
-  update(done: number, detail?: string): void;
-  end(): void;
-}
-
-/** Listens to nothing. */
-export const silent: ProgressListener = { start() {}, update() {}, end() {} };
+// Shows where training stands.
+import type { ProgressListener } from "../../base/index.ts";
+import type { Run } from "../run.ts";
+import type { Callback } from "./callback.ts";
 
 /** Makes a callback that shows where training stands. */
 export function progressCallback(progress: ProgressListener, batchesPerEpoch: number): Callback {

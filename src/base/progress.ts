@@ -1,5 +1,16 @@
-// Draws the phases of a job: a bar that moves on a terminal, plain lines elsewhere.
-import type { ProgressListener } from "../tasks/index.ts";
+// How a long job says what it is doing, and how that is drawn: a bar that moves on a terminal, plain lines elsewhere.
+
+/** Receives the phases of a job, one at a time. */
+export interface ProgressListener {
+  /** Begins a phase; `total` counts its units where that is known. */
+  start(phase: string, total?: number): void;
+  /** Says how many units are done, with what else is worth showing. */
+  update(done: number, detail?: string): void;
+  end(): void;
+}
+
+/** Listens to nothing. */
+export const silent: ProgressListener = { start() {}, update() {}, end() {} };
 
 const widestBar = 16;
 const narrowestBar = 6;
