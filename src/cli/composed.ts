@@ -54,8 +54,15 @@ function configsIn(folder: string): string[] {
   return files.map((file) => join(folder, file));
 }
 
-/** Checks a composed job as what it trains: a text classifier, or registered parts. */
+/**
+ * Checks a composed job as what it trains: a text classifier, or registered parts, whose plugins are loaded for it (and
+ * libtorch with them).
+ */
 export async function checkJob(job: MapNode, projectRoot: string): Promise<CheckReport | ModuleReport> {
   const { checkComposed, checkModule, isModuleConfig } = await import("../config/index.ts");
-  return isModuleConfig(job) ? checkModule(job, projectRoot) : checkComposed(job, projectRoot);
+  if (!isModuleConfig(job)) return checkComposed(job, projectRoot);
+  const report = await checkModule(job, projectRoot);
+  if (report.issues.length > 0) return report;
+  const { checkParts } = await import("../tasks/index.ts");
+  return { ...report, issues: await checkParts(report, projectRoot) };
 }

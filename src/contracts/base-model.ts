@@ -61,6 +61,11 @@ export abstract class BaseModel<Config extends object = Record<string, unknown>,
   constructor(config: Config) {
     super();
     this.config = config;
+    if (typeof (this.buildModel as unknown) !== "function") {
+      throw new UsageError(
+        `${this.constructor.name}: must say what the network is. Give it buildModel(config).`,
+      );
+    }
     this.model = this.buildModel(config);
     this.#metrics = this.setupMetrics(config);
   }
@@ -127,6 +132,11 @@ export abstract class BaseModel<Config extends object = Record<string, unknown>,
 
   /** Logs a value; a tensor must hold one number. Outside of a trainer it is not kept. */
   log(name: string, value: number | Tensor, options: LogOptions = {}): void {
+    if (value instanceof Tensor && value.numel !== 1) {
+      throw new UsageError(
+        `${this.constructor.name}.log: "${name}" must be one number, got a tensor of shape [${value.shape}]. Take its mean().`,
+      );
+    }
     if (this.#context !== undefined) {
       this.#context.log(name, value instanceof Tensor ? value.item() : value, options);
     } else if (!this.#isWarned) {

@@ -1,6 +1,7 @@
 // Loads plugins one after the other. One that is broken is named, and takes neither the program nor others down.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Plugin } from "esbuild";
@@ -97,7 +98,7 @@ async function compile({ path }: PluginSource, projectRoot: string): Promise<str
     sourcemap: "inline",
     logLevel: "silent",
     define: { "import.meta.url": JSON.stringify(pathToFileURL(path).href) },
-    plugins: [ownPackage],
+    plugins: [ownPackages(projectRoot)],
   }).catch((error: unknown) => {
     throw new UsageError(compileErrors(error, projectRoot), { cause: error });
   });
@@ -111,17 +112,31 @@ async function compile({ path }: PluginSource, projectRoot: string): Promise<str
   return pathToFileURL(output).href;
 }
 
-/** Leads imports of `sconce` to the package that is running, so that there is one registry. */
-const ownPackage: Plugin = {
-  name: "sconce",
-  setup(build) {
-    build.onResolve({ filter: /^sconce(\/.*)?$/ }, ({ path }) => {
-      const target = exportsOfSconce()[`.${path.slice("sconce".length)}`];
-      if (target === undefined) return { errors: [{ text: `there is no ${path}` }] };
-      return { path: new URL(target, packageRoot()).href, external: true };
-    });
-  },
-};
+/**
+ * Leads imports of `sconce` to the package that is running, so that there is one registry, and those of zod to the one that
+ * comes with it where the project has none of its own.
+ */
+function ownPackages(projectRoot: string): Plugin {
+  const { resolve } = createRequire(join(projectRoot, "package.json"));
+  return {
+    name: "sconce",
+    setup(build) {
+      build.onResolve({ filter: /^sconce(\/.*)?$/ }, ({ path }) => {
+        const target = exportsOfSconce()[`.${path.slice("sconce".length)}`];
+        if (target === undefined) return { errors: [{ text: `there is no ${path}` }] };
+        return { path: new URL(target, packageRoot()).href, external: true };
+      });
+      build.onResolve({ filter: /^zod(\/.*)?$/ }, ({ path }) => {
+        try {
+          resolve(path);
+          return { path, external: true };
+        } catch {
+          return { path: import.meta.resolve(path), external: true };
+        }
+      });
+    },
+  };
+}
 
 let exported: Record<string, string> | undefined;
 

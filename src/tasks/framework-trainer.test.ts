@@ -110,10 +110,15 @@ describe("FrameworkTrainer", () => {
     );
   });
 
-  test("loads the plugins that the config lists", async () => {
-    write({ "lib/broken.js": "throw new Error('no luck');" });
-    const config = trainer("+plugins=[lib/broken.js]", "trainer.max_epochs=1");
-    expect((await config.train()).metrics["val_loss"]).toBeGreaterThan(0); // it is named, and the rest goes on
+  test("loads the plugins that the config lists, and names one that is broken", async () => {
+    write({
+      "lib/fine.js": "export const register = () => { globalThis.isFine = true; };",
+      "lib/broken.js": "throw new Error('no luck');",
+    });
+    const listed = (name: string) => trainer(`+plugins=[lib/${name}]`, "trainer.max_epochs=1").train();
+    expect((await listed("fine.js")).metrics["val_loss"]).toBeGreaterThan(0);
+    expect((globalThis as { isFine?: boolean }).isFine).toBe(true);
+    await expect(listed("broken.js")).rejects.toThrow("plugins: lib/broken.js: no luck");
   });
 
   test("names everything that is wrong, with its place", async () => {
@@ -124,11 +129,11 @@ describe("FrameworkTrainer", () => {
     `);
     await expect(trainer("model.hidden=0", "+model.hiden=1").train()).rejects
       .toThrowErrorMatchingInlineSnapshot(`
-      [ConfigError: model.hidden=0: model.hidden: Too small: expected number to be >=1.
-      +model.hiden=1: model.hiden: the class knows no such option.]
+      [ConfigError: model.hidden=0: model.hidden: Too small: expected number to be >=1, got 0.
+      +model.hiden=1: model.hiden: unknown option. Did you mean "hidden"? Valid: hidden, lr.]
     `);
     await expect(trainer("model.name=points_modle").train()).rejects.toThrow(
-      'unknown name "points_modle". Did you mean "points_model"?',
+      'unknown model "points_modle". Did you mean "points_model"?',
     );
   });
 });

@@ -1,7 +1,7 @@
 // One entry for whatever a composed config trains: a text classifier, or a registered model on a registered data set.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { ConfigError, UsageError } from "../base/index.ts";
+import { ConfigError, UsageError, suggestion } from "../base/index.ts";
 import type { ConfigIssue, ProgressListener } from "../base/index.ts";
 import {
   checkComposed,
@@ -90,7 +90,8 @@ export class FrameworkTrainer {
     const report = await checkModule(this.config, this.projectRoot);
     const { config, issues, source, trackingUri } = report;
     if (config === undefined) throw new ConfigError(source, issues);
-    await loadPlugins(this.projectRoot, { listed: config.plugins });
+    const wrong = await checkParts(report, this.projectRoot);
+    if (wrong.length > 0) throw new ConfigError(source, wrong);
     manualSeed(config.seed);
     const { model, dataset } = makeParts(config, report);
     const logger = new MLFlowLogger({
@@ -146,7 +147,39 @@ function makeTrainer(
   });
 }
 
-/** Makes model and data set; what their classes refuse in their options is told with its place. */
+/**
+ * Checks the names and options of model and data set against the registered classes, plugins included: what `checkModule`
+ * cannot know. Loads the plugins.
+ */
+export async function checkParts(
+  { config, locate }: ModuleReport,
+  projectRoot: string,
+): Promise<ConfigIssue[]> {
+  if (config === undefined) return [];
+  const plugins = await loadPlugins(projectRoot, { listed: config.plugins });
+  const issues = plugins.flatMap(({ name, from, error }) =>
+    from === "config" && error !== undefined ? [locate(["plugins"], `${name}: ${error}`)] : [],
+  );
+  for (const kind of ["model", "dataset"] as const) {
+    const { name, ...options } = config[kind];
+    if (!registry.has(kind, name)) {
+      const hint = suggestion(name, registry.names(kind));
+      issues.push(locate([kind, "name"], `unknown ${kind} "${name}". ${hint}`));
+      continue;
+    }
+    const schema = registry.schema(kind, name);
+    const given = camelCaseDeep(options);
+    try {
+      schema?.parse(given);
+    } catch (error) {
+      const refused = refusals(error, given, Object.keys((schema as { shape?: object }).shape ?? {}));
+      issues.push(...refused.map(({ path, message }) => locate([kind, ...path], message)));
+    }
+  }
+  return issues;
+}
+
+/** Makes model and data set of a config that `checkParts` passed; what a constructor refuses is told with its place. */
 function makeParts(
   config: ModuleConfig,
   { locate, source }: ModuleReport,
@@ -160,7 +193,7 @@ function makeParts(
     try {
       return make(name, camelCaseDeep(options));
     } catch (error) {
-      issues.push(...refusals(error).map(({ path, message }) => locate([key, ...path], message)));
+      issues.push(locate([key], (error as Error).message.replace(/^(model|dataset) ("[^"]*"): /u, "$2: ")));
       return undefined;
     }
   };
@@ -171,19 +204,30 @@ function makeParts(
 }
 
 /** Parts the refusal of a class's schema into one issue an option, by its name in the file. */
-function refusals(error: unknown): { path: (string | number)[]; message: string }[] {
-  const { message, cause } = error as Error;
-  const { issues } = (cause ?? {}) as {
+function refusals(
+  error: unknown,
+  given: object,
+  known: readonly string[],
+): { path: (string | number)[]; message: string }[] {
+  const { issues, message } = error as {
     issues?: { path: (string | number)[]; message: string; keys?: string[] }[];
+    message: string;
   };
   if (!Array.isArray(issues)) return [{ path: [], message }];
   return issues.flatMap((issue) => {
     const path = issue.path.map((step) => (typeof step === "string" ? snakeCase(step) : step));
-    if (issue.keys === undefined) return [{ path, message: `${issue.message}.` }];
-    return issue.keys.map((key) => ({
-      path: [...path, snakeCase(key)],
-      message: "the class knows no such option.",
-    }));
+    if (issue.keys !== undefined) {
+      return issue.keys.map((key) => ({
+        path: [...path, snakeCase(key)],
+        message: `unknown option. ${suggestion(snakeCase(key), known.map(snakeCase))}`,
+      }));
+    }
+    const value = issue.path.reduce<unknown>(
+      (part, step) => (part as Record<string, unknown> | undefined)?.[step],
+      given,
+    );
+    const got = value === undefined ? "" : `, got ${JSON.stringify(value)}`;
+    return [{ path, message: `${issue.message}${got}.` }];
   });
 }
 

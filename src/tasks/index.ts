@@ -2,7 +2,7 @@ export { BertTrainerTorch } from "./bert-trainer.ts";
 export type { BertTrainerOptions, TrainOptions } from "./bert-trainer.ts";
 export { readChampion } from "./champion.ts";
 export type { ChampionDecision, ChampionRule } from "./champion.ts";
-export { FrameworkTrainer } from "./framework-trainer.ts";
+export { FrameworkTrainer, checkParts } from "./framework-trainer.ts";
 export type { FrameworkResult, FrameworkTrainerOptions } from "./framework-trainer.ts";
 export { findModel } from "./find-model.ts";
 export type { FindModelOptions } from "./find-model.ts";

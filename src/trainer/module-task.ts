@@ -1,5 +1,5 @@
 // What the loop needs of a module and of a data loader.
-import { UsageError } from "../base/index.ts";
+import { UsageError, logger } from "../base/index.ts";
 import { lossOf } from "../contracts/index.ts";
 import type { BatchLoader, LogOptions, TrainerContext } from "../contracts/index.ts";
 import { Tensor, dispose } from "../torch/index.ts";
@@ -60,6 +60,7 @@ export class ModuleTask implements Trainable<ModuleBatch> {
   readonly #precision: Precision;
   readonly #valLoaders: readonly BatchLoader[];
   #rows = 1;
+  #hasSkipped = false;
   #stepValues: Record<string, number> = {};
   #epochSums: EpochSums = {};
   /** Takes what is logged while the model is judged; undefined while it is trained. */
@@ -140,7 +141,16 @@ export class ModuleTask implements Trainable<ModuleBatch> {
     this.#stepValues = {};
     const output = this.model.trainingStep(batch.content, batch.index);
     const loss = lossOf(output);
-    if (loss === undefined && output === undefined) return undefined;
+    if (loss === undefined && output === undefined) {
+      if (!this.#hasSkipped) {
+        const { name } = this.model.constructor;
+        logger.warn(
+          `${name}.trainingStep returned no loss for batch ${batch.index}; such batches are left out`,
+        );
+      }
+      this.#hasSkipped = true;
+      return undefined;
+    }
     if (loss instanceof Tensor && loss.numel === 1) return loss.sum(); // [1] counts as a scalar
     throw new UsageError(
       `${this.model.constructor.name}.trainingStep: must return a loss of one number, or { loss }, got ${

@@ -336,6 +336,11 @@ export class Trainer {
 }
 
 async function prepare(data: DataModule, stage: DataStage): Promise<void> {
+  if (typeof (data as unknown) !== "object" || (data as unknown) === null) {
+    throw new UsageError(
+      `Trainer: the data must be a data module, or an object with trainDataloader() and the like, got ${String(data)}.`,
+    );
+  }
   await data.prepareData?.();
   await data.setup?.(stage);
 }

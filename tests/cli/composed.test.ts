@@ -168,7 +168,8 @@ test("a model and a data set of the project's plugins are trained by their names
   expect(result.checkpoint).toContain("outputs/TrainedModels/points/net_points/");
   const wrong = await run("train", ...words, "+model.hidden_sise=3", "model.name=nett");
   expect(wrong.code).toBe(2);
-  expect(wrong.stderr).toContain('unknown name "nett". Did you mean "net"?');
+  expect(wrong.stderr).toContain('model.name=nett: model.name: unknown model "nett". Did you mean "net"?');
+  expect((await run("check", ...words, "model.name=nett")).stderr).toContain('unknown model "nett"');
 });
 
 test("a data set that is not there is named with the layout wanted", async () => {

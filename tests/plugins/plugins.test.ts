@@ -51,9 +51,11 @@ describe("loadPlugins", () => {
       "package.json": {},
       "plugins/my_model.ts": `
         import { BaseModel, registerModel, torch } from "sconce";
+        import * as z from "zod"; // the project has none: it comes with Sconce
         import { width } from "./_parts.ts";
         interface Config { hidden: number }
         class MyModel extends BaseModel<Config> {
+          static override readonly schema = z.strictObject({ hidden: z.int() });
           override buildModel({ hidden }: Config): torch.nn.Module {
             return new torch.nn.Linear(width, hidden);
           }
