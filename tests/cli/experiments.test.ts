@@ -59,7 +59,7 @@ test("a grid runs in processes side by side, its best model is promoted, rolled 
   expect(ran.status, ran.stderr).toBe(0);
   const [title, ...rows] = ran.stdout.trimEnd().split("\n");
   expect(title).toBe("/Users/ada/weather_tiny_20260101");
-  expect(rows.map((row) => row.replaceAll(/ [\d.]+/g, " #"))).toEqual([
+  expect(rows.map((row) => row.replaceAll(/ [\d.]+/g, " #").replaceAll(/ {2,}/g, "  "))).toEqual([
     "tiny_train_v1_pretrained  finished  accuracy #  f1 #",
     "tiny_train_v1_param_set1  finished  accuracy #  f1 #",
     "tiny_train_v2_pretrained  finished  accuracy #  f1 #",

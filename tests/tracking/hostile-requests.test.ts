@@ -105,7 +105,7 @@ describe.each(titled)("a server on $title", ({ reason, newUri }) => {
 
   test.skipIf(reason !== undefined)("answers patterns and long searches at once", async () => {
     const filters = [
-      ...["%a".repeat(2000), "%_".repeat(3000), "a%".repeat(3000), "%".repeat(10_000)].flatMap((pattern) => [
+      ...["%a".repeat(2000), "%_".repeat(3000), "a%".repeat(2000), "%".repeat(10_000)].flatMap((pattern) => [
         `tags.long LIKE '${pattern}b'`,
         `tags.long ILIKE '${pattern}b'`,
       ]),

@@ -223,7 +223,7 @@ describe.skipIf(mongoSkipReason !== undefined)(`MongoStore (${mongoSkipReason ??
     const { aliases } = await store.getRegisteredModel("shared");
     expect(aliases).toEqual({ champion: history.at(-1)!.version });
     await store.close();
-  }, 60_000);
+  }, 180_000);
 
   async function database<T>(body: (collections: Collections) => Promise<T>): Promise<T> {
     const client = await new MongoClient(shared).connect();

@@ -17,7 +17,7 @@ export interface SpikeDetectionConfig {
   atol?: number | undefined;
   /** A spike is as far as this share of the mean from it, at least; undefined: any distance. @default 2 */
   rtol?: number | undefined;
-  /** JSON file, or folder of `skip_batches.json`. @default the folder of checkpoints */
+  /** JSON file, or folder of `skip_batches.json`. @default the folder of checkpoints; none without one */
   excludeBatchesPath?: string | undefined;
   /** Takes a loss that is not finite for a spike. @default true */
   finiteOnly?: boolean;
@@ -54,7 +54,7 @@ export class SpikeDetection implements Callback {
       const path = this.#write(run);
       throw new TrainingError(
         `spike_detection: the loss must not jump, got ${loss} after ${this.#last} at step ${step} (epoch ${epoch + 1}, batch ${batch + 1}). ` +
-          `Leave out the batches that ${path} lists, or lower optimizer.lr.`,
+          `Leave out ${path === undefined ? `batches ${batch - 1} and ${batch}` : `the batches that ${path} lists`}, or lower optimizer.lr.`,
       );
     }
     if (!finiteOnly && !Number.isFinite(loss)) return;
@@ -86,8 +86,9 @@ export class SpikeDetection implements Callback {
     );
   }
 
-  #write({ checkpointFolder = "." }: Run): string {
+  #write({ checkpointFolder }: Run): string | undefined {
     const given = this.config.excludeBatchesPath ?? checkpointFolder;
+    if (given === undefined) return undefined;
     const path = given.endsWith(".json") ? given : join(given, "skip_batches.json");
     mkdirSync(dirname(path), { recursive: true });
     writeFileAtomic(path, JSON.stringify(this.#badBatches));
