@@ -4,7 +4,7 @@ import { checkUseCase, configToYaml, formatResolved, planJobs } from "../config/
 import type { CheckReport, MainOptions, ModuleReport } from "../config/index.ts";
 import { parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
-import { checkJob, composedOptions } from "./composed.ts";
+import { checkJob, composedOptions, refuseUnknownFlags } from "./composed.ts";
 import { takeFlags } from "./take-flags.ts";
 
 export const command: Command = {
@@ -12,9 +12,9 @@ export const command: Command = {
 
 Reports every problem of a config, and of the overrides, with line and column,
 and shows where its paths lead: keys, types, files, columns, metrics, base
-model, stores. Nothing is loaded, fetched or written. Without CONFIG, or with one
-that has a defaults list, the config is composed as sconce train does; with -m
-every job of the sweep is checked.
+model, stores. Nothing is loaded, fetched or written. Without CONFIG, or with
+one that has a defaults list, the config is composed as sconce train does; with
+-m every job of the sweep is checked.
 
   a.b=value    changes a key of the config, as for sconce train
   --resolve    also prints the config with all defaults filled in
@@ -27,8 +27,10 @@ Examples:
   sconce check use_cases/spam/Configurations/config.json optimizer.lr=3e-5`,
 
   async run(words) {
-    const { own, rest } = takeFlags(words, { json: { type: "boolean" }, resolve: { type: "boolean" } });
+    const ownFlags = { json: { type: "boolean" }, resolve: { type: "boolean" } } as const;
+    const { own, rest } = takeFlags(words, ownFlags);
     const composed = await composedOptions(rest);
+    if (composed !== undefined) refuseUnknownFlags("check", rest, ownFlags);
     if (composed !== undefined) return checkJobs(composed, own);
     const { flags, positionals } = parseWords("check", words, {
       json: { type: "boolean" },

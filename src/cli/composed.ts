@@ -1,7 +1,7 @@
 // Commands on a composed config, `sconce train model=minilm -m`: which words ask for one, and where its files are.
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { basename, dirname, extname, join, relative } from "node:path";
-import { packageFolder } from "../base/index.ts";
+import { UsageError, packageFolder, suggestion } from "../base/index.ts";
 import type { CheckReport, MainOptions, MapNode, ModuleReport } from "../config/index.ts";
 
 /** The groups that come with the package. */
@@ -29,6 +29,20 @@ export async function composedOptions(
   const configPath = existsSync(own) ? own : shippedConf;
   const searchPath = configPath === shippedConf ? [] : [shipped];
   return { ...common, configPath, configName: "config", searchPath, argv: [...words] };
+}
+
+/** The long flags of Hydra's command line. */
+const hydraFlags =
+  "cfg config-dir config-name config-path experimental-rerun help hydra-help info multirun package resolve run version";
+
+/** Refuses flags that neither the command nor Hydra knows, naming those of both. */
+export function refuseUnknownFlags(command: string, words: readonly string[], own: object): void {
+  const known = [...Object.keys(own), ...hydraFlags.split(" ")].map((name) => `--${name}`);
+  for (const word of words) {
+    const flag = /^--[^=]+/u.exec(word)?.[0];
+    if (flag !== undefined && !known.includes(flag))
+      throw new UsageError(`sconce ${command}: unknown flag ${flag}. ${suggestion(flag, known)}`);
+  }
 }
 
 function hasDefaults(path: string): boolean {

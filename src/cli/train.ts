@@ -4,7 +4,7 @@ import { ConfigError, UsageError, writeFileAtomic } from "../base/index.ts";
 import type { ConfigMap, Job, MainOptions, ResolvedUseCase, UseCaseConfig } from "../config/index.ts";
 import { parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
-import { checkJob, composedOptions, useCaseHint } from "./composed.ts";
+import { checkJob, composedOptions, refuseUnknownFlags, useCaseHint } from "./composed.ts";
 import { takeFlags } from "./take-flags.ts";
 
 export const command: Command = {
@@ -44,7 +44,11 @@ Examples:
   async run(words) {
     const { own, rest } = takeFlags(words, trainFlags);
     const composed = await composedOptions(rest);
-    if (composed !== undefined) return trainComposed(composed, own);
+    if (composed !== undefined) {
+      parseWords("train", own, trainFlags);
+      refuseUnknownFlags("train", rest, trainFlags);
+      return trainComposed(composed, own);
+    }
     const [config, ...overrides] = parseWords("train", words, trainFlags).positionals;
     return trainFile(config!, overrides, words);
   },

@@ -80,7 +80,6 @@ describe("a word that is none", () => {
     ],
     [["predict", "-m", "x", "-i", "-"], "standard input is empty"],
     [["evaluate", "-m", "x"], "sconce evaluate: --model and --data are needed"],
-    [["check"], "sconce check: the config is missing"],
     [["init"], "sconce init: data file is missing"],
     [["init", "a.csv", "b.csv"], 'expected one data file, got also "b.csv"'],
     [["clean", "all"], 'sconce clean: takes flags only, got "all"'],
