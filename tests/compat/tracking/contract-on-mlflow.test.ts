@@ -14,6 +14,7 @@ const differs: Record<string, string> = {
   "an experiment gets another name, unless that is taken or the experiment is deleted": "answers BAD_REQUEST",
   "a deleted experiment takes its active runs along, and brings back those alone": "restores all its runs",
   "what is asked of a run that does not exist is refused": "has an empty history for it",
+  "of two orders by one name the first decides": "does not order by one metric twice",
   "data sets are inputs of a run once each, and are the experiment's": "has no order of inputs",
   "logged models are inputs and outputs of a run": "leaves model inputs out of searches",
   "a batch with one bad part writes nothing": "takes a step of 0.5 for 0",
