@@ -1,15 +1,15 @@
 // Shape of a BERT, in config.json's terms. Keys of the file that are not ours are kept and written back.
 import { FileError } from "../../base/index.ts";
 import {
-  commonKeys,
-  labelsToJson,
   numberedLabels,
   readActivation,
+  readKeys,
   readLabels,
   readNumber,
   requireModelType,
+  writeKeys,
 } from "../common/config-json.ts";
-import type { ActivationName } from "../common/config-json.ts";
+import type { ActivationName, KeyReaders } from "../common/config-json.ts";
 
 /** Mirrors transformers' `BertConfig`; defaults are those of bert-base-uncased. */
 export interface BertConfig {
@@ -64,6 +64,12 @@ const numbers = {
   pad_token_id: ["padTokenId", 0],
 } as const;
 
+const readers: KeyReaders = {
+  ...Object.fromEntries(Object.entries(numbers).map(([key, [name]]) => [key, [name, readNumber] as const])),
+  hidden_act: ["hiddenAct", readActivation],
+  classifier_dropout: ["classifierDropout", readNumber],
+};
+
 /** Makes a config of the given values, the defaults elsewhere. */
 export function bertConfig(values: Partial<BertConfig> = {}, source = "BertConfig"): BertConfig {
   const defaults = Object.fromEntries(Object.values(numbers)) as Record<string, number>;
@@ -85,49 +91,19 @@ export function bertConfig(values: Partial<BertConfig> = {}, source = "BertConfi
 
 /** Reads the content of config.json; `source` names the file in errors. */
 export function bertConfigFromJson(json: Readonly<Record<string, unknown>>, source: string): BertConfig {
-  const values: Record<string, unknown> = {};
-  const extra: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(json)) {
-    const known = numbers[key as keyof typeof numbers];
-    if (known !== undefined && value !== null) values[known[0]] = readNumber(value, key, source);
-    else if (!handled.has(key)) extra[key] = value;
-  }
   requireModelType(json, "bert", source);
+  const { values, extra } = readKeys(json, readers, { source, nullIsAbsent: true });
   const positions = json["position_embedding_type"] ?? "absolute";
   if (positions !== "absolute") {
     throw new FileError(
       `${source}: position_embedding_type must be "absolute", got ${JSON.stringify(positions)}. Name another model.`,
     );
   }
-  const classifierDropout = json["classifier_dropout"] ?? null;
   const labels = readLabels(json);
-  return bertConfig(
-    {
-      ...values,
-      hiddenAct: readActivation(json["hidden_act"] ?? "gelu", "hidden_act", source),
-      classifierDropout:
-        classifierDropout === null ? null : readNumber(classifierDropout, "classifier_dropout", source),
-      ...(labels && { labels }),
-      extra,
-    },
-    source,
-  );
+  return bertConfig({ ...values, ...(labels && { labels }), extra }, source);
 }
 
 /** Returns the content of config.json, `architecture` naming transformers' class. */
 export function bertConfigToJson(config: BertConfig, architecture: string): Record<string, unknown> {
-  const json: Record<string, unknown> = {
-    ...config.extra,
-    architectures: [architecture],
-    model_type: "bert",
-  };
-  for (const [key, [name]] of Object.entries(numbers)) json[key] = config[name];
-  return {
-    ...json,
-    hidden_act: config.hiddenAct,
-    classifier_dropout: config.classifierDropout,
-    ...labelsToJson(config.labels),
-  };
+  return writeKeys(config, readers, { modelType: "bert", architecture });
 }
-
-const handled = new Set([...commonKeys, "hidden_act", "classifier_dropout", ...Object.keys(numbers)]);

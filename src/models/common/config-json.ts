@@ -63,13 +63,7 @@ export function requireModelType(
 }
 
 /** The keys of config.json that `readLabels` and the model's class stand behind. */
-export const commonKeys: readonly string[] = [
-  "architectures",
-  "model_type",
-  "id2label",
-  "label2id",
-  "num_labels",
-];
+const commonKeys: readonly string[] = ["architectures", "model_type", "id2label", "label2id", "num_labels"];
 
 /** Reads the names of the classes in the order of the logits; undefined where the file has none. */
 export function readLabels(json: Readonly<Record<string, unknown>>): string[] | undefined {
@@ -88,7 +82,7 @@ export function numberedLabels(count: number): string[] {
 }
 
 /** Returns the names of the classes as config.json holds them. */
-export function labelsToJson(labels: readonly string[]): Record<string, unknown> {
+function labelsToJson(labels: readonly string[]): Record<string, unknown> {
   return {
     id2label: Object.fromEntries(labels.map((label, id) => [String(id), label])),
     label2id: Object.fromEntries(labels.map((label, id) => [label, id])),
@@ -99,4 +93,48 @@ function refused(what: string, value: unknown, key: string, source: string): Fil
   return new FileError(
     `${source}: ${key} must be ${what}, got ${JSON.stringify(value)}. Restore the model's own config.json.`,
   );
+}
+
+/** Says how the keys of a config.json are read: by which name code knows each, and what it must hold. */
+export type KeyReaders = Readonly<
+  Record<string, readonly [name: string, read: (value: unknown, key: string, source: string) => unknown]>
+>;
+
+/**
+ * Parts the content of a config.json into the values of known keys, by their names in code, and what is not ours. With
+ * `nullIsAbsent`, a known key that is null counts as left out.
+ */
+export function readKeys(
+  json: Readonly<Record<string, unknown>>,
+  readers: KeyReaders,
+  { source, nullIsAbsent = false }: { source: string; nullIsAbsent?: boolean },
+): { values: Record<string, unknown>; extra: Record<string, unknown> } {
+  const values: Record<string, unknown> = {};
+  const extra: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(json)) {
+    const known = Object.hasOwn(readers, key) ? readers[key] : undefined;
+    if (known === undefined) {
+      if (!commonKeys.includes(key)) extra[key] = value;
+    } else if (value !== null || !nullIsAbsent) values[known[0]] = known[1](value, key, source);
+  }
+  return { values, extra };
+}
+
+/** Writes the content of a config.json: what is not ours, the kind of model, the known keys and the labels. */
+export function writeKeys(
+  config: { labels: readonly string[]; extra: Readonly<Record<string, unknown>> },
+  readers: KeyReaders,
+  { modelType, architecture }: { modelType: string; architecture: string },
+): Record<string, unknown> {
+  const known = Object.entries(readers).map(([key, [name]]) => [
+    key,
+    (config as unknown as Record<string, unknown>)[name],
+  ]);
+  return {
+    ...config.extra,
+    architectures: [architecture],
+    model_type: modelType,
+    ...Object.fromEntries(known),
+    ...labelsToJson(config.labels),
+  };
 }

@@ -1,15 +1,15 @@
 // Shape of a ResNet, in config.json's terms. Keys of the file that are not ours are kept and written back.
 import { FileError } from "../../base/index.ts";
 import {
-  commonKeys,
-  labelsToJson,
   numberedLabels,
   readActivation,
   readBoolean,
+  readKeys,
   readLabels,
   readNumber,
   readNumbers,
   requireModelType,
+  writeKeys,
 } from "../common/config-json.ts";
 import type { ActivationName } from "../common/config-json.ts";
 
@@ -79,26 +79,14 @@ export function resnetConfig(values: Partial<ResNetConfig> = {}, source = "ResNe
 /** Reads the content of config.json; `source` names the file in errors. */
 export function resnetConfigFromJson(json: Readonly<Record<string, unknown>>, source: string): ResNetConfig {
   requireModelType(json, "resnet", source);
-  const values: Record<string, unknown> = {};
-  const extra: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(json)) {
-    const known = readers[key as keyof typeof readers];
-    if (known !== undefined) values[known[0]] = known[1](value, key, source);
-    else if (!commonKeys.includes(key)) extra[key] = value;
-  }
+  const { values, extra } = readKeys(json, readers, { source });
   const labels = readLabels(json);
   return resnetConfig({ ...values, ...(labels && { labels }), extra }, source);
 }
 
 /** Returns the content of config.json, `architecture` naming transformers' class. */
 export function resnetConfigToJson(config: ResNetConfig, architecture: string): Record<string, unknown> {
-  const json: Record<string, unknown> = {
-    ...config.extra,
-    architectures: [architecture],
-    model_type: "resnet",
-  };
-  for (const [key, [name]] of Object.entries(readers)) json[key] = config[name];
-  return { ...json, ...labelsToJson(config.labels) };
+  return writeKeys(config, readers, { modelType: "resnet", architecture });
 }
 
 function readLayerType(value: unknown, key: string, source: string): ResNetConfig["layerType"] {

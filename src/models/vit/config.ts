@@ -1,15 +1,15 @@
 // Shape of a vision transformer, in config.json's terms. Keys of the file that are not ours are kept and written back.
 import { FileError } from "../../base/index.ts";
 import {
-  commonKeys,
-  labelsToJson,
   numberedLabels,
   readActivation,
   readBoolean,
+  readKeys,
   readLabels,
   readNumber,
   readNumbers,
   requireModelType,
+  writeKeys,
 } from "../common/config-json.ts";
 import type { ActivationName } from "../common/config-json.ts";
 
@@ -110,28 +110,15 @@ export function heightAndWidth(size: ImageSize): readonly [height: number, width
 /** Reads the content of config.json; `source` names the file in errors. */
 export function vitConfigFromJson(json: Readonly<Record<string, unknown>>, source: string): ViTConfig {
   requireModelType(json, "vit", source);
-  const values: Record<string, unknown> = {};
-  const extra: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(json)) {
-    const known = readers[key as keyof typeof readers];
-    if (known === undefined) {
-      if (!commonKeys.includes(key)) extra[key] = value;
-    } else if (value !== null) values[known[0]] = known[1](value, key, source);
-  }
+  const { values, extra } = readKeys(json, readers, { source, nullIsAbsent: true });
   const labels = readLabels(json);
   return vitConfig({ ...values, ...(labels && { labels }), extra }, source);
 }
 
 /** Returns the content of config.json, `architecture` naming transformers' class. */
 export function vitConfigToJson(config: ViTConfig, architecture: string): Record<string, unknown> {
-  const json: Record<string, unknown> = {
-    ...config.extra,
-    architectures: [architecture],
-    model_type: "vit",
-  };
-  for (const [key, [name]] of Object.entries(readers)) json[key] = config[name];
-  json["pooler_output_size"] = config.poolerOutputSize ?? config.hiddenSize;
-  return { ...json, ...labelsToJson(config.labels) };
+  const json = writeKeys(config, readers, { modelType: "vit", architecture });
+  return { ...json, pooler_output_size: config.poolerOutputSize ?? config.hiddenSize };
 }
 
 function readSize(value: unknown, key: string, source: string): ImageSize {
