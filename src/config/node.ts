@@ -158,3 +158,21 @@ export function isConfigNode(value: unknown): value is ConfigNode {
   if (value.kind === "list") return "items" in value && Array.isArray(value.items);
   return value.kind === "scalar" && "isFloat" in value;
 }
+
+/** Tells whether two trees hold the same values by `isSame`, whatever the order of their keys. */
+export function equalNodes(
+  a: ConfigNode,
+  b: ConfigNode,
+  isSame: (left: ScalarNode["value"], right: ScalarNode["value"]) => boolean = Object.is,
+): boolean {
+  if (a.kind === "scalar" && b.kind === "scalar") return isSame(a.value, b.value);
+  if (a.kind === "list" && b.kind === "list")
+    return (
+      a.items.length === b.items.length && a.items.every((item, at) => equalNodes(item, b.items[at]!, isSame))
+    );
+  if (a.kind !== "map" || b.kind !== "map" || a.entries.size !== b.entries.size) return false;
+  return [...a.entries].every(([key, { node }]) => {
+    const other = b.entries.get(key)?.node;
+    return other !== undefined && equalNodes(node, other, isSame);
+  });
+}

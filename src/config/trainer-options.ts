@@ -1,6 +1,6 @@
 // The trainer's flags as code gives them: camelCase options, checked as the section of a config is.
 import * as z from "zod";
-import { UsageError, suggestion } from "../base/index.ts";
+import { UsageError, camelCase, snakeCase, suggestion } from "../base/index.ts";
 import { batches } from "./fields.ts";
 import { refuse } from "./refusals.ts";
 import { checkSchema } from "./schema-issues.ts";
@@ -47,12 +47,4 @@ export function readTrainerFlags(options: TrainerFlagOptions): TrainerFlags {
 
 function optionNames(): string[] {
   return Object.keys(flagsSchema.shape).map(camelCase);
-}
-
-function snakeCase(name: string): string {
-  return name.replaceAll(/[A-Z]/gu, (letter) => `_${letter.toLowerCase()}`);
-}
-
-function camelCase(name: string): string {
-  return name.replaceAll(/_([a-z])/gu, (_, letter: string) => letter.toUpperCase());
 }

@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Plugin } from "esbuild";
-import { SetupError, UsageError, logger, writeFileAtomic } from "../base/index.ts";
+import { SetupError, UsageError, logger, packageFolder, writeFileAtomic } from "../base/index.ts";
 import { registerAs, registry } from "../contracts/index.ts";
 import { discoverPlugins } from "./discover.ts";
 import type { PluginSource } from "./discover.ts";
@@ -124,7 +124,7 @@ function ownPackages(projectRoot: string): Plugin {
       build.onResolve({ filter: /^sconce(\/.*)?$/ }, ({ path }) => {
         const target = exportsOfSconce()[`.${path.slice("sconce".length)}`];
         if (target === undefined) return { errors: [{ text: `there is no ${path}` }] };
-        return { path: new URL(target, packageRoot()).href, external: true };
+        return { path: pathToFileURL(join(packageFolder!, target)).href, external: true };
       });
       build.onResolve({ filter: /^zod(\/.*)?$/ }, ({ path }) => {
         try {
@@ -142,7 +142,7 @@ let exported: Record<string, string> | undefined;
 
 function exportsOfSconce(): Record<string, string> {
   if (exported === undefined) {
-    const manifest = JSON.parse(readFileSync(new URL("package.json", packageRoot()), "utf8")) as {
+    const manifest = JSON.parse(readFileSync(join(packageFolder!, "package.json"), "utf8")) as {
       exports: Record<string, string | { default: string }>;
     };
     exported = Object.fromEntries(
@@ -153,12 +153,6 @@ function exportsOfSconce(): Record<string, string> {
     );
   }
   return exported;
-}
-
-/** Folder of our package.json: above `dist/src/plugins`, or above `src/plugins`. */
-function packageRoot(): URL {
-  for (let folder = new URL(".", import.meta.url); ; folder = new URL("..", folder))
-    if (existsSync(new URL("package.json", folder))) return folder;
 }
 
 /** Returns the nearest node_modules/.cache, or a folder of the project where nothing is installed. */

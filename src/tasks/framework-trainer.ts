@@ -1,7 +1,7 @@
 // One entry for whatever a composed config trains: a text classifier, or a registered model on a registered data set.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { ConfigError, UsageError, suggestion } from "../base/index.ts";
+import { ConfigError, UsageError, camelCaseKeys, snakeCase, suggestion } from "../base/index.ts";
 import type { ConfigIssue, ProgressListener } from "../base/index.ts";
 import {
   checkComposed,
@@ -15,7 +15,7 @@ import type { ConfigMap, MapNode, ModuleConfig, ModuleReport } from "../config/i
 import { registry } from "../contracts/index.ts";
 import type { DataModule } from "../contracts/index.ts";
 import { loadPlugins } from "../plugins/index.ts";
-import { manualSeed, optim } from "../torch/index.ts";
+import { manualSeed } from "../torch/index.ts";
 import { ActiveRun, openStore } from "../tracking/index.ts";
 import {
   MLFlowLogger,
@@ -138,7 +138,7 @@ function makeTrainer(
 ): Trainer {
   const { optimizer, scheduler = { name: "constant" }, callbacks, trainer: flags } = config;
   return new Trainer({
-    ...optim.camelCaseKeys(flags),
+    ...camelCaseKeys(flags),
     callbacks: [...buildCallbacks(callbacks), ...checkpointing(config)],
     logger,
     defaultRootDir: folder,
@@ -231,16 +231,12 @@ function refusals(
   });
 }
 
-function snakeCase(name: string): string {
-  return Object.keys(optim.snakeCaseKeys({ [name]: 0 }))[0]!;
-}
-
 function checkpointing({ callbacks, trainer }: ModuleConfig): ModelCheckpoint[] {
   if (!trainer.enable_checkpointing) return [];
   const given = callbacks.find((callback) => callback.name === "model_checkpoint");
   if (given === undefined) return [new ModelCheckpoint({ monitor: "val_loss", saveLast: true })];
   const { name: _, ...options } = given;
-  return [new ModelCheckpoint(optim.camelCaseKeys(options))];
+  return [new ModelCheckpoint(camelCaseKeys(options))];
 }
 
 async function recordModel(model: TrainableModule, trackingUri: string, runId: string): Promise<string> {
@@ -260,7 +256,7 @@ function camelCaseDeep(value: object): Record<string, unknown> {
   const deep = (part: unknown): unknown =>
     Array.isArray(part) ? part.map(deep) : isPlain(part) ? camelCaseDeep(part) : part;
   return Object.fromEntries(
-    Object.entries(optim.camelCaseKeys({ ...value })).map(([key, part]) => [key, deep(part)]),
+    Object.entries(camelCaseKeys({ ...value })).map(([key, part]) => [key, deep(part)]),
   );
 }
 

@@ -1,4 +1,5 @@
 // Finds tensors in what a function returns.
+import { isPlainObject } from "../base/index.ts";
 import { Tensor } from "./tensor.ts";
 
 /** Yields the tensors in a value: directly, or in arrays, sets, maps and plain objects. */
@@ -10,9 +11,4 @@ export function* tensorsIn(value: unknown, seen = new Set<unknown>()): Generator
     for (const item of value) yield* tensorsIn(item, seen);
   else if (value instanceof Map) for (const item of value.values()) yield* tensorsIn(item, seen);
   else if (isPlainObject(value)) for (const item of Object.values(value)) yield* tensorsIn(item, seen);
-}
-
-function isPlainObject(value: object): value is Record<string, unknown> {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }

@@ -1,6 +1,15 @@
 // Overrides of a composed config, with Hydra's rules: a=v needs the key, + adds one, ++ does either, ~ deletes.
 import { ConfigError, suggestion } from "../../base/index.ts";
-import { type ConfigNode, type ListNode, type MapNode, cloneNode, mapNode, valueOf } from "../node.ts";
+import {
+  type ConfigNode,
+  type ListNode,
+  type MapNode,
+  type ScalarNode,
+  cloneNode,
+  equalNodes,
+  mapNode,
+  valueOf,
+} from "../node.ts";
 import { isMissing } from "../omega/kinds.ts";
 import { mergeInto } from "../omega/merge.ts";
 import { update } from "../omega/update.ts";
@@ -160,7 +169,7 @@ function remove(target: Target, override: Override): void {
     fail(override, `an item of a list cannot be deleted alone. Set the list: ${formatPath(path)}=[...].`);
   }
   const { value, keyOrGroup } = override;
-  if (value !== undefined && !isNull(value) && !isSame(value, present)) {
+  if (value !== undefined && !isNull(value) && !equalNodes(value, present, isSame)) {
     fail(
       override,
       `the value of ${keyOrGroup} is ${show(present)}, not ${show(value)}. Write ~${keyOrGroup} to delete it in any case.`,
@@ -216,21 +225,11 @@ function isNull(node: ConfigNode): boolean {
   return node.kind === "scalar" && node.value === null;
 }
 
-/** Compares as Python does: 1, 1.0 and true are the same, and the order of keys does not matter. */
-function isSame(a: ConfigNode, b: ConfigNode): boolean {
-  if (a.kind === "scalar" && b.kind === "scalar") {
-    const [left, right] = [a.value, b.value];
-    if (left === null || right === null) return left === right;
-    if (typeof left === "string" || typeof right === "string") return left === right;
-    return typeof left === typeof right ? left === right : Number(left) === Number(right);
-  }
-  if (a.kind === "list" && b.kind === "list")
-    return a.items.length === b.items.length && a.items.every((item, index) => isSame(item, b.items[index]!));
-  if (a.kind !== "map" || b.kind !== "map" || a.entries.size !== b.entries.size) return false;
-  return [...a.entries].every(([key, { node }]) => {
-    const other = b.entries.get(key)?.node;
-    return other !== undefined && isSame(node, other);
-  });
+/** Compares as Python does: 1, 1.0 and true are the same. */
+function isSame(left: ScalarNode["value"], right: ScalarNode["value"]): boolean {
+  if (left === null || right === null) return left === right;
+  if (typeof left === "string" || typeof right === "string") return left === right;
+  return typeof left === typeof right ? left === right : Number(left) === Number(right);
 }
 
 function show(node: ConfigNode): string {

@@ -1,10 +1,10 @@
 // Makes the objects that a config describes with `_target_`, from a closed table of classes and functions.
-import { ConfigError } from "../../base/index.ts";
+import { ConfigError, isPlainObject } from "../../base/index.ts";
 import { type ConfigNode, type Origin, isConfigNode, listNode, mapNode, scalarNode } from "../node.ts";
 import { issueAt } from "../omega/failure.ts";
 import { mergeInto } from "../omega/merge.ts";
 import { resolve } from "../omega/resolve.ts";
-import { isConfigMap, typeName } from "../value.ts";
+import { typeName } from "../value.ts";
 import { type CallPlan, type Plan, planCall } from "./plan-call.ts";
 import type { Callable, TargetLookup } from "./target.ts";
 
@@ -97,7 +97,7 @@ function partOf(value: unknown, origin: Origin, depth: number): ConfigNode {
       own,
       value.map((item) => partOf(item, own, depth + 1)),
     );
-  if (!isPlain(value)) return opaque(value, origin);
+  if (!isPlainObject(value)) return opaque(value, origin);
   const entries = written?.kind === "map" ? written.entries : undefined;
   const node = mapNode(own);
   for (const [key, item] of Object.entries(value)) {
@@ -121,12 +121,6 @@ function cloned(node: ConfigNode): ConfigNode {
   const copy = mapNode(node.origin);
   for (const [key, entry] of node.entries) copy.entries.set(key, { ...entry, node: cloned(entry.node) });
   return copy;
-}
-
-function isPlain(value: unknown): value is Record<string, unknown> {
-  if (!isConfigMap(value)) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }
 
 function build(plan: Plan): unknown {

@@ -7,6 +7,7 @@ import {
   type MapEntry,
   type MapNode,
   cloneNode,
+  equalNodes,
 } from "../node.ts";
 import { formatPath } from "../value.ts";
 import { type Locks, assign, listItem, locksWithin, refuseChange, unlocked } from "./assign.ts";
@@ -152,18 +153,6 @@ function followed(root: ConfigNode, path: readonly ConfigKey[]): Position | unde
     if (error instanceof ResolutionFailure) return undefined;
     throw error;
   }
-}
-
-/** Tells whether two trees hold the same values, whatever the order of their keys. */
-export function equalNodes(a: ConfigNode, b: ConfigNode): boolean {
-  if (a.kind === "scalar" && b.kind === "scalar") return Object.is(a.value, b.value);
-  if (a.kind === "list" && b.kind === "list")
-    return a.items.length === b.items.length && a.items.every((item, at) => equalNodes(item, b.items[at]!));
-  if (a.kind !== "map" || b.kind !== "map" || a.entries.size !== b.entries.size) return false;
-  return [...a.entries].every(([key, { node }]) => {
-    const other = b.entries.get(key)?.node;
-    return other !== undefined && equalNodes(node, other);
-  });
 }
 
 function kindName({ kind }: ConfigNode): string {

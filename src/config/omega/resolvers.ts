@@ -1,7 +1,7 @@
 // The resolvers that `${name:...}` calls: those of the user, and OmegaConf's own in oc-resolvers.ts.
-import { UsageError } from "../../base/index.ts";
+import { UsageError, isPlainObject } from "../../base/index.ts";
 import { type ConfigNode, isConfigNode, nodeOf, valueOf } from "../node.ts";
-import { type ConfigValue, isConfigMap, typeName } from "../value.ts";
+import { type ConfigValue, typeName } from "../value.ts";
 import { ocResolvers } from "./oc-resolvers.ts";
 import { Position } from "./position.ts";
 import type { Resolution } from "./resolution.ts";
@@ -146,10 +146,5 @@ function resultNode(result: unknown, at: Position): ConfigNode {
 function isPlain(value: unknown): value is ConfigValue {
   if (Array.isArray(value)) return value.every(isPlain);
   if (value === null || ["boolean", "number", "string"].includes(typeof value)) return true;
-  return isConfigMap(value) && isPlainObject(value) && Object.values(value).every(isPlain);
-}
-
-function isPlainObject(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
+  return isPlainObject(value) && Object.values(value).every(isPlain);
 }

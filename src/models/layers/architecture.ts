@@ -1,6 +1,6 @@
 // Modules made of torch.nn's own layers as data, which rebuilds them here and in Python without running any code.
 import { isDeepStrictEqual } from "node:util";
-import { UsageError, suggestion } from "../../base/index.ts";
+import { UsageError, suggestion, snakeCase } from "../../base/index.ts";
 import { nn, scope, setDefaultDevice } from "../../torch/index.ts";
 import { knownLayers, settingOf } from "./settings.ts";
 
@@ -116,8 +116,4 @@ function isPlain(value: unknown): boolean {
 
 function shapes(module: nn.Module): string {
   return [...module.stateDict()].map(([name, { shape }]) => `${name}[${shape.join()}]`).join();
-}
-
-function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

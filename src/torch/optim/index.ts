@@ -78,7 +78,7 @@ export { Muon } from "./muon.ts";
 export type { MuonOptions } from "./muon.ts";
 export { NAdam } from "./nadam.ts";
 export type { NAdamOptions } from "./nadam.ts";
-export { camelCaseKeys, snakeCaseKeys } from "./names.ts";
+export { camelCaseKeys, snakeCaseKeys } from "../../base/index.ts";
 export { Optimizer } from "./optimizer.ts";
 export type { ParamState, StateLayout, StepHook } from "./optimizer.ts";
 export type {

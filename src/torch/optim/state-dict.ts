@@ -1,7 +1,6 @@
 // Optimizer state in PyTorch's shape and spelling, and back. Checks that a state dict fits its optimizer.
-import { ShapeError, UsageError } from "../../base/index.ts";
+import { ShapeError, UsageError, camelCaseKeys, snakeCase, snakeCaseKeys } from "../../base/index.ts";
 import { Tensor } from "../tensor.ts";
-import { camelCaseKeys, snakeCase, snakeCaseKeys } from "./names.ts";
 import type { ParamState, StateLayout } from "./optimizer.ts";
 import type { OptimizerOptions, ParamGroup } from "./param-groups.ts";
 

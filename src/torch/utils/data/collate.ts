@@ -1,5 +1,5 @@
 // Puts examples together to a batch.
-import { UsageError } from "../../../base/index.ts";
+import { UsageError, isPlainObject } from "../../../base/index.ts";
 import { fromTypedArray } from "../../factories.ts";
 import { stack } from "../../ops.generated.ts";
 import { Tensor } from "../../tensor.ts";
@@ -100,12 +100,6 @@ function kindOf(value: unknown): string {
   return isPlainObject(value)
     ? `an object with ${Object.keys(value).join(", ")}`
     : `a ${value.constructor.name}`;
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }
 
 function join(path: string, step: string | number): string {

@@ -1,4 +1,4 @@
-// Names of options: camelCase in code, snake_case in configs and state dicts. Translated here alone.
+// Names of options: camelCase in code, snake_case in configs and state dicts.
 
 /** Turns the snake_case keys of a config into the camelCase that optimizers and schedulers take (`T_max` -> `tMax`). */
 export function camelCaseKeys(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
