@@ -22,6 +22,7 @@ export {
   allowedHostsVariable,
   isAllowedHost,
   notificationEvents,
+  registryEvents,
   notificationProblems,
   webhookProblem,
 } from "./notifications.ts";

@@ -2,6 +2,16 @@
 import { isIP } from "node:net";
 import { isPublicAddress } from "./public-address.ts";
 
+/** What happens in the registry, by the names of MLflow's webhooks. */
+export const registryEvents = [
+  "registered_model.created",
+  "model_version.created",
+  "model_version_tag.set",
+  "model_version_tag.deleted",
+  "model_version_alias.created",
+  "model_version_alias.deleted",
+] as const;
+
 /** What can be told. The names with a dot are those of MLflow's webhooks. */
 export const notificationEvents = [
   "run_finished",
@@ -9,12 +19,7 @@ export const notificationEvents = [
   "run_killed",
   "stage_changed",
   "alias_changed",
-  "registered_model.created",
-  "model_version.created",
-  "model_version_tag.set",
-  "model_version_tag.deleted",
-  "model_version_alias.created",
-  "model_version_alias.deleted",
+  ...registryEvents,
 ] as const;
 
 /** Says what is told, and either which command is started or which address is called. Keys are those of the file. */

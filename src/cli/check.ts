@@ -30,7 +30,7 @@ Examples:
     const ownFlags = { json: { type: "boolean" }, resolve: { type: "boolean" } } as const;
     const { own, rest } = takeFlags(words, ownFlags);
     const composed = await composedOptions(rest);
-    if (composed !== undefined) refuseUnknownFlags("check", rest, ownFlags);
+    if (composed !== undefined) await refuseUnknownFlags("check", rest, ownFlags);
     if (composed !== undefined) return checkJobs(composed, own);
     const { flags, positionals } = parseWords("check", words, {
       json: { type: "boolean" },

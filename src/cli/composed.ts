@@ -31,13 +31,14 @@ export async function composedOptions(
   return { ...common, configPath, configName: "config", searchPath, argv: [...words] };
 }
 
-/** The long flags of Hydra's command line. */
-const hydraFlags =
-  "cfg config-dir config-name config-path experimental-rerun help hydra-help info multirun package resolve run version";
-
 /** Refuses flags that neither the command nor Hydra knows, naming those of both. */
-export function refuseUnknownFlags(command: string, words: readonly string[], own: object): void {
-  const known = [...Object.keys(own), ...hydraFlags.split(" ")].map((name) => `--${name}`);
+export async function refuseUnknownFlags(
+  command: string,
+  words: readonly string[],
+  own: object,
+): Promise<void> {
+  const { hydraFlags } = await import("../config/index.ts");
+  const known = [...Object.keys(own).map((name) => `--${name}`), ...hydraFlags];
   for (const word of words) {
     const flag = /^--[^=]+/u.exec(word)?.[0];
     if (flag !== undefined && !known.includes(flag))

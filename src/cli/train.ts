@@ -46,7 +46,7 @@ Examples:
     const composed = await composedOptions(rest);
     if (composed !== undefined) {
       parseWords("train", own, trainFlags);
-      refuseUnknownFlags("train", rest, trainFlags);
+      await refuseUnknownFlags("train", rest, trainFlags);
       return trainComposed(composed, own);
     }
     const [config, ...overrides] = parseWords("train", words, trainFlags).positionals;
@@ -83,9 +83,10 @@ async function trainComposed(
   options: MainOptions & { argv: string[] },
   own: readonly string[],
 ): Promise<number> {
-  const { planJobs, runMain } = await import("../config/index.ts");
+  const { parseCommandLine, planJobs, runMain } = await import("../config/index.ts");
   const projectRoot = options.baseFolder!;
-  if (runsJobs(options.argv)) {
+  const { action } = parseCommandLine(options.argv);
+  if (action === "run" || action === "multirun") {
     for (const { number, overrides, config } of planJobs(options)) {
       const { source, issues } = await checkJob(config, projectRoot);
       if (issues.length > 0)
@@ -132,12 +133,6 @@ async function trainJob(
 
 /** Flags of `sconce train`. */
 export const trainFlags = { resume: { type: "string" }, json: { type: "boolean" } } as const;
-
-/** Tells whether words run jobs, and not only show something. */
-function runsJobs(argv: readonly string[]): boolean {
-  const shown = /^(--cfg|-c|--info|-i|--help|-h|--hydra-help|--version|--experimental-rerun)(=|$)/u;
-  return !argv.some((word) => shown.test(word));
-}
 
 function jobError(
   error: ConfigError,

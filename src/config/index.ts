@@ -19,7 +19,7 @@ export type { MetricMode } from "./metric-names.ts";
 export { compose, composeAll, initialize } from "./hydra/compose.ts";
 export type { ComposeOptions, Composition, ConfigLocation } from "./hydra/compose.ts";
 export type { HydraCallback } from "./hydra/callbacks.ts";
-export { parseCommandLine } from "./hydra/command-line.ts";
+export { hydraFlags, parseCommandLine } from "./hydra/command-line.ts";
 export type { CommandLine, ConfigPart, InfoTopic } from "./hydra/command-line.ts";
 export { showInfo } from "./hydra/info.ts";
 export { main, runMain } from "./hydra/main.ts";

@@ -31,21 +31,10 @@ export interface AudioBatch {
   label: Tensor;
 }
 
-/** Classifies images: cross entropy; `accuracy` and macro `f1`. `forward` takes the images and gives `[batch, classes]`. */
-export abstract class BaseVisionModel<Config extends object = Record<string, unknown>> extends BaseModel<
-  Config,
-  VisionBatch
-> {
+/** What classifying is alike, whatever is seen: cross entropy over `[batch, classes]`; `accuracy` and macro `f1`. */
+abstract class Classifier<Config extends object, Batch> extends BaseModel<Config, Batch> {
   override setupMetrics(_config: Config): Record<string, Metric> {
     return { accuracy: new Accuracy(), f1: new F1Score() };
-  }
-
-  override inputsOf({ image }: VisionBatch): unknown[] {
-    return [image];
-  }
-
-  override targetsOf({ label }: VisionBatch): Tensor {
-    return label;
   }
 
   override lossOf(logits: Tensor, labels: Tensor): Tensor {
@@ -53,25 +42,31 @@ export abstract class BaseVisionModel<Config extends object = Record<string, unk
   }
 }
 
+/** Classifies images: cross entropy; `accuracy` and macro `f1`. `forward` takes the images and gives `[batch, classes]`. */
+export abstract class BaseVisionModel<Config extends object = Record<string, unknown>> extends Classifier<
+  Config,
+  VisionBatch
+> {
+  override inputsOf({ image }: VisionBatch): unknown[] {
+    return [image];
+  }
+
+  override targetsOf({ label }: VisionBatch): Tensor {
+    return label;
+  }
+}
+
 /** Classifies texts: cross entropy; `accuracy` and macro `f1`. `forward` takes the batch and gives `[batch, classes]`. */
-export abstract class BaseNLPModel<Config extends object = Record<string, unknown>> extends BaseModel<
+export abstract class BaseNLPModel<Config extends object = Record<string, unknown>> extends Classifier<
   Config,
   NLPBatch
 > {
-  override setupMetrics(_config: Config): Record<string, Metric> {
-    return { accuracy: new Accuracy(), f1: new F1Score() };
-  }
-
   override inputsOf(batch: NLPBatch): unknown[] {
     return [batch];
   }
 
   override targetsOf({ labels }: NLPBatch): Tensor {
     return labels;
-  }
-
-  override lossOf(logits: Tensor, labels: Tensor): Tensor {
-    return nn.functional.crossEntropy(logits, labels);
   }
 }
 
@@ -98,23 +93,15 @@ export abstract class BaseTimeSeriesModel<Config extends object = Record<string,
 }
 
 /** Classifies sound: cross entropy; `accuracy` and macro `f1`. `forward` takes the waveform and gives `[batch, classes]`. */
-export abstract class BaseAudioModel<Config extends object = Record<string, unknown>> extends BaseModel<
+export abstract class BaseAudioModel<Config extends object = Record<string, unknown>> extends Classifier<
   Config,
   AudioBatch
 > {
-  override setupMetrics(_config: Config): Record<string, Metric> {
-    return { accuracy: new Accuracy(), f1: new F1Score() };
-  }
-
   override inputsOf({ waveform }: AudioBatch): unknown[] {
     return [waveform];
   }
 
   override targetsOf({ label }: AudioBatch): Tensor {
     return label;
-  }
-
-  override lossOf(logits: Tensor, labels: Tensor): Tensor {
-    return nn.functional.crossEntropy(logits, labels);
   }
 }

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { writeFiles } from "../../tests/fixtures/write-files.ts";
 import * as z from "zod";
 import { PointsData, PointsModel } from "../../tests/fixtures/points.ts";
 import { makeTinyProject } from "../../tests/fixtures/tiny-project.ts";
@@ -37,12 +38,7 @@ callbacks: {early_stopping: {monitor: val_loss, patience: 2}}
 });
 afterAll(() => project.remove());
 
-function write(files: Record<string, string>): void {
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(project.root, name)), { recursive: true });
-    writeFileSync(join(project.root, name), text);
-  }
-}
+const write = (files: Record<string, string>): void => writeFiles(project.root, files);
 
 function trainer(...overrides: string[]): FrameworkTrainer {
   const config = compose({ configPath: join(project.root, "conf"), configName: "config", overrides });

@@ -19,9 +19,9 @@ import { manualSeed } from "../torch/index.ts";
 import { ActiveRun, openStore } from "../tracking/index.ts";
 import {
   MLFlowLogger,
-  ModelCheckpoint,
   Trainer,
   buildCallbacks,
+  configuredCheckpoint,
   configuredOptimization,
   newestCheckpoint,
 } from "../trainer/index.ts";
@@ -139,7 +139,10 @@ function makeTrainer(
   const { optimizer, scheduler = { name: "constant" }, callbacks, trainer: flags } = config;
   return new Trainer({
     ...camelCaseKeys(flags),
-    callbacks: [...buildCallbacks(callbacks), ...checkpointing(config)],
+    callbacks: [
+      ...buildCallbacks(callbacks),
+      ...(flags.enable_checkpointing ? [configuredCheckpoint(callbacks, { monitor: "val_loss" })] : []),
+    ],
     logger,
     defaultRootDir: folder,
     ...(progress !== undefined && { progress }),
@@ -229,14 +232,6 @@ function refusals(
     const got = value === undefined ? "" : `, got ${JSON.stringify(value)}`;
     return [{ path, message: `${issue.message}${got}.` }];
   });
-}
-
-function checkpointing({ callbacks, trainer }: ModuleConfig): ModelCheckpoint[] {
-  if (!trainer.enable_checkpointing) return [];
-  const given = callbacks.find((callback) => callback.name === "model_checkpoint");
-  if (given === undefined) return [new ModelCheckpoint({ monitor: "val_loss", saveLast: true })];
-  const { name: _, ...options } = given;
-  return [new ModelCheckpoint(camelCaseKeys(options))];
 }
 
 async function recordModel(model: TrainableModule, trackingUri: string, runId: string): Promise<string> {

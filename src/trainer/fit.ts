@@ -1,6 +1,6 @@
 // Puts a run together from its config and trains it: optimizer, schedule, callbacks, checkpoints, signals.
 import { metricMode, type UseCaseConfig } from "../config/index.ts";
-import { UsageError, logger } from "../base/index.ts";
+import { UsageError, camelCaseKeys, logger } from "../base/index.ts";
 import { useDeterministicAlgorithms } from "../torch/index.ts";
 import type { Callback } from "./callbacks/callback.ts";
 import { DeviceStatsMonitor } from "./callbacks/device-stats-monitor.ts";
@@ -8,6 +8,7 @@ import { EarlyStopping } from "./callbacks/early-stopping.ts";
 import { GradientAccumulationScheduler } from "./callbacks/gradient-accumulation-scheduler.ts";
 import { LearningRateMonitor } from "./callbacks/lr-monitor.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
+import type { ModelCheckpointConfig } from "./callbacks/model-checkpoint.ts";
 import { SpikeDetection } from "./callbacks/spike-detection.ts";
 import { Timer } from "./callbacks/timer.ts";
 import { EMAWeightAveraging, WeightAveraging } from "./callbacks/weight-averaging.ts";
@@ -261,22 +262,20 @@ export function buildCallbacks(configs: TrainingConfig["callbacks"]): Callback[]
 
 function buildCheckpointing({ config, checkpoints }: FitOptions): ModelCheckpoint[] {
   if (checkpoints === undefined) return [];
-  const { dirpath } = checkpoints;
-  const given = config.callbacks.find((callback) => callback.name === "model_checkpoint");
   // without a callback of the config: the best by the champion's metric, and the newest to resume from
-  if (given === undefined) return [new ModelCheckpoint({ ...checkpoints, saveTopK: 1, saveLast: true })];
-  return [
-    new ModelCheckpoint({
-      dirpath,
-      monitor: given.monitor,
-      mode: given.mode ?? (given.monitor === undefined ? undefined : metricMode(given.monitor)),
-      saveTopK: given.save_top_k,
-      saveLast: given.save_last,
-      everyNTrainSteps: given.every_n_train_steps,
-      everyNEpochs: given.every_n_epochs,
-      trainTimeInterval: given.train_time_interval,
-      saveOnTrainEpochEnd: given.save_on_train_epoch_end,
-      saveOnException: given.save_on_exception,
-    }),
-  ];
+  return [configuredCheckpoint(config.callbacks, checkpoints)];
+}
+
+/**
+ * Makes what keeps checkpoints as a config says, in a folder that is given or the run's own; where the config does not say,
+ * the best by a metric and the newest are kept.
+ */
+export function configuredCheckpoint(
+  configs: TrainingConfig["callbacks"],
+  { dirpath, ...best }: { dirpath?: string; monitor: string; mode?: "min" | "max" },
+): ModelCheckpoint {
+  const given = configs.find((callback) => callback.name === "model_checkpoint");
+  if (given === undefined) return new ModelCheckpoint({ dirpath, ...best, saveTopK: 1, saveLast: true });
+  const { name: _, ...options } = given;
+  return new ModelCheckpoint({ ...(camelCaseKeys(options) as ModelCheckpointConfig), dirpath });
 }

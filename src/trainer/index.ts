@@ -49,7 +49,7 @@ export type {
   Trainable,
   ValidateOptions,
 } from "./run.ts";
-export { buildCallbacks, countTrainBatches, fit, limitBatches } from "./fit.ts";
+export { buildCallbacks, configuredCheckpoint, countTrainBatches, fit, limitBatches } from "./fit.ts";
 export { CSVLogger } from "./loggers/csv-logger.ts";
 export type { CSVLoggerOptions } from "./loggers/csv-logger.ts";
 export { JSONLLogger } from "./loggers/jsonl-logger.ts";

@@ -1,8 +1,9 @@
 // `sconce train` and `sconce check` on configs that are composed, as Hydra users write them.
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { parse } from "yaml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { writeFiles } from "../fixtures/write-files.ts";
 import { makeTinyProject } from "../fixtures/tiny-project.ts";
 import type { TinyProject } from "../fixtures/tiny-project.ts";
 import { librariesAfter, sconce } from "./run.ts";
@@ -41,12 +42,7 @@ lr_monitor: {}
 });
 afterAll(() => project.remove());
 
-function write(files: Record<string, string>): void {
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(project.root, name)), { recursive: true });
-    writeFileSync(join(project.root, name), text);
-  }
-}
+const write = (files: Record<string, string>): void => writeFiles(project.root, files);
 
 const run = (...words: string[]) => sconce(words, { cwd: project.root });
 

@@ -1,9 +1,10 @@
 // Plugins of a project, loaded by the compiled package in a process of its own.
 import { execFile } from "node:child_process";
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { writeFiles } from "../fixtures/write-files.ts";
 import { makeTemporaryFolder } from "../fixtures/temporary-folder.ts";
 
 const dist = (layer: string) => new URL(`../../dist/src/${layer}/index.js`, import.meta.url).href;
@@ -12,12 +13,7 @@ let root: string;
 beforeEach(() => (root = makeTemporaryFolder("sconce-plugins-")));
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-function write(files: Record<string, string | object>): void {
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, name)), { recursive: true });
-    writeFileSync(join(root, name), typeof content === "string" ? content : JSON.stringify(content));
-  }
-}
+const write = (files: Record<string, string | object>): void => writeFiles(root, files);
 
 interface Outcome {
   reports: { name: string; from: string; registered: string[]; error?: string }[];

@@ -82,6 +82,9 @@ const flags = {
 
 type FlagName = keyof typeof flags;
 
+/** Lists the flags by their long names. */
+export const hydraFlags: readonly string[] = Object.values(flags).map(({ names }) => names[0]);
+
 /** Lists the flags with what each does, for a help text. */
 export function flagsHelp(): string {
   const lines = Object.values(flags).map(({ names, help }) => `${names.join(",")} : ${help}`);

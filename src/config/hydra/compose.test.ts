@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { writeFiles } from "../../../tests/fixtures/write-files.ts";
 import { valueOf } from "../node.ts";
 import { resolve } from "../omega/resolve.ts";
 import { compose, initialize } from "./compose.ts";
@@ -22,12 +23,7 @@ afterEach(() => {
   rmSync(root, { recursive: true });
 });
 
-function write(files: Record<string, string>): void {
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join("conf", name)), { recursive: true });
-    writeFileSync(join("conf", name), text);
-  }
-}
+const write = (files: Record<string, string>): void => writeFiles("conf", files);
 
 const composed = (configName: string, ...overrides: string[]) =>
   valueOf(compose({ configPath: "conf", configName, overrides }));

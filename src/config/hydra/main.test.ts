@@ -5,11 +5,11 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
-  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { writeFiles } from "../../../tests/fixtures/write-files.ts";
 import { UsageError, logger } from "../../base/index.ts";
 import { toYaml } from "../omega/to-yaml.ts";
 import { parseCommandLine } from "./command-line.ts";
@@ -42,12 +42,7 @@ afterEach(() => {
   rmSync(root, { recursive: true });
 });
 
-function write(files: Record<string, string>): void {
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join("conf", name)), { recursive: true });
-    writeFileSync(join("conf", name), text);
-  }
-}
+const write = (files: Record<string, string>): void => writeFiles("conf", files);
 
 const run = <T>(argv: string[], task: Task<T>, options: Partial<MainOptions> = {}) =>
   runMain({ configPath: "conf", configName: "config", argv, ...options }, task);

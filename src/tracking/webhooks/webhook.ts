@@ -1,17 +1,14 @@
 // Webhooks that a store keeps, as MLflow 3.17 does: what they are, and what is refused (mlflow/utils/validation.py).
-import { webhookProblem } from "../../base/index.ts";
+import { TrackingError, registryEvents, webhookProblem } from "../../base/index.ts";
 import type { PagedList } from "../paged-list.ts";
+import { readPage } from "../search/page.ts";
+import type { Page } from "../search/page.ts";
 import { invalid } from "../validation.ts";
 import { sealSecret } from "./secret.ts";
 
 /** What a webhook can ask for; `budget_policy.exceeded` is MLflow's, and nothing here tells it. */
 export const webhookEvents = [
-  "registered_model.created",
-  "model_version.created",
-  "model_version_tag.set",
-  "model_version_tag.deleted",
-  "model_version_alias.created",
-  "model_version_alias.deleted",
+  ...registryEvents,
   "prompt.created",
   "prompt_version.created",
   "prompt_tag.set",
@@ -61,12 +58,18 @@ export interface CreateWebhookInput {
 /** Says what of a webhook becomes another; an empty secret takes the old one away. */
 export type UpdateWebhookInput = Partial<CreateWebhookInput> & { webhookId: string };
 
+/** Says which page of webhooks is wanted. */
+export interface WebhooksWanted {
+  maxResults?: number;
+  pageToken?: string;
+}
+
 /** Keeps webhooks. Errors as `TrackingStore`. */
 export interface WebhookStore {
   createWebhook(input: CreateWebhookInput): Promise<Webhook>;
   getWebhook(webhookId: string): Promise<Webhook>;
   /** Returns webhooks, the newest first. @default maxResults: 100, at most 1000 */
-  listWebhooks(page?: { maxResults?: number; pageToken?: string }): Promise<PagedList<Webhook>>;
+  listWebhooks(wanted?: WebhooksWanted): Promise<PagedList<Webhook>>;
   updateWebhook(input: UpdateWebhookInput): Promise<Webhook>;
   deleteWebhook(webhookId: string): Promise<void>;
   /** Returns the active webhooks that ask for any of some events, and that whoever has the store is to call. */
@@ -76,6 +79,18 @@ export interface WebhookStore {
 /** Tells whether a store keeps webhooks; a folder of files does not. */
 export function keepsWebhooks<S extends object>(store: S): store is S & { webhooks: WebhookStore } {
   return "webhooks" in store;
+}
+
+/** Reads which page of its webhooks a store is to give. */
+export function readWebhookPage({ maxResults = 100, ...wanted }: WebhooksWanted = {}): Page {
+  return readPage({ maxResults, ...wanted }, { maxResults: 1000 });
+}
+
+/** Makes the error of a webhook that a store does not have. */
+export function noWebhook(webhookId: string): TrackingError {
+  return new TrackingError(`webhook "${webhookId}": it must exist, and the store has none of this id.`, {
+    code: "RESOURCE_DOES_NOT_EXIST",
+  });
 }
 
 // what the columns of MLflow's table hold

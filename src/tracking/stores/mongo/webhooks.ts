@@ -1,15 +1,15 @@
 // Webhooks in a collection of their own.
 import { randomUUID } from "node:crypto";
-import { TrackingError } from "../../../base/index.ts";
 import type { PagedList } from "../../paged-list.ts";
-import { readPage, toPagedList } from "../../search/page.ts";
-import { changedColumns, newWebhook } from "../../webhooks/webhook.ts";
+import { toPagedList } from "../../search/page.ts";
+import { changedColumns, newWebhook, noWebhook, readWebhookPage } from "../../webhooks/webhook.ts";
 import type {
   CreateWebhookInput,
   UpdateWebhookInput,
   Webhook,
   WebhookEvent,
   WebhookStore,
+  WebhooksWanted,
 } from "../../webhooks/webhook.ts";
 import type { MongoConnection } from "./connection.ts";
 
@@ -49,14 +49,8 @@ export class MongoWebhooks implements WebhookStore {
     );
   }
 
-  async listWebhooks({
-    maxResults = 100,
-    pageToken,
-  }: { maxResults?: number; pageToken?: string } = {}): Promise<PagedList<Webhook>> {
-    const page = readPage(
-      { maxResults, ...(pageToken !== undefined && { pageToken }) },
-      { maxResults: 1000 },
-    );
+  async listWebhooks(wanted?: WebhooksWanted): Promise<PagedList<Webhook>> {
+    const page = readWebhookPage(wanted);
     const documents = await this.#connection.do(({ webhooks }) =>
       webhooks
         .find()
@@ -96,9 +90,7 @@ export class MongoWebhooks implements WebhookStore {
 
 function found(webhookId: string, document: WebhookDocument | null): Webhook {
   if (document !== null) return toWebhook(document);
-  throw new TrackingError(`webhook "${webhookId}": it must exist, and the store has none of this id.`, {
-    code: "RESOURCE_DOES_NOT_EXIST",
-  });
+  throw noWebhook(webhookId);
 }
 
 function toWebhook({ _id, sealedSecret, ...columns }: WebhookDocument): Webhook {

@@ -1,15 +1,15 @@
 // Webhooks in MLflow's tables `webhooks` and `webhook_events`. A deleted one stays, without its secret, where nothing sees it.
 import { randomUUID } from "node:crypto";
-import { TrackingError } from "../../../base/index.ts";
 import type { PagedList } from "../../paged-list.ts";
-import { readPage, toPagedList } from "../../search/page.ts";
-import { changedColumns, newWebhook } from "../../webhooks/webhook.ts";
+import { toPagedList } from "../../search/page.ts";
+import { changedColumns, newWebhook, noWebhook, readWebhookPage } from "../../webhooks/webhook.ts";
 import type {
   CreateWebhookInput,
   UpdateWebhookInput,
   Webhook,
   WebhookEvent,
   WebhookStore,
+  WebhooksWanted,
 } from "../../webhooks/webhook.ts";
 import { groupRows, optionalText } from "./rows.ts";
 import { type Sql, type SqlDatabase, type SqlRow, allIn, insertRows, marks } from "./sql.ts";
@@ -42,14 +42,8 @@ export class SqlWebhooks implements WebhookStore {
     return this.#db.read((sql) => selectWebhook(sql, webhookId));
   }
 
-  async listWebhooks({
-    maxResults = 100,
-    pageToken,
-  }: { maxResults?: number; pageToken?: string } = {}): Promise<PagedList<Webhook>> {
-    const page = readPage(
-      { maxResults, ...(pageToken !== undefined && { pageToken }) },
-      { maxResults: 1000 },
-    );
+  async listWebhooks(wanted?: WebhooksWanted): Promise<PagedList<Webhook>> {
+    const page = readWebhookPage(wanted);
     return this.#db.read(async (sql) => {
       const rows = await sql.all(
         `SELECT ${columns} FROM webhooks WHERE ${inUse} ORDER BY creation_timestamp DESC, webhook_id LIMIT ? OFFSET ?`,
@@ -121,9 +115,7 @@ async function selectWebhook(sql: Sql, webhookId: string, forUpdate = ""): Promi
     webhookId,
   );
   if (row !== undefined) return (await toWebhooks(sql, [row]))[0]!;
-  throw new TrackingError(`webhook "${webhookId}": it must exist, and the store has none of this id.`, {
-    code: "RESOURCE_DOES_NOT_EXIST",
-  });
+  throw noWebhook(webhookId);
 }
 
 async function insertEvents(sql: Sql, webhookId: string, events: readonly WebhookEvent[]): Promise<void> {
