@@ -5,6 +5,7 @@
 // fine-tuning), and the heap falls apart: 860 MB for 460 MB of tensors. The arena keeps what it once had, holds
 // tensors alone, and joins neighbours that are free, so that it grows little beyond what is in use at once.
 #include <c10/core/CPUAllocator.h>
+#include <c10/util/Exception.h>
 
 #if defined(__linux__)
 #include <malloc.h>
@@ -50,11 +51,14 @@ class Arena {
 
   bool contains(const void* pointer) const { return pointer >= begin_ && pointer < begin_ + reserved; }
 
-  /** Returns n bytes aligned to 64, or null where the system has no more. */
+  /** Returns n bytes aligned to 64, or null where the system has no more; throws where the limit is reached. */
   void* allocate(size_t n) {
     // one line more, else tensors of whole pages would all begin at the same sets of the caches
     size_t size = (n + line - 1) / line * line + line;
     std::lock_guard guard(mutex_);
+    TORCH_CHECK_WITH(OutOfMemoryError, limit_ == 0 || in_use_ + size <= limit_,
+                     "DefaultCPUAllocator: can't allocate memory: you tried to allocate ", n, " bytes, and tensors hold ",
+                     in_use_, " of the ", limit_, " bytes that they may");
     auto fit = by_size_.lower_bound({size, nullptr});
     if (fit == by_size_.end()) {
       if (!grow(size)) return nullptr;
@@ -64,6 +68,7 @@ class Arena {
     remove(block, length);
     if (length > size) add(block + size, length - size);
     used_[block] = size;
+    in_use_ += size;
     return block;
   }
 
@@ -73,6 +78,7 @@ class Arena {
     char* block = found->first;
     size_t size = found->second;
     used_.erase(found);
+    in_use_ -= size;
     auto next = by_address_.lower_bound(block);
     if (next != by_address_.end() && next->first == block + size) {
       size += next->second;
@@ -95,6 +101,16 @@ class Arena {
       size_t skip = (page - reinterpret_cast<uintptr_t>(block) % page) % page;
       if (size > skip + page) madvise(block + skip, (size - skip) / page * page, MADV_DONTNEED);
     }
+  }
+
+  void limit(size_t bytes) {
+    std::lock_guard guard(mutex_);
+    limit_ = bytes;
+  }
+
+  size_t in_use() {
+    std::lock_guard guard(mutex_);
+    return in_use_;
   }
 
   std::mutex& mutex() { return mutex_; }
@@ -130,6 +146,8 @@ class Arena {
   std::mutex mutex_;
   char* begin_ = nullptr;
   char* top_ = nullptr;  // what lies below may be read and written
+  size_t in_use_ = 0;
+  size_t limit_ = 0;  // 0: as much as the system has
   std::map<char*, size_t> by_address_;
   std::set<std::pair<size_t, char*>> by_size_;
   std::unordered_map<char*, size_t> used_;
@@ -146,6 +164,8 @@ void release(void* pointer) {
   c10::profiledCPUMemoryReporter().Delete(pointer);
   arena().free(pointer);
 }
+
+bool is_installed = false;
 
 struct TensorAllocator final : c10::Allocator {
   c10::DataPtr allocate(size_t n) override {
@@ -177,16 +197,26 @@ void tune_allocator() {
   // a child that forks must find the arena whole
   pthread_atfork([] { arena().mutex().lock(); }, [] { arena().mutex().unlock(); }, [] { arena().mutex().unlock(); });
   c10::SetCPUAllocator(new TensorAllocator);
+  is_installed = true;
 }
 
 void trim_arena() {
   if (arena().is_open()) arena().trim();
 }
 
+bool limit_arena(size_t bytes) {
+  if (is_installed) arena().limit(bytes);
+  return is_installed;
+}
+
+size_t arena_in_use() { return is_installed ? arena().in_use() : 0; }
+
 #else
 
 void tune_allocator() {}
 void trim_arena() {}
+bool limit_arena(size_t) { return false; }
+size_t arena_in_use() { return 0; }
 
 #endif
 

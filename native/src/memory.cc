@@ -12,6 +12,10 @@
 
 namespace sconce {
 
+// of allocator.cc
+bool limit_arena(size_t bytes);
+size_t arena_in_use();
+
 namespace {
 
 struct Finalized {
@@ -85,12 +89,13 @@ napi_value leave_scope(Env& env, const Args& args) {
   return undefined(env);
 }
 
-// memoryStats() -> [live tensors, open scopes, tensors that open scopes will free]
+// memoryStats() -> [live tensors, open scopes, tensors that open scopes will free, bytes of the arena in use]
 napi_value memory_stats(Env& env, const Args&) {
-  napi_value stats = new_array(env, 3);
+  napi_value stats = new_array(env, 4);
   set_element(env, stats, 0, from_int64(env, env.live));
   set_element(env, stats, 1, from_int64(env, env.scope_depth));
   set_element(env, stats, 2, from_int64(env, static_cast<int64_t>(env.created.size())));
+  set_element(env, stats, 3, from_int64(env, static_cast<int64_t>(arena_in_use())));
   return stats;
 }
 
@@ -150,6 +155,11 @@ napi_value trim_memory(Env& env, const Args&) {
   return undefined(env);
 }
 
+// setMemoryLimit(bytes), 0 for none -> whether it is kept: not where another allocator is in use
+napi_value set_memory_limit(Env& env, const Args& args) {
+  return from_bool(env, limit_arena(static_cast<size_t>(to_int64(env, args[0]))));
+}
+
 }  // namespace
 
 void define_memory(Env& env, napi_value exports) {
@@ -162,6 +172,7 @@ void define_memory(Env& env, napi_value exports) {
   define<held_bytes>(env, exports, "heldBytes");
   define<from_shared>(env, exports, "fromShared");
   define<trim_memory>(env, exports, "trimMemory");
+  define<set_memory_limit>(env, exports, "setMemoryLimit");
 }
 
 }  // namespace sconce

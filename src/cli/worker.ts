@@ -1,4 +1,5 @@
 // The frame of a process that the command line starts to train in. Its other half: ./supervise.ts.
+import { logger, memoryLimitBytes } from "../base/index.ts";
 import { report, watchOutput } from "./report.ts";
 
 /** Is sent to the command when the job has come to its end, well or not: an exit without it is a crash. */
@@ -11,10 +12,25 @@ export async function runWorker(job: (words: readonly string[]) => Promise<numbe
   const stopWhenAlone = () => process.kill(process.pid, "SIGTERM");
   process.on("disconnect", stopWhenAlone);
   try {
+    await limitTensors();
     process.exitCode = await job(process.argv.slice(2));
   } catch (error) {
     process.exitCode = report(error);
   }
   process.off("disconnect", stopWhenAlone);
   if (process.connected) process.send?.(doneMessage, () => process.connected && process.disconnect());
+}
+
+/**
+ * Leaves tensors the memory that the process does not have yet, but for a share for what else it needs: a training that
+ * wants more is told so, and can do with less. The system would kill it without a word.
+ */
+async function limitTensors(): Promise<void> {
+  const { setMemoryLimit } = await import("../torch/index.ts");
+  const left = Math.floor(0.95 * (memoryLimitBytes() - process.memoryUsage.rss()));
+  try {
+    if (left > 0) setMemoryLimit(left);
+  } catch (error) {
+    logger.debug((error as Error).message); // the memory is another allocator's
+  }
 }

@@ -23,6 +23,8 @@ export const trainerSchema = z.strictObject({
     z.preprocess((value) => precisionSpellings[String(value)] ?? value, z.enum(precisions)),
   ).default("32-true"),
   accumulate_grad_batches: integer({ min: 1 }).default(1),
+  /** Where memory runs out, computes a batch in parts of fewer rows; the step keeps its rows and its loss. */
+  auto_find_batch_size: flag().default(true),
   /** Absent or 0: no clipping. */
   gradient_clip_val: number({ min: 0 }).optional(),
   gradient_clip_algorithm: choice(["norm", "value"]).default("norm"),

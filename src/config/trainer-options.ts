@@ -1,13 +1,17 @@
 // The trainer's flags as code gives them: camelCase options, checked as the section of a config is.
 import * as z from "zod";
 import { UsageError, camelCase, snakeCase, suggestion } from "../base/index.ts";
-import { batches } from "./fields.ts";
+import { batches, flag } from "./fields.ts";
 import { refuse } from "./refusals.ts";
 import { checkSchema } from "./schema-issues.ts";
 import { trainerSchema } from "./trainer-flags.ts";
 import type { ConfigMap } from "./value.ts";
 
-const flagsSchema = trainerSchema.extend({ limit_predict_batches: batches().optional() });
+const flagsSchema = trainerSchema.extend({
+  limit_predict_batches: batches().optional(),
+  // a module may compare the rows of a batch with each other: who writes one decides
+  auto_find_batch_size: flag().default(false),
+});
 
 /** The trainer's flags with their defaults, by their names in config files. */
 export type TrainerFlags = z.output<typeof flagsSchema>;

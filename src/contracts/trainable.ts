@@ -46,6 +46,12 @@ export interface ITrainable<B = any> {
   /** Judges a batch without gradients; what counts it logs, or returns as `loss`, which becomes `val_loss`. */
   validationStep(batch: B, batchIndex: number, dataloaderIndex: number): StepOutput | undefined | void;
   configureOptimizers(): OptimizerSetup;
+  /**
+   * Returns what the mean loss of a batch is a mean over, where these are not its rows: the number of tokens that count, or
+   * the sum of the class weights of its labels. Batches that are accumulated then come to the loss of one large batch.
+   * @default its rows
+   */
+  lossWeight?(batch: B): number;
 }
 
 /** Can be saved and restored; state dicts are those of `nn.Module`. */

@@ -120,6 +120,22 @@ export class TextLoader implements AsyncIterable<TextBatch> {
     return this.#collate(batches[batch - plan.firstBatchOf(chunk)]!);
   }
 
+  /** Returns a batch of the longest texts by their characters, which takes the most memory; the place stays what it is. */
+  async longest(): Promise<TextBatch> {
+    const { texts, pairs, batchSize } = this.#options;
+    const lengths = Uint32Array.from(texts, (text, row) => text.length + (pairs?.[row]!.length ?? 0));
+    const shortest = lengths.slice().sort().at(-Math.min(batchSize, lengths.length))!;
+    const rows = lengths
+      .map((_, row) => row)
+      .filter((row) => lengths[row]! >= shortest)
+      .sort((a, b) => lengths[b]! - lengths[a]!)
+      .slice(0, batchSize);
+    await Promise.all(this.#underway.values());
+    const missing = rows.filter((row) => !this.#store.has(row));
+    if (missing.length > 0) await this.#encode(missing);
+    return this.#collate(rows);
+  }
+
   /** Returns the next `count` batches, or those that are left of the epoch if they are fewer. */
   async take(count: number): Promise<TextBatch[]> {
     const batches: TextBatch[] = [];

@@ -153,6 +153,7 @@ export * as profiler from "./profiler/index.ts";
 export { Generator, getRngState, initialSeed, manualSeed, seed, setRngState } from "./random.ts";
 export * as random from "./random.ts";
 export { ops } from "./raw.ts";
+export { isOutOfMemory, setMemoryLimit } from "./memory-limit.ts";
 export { dispose, keep, memoryStats, scope, trimMemory } from "./scope.ts";
 export type { MemoryStats } from "./scope.ts";
 export { tensorsIn } from "./tensors-in.ts";

@@ -150,10 +150,11 @@ export interface Native {
   isDisposed(handle: number): boolean;
   enterScope(): number;
   leaveScope(mark: number, kept: readonly number[]): void;
-  memoryStats(): [live: number, openScopes: number, scoped: number];
+  memoryStats(): [live: number, openScopes: number, scoped: number, allocated: number];
   heldBytes(): [device: string, bytes: number][];
   fromShared(bytes: Uint8Array, shape: readonly number[], dtype: number): number;
   trimMemory(): void;
+  setMemoryLimit(bytes: number): boolean;
 
   setNumThreads(threads: number): void;
   numThreads(): number;

@@ -65,6 +65,11 @@ export interface MemoryStats {
   scopedTensors: number;
   /** Bytes of memory that the live tensors keep, by device; what views share counts once. */
   bytes: Record<Device, number>;
+  /**
+   * Bytes that tensors of 64 KB and more take on the CPU, what autograd keeps included; 0 where their memory is left to
+   * another allocator.
+   */
+  allocated: number;
   /** Bytes of memory that the process takes now, and the most that it has taken. */
   rss: number;
   peakRss: number;
@@ -72,12 +77,13 @@ export interface MemoryStats {
 
 /** Counts the tensors of this thread, and the memory that they and the process take. */
 export function memoryStats(): MemoryStats {
-  const [liveTensors, openScopes, scopedTensors] = native.memoryStats();
+  const [liveTensors, openScopes, scopedTensors, allocated] = native.memoryStats();
   return {
     liveTensors,
     openScopes,
     scopedTensors,
     bytes: { cpu: 0, ...Object.fromEntries(native.heldBytes()) },
+    allocated,
     rss: process.memoryUsage.rss(),
     peakRss: process.resourceUsage().maxRSS * 1024,
   };

@@ -177,6 +177,7 @@ function loopConfig({ config: { trainer }, source, validationBatches }: FitOptio
     maxTime: trainer.max_time === undefined ? undefined : secondsOf(trainer.max_time, "trainer.max_time"),
     precision: trainer.precision,
     accumulateGradBatches: trainer.accumulate_grad_batches,
+    autoFindBatchSize: trainer.auto_find_batch_size,
     gradientClipVal: trainer.gradient_clip_val ?? 0,
     gradientClipAlgorithm: trainer.gradient_clip_algorithm,
     valCheckInterval:

@@ -2,8 +2,9 @@
 import { TrainingError } from "../base/index.ts";
 import { autograd, optim, scope } from "../torch/index.ts";
 import { callHook } from "./callbacks/callback.ts";
-import type { StepInfo } from "./callbacks/callback.ts";
+import type { Callback, StepInfo } from "./callbacks/callback.ts";
 import { judge } from "./judge.ts";
+import { computeInParts, tryLongest } from "./micro-batches.ts";
 import { findNonFinite } from "./non-finite.ts";
 import { withPrecision } from "./precision.ts";
 import type { Batch, Run, StopReason } from "./run.ts";
@@ -18,6 +19,7 @@ export async function train(run: Run): Promise<StopReason> {
     task.model.train(); // first, as callbacks may keep parts in evaluation mode
     await callHook(run, "onTrainStart");
     for (const optimizer of optimizers) optimizer.train();
+    if (!finished(run)) await tryLongest(run, (batches) => void accumulate(run, batches, []));
     while (!finished(run)) {
       source.seek({ epoch: state.epoch, batch: state.batch });
       if (state.batch === 0) await callHook(run, "onTrainEpochStart");
@@ -78,20 +80,11 @@ function takeStep(run: Run, batches: readonly Batch[]): StepInfo {
 
 /** One optimizer update. */
 function trainStep(run: Run, batches: readonly Batch[]): StepInfo {
-  const { config, task } = run;
   const optimizer = run.optimizers[0]!;
   const info = counts(batches);
 
-  // forward and backward, accumulating the batches into one update; uneven batches weigh by their items
-  let loss = 0;
-  for (const batch of batches) {
-    const batchLoss = withPrecision(config.precision, () => task.lossSum(batch))?.div(info.weight);
-    if (batchLoss === undefined) continue;
-    for (const callback of run.callbacks) callback.onBeforeBackward?.(run, batchLoss);
-    batchLoss.backward();
-    for (const callback of run.callbacks) callback.onAfterBackward?.(run);
-    loss += batchLoss.item();
-  }
+  // forward and backward
+  const loss = computeInParts(run, batches, (parts) => accumulate(run, parts, run.callbacks, info.weight));
   if (!Number.isFinite(loss)) refuseNonFinite(run, batches, loss);
 
   // clip, update, forget the gradients
@@ -101,6 +94,29 @@ function trainStep(run: Run, batches: readonly Batch[]): StepInfo {
   for (const callback of run.callbacks) callback.onBeforeZeroGrad?.(run, optimizer);
   optimizer.zeroGrad();
   return { ...info, loss, gradNorm };
+}
+
+/**
+ * Adds the gradients of batches up and returns their loss, divided by `weight`: uneven ones weigh by what their loss is a
+ * mean over, not each the same.
+ */
+function accumulate(
+  run: Run,
+  batches: readonly Batch[],
+  callbacks: readonly Callback[],
+  weight = counts(batches).weight,
+): number {
+  const { config, task } = run;
+  const lossOf = (batch: Batch): number => {
+    const loss = withPrecision(config.precision, () => task.lossSum(batch))?.div(weight);
+    if (loss === undefined) return 0;
+    for (const callback of callbacks) callback.onBeforeBackward?.(run, loss);
+    loss.backward();
+    for (const callback of callbacks) callback.onAfterBackward?.(run);
+    return loss.item();
+  };
+  // what one batch needs is freed before the next
+  return sum(batches, (batch) => scope(() => lossOf(batch)));
 }
 
 /** One batch of manual optimisation: the model itself runs backward and steps its optimizers. */

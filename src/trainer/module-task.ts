@@ -3,7 +3,7 @@ import { UsageError, logger } from "../base/index.ts";
 import { lossOf } from "../contracts/index.ts";
 import type { BatchLoader, LogOptions, TrainerContext } from "../contracts/index.ts";
 import { Tensor, dispose } from "../torch/index.ts";
-import { batchSizeOf } from "./batch-size.ts";
+import { batchSizeOf, splitRows } from "./batch-size.ts";
 import { evaluate } from "./evaluate.ts";
 import type { CheckpointContent } from "./checkpoint.ts";
 import type { LogMeans } from "./evaluate.ts";
@@ -15,20 +15,32 @@ export interface ModuleBatch extends Batch {
   content: unknown;
   /** Its number within the epoch. */
   index: number;
+  /** Whether it is a later part of a batch that did not fit into memory. */
+  continues?: boolean;
 }
 
-/** Gives a loader's batches to the loop; `limit` cuts epochs short. */
+export interface LoaderSourceOptions {
+  /** Batches of an epoch. */
+  limit: number;
+  /** Gives every epoch the batches of the first. @default false */
+  isFixed?: boolean;
+  /** What the mean loss of a batch is a mean over. @default its rows */
+  weightOf?: ((content: unknown) => number) | undefined;
+}
+
+/** Gives a loader's batches to the loop. */
 export class LoaderSource implements BatchSource<ModuleBatch> {
   readonly batchesPerEpoch: number;
   readonly #loader: BatchLoader;
   readonly #isFixed: boolean;
+  readonly #weightOf: LoaderSourceOptions["weightOf"];
   #taken = 0;
 
-  /** With `isFixed`, every epoch has the batches of the first. */
-  constructor(loader: BatchLoader, { limit, isFixed = false }: { limit: number; isFixed?: boolean }) {
+  constructor(loader: BatchLoader, { limit, isFixed = false, weightOf }: LoaderSourceOptions) {
     this.#loader = loader;
     this.batchesPerEpoch = limit;
     this.#isFixed = isFixed;
+    this.#weightOf = weightOf;
   }
 
   seek({ epoch, batch }: { epoch: number; batch: number }): void {
@@ -44,9 +56,21 @@ export class LoaderSource implements BatchSource<ModuleBatch> {
         `train: the loader must give ${this.batchesPerEpoch} batches an epoch, it gave ${this.#taken}. Correct its length.`,
       );
     }
+    const batch = this.#batchOf(content, this.#taken++);
+    return {
+      ...batch,
+      split: (rows) =>
+        splitRows(content, { rows, items: batch.items })?.map((part, n) => ({
+          ...this.#batchOf(part, batch.index),
+          continues: n > 0,
+        })),
+      release: () => dispose(content),
+    };
+  }
+
+  #batchOf(content: unknown, index: number): ModuleBatch {
     const items = batchSizeOf(content);
-    const index = this.#taken++;
-    return { content, index, items, weight: items, positions: items, release: () => dispose(content) };
+    return { content, index, items, weight: this.#weightOf?.(content) ?? items, positions: items };
   }
 }
 
@@ -61,7 +85,8 @@ export class ModuleTask implements Trainable<ModuleBatch> {
   readonly #valLoaders: readonly BatchLoader[];
   #rows = 1;
   #hasSkipped = false;
-  #stepValues: Record<string, number> = {};
+  /** What the present batch logged: in parts where it did not fit into memory at once. */
+  #parts: { rows: number; values: Record<string, number> }[] = [{ rows: 1, values: {} }];
   #epochSums: EpochSums = {};
   /** Takes what is logged while the model is judged; undefined while it is trained. */
   #collector: LogMeans["add"] | undefined;
@@ -94,7 +119,8 @@ export class ModuleTask implements Trainable<ModuleBatch> {
   }
 
   lossSum(batch: ModuleBatch): Tensor | undefined {
-    return this.#step(batch)?.mul(batch.items);
+    // the mean over nothing is no number
+    return batch.weight === 0 ? undefined : this.#step(batch)?.mul(batch.weight);
   }
 
   async validate({ limit, ...hooks }: ValidateOptions): Promise<Record<string, number>> {
@@ -111,13 +137,19 @@ export class ModuleTask implements Trainable<ModuleBatch> {
   }
 
   stepMetrics(): Record<string, number> {
-    return this.#stepValues;
+    const [first, ...others] = this.#parts;
+    if (others.length === 0) return first!.values;
+    const sums: EpochSums = {};
+    for (const { rows, values } of this.#parts) {
+      for (const [name, value] of Object.entries(values)) addTo(sums, name, value, rows);
+    }
+    return meansOf(sums);
   }
 
   epochMetrics(): Record<string, number> {
-    const sums = Object.entries(this.#epochSums);
+    const means = meansOf(this.#epochSums);
     this.#epochSums = {};
-    return Object.fromEntries(sums.map(([name, { sum, rows }]) => [name, sum / rows]));
+    return means;
   }
 
   stateDict(): Record<string, unknown> {
@@ -138,7 +170,8 @@ export class ModuleTask implements Trainable<ModuleBatch> {
 
   #step(batch: ModuleBatch): Tensor | undefined {
     this.#rows = batch.items;
-    this.#stepValues = {};
+    if (batch.continues !== true) this.#parts = [];
+    this.#parts.push({ rows: batch.items, values: {} });
     const output = this.model.trainingStep(batch.content, batch.index);
     const loss = lossOf(output);
     if (loss === undefined && output === undefined) {
@@ -166,10 +199,17 @@ export class ModuleTask implements Trainable<ModuleBatch> {
     }
     const { onStep = true, onEpoch = false, batchSize = this.#rows } = options;
     const isBoth = onStep && onEpoch;
-    if (onStep) this.#stepValues[isBoth ? `${name}_step` : name] = value;
-    if (!onEpoch) return;
-    const entry = (this.#epochSums[isBoth ? `${name}_epoch` : name] ??= { sum: 0, rows: 0 });
-    entry.sum += value * batchSize;
-    entry.rows += batchSize;
+    if (onStep) this.#parts.at(-1)!.values[isBoth ? `${name}_step` : name] = value;
+    if (onEpoch) addTo(this.#epochSums, isBoth ? `${name}_epoch` : name, value, batchSize);
   }
+}
+
+function addTo(sums: EpochSums, name: string, value: number, rows: number): void {
+  const entry = (sums[name] ??= { sum: 0, rows: 0 });
+  entry.sum += value * rows;
+  entry.rows += rows;
+}
+
+function meansOf(sums: EpochSums): Record<string, number> {
+  return Object.fromEntries(Object.entries(sums).map(([name, { sum, rows }]) => [name, sum / rows]));
 }

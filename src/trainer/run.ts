@@ -13,6 +13,8 @@ export interface Batch {
   weight: number;
   /** Tokens or other positions with padding, for throughput. */
   positions: number;
+  /** Cuts it into batches of `rows` rows at most, in order; absent or undefined where that cannot be done. */
+  split?(rows: number): Batch[] | undefined;
   /** Frees what the batch holds, after its step. */
   release?(): void;
 }
@@ -53,6 +55,8 @@ export interface BatchSource<B extends Batch = Batch> {
   seek(position: { epoch: number; batch: number }): void;
   /** Returns the next batch of the epoch, or undefined at its end. */
   next(): Promise<B | undefined>;
+  /** Returns a batch that takes as much memory as any; the position stays what it is. */
+  longest?(): Promise<B>;
 }
 
 /** Settings of the loop; names are Lightning's Trainer flags. */
@@ -67,6 +71,8 @@ export interface LoopConfig {
   maxTime: number | undefined;
   precision: Precision;
   accumulateGradBatches: number;
+  /** Whether batches are computed in parts where memory runs out. */
+  autoFindBatchSize: boolean;
   /** 0: no clipping. */
   gradientClipVal: number;
   gradientClipAlgorithm: "norm" | "value";
@@ -92,6 +98,8 @@ export interface RunState {
   batch: number;
   /** Optimizer steps taken. */
   step: number;
+  /** Rows that fit into memory at once, where a whole batch did not. */
+  microBatchSize?: number;
   /** Sum of the losses and of the weights since train_loss was logged. */
   lossSum: number;
   lossWeight: number;
@@ -163,6 +171,7 @@ export function idleRun(
       maxTime: undefined,
       precision,
       accumulateGradBatches: 1,
+      autoFindBatchSize: false,
       gradientClipVal: 0,
       gradientClipAlgorithm: "norm",
       valCheckInterval: undefined,

@@ -112,7 +112,11 @@ export class Trainer {
       const result = await fit({
         config: { trainer: flags, callbacks: [] },
         task: task as Trainable,
-        source: new LoaderSource(loader, { limit, isFixed: isOverfit }),
+        source: new LoaderSource(loader, {
+          limit,
+          isFixed: isOverfit,
+          weightOf: model.lossWeight?.bind(model),
+        }),
         optimization: this.#optimization ?? ownOptimization(model),
         onStart: (run) => task.attach(run),
         validationBatches: Math.max(0, ...valLoaders.map(({ length }) => length)),

@@ -126,6 +126,7 @@ test("the smallest config is a data file", async () => {
       "trainer": {
         "accelerator": "auto",
         "accumulate_grad_batches": 1,
+        "auto_find_batch_size": true,
         "check_val_every_n_epoch": 1,
         "detect_anomaly": false,
         "deterministic": false,

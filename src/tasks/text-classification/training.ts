@@ -15,6 +15,7 @@ export class TextBatchSource implements BatchSource<TrainingBatch> {
   readonly batchesPerEpoch: number;
   readonly #loader: TextLoader;
   readonly #weightOf: (labels: BigInt64Array) => number;
+  readonly longest?: () => Promise<TrainingBatch>;
   #taken = 0;
 
   constructor(
@@ -24,6 +25,8 @@ export class TextBatchSource implements BatchSource<TrainingBatch> {
     this.#loader = loader;
     this.batchesPerEpoch = limit;
     this.#weightOf = weightOf;
+    // of a part of the data, the longest row of all says nothing
+    if (limit === loader.numBatches) this.longest = async () => this.#prepare(await loader.longest());
   }
 
   seek({ epoch, batch }: { epoch: number; batch: number }): void {
@@ -34,9 +37,33 @@ export class TextBatchSource implements BatchSource<TrainingBatch> {
   async next(): Promise<TrainingBatch | undefined> {
     if (this.#taken >= this.batchesPerEpoch) return undefined;
     this.#taken++;
-    const batch = await this.#loader.next();
-    return { ...batch, weight: this.#weightOf(batch.labels!), positions: batch.inputIds.length };
+    return this.#prepare(await this.#loader.next());
   }
+
+  #prepare(batch: TextBatch): TrainingBatch {
+    return {
+      ...batch,
+      weight: this.#weightOf(batch.labels!),
+      positions: batch.inputIds.length,
+      split: (rows) => splitRows(batch, rows).map((part) => this.#prepare(part)),
+    };
+  }
+}
+
+function splitRows(batch: TextBatch, rows: number): TextBatch[] {
+  const [items, width] = batch.shape;
+  return Array.from({ length: Math.ceil(items / rows) }, (_, part): TextBatch => {
+    const [start, end] = [part * rows, Math.min(items, (part + 1) * rows)];
+    return {
+      inputIds: batch.inputIds.subarray(start * width, end * width),
+      attentionMask: batch.attentionMask.subarray(start * width, end * width),
+      tokenTypeIds: batch.tokenTypeIds.subarray(start * width, end * width),
+      labels: batch.labels!.subarray(start, end),
+      rows: batch.rows.subarray(start, end),
+      items: end - start,
+      shape: [end - start, width],
+    };
+  });
 }
 
 export interface TextTrainingOptions {

@@ -43,7 +43,10 @@ export interface Callback {
   onTrainEpochStart?(run: Run): void | Promise<void>;
   /** Runs before the batches of a step are taken. */
   onTrainBatchStart?(run: Run): void | Promise<void>;
-  /** The hooks within a step are synchronous, as its tensors are freed at its end. `loss` is what backward is run of. */
+  /**
+   * The hooks within a step are synchronous, as its tensors are freed at its end, those of a batch at the batch's. `loss` is
+   * what backward is run of. Where memory runs out, the batches are computed anew in parts, and these two hooks run again.
+   */
   onBeforeBackward?(run: Run, loss: Tensor): void;
   onAfterBackward?(run: Run): void;
   /** Sees the gradients before they are clipped. */
