@@ -13,8 +13,9 @@ export const command: Command = {
 
 copy    copies a whole tracking store into another: experiments, runs with every
         point, params, tags, inputs and outputs, logged models, registered
-        models with their versions, stages, aliases and history, and what is in
-        the trash. Ids, version numbers and times stay what they are.
+        models with their versions, stages, aliases and history, webhooks with
+        their encrypted secrets (a folder keeps none), and what is in the
+        trash. Ids, version numbers and times stay what they are.
 backup  writes a store to a new SQLite file, which opens as a store itself. Of a
         SQLite store the file holds all as it is at one moment, while others
         write to it. Back from it leads copy, or putting the file in place while
@@ -30,8 +31,8 @@ stores are compared. Write to neither of them meanwhile.
 Artifacts stay where they are, at the places that the runs name. Of MLflow's own
 data, traces and what belongs to them are not copied. A server does not tell
 everything: logged models in the trash, all but the latest point of a metric of
-a logged model, the time at which runs were deleted, and (MLflow's) the history
-of the registry are not copied from one.
+a logged model, the time at which runs were deleted, webhooks, and (MLflow's)
+the history of the registry are not copied from one.
 
   --new-experiment-ids   with copy: experiments of an mlruns folder, whose ids
                          are too large for PostgreSQL, get small ones; SQLite
@@ -115,14 +116,24 @@ async function artifactRootOf(store: Store): Promise<string> {
   return location.endsWith("/0") ? location.slice(0, -2) : "mlartifacts";
 }
 
-function formatReport(from: Store, to: Store, { counts, written, checksum }: CopyReport): string {
-  const entities = counts.experiments + counts.runs + counts.loggedModels + counts.registeredModels;
+function formatReport(
+  from: Store,
+  to: Store,
+  { counts, written, checksum, webhooksLeftOut }: CopyReport,
+): string {
+  const entities =
+    counts.experiments + counts.runs + counts.loggedModels + counts.registeredModels + counts.webhooks;
   const there = entities - written;
   return [
     `${from.uri} is copied to ${to.uri}, and both hold the same:`,
     `  experiments ${counts.experiments}, runs ${counts.runs}, points ${counts.points}, logged models ${counts.loggedModels},`,
-    `  registered models ${counts.registeredModels}, versions ${counts.modelVersions}, entries of history ${counts.historyEntries}`,
+    `  registered models ${counts.registeredModels}, versions ${counts.modelVersions}, entries of history ${counts.historyEntries}, webhooks ${counts.webhooks}`,
     ...(there > 0 ? [`  (${there} of them were there before)`] : []),
     `  SHA-256 ${checksum}`,
+    ...(webhooksLeftOut > 0
+      ? [
+          `Left out: ${webhooksLeftOut} webhook${webhooksLeftOut === 1 ? "" : "s"}, of which a folder keeps none.`,
+        ]
+      : []),
   ].join("\n");
 }

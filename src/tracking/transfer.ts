@@ -9,6 +9,7 @@ import type {
   RegistryEvent,
   Run,
 } from "./types.ts";
+import type { Webhook } from "./webhooks/webhook.ts";
 
 /** Is the largest id that PostgreSQL gives to an experiment. */
 export const largestSerial = 2 ** 31 - 1;
@@ -78,6 +79,8 @@ export interface StoreImporter {
   /** Takes a logged model; the runs of its points must be there. */
   importLoggedModel(record: LoggedModelRecord): Promise<void>;
   importRegisteredModel(record: RegisteredModelRecord): Promise<void>;
+  /** Takes a webhook with its secret as it is encrypted; absent where none are kept. */
+  importWebhook?(webhook: Webhook): Promise<void>;
   /** Takes all of another store at once, into this one that holds nothing; returns false where it cannot. */
   importAll?(from: object): Promise<boolean>;
 }

@@ -25,7 +25,7 @@ describe("sconce store copy", () => {
     expect(copied.stdout.replaceAll(folder, "...").replace(/\w{64}/, "...")).toMatchInlineSnapshot(`
       "sqlite:///.../from.db is copied to file://.../mlruns, and both hold the same:
         experiments 1, runs 1, points 1, logged models 0,
-        registered models 0, versions 0, entries of history 0
+        registered models 0, versions 0, entries of history 0, webhooks 0
         SHA-256 ...
       "
     `);

@@ -1,4 +1,5 @@
 // Copies of whole stores between all kinds.
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { copyFileSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,8 +17,10 @@ import {
   isImporter,
   openStore,
 } from "sconce/tracking";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { pointsWritten } from "../../src/tracking/transfer.ts";
+import { openSecret } from "../../src/tracking/webhooks/secret.ts";
+import { keepsWebhooks } from "../../src/tracking/webhooks/webhook.ts";
 import { SqliteDatabase } from "../../src/tracking/stores/sql/sqlite-database.ts";
 import { type MongoTestServer, mongoSkipReason, startMongo } from "../mongo.ts";
 import { type PostgresServer, postgresSkipReason, startPostgres } from "../postgres.ts";
@@ -109,6 +112,7 @@ describe.each(present)("from %s", (from) => {
       registeredModels: 3,
       modelVersions: 3,
       historyEntries: 8,
+      webhooks: 0,
     });
     const again = await copyStore(first, second);
     expect(again).toEqual({ ...report, written: 0 });
@@ -188,6 +192,33 @@ describe("a copy", () => {
     },
     240_000,
   );
+
+  test.each(present)("takes webhooks with their secrets to %s, or says that they stay", async (kind) => {
+    vi.stubEnv("MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY", randomBytes(32).toString("base64url"));
+    const newSqlite = () => SqliteStore.open({ path: join(newFolder(), "mlflow.db"), stages });
+    const source = await newSqlite();
+    await source.createRun({ experimentId: "0" });
+    const webhook = { name: "moves", url: "https://hooks.example.com/models" };
+    const both = ["model_version.created", "registered_model.created"] as const;
+    await source.webhooks.createWebhook({ ...webhook, events: both, description: "é", secret: "s3cret" });
+    await source.webhooks.createWebhook({ ...webhook, events: [both[0]], status: "DISABLED" });
+    const target = await newStore(kind);
+    const report = await copyStore(source, target);
+    const expected = await source.webhooks.listWebhooks();
+    if (keepsWebhooks(target)) {
+      expect(await target.webhooks.listWebhooks()).toEqual(expected);
+      expect([report.counts.webhooks, report.webhooksLeftOut]).toEqual([2, 0]);
+      expect((await copyStore(source, target)).written).toBe(0);
+      await target.webhooks.deleteWebhook(expected[0]!.webhookId);
+      expect((await copyStore(source, target)).written).toBe(1);
+    } else expect([report.counts.webhooks, report.webhooksLeftOut]).toEqual([0, 2]);
+    const back = await newSqlite();
+    await copyStore(target, back);
+    const [active] = await back.webhooks.webhooksAskingFor([both[1]]);
+    expect(active && openSecret(active.sealedSecret!)).toBe(keepsWebhooks(target) ? "s3cret" : undefined);
+    for (const store of [source, target, back]) await store.close();
+    vi.unstubAllEnvs();
+  });
 
   test("goes on with a run whose last points are missing", async () => {
     const [source, target] = [await newStore(), await newStore("mlruns")];

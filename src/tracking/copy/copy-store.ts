@@ -5,7 +5,14 @@ import type { Store } from "../open-store.ts";
 import { isExporter, isImporter } from "../transfer.ts";
 import type { Experiment } from "../types.ts";
 import { type DigestOptions, Digester, type EntityDigest, checksumOf } from "./digest.ts";
-import { type StoreEntity, type StorePart, readStore, withPoints } from "./read-store.ts";
+import {
+  type ReadOptions,
+  type StoreEntity,
+  type StorePart,
+  readStore,
+  readWebhooks,
+  withPoints,
+} from "./read-store.ts";
 import { smallIdReader } from "./renumber.ts";
 import { StoreWriter } from "./write-store.ts";
 
@@ -30,6 +37,8 @@ export interface CopyReport {
   written: number;
   /** SHA-256 of the contents, the same for both. */
   checksum: string;
+  /** How many webhooks of the source the target cannot keep; of those of a server nothing is known. */
+  webhooksLeftOut: number;
 }
 
 /** Counts what a store holds. */
@@ -41,12 +50,16 @@ export interface StoreCounts {
   registeredModels: number;
   modelVersions: number;
   historyEntries: number;
+  webhooks: number;
 }
+
+/** Says what is read and compared. */
+type Scope = DigestOptions & ReadOptions;
 
 type Digests = Map<string, EntityDigest>;
 
 /**
- * Copies experiments, runs, logged models and the registry from one store into another that is empty or holds a part of
+ * Copies experiments, runs, logged models, the registry and webhooks from one store into another that is empty or holds a part of
  * the same. Ids, version numbers and times stay what they are; artifacts stay where they are. Reads the source once, and
  * the target once more at the end to compare the two.
  *
@@ -70,16 +83,19 @@ export async function copyStore(
       code: "INVALID_PARAMETER_VALUE",
     });
   }
-  if (await holdsNothing(from)) {
+  const scope: Scope = {
+    knowsDeletionTimes: isExporter(from),
+    withWebhooks: isExporter(from) && to.importWebhook !== undefined,
+  };
+  if (await holdsNothing(from, scope)) {
     throw new TrackingError(`copyStore: the source must hold something, and ${from.uri} is empty.`, {
       code: "INVALID_PARAMETER_VALUE",
     });
   }
-  const options: DigestOptions = { knowsDeletionTimes: isExporter(from) };
-  const isFresh = await holdsNothing(to);
-  const there = isFresh ? new Map<string, EntityDigest>() : await digestsOf(to, options, onProgress);
-  const read = newExperimentIds ? await smallIdReader(from) : () => readStore(from);
-  const digests = await compare({ from, read, there, options }, onProgress);
+  const isFresh = await holdsNothing(to, scope);
+  const there = isFresh ? new Map<string, EntityDigest>() : await digestsOf(to, scope, onProgress);
+  const read = newExperimentIds ? await smallIdReader(from, scope) : () => readStore(from, scope);
+  const digests = await compare({ from, read, there, scope }, onProgress);
   if (isFresh) await removeDefaultExperiment(to);
   const isThereNow = isFresh && !newExperimentIds && ((await to.importAll?.(from)) ?? false);
 
@@ -98,24 +114,31 @@ export async function copyStore(
       else finish(entity, digest);
     }
   }
-  const writer = new StoreWriter(to, { isThere: (entity) => there.has(labelOf(entity)), ...options });
+  const writer = new StoreWriter(to, { isThere: (entity) => there.has(labelOf(entity)), ...scope });
   const addPart = isThereNow ? undefined : (part: StorePart) => writer.add(part);
-  for await (const { entity, digest } of digested(from, missing(), options, addPart)) {
+  for await (const { entity, digest } of digested(from, missing(), scope, addPart)) {
     finish(entity, digest);
     written++;
   }
   await writer.finish();
 
-  const copied = await digestsOf(to, options, (_phase, verified) => onProgress("verifying", verified));
+  const copied = await digestsOf(to, scope, (_phase, verified) => onProgress("verifying", verified));
   const wrong = differences(digests, copied);
   if (wrong.length > 0) throw differing(from, wrong, "Does another process write to one of the two?");
-  return { counts, written, checksum: checksumOf(copied) };
+  const webhooksLeftOut = scope.withWebhooks ? 0 : await countWebhooks(from);
+  return { counts, written, checksum: checksumOf(copied), webhooksLeftOut };
+}
+
+async function countWebhooks(store: Store): Promise<number> {
+  let found = 0;
+  for await (const _webhook of readWebhooks(store)) found++;
+  return found;
 }
 
 /** Tells whether a store holds nothing but the experiment that it is made with. */
-async function holdsNothing(store: Store): Promise<boolean> {
+async function holdsNothing(store: Store, options: ReadOptions): Promise<boolean> {
   const labels: string[] = [];
-  for await (const entity of readStore(store)) {
+  for await (const entity of readStore(store, options)) {
     labels.push(labelOf(entity));
     if (labels.length > 1 || entity.kind !== "experiment" || !isDefault(entity.record)) return false;
   }
@@ -128,8 +151,8 @@ async function compare(
     from,
     read,
     there,
-    options,
-  }: { from: Store; read: () => AsyncGenerator<StoreEntity>; there: Digests; options: DigestOptions },
+    scope,
+  }: { from: Store; read: () => AsyncGenerator<StoreEntity>; there: Digests; scope: Scope },
   onProgress: NonNullable<CopyStoreOptions["onProgress"]>,
 ): Promise<Digests> {
   const digests: Digests = new Map();
@@ -138,7 +161,7 @@ async function compare(
   async function* inBoth(): AsyncGenerator<StoreEntity> {
     for await (const entity of read()) if (there.has(labelOf(entity))) yield entity;
   }
-  for await (const { entity, digest } of digested(from, inBoth(), options)) {
+  for await (const { entity, digest } of digested(from, inBoth(), scope)) {
     const label = labelOf(entity);
     const known = there.get(label)!;
     digests.set(label, digest);
@@ -154,11 +177,11 @@ async function compare(
 
 async function digestsOf(
   store: Store,
-  options: DigestOptions,
+  scope: Scope,
   onProgress: NonNullable<CopyStoreOptions["onProgress"]>,
 ): Promise<Digests> {
   const digests: Digests = new Map();
-  for await (const { entity, digest } of digested(store, readStore(store), options)) {
+  for await (const { entity, digest } of digested(store, readStore(store, scope), scope)) {
     digests.set(labelOf(entity), digest);
     onProgress("reading the target", digests.size);
   }
@@ -225,12 +248,14 @@ function noCounts(): StoreCounts {
     registeredModels: 0,
     modelVersions: 0,
     historyEntries: 0,
+    webhooks: 0,
   };
 }
 
 function count(counts: StoreCounts, entity: StoreEntity, { points }: EntityDigest): void {
   if (entity.kind === "experiment") counts.experiments++;
   else if (entity.kind === "logged model") counts.loggedModels++;
+  else if (entity.kind === "webhook") counts.webhooks++;
   else if (entity.kind === "run") {
     counts.runs++;
     counts.points += points;

@@ -12,6 +12,7 @@ import {
   pointsRead,
 } from "../transfer.ts";
 import type { Experiment, Metric } from "../types.ts";
+import { type Webhook, keepsWebhooks } from "../webhooks/webhook.ts";
 
 const runsAtOnce = 500;
 
@@ -20,12 +21,19 @@ export type StoreEntity =
   | { kind: "experiment"; id: string; record: Experiment }
   | { kind: "run"; id: string; record: RunRecord }
   | { kind: "logged model"; id: string; record: LoggedModelRecord }
-  | { kind: "registered model"; id: string; record: RegisteredModelRecord };
+  | { kind: "registered model"; id: string; record: RegisteredModelRecord }
+  | { kind: "webhook"; id: string; record: Webhook };
 
 type RunEntity = Extract<StoreEntity, { kind: "run" }>;
 
+/** Says what of a store is read. */
+export interface ReadOptions {
+  /** Whether webhooks are. */
+  withWebhooks: boolean;
+}
+
 /** Walks through all that a store holds, what is in the trash too. */
-export async function* readStore(store: Store): AsyncGenerator<StoreEntity> {
+export async function* readStore(store: Store, { withWebhooks }: ReadOptions): AsyncGenerator<StoreEntity> {
   const exporter = isExporter(store) ? store : exporterOf(store);
   const ids: string[] = [];
   for await (const record of eachPage((pageToken) =>
@@ -57,6 +65,14 @@ export async function* readStore(store: Store): AsyncGenerator<StoreEntity> {
   for (const name of await registeredModelNames(store)) {
     yield { kind: "registered model", id: name, record: await exporter.exportRegisteredModel(name) };
   }
+  if (!withWebhooks) return;
+  for await (const record of readWebhooks(store)) yield { kind: "webhook", id: record.webhookId, record };
+}
+
+/** Reads the webhooks of a store that tells their secrets too, as they are encrypted; a server does not. */
+export async function* readWebhooks(store: Store): AsyncGenerator<Webhook> {
+  if (!keepsWebhooks(store) || !isExporter(store)) return;
+  yield* eachPage((pageToken) => store.webhooks.listWebhooks({ maxResults: 1000, ...token(pageToken) }));
 }
 
 /** Is an entity, and of a run a part of its points: runs with many come in several parts. */

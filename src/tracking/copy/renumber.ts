@@ -3,10 +3,13 @@ import type { Store } from "../open-store.ts";
 import { eachPage } from "../paged-list.ts";
 import { largestSerial } from "../transfer.ts";
 import type { Experiment } from "../types.ts";
-import { type StoreEntity, readStore } from "./read-store.ts";
+import { type ReadOptions, type StoreEntity, readStore } from "./read-store.ts";
 
 /** Makes a reader of a store whose experiments have small ids. */
-export async function smallIdReader(store: Store): Promise<() => AsyncGenerator<StoreEntity>> {
+export async function smallIdReader(
+  store: Store,
+  options: ReadOptions,
+): Promise<() => AsyncGenerator<StoreEntity>> {
   const experiments: Experiment[] = [];
   for await (const experiment of eachPage((pageToken) =>
     store.searchExperiments({ viewType: "ALL", ...(pageToken !== undefined && { pageToken }) }),
@@ -15,7 +18,7 @@ export async function smallIdReader(store: Store): Promise<() => AsyncGenerator<
   }
   const ids = smallIds(experiments);
   return async function* () {
-    for await (const entity of readStore(store)) yield renumbered(entity, ids);
+    for await (const entity of readStore(store, options)) yield renumbered(entity, ids);
   };
 }
 

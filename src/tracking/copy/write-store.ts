@@ -37,7 +37,8 @@ export class StoreWriter {
     } else if (entity.kind === "run") await this.#to.importPoints(entity.id, points);
     else if (entity.kind === "experiment") await this.#to.importExperiment(entity.record);
     else if (entity.kind === "logged model") await this.#to.importLoggedModel(entity.record);
-    else await this.#to.importRegisteredModel(entity.record);
+    else if (entity.kind === "registered model") await this.#to.importRegisteredModel(entity.record);
+    else await this.#to.importWebhook!(entity.record);
   }
 
   /** Writes the runs that wait. */

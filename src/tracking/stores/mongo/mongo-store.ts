@@ -47,6 +47,7 @@ import { prepare } from "./prepare.ts";
 import * as runs from "./runs.ts";
 import * as search from "./search.ts";
 import * as transfer from "./transfer.ts";
+import type { Webhook } from "../../webhooks/webhook.ts";
 import { MongoWebhooks } from "./webhooks.ts";
 
 /** Says where the store is, and what it knows beyond MLflow. */
@@ -295,6 +296,10 @@ export class MongoStore extends MongoRegistry implements TrackingStore, StoreExp
 
   async importRegisteredModel(record: RegisteredModelRecord): Promise<void> {
     return this.connection.do((db) => transfer.insertRegisteredModelRecord(db, record));
+  }
+
+  async importWebhook(webhook: Webhook): Promise<void> {
+    await this.webhooks.importWebhook(webhook);
   }
 
   async close(): Promise<void> {

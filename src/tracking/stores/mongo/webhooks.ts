@@ -29,17 +29,17 @@ export class MongoWebhooks implements WebhookStore {
   }
 
   async createWebhook(input: CreateWebhookInput): Promise<Webhook> {
-    const { events, ...columns } = newWebhook(input);
     const now = Date.now();
-    const document: WebhookDocument = {
-      _id: randomUUID(),
-      ...columns,
-      events: [...events],
-      creationTimestamp: now,
-      lastUpdatedTimestamp: now,
-    };
+    const times = { creationTimestamp: now, lastUpdatedTimestamp: now };
+    const webhook = { webhookId: randomUUID(), ...newWebhook(input), ...times };
+    await this.importWebhook(webhook);
+    return webhook;
+  }
+
+  /** Takes a webhook as it was in another store. */
+  async importWebhook({ webhookId, events, ...columns }: Webhook): Promise<void> {
+    const document: WebhookDocument = { _id: webhookId, ...columns, events: [...events] };
     await this.#connection.do(({ webhooks }) => webhooks.insertOne(document));
-    return toWebhook(document);
   }
 
   async getWebhook(webhookId: string): Promise<Webhook> {

@@ -63,6 +63,7 @@ import * as runs from "./runs.ts";
 import * as search from "./search.ts";
 import type { Sql, SqlDatabase } from "./sql.ts";
 import * as transfer from "./transfer.ts";
+import type { Webhook } from "../../webhooks/webhook.ts";
 import { SqlWebhooks } from "./webhooks.ts";
 
 /** Says what a store on a SQL database knows beyond MLflow. */
@@ -392,6 +393,10 @@ export abstract class SqlStore implements TrackingStore, RegistryStore, StoreExp
 
   async importRegisteredModel(record: RegisteredModelRecord): Promise<void> {
     await this.#db.write((sql) => transfer.insertRegisteredModelRecord(sql, record));
+  }
+
+  async importWebhook(webhook: Webhook): Promise<void> {
+    await this.webhooks.importWebhook(webhook);
   }
 
   /** Closes the database. Calls after this one throw. */

@@ -30,6 +30,8 @@ const copiedTables = [
   "model_version_tags",
   "sconce_model_versions",
   "sconce_registry_history",
+  "webhooks",
+  "webhook_events",
 ];
 
 /** Says where the embedded store is. */

@@ -27,14 +27,23 @@ export class SqlWebhooks implements WebhookStore {
   }
 
   async createWebhook(input: CreateWebhookInput): Promise<Webhook> {
-    const { name, url, description, status, sealedSecret, events } = newWebhook(input);
-    const webhookId = randomUUID();
-    return this.#db.write(async (sql) => {
-      const now = Date.now();
-      const values = [webhookId, name, url, description ?? null, status, sealedSecret ?? null, now, now];
+    const now = Date.now();
+    const times = { creationTimestamp: now, lastUpdatedTimestamp: now };
+    const webhook = { webhookId: randomUUID(), ...newWebhook(input), ...times };
+    await this.importWebhook(webhook);
+    return webhook;
+  }
+
+  /** Takes a webhook as it was in another store. */
+  async importWebhook(webhook: Webhook): Promise<void> {
+    const { webhookId, name, url, description = null, status, sealedSecret = null, events } = webhook;
+    const times = [webhook.creationTimestamp, webhook.lastUpdatedTimestamp];
+    const values = [webhookId, name, url, description, status, sealedSecret, ...times];
+    await this.#db.write(async (sql) => {
+      const isDeleted = "webhook_id = ? AND deleted_timestamp IS NOT NULL"; // and takes up the id still
+      await sql.run(`DELETE FROM webhooks WHERE ${isDeleted}`, webhookId);
       await sql.run(`INSERT INTO webhooks (${columns}) VALUES (${marks(values.length)})`, ...values);
       await insertEvents(sql, webhookId, events);
-      return selectWebhook(sql, webhookId);
     });
   }
 
