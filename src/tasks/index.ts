@@ -28,6 +28,9 @@ export type {
 export type { HyperparameterSet } from "./experiments/grid.ts";
 export type { Recording } from "./job.ts";
 export { readExperimentConfig } from "./experiments/read-config.ts";
+export type { BlobsConfig } from "./points/blobs.ts";
+export { BlobsDataModule, MLPClassifier } from "./points/domain.ts";
+export type { MLPClassifierConfig } from "./points/mlp.ts";
 export type { Cifar10Config } from "./vision/cifar10.ts";
 export {
   Cifar10DataModule,
