@@ -15,6 +15,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: "makes a use case of a data file: folders, config, README",
     load: () => import("./init.ts"),
   },
+  new: {
+    summary: "writes a start that works: a model, a plugin, a use case",
+    load: () => import("./new.ts"),
+  },
   check: {
     summary: "proves a config and reports all problems at once",
     load: () => import("./check.ts"),

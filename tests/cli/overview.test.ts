@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { librariesAfter, sconce } from "./run.ts";
 
 const commands =
-  "init check train predict evaluate reproduce experiments runs models server store gc clean doctor".split(
+  "init new check train predict evaluate reproduce experiments runs models server store gc clean doctor".split(
     " ",
   );
 describe("the overview", () => {
@@ -59,7 +59,7 @@ test("the version is the package's", async () => {
 
 describe("a word that is none", () => {
   test.each([
-    [["trian"], 'sconce: unknown command "trian". Did you mean "train"? Commands: init, check, train'],
+    [["trian"], 'sconce: unknown command "trian". Did you mean "train"? Commands: init, new, check, train'],
     [["constructor"], 'sconce: unknown command "constructor". Commands: init'],
     [["help", "evalute"], 'Did you mean "evaluate"?'],
     [["train", "--resum", "last"], 'sconce train: unknown flag --resum. Did you mean "--resume"?'],
