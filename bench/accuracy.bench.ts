@@ -27,7 +27,7 @@ const { values: flags } = parseArgs({
 const python = findPython();
 const pairs: { seed: number; ours: Evaluation; theirs: number }[] = [];
 for (let seed = 1; seed <= Number(flags.seeds); seed++) {
-  const project = makeProject({ epochs: Number(flags.epochs) });
+  const project = await makeProject({ epochs: Number(flags.epochs) });
   const ours = await runOurs(project, seed);
   const theirs = await runPeer(project, seed);
   console.log(`seed ${seed}  sconce ${ours.metrics.accuracy.toFixed(4)}  hf ${theirs.toFixed(4)}`);

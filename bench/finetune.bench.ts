@@ -32,7 +32,7 @@ const { values: flags } = parseArgs({
 });
 const python = findPython();
 // our command always judges what it trained; a few rows keep that short
-const project = makeProject({ trainRows: Number(flags.rows), testRows: 64 });
+const project = await makeProject({ trainRows: Number(flags.rows), testRows: 64 });
 
 const contenders: Record<string, () => Promise<Measured>> = {
   sconce: runOurs,

@@ -55,7 +55,7 @@ function peakRss(pid: number): number {
 }
 
 /** Writes a project whose use case `bench` trains on some rows of banking77, and returns its folder. */
-export function makeProject({
+export async function makeProject({
   trainRows = Infinity,
   testRows = Infinity,
   epochs = 1,
@@ -63,7 +63,7 @@ export function makeProject({
   trainRows?: number;
   testRows?: number;
   epochs?: number;
-}): string {
+}): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "sconce-bench-"));
   const useCase = join(folder, "use_cases", "bench");
   for (const name of ["Datasets", "Configurations"]) mkdirSync(join(useCase, name), { recursive: true });
@@ -75,7 +75,7 @@ export function makeProject({
   ] as const) {
     // prettier-ignore
     const { path, text, label } = source(name);
-    const table = readTable(path);
+    const table = await readTable(path);
     const [texts, labels] = [table.column(text), table.column(label)];
     const lines = texts.slice(0, rows).map((cell, i) => `${quote(cell)},${quote(labels[i]!)}`);
     writeFileSync(join(useCase, "Datasets", `${name}.csv`), `text,label\n${lines.join("\n")}\n`);

@@ -13,6 +13,7 @@ export {
   invariant,
 } from "./errors.ts";
 export type { ConfigIssue } from "./errors.ts";
+export { FlatTable } from "./flat-table.ts";
 export { fsyncDirectory, isPartial, partialPath, sha256File, writeFileAtomic } from "./files.ts";
 export { acquireLock, isLocked } from "./lock.ts";
 export type { Lock } from "./lock.ts";

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { readTable } from "../data/index.ts";
 import { formatCsv } from "./csv.ts";
 
-test("what is written reads back the same, whatever is in it", () => {
+test("what is written reads back the same, whatever is in it", async () => {
   const odd = [
     "plain",
     'a "quoted" word',
@@ -19,7 +19,7 @@ test("what is written reads back the same, whatever is in it", () => {
   ];
   const path = join(mkdtempSync(join(tmpdir(), "sconce-csv-")), "odd.csv");
   writeFileSync(path, formatCsv([["text", "label"], ...odd.map((text, i) => [text, String(i)])]));
-  const table = readTable(path, { delimiter: "," });
+  const table = await readTable(path, { delimiter: "," });
   expect(table.column("text")).toEqual(odd);
   expect(table.column("label")).toEqual(odd.map((_, i) => String(i)));
 });

@@ -14,7 +14,7 @@ the confusion matrix, and precision, recall and F1 by class.
                         or a tracked model: runs:/RUN_ID/model, models:/m-ID,
                         models:/NAME/VERSION (or a stage, or latest), or
                         models:/NAME@ALIAS
-  -d, --data FILE       CSV, TSV, JSONL or JSON with labels
+  -d, --data FILE       CSV, TSV, JSONL, JSON, Parquet or Arrow with labels
   --text-column NAME    column of the texts (default: as in training)
   --pair-column NAME    column of the second texts of pairs (likewise)
   --label-column NAME   column of the labels (default: as in training)

@@ -6,8 +6,8 @@ export const command: Command = {
   help: `Usage: sconce init FILE [--name NAME] [--text-column C] [--label-column C]
                    [--no-split]
 
-Makes a use case of a CSV, TSV, JSONL or JSON file whose rows hold a text and
-its label: guesses columns and labels, prints what it guessed, and writes
+Makes a use case of a CSV, TSV, JSONL, JSON, Parquet or Arrow file whose rows
+hold a text and its label: guesses columns and labels, prints what it guessed, and writes
 
   use_cases/NAME/Datasets/train.csv, test.csv       80 % and 20 % of the rows,
                                                     each label in proportion
@@ -34,7 +34,7 @@ Examples:
     });
     const dataPath = onlyWord("init", "data file", positionals);
     const { makeUseCase } = await import("./make-use-case.ts");
-    const told = makeUseCase(dataPath, {
+    const told = await makeUseCase(dataPath, {
       folder: process.cwd(),
       name: flags.name,
       textColumn: flags["text-column"],

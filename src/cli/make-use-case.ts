@@ -24,9 +24,9 @@ export interface InitOptions {
 }
 
 /** Writes a use case for a data file, overwriting nothing, and returns what to tell of it. */
-export function makeUseCase(dataPath: string, options: InitOptions): string {
+export async function makeUseCase(dataPath: string, options: InitOptions): Promise<string> {
   const { name, textColumn, labelColumn } = options;
-  const table = readTable(dataPath);
+  const table = await readTable(dataPath);
   const guess = inspectTable(table, {
     ...(textColumn !== undefined && { textColumn }),
     ...(labelColumn !== undefined && { labelColumn }),

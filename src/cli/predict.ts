@@ -21,8 +21,8 @@ probability), and the scores of all labels.
                         or a tracked model: runs:/RUN_ID/model, models:/m-ID,
                         models:/NAME/VERSION (or a stage, or latest), or
                         models:/NAME@ALIAS
-  -i, --input FILE      CSV, TSV, JSONL or JSON; "-" reads standard input, one
-                        text a line
+  -i, --input FILE      CSV, TSV, JSONL, JSON, Parquet or Arrow; "-" reads
+                        standard input, one text a line
   --text TEXT           one text instead of a file; may be given several times
   --text-column NAME    column of the texts (default: as in training)
   --pair-column NAME    column of the second texts of pairs (likewise)
@@ -107,7 +107,7 @@ async function readInput(flags: {
     return () => ({ texts: lines });
   }
   const { readTable } = await import("../data/index.ts");
-  const table = readTable(input);
+  const table = await readTable(input);
   return (trainedOn) => {
     const pair = pairColumn ?? trainedOn.pair;
     return {

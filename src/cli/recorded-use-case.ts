@@ -38,9 +38,9 @@ export async function loadRecordedUseCase(folder: string): Promise<RecordedUseCa
 }
 
 /** Throws a `DataError` if the data is not what the run was trained on. */
-export function checkSameData({ record, config, resolved }: RecordedUseCase): void {
+export async function checkSameData({ record, config, resolved }: RecordedUseCase): Promise<void> {
   const files = [resolved.train, resolved.validation, resolved.test].filter((path) => path !== undefined);
-  if (hashOf(files, config) === record.dataHash) return;
+  if ((await hashOf(files, config)) === record.dataHash) return;
   const started = Date.parse(record.startedAt);
   const changed = files.filter((path) => statSync(path).mtimeMs > started);
   const which = changed.length === 0 ? "" : `; written since the run began: ${changed.join(", ")}`;
@@ -50,15 +50,16 @@ export function checkSameData({ record, config, resolved }: RecordedUseCase): vo
   );
 }
 
-function hashOf(files: readonly string[], { dataset }: UseCaseConfig): string {
+async function hashOf(files: readonly string[], { dataset }: UseCaseConfig): Promise<string> {
   const { text_column, text_pair_column, label_column, delimiter } = dataset;
-  const parts = files.map((path) => {
-    const table = readTable(path, delimiter === undefined ? {} : { delimiter });
-    return {
+  const parts = [];
+  for (const path of files) {
+    const table = await readTable(path, delimiter === undefined ? {} : { delimiter });
+    parts.push({
       texts: table.column(text_column),
       ...(text_pair_column !== undefined && { pairs: table.column(text_pair_column) }),
       labels: table.column(label_column),
-    };
-  });
+    });
+  }
   return contentHash(parts);
 }

@@ -13,7 +13,7 @@ await runWorker(async (words) => {
   const { flags, positionals } = parseWords("reproduce", words, reproduceFlags);
   const [folder] = positionals as [string];
   const recorded = await loadRecordedUseCase(folder);
-  checkSameData(recorded);
+  await checkSameData(recorded);
   warnOfVersions(recorded.record.versions);
 
   const trainer = new BertTrainerTorch(recorded, { progress: terminalProgress() });

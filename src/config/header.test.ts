@@ -1,6 +1,7 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { readDataHeader } from "./header.ts";
 
@@ -53,4 +54,35 @@ test("only the beginning of a large file is read, and a character that the cut d
     expect(columns("big.csv", content)).toEqual({ columns: ["text", "label"], delimiter: "," });
     expect(columns("big.csv", `text,label\n${`${shift}日本,y\n`.repeat(20_000)}`)).toHaveProperty("columns");
   }
+});
+
+const tables = fileURLToPath(new URL("../../tests/goldens/data/tables/", import.meta.url));
+
+test.each(["pandas.parquet", "pandas.feather"])("%s names its columns in its schema", (name) => {
+  expect(readDataHeader(join(tables, name))).toEqual({ columns: ["text", "label", "n"] });
+});
+
+test("what only looks like Parquet or Arrow is told", () => {
+  const problems = [
+    columns("a.parquet", "text,label\nx,y\n"),
+    columns("a.arrow", "text,label\nx,y\n"),
+    columns("a.feather", ""),
+    columns("b.parquet", readFileSync(join(tables, "pandas.parquet")).subarray(0, 500).toString("latin1")),
+  ];
+  expect(problems).toMatchInlineSnapshot(`
+    [
+      {
+        "problem": "it is not a valid Parquet file (its footer is missing, or claims more bytes than there are). Write or download it again.",
+      },
+      {
+        "problem": "it is not a valid Arrow file (it does not begin with a schema). Write or download it again.",
+      },
+      {
+        "problem": "the file is empty. Fill it.",
+      },
+      {
+        "problem": "it is not a valid Parquet file (parquet file invalid (footer != PAR1)). Write or download it again.",
+      },
+    ]
+  `);
 });

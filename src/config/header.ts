@@ -1,23 +1,32 @@
 // The first rows of a data file, which tell its columns. Reading it whole is src/data's matter.
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { extname } from "node:path";
+import { binaryExtensions, readBinaryHeader } from "./binary-header.ts";
 
 /** Holds what the first rows of a data file tell. */
 export interface DataHeader {
   columns: readonly string[];
-  /** Absent in JSON. */
+  /** Of CSV and TSV alone. */
   delimiter?: string;
 }
 
 /** Lists the endings of the data files that can be read. */
-export const dataExtensions: readonly string[] = [".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json"];
+export const dataExtensions: readonly string[] = [
+  ".csv",
+  ".tsv",
+  ".tab",
+  ".jsonl",
+  ".ndjson",
+  ".json",
+  ...binaryExtensions,
+];
 
 const jsonExtensions: readonly string[] = [".jsonl", ".ndjson", ".json"];
 
 const headBytes = 1 << 16;
 
 /**
- * Reads the column names of a CSV, TSV or JSON file from its first 64 KiB.
+ * Reads the column names of a data file: of text from its first 64 KiB, of Parquet and Arrow from its schema.
  * Returns a message where they cannot be told, or where no row follows them.
  */
 export function readDataHeader(
@@ -28,6 +37,7 @@ export function readDataHeader(
   if (!dataExtensions.includes(extension)) {
     return { problem: `a data file ends in ${dataExtensions.join(", ")}, got "${extension}". Convert it.` };
   }
+  if (binaryExtensions.includes(extension)) return readBinaryHeader(path, extension);
   const head = readHead(path);
   if ("problem" in head) return head;
   if (jsonExtensions.includes(extension)) return jsonColumns(head.text, extension === ".json");

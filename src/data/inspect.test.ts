@@ -111,7 +111,7 @@ test("the length covers 99 of 100 rows, in steps of 16, from 16 to 512", () => {
   expect(inspect({ text: texts.map(() => "\u4F60".repeat(100)), label }).maxLength).toBe(112);
 });
 
-test("keys that only some JSON rows have are passed over", () => {
+test("keys that only some JSON rows have are passed over", async () => {
   const rows = prose.map((text, row) => ({
     text,
     label: row % 2,
@@ -119,7 +119,7 @@ test("keys that only some JSON rows have are passed over", () => {
   }));
   const path = join(mkdtempSync(join(tmpdir(), "sconce-inspect-")), "a.jsonl");
   writeFileSync(path, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
-  expect(inspectTable(readTable(path))).toMatchObject({ textColumn: "text", labelColumns: ["label"] });
+  expect(inspectTable(await readTable(path))).toMatchObject({ textColumn: "text", labelColumns: ["label"] });
 });
 
 test("what cannot be guessed is told", () => {
@@ -144,17 +144,17 @@ test("what cannot be guessed is told", () => {
 
 const data = process.env["SCONCE_DATA"] ?? "";
 
-test.skipIf(!existsSync(data))("real data sets are recognized (needs SCONCE_DATA)", () => {
-  const banking = inspectTable(readTable(join(data, "banking77/train.csv")));
+test.skipIf(!existsSync(data))("real data sets are recognized (needs SCONCE_DATA)", async () => {
+  const banking = inspectTable(await readTable(join(data, "banking77/train.csv")));
   expect(banking).toMatchObject({
     task: "text_classification",
     textColumn: "text",
     labelColumns: ["category"],
   });
   expect([banking.labels.length, banking.numRows, banking.maxLength]).toEqual([77, 10_003, 64]);
-  const sms = inspectTable(readTable(join(data, "sms-spam/sms.tsv")));
+  const sms = inspectTable(await readTable(join(data, "sms-spam/sms.tsv")));
   expect(sms).toMatchObject({ textColumn: "SMS", labels: ["ham", "spam"], numRows: 5574 });
-  const emotions = readTable(join(data, "goemotions/dev.tsv"), { columns: ["text", "labels", "id"] });
+  const emotions = await readTable(join(data, "goemotions/dev.tsv"), { columns: ["text", "labels", "id"] });
   expect(inspectTable(emotions)).toMatchObject({ task: "multi_label_classification", textColumn: "text" });
   expect(inspectTable(emotions).labels.length).toBe(28);
 });

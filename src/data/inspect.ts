@@ -42,7 +42,7 @@ export interface InspectOptions {
  * Guesses task, columns and labels of a table; throws `DataError` when it finds no text or no label column.
  *
  * @example
- * inspectTable(readTable("train.csv")).labelColumns; // => ["category"]
+ * inspectTable(await readTable("train.csv")).labelColumns; // => ["category"]
  */
 export function inspectTable(table: Table, options: InspectOptions = {}): TableGuess {
   checkHeader(table);

@@ -1,6 +1,7 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { DataError } from "../base/index.ts";
 import { LabelMap } from "./labels.ts";
@@ -21,9 +22,9 @@ function csv(rows: readonly (readonly string[])[], header = ["text", "label"]): 
 const columns = { textColumn: "text", labelColumn: "label" };
 const rows = Array.from({ length: 30 }, (_, i) => [`text ${i}`, i % 3 === 0 ? "spam" : "ham"]);
 
-function fault(options: TextDataOptions): string {
+async function fault(options: TextDataOptions): Promise<string> {
   try {
-    loadTextData(options);
+    await loadTextData(options);
   } catch (error) {
     expect(error).toBeInstanceOf(DataError);
     return (error as Error).message.replaceAll(/[^\s("]*\/\d+\.csv/g, "FILE");
@@ -31,9 +32,9 @@ function fault(options: TextDataOptions): string {
   throw new Error("expected a DataError");
 }
 
-test("a training file is split by class, and its rows keep their place", () => {
+test("a training file is split by class, and its rows keep their place", async () => {
   const path = csv(rows);
-  const data = loadTextData({ train: path, ...columns, validationRatio: 0.2, seed: 3 });
+  const data = await loadTextData({ train: path, ...columns, validationRatio: 0.2, seed: 3 });
   expect(data.labelMap.names).toEqual(["ham", "spam"]);
   expect([data.train.texts.length, data.validation?.texts.length, data.test]).toEqual([24, 6, undefined]);
   expect(data.validation?.audit.classCounts).toEqual([
@@ -47,8 +48,8 @@ test("a training file is split by class, and its rows keep their place", () => {
   expect(data.warnings).toEqual([]);
 });
 
-test("validation and test files are read with the classes of the training file", () => {
-  const data = loadTextData({
+test("validation and test files are read with the classes of the training file", async () => {
+  const data = await loadTextData({
     train: csv(rows),
     validation: csv([["v", "spam"]]),
     test: csv([["t", "ham"]]),
@@ -58,9 +59,9 @@ test("validation and test files are read with the classes of the training file",
   expect(data.train.texts.length).toBe(30);
 });
 
-test("pairs are read from a second column", () => {
+test("pairs are read from a second column", async () => {
   const pairs = rows.map(([text, label]) => [text!, `second ${text}`, label!]);
-  const data = loadTextData({
+  const data = await loadTextData({
     train: csv(pairs, ["premise", "hypothesis", "label"]),
     textColumn: "premise",
     pairColumn: "hypothesis",
@@ -71,14 +72,14 @@ test("pairs are read from a second column", () => {
   expect(data.validation!.pairs?.length).toBe(3);
 });
 
-test("an existing model's classes can be given, in their order", () => {
+test("an existing model's classes can be given, in their order", async () => {
   const labelMap = new LabelMap(["spam", "ham", "other"]);
-  const data = loadTextData({ train: csv(rows), ...columns, labelMap });
+  const data = await loadTextData({ train: csv(rows), ...columns, labelMap });
   expect([...data.train.labels.subarray(0, 3)]).toEqual([0, 1, 1]);
 });
 
-test("leaks, contradictions and empty texts are counted and told", () => {
-  const data = loadTextData({
+test("leaks, contradictions and empty texts are counted and told", async () => {
+  const data = await loadTextData({
     train: csv([...rows, ["twice", "ham"], ["twice", "spam"], [" ", "ham"]]),
     validation: csv([["text 1", "ham"]]),
     test: csv([
@@ -101,28 +102,43 @@ test("leaks, contradictions and empty texts are counted and told", () => {
   `);
 });
 
-test("duplicates that a split puts on both sides are counted", () => {
+test("duplicates that a split puts on both sides are counted", async () => {
   const twice = [...rows, ...rows];
-  const data = loadTextData({ train: csv(twice), ...columns, validationRatio: 0.5, seed: 1 });
+  const data = await loadTextData({ train: csv(twice), ...columns, validationRatio: 0.5, seed: 1 });
   expect(data.sharedRows.validation).toBeGreaterThan(0);
   expect(data.warnings.join()).toMatch(/validation: \d+ of 30 rows also stand in train/);
 });
 
-test("the hash follows the content, not the file or its format", () => {
+test("the hash follows the content, not the file or its format", async () => {
   const jsonl = join(folder, "same.jsonl");
   writeFileSync(jsonl, rows.map(([text, label]) => `${JSON.stringify({ label, text })}\n`).join(""));
-  const hashes = [csv(rows), csv(rows), jsonl].map((train) => loadTextData({ train, ...columns }).hash);
+  const hashOf = async (train: string) => (await loadTextData({ train, ...columns })).hash;
+  const hashes = [await hashOf(csv(rows)), await hashOf(csv(rows)), await hashOf(jsonl)];
   expect(new Set(hashes).size).toBe(1);
-  expect(loadTextData({ train: csv(rows.toReversed()), ...columns }).hash).not.toBe(hashes[0]);
+  expect(await hashOf(csv(rows.toReversed()))).not.toBe(hashes[0]);
 });
 
-test("what cannot be used is told", () => {
+test("a Parquet file is data like a CSV file, empty texts told", async () => {
+  const path = join(folder, "..", "nothing.parquet");
+  await expect(loadTextData({ train: path, ...columns })).rejects.toThrow(/no such file/);
+  const pandas = fileURLToPath(new URL("../../tests/goldens/data/tables/pandas.parquet", import.meta.url));
+  const data = await loadTextData({ train: pandas, ...columns });
+  expect([data.train.texts, data.labelMap.names, [...data.train.labels]]).toEqual([
+    ["a", "", "c"],
+    ["x", "y"],
+    [0, 1, 0],
+  ]);
+  expect(data.train.place(1)).toBe(`${pandas}, row 2`);
+  expect(data.warnings).toEqual(["train: empty texts in 1 of 3 rows."]);
+});
+
+test("what cannot be used is told", async () => {
   const train = csv(rows);
-  expect(fault({ train, ...columns, test: csv([["t", "other"]]) })).toMatchInlineSnapshot(
+  expect(await fault({ train, ...columns, test: csv([["t", "other"]]) })).toMatchInlineSnapshot(
     `"FILE:2: label "other" is not among the classes of the training data, at 1 row (FILE:2). Known: "ham", "spam". Correct or remove these rows, or add such rows to the training data."`,
   );
   expect(
-    fault({
+    await fault({
       train: csv([
         ["a", "x"],
         ["b", "x"],
@@ -132,15 +148,15 @@ test("what cannot be used is told", () => {
   ).toMatchInlineSnapshot(
     `"FILE: labels: a classifier needs at least two classes, the training data has only "x". Check dataset.label_column."`,
   );
-  expect(fault({ train, ...columns, labelColumn: "lable" })).toMatchInlineSnapshot(
+  expect(await fault({ train, ...columns, labelColumn: "lable" })).toMatchInlineSnapshot(
     `"FILE: no column "lable". Did you mean "label"? The file has: "text", "label"."`,
   );
   expect(
-    fault({ train: csv([...rows, ["a", "rare"]]), ...columns, validationRatio: 0.2 }),
+    await fault({ train: csv([...rows, ["a", "rare"]]), ...columns, validationRatio: 0.2 }),
   ).toMatchInlineSnapshot(
     `"split: each class needs at least two rows to stand in both parts, "rare" has one. Add rows of that class, remove it, or set dataset.validation_ratio to 0 and name a dataset.validation file."`,
   );
-  expect(fault({ train, ...columns, validation: train, validationRatio: 0.2 })).toMatchInlineSnapshot(
+  expect(await fault({ train, ...columns, validation: train, validationRatio: 0.2 })).toMatchInlineSnapshot(
     `"dataset: validation and validation_ratio exclude each other, got "FILE" and 0.2. Remove one."`,
   );
 });

@@ -49,7 +49,7 @@ export interface TextData {
 }
 
 /** Reads, labels, splits and audits the files of a job; what cannot be used throws a `DataError`. */
-export function loadTextData(options: TextDataOptions): TextData {
+export async function loadTextData(options: TextDataOptions): Promise<TextData> {
   const { validationRatio = 0, seed = 0 } = options;
   if (options.validation !== undefined && validationRatio !== 0) {
     throw new DataError(
@@ -58,9 +58,9 @@ export function loadTextData(options: TextDataOptions): TextData {
     );
   }
   const files = {
-    train: readFile(options.train, options),
-    validation: options.validation === undefined ? undefined : readFile(options.validation, options),
-    test: options.test === undefined ? undefined : readFile(options.test, options),
+    train: await readFile(options.train, options),
+    validation: options.validation === undefined ? undefined : await readFile(options.validation, options),
+    test: options.test === undefined ? undefined : await readFile(options.test, options),
   };
   const labelMap = options.labelMap ?? labelMapOf(files.train);
   const { names } = labelMap;
@@ -99,9 +99,9 @@ interface DataFile extends LabelledTexts {
 
 type Rows = Omit<TextPart, "audit">;
 
-function readFile(path: string, options: TextDataOptions): DataFile {
+async function readFile(path: string, options: TextDataOptions): Promise<DataFile> {
   const { format, delimiter, quote, columns, textColumn, pairColumn, labelColumn } = options;
-  const table = readTable(path, {
+  const table = await readTable(path, {
     ...(format !== undefined && { format }),
     ...(delimiter !== undefined && { delimiter }),
     ...(quote !== undefined && { quote }),

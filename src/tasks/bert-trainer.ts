@@ -79,7 +79,7 @@ export class BertTrainerTorch {
     const startedAt = performance.now();
     const { config, resolved, source } = this;
     const progress = this.#progress;
-    const data = loadDataset(config, resolved, progress);
+    const data = await loadDataset(config, resolved, progress);
     const begun = await beginJob({
       config,
       resolved,

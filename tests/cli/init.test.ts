@@ -1,6 +1,15 @@
-import { existsSync, mkdtempSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { beforeEach, describe, expect, test } from "vitest";
 import { readTable } from "../../src/data/index.ts";
 import { hashTree, sconce } from "./run.ts";
@@ -61,8 +70,10 @@ describe("sconce init", () => {
   test("shares out every row, whatever is in it, each label in proportion", async () => {
     writeFileSync(join(root, "mail.csv"), csv);
     await init("mail.csv");
-    const parts = ["train", "test"].map((name) =>
-      readTable(join(root, "use_cases", "mail", "Datasets", `${name}.csv`), { delimiter: "," }),
+    const parts = await Promise.all(
+      ["train", "test"].map((name) =>
+        readTable(join(root, "use_cases", "mail", "Datasets", `${name}.csv`), { delimiter: "," }),
+      ),
     );
     expect(parts.map(({ columns }) => columns)).toEqual([
       ["id", "body", "kind"],
@@ -111,6 +122,19 @@ describe("sconce init", () => {
     );
   });
 
+  test("takes a Parquet file, which the check reads too", async () => {
+    const golden = fileURLToPath(new URL("../goldens/data/tables/pandas.parquet", import.meta.url));
+    copyFileSync(golden, join(root, "mail.parquet"));
+    const { code, stdout, stderr } = await init("mail.parquet", "--no-split", "--text-column", "text");
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain('labels   column "label" (guessed), 2 labels');
+    const config = "use_cases/mail/Configurations/config.json";
+    expect(readConfig("mail").dataset).toMatchObject({ train: "Datasets/mail.parquet" });
+    expect((await sconce(["check", config], { cwd: root })).code).toBe(0);
+    const wrong = await sconce(["check", config, "dataset.text_column=txet"], { cwd: root });
+    expect(wrong.stderr).toContain('no column "txet". Did you mean "text"? It has: text, label, n.');
+  });
+
   test("works from a folder within the project, and reads JSON lines whose rows leave keys out", async () => {
     const lines = rows.map((row, i) => JSON.stringify(i === 3 ? row : { ...row, note: "x" }));
     mkdirSync(join(root, "downloads"));
@@ -118,7 +142,10 @@ describe("sconce init", () => {
     const { code, stdout } = await sconce(["init", "mail.jsonl"], { cwd: join(root, "downloads") });
     expect(code).toBe(0);
     expect(stdout).toContain("left out note: not in every row");
-    expect(readTable(join(root, "use_cases/mail/Datasets/train.csv")).columns).toEqual(["body", "kind"]);
+    expect((await readTable(join(root, "use_cases/mail/Datasets/train.csv"))).columns).toEqual([
+      "body",
+      "kind",
+    ]);
   });
 
   test("validates on as many rows as it takes, and on none where labels are too rare", async () => {

@@ -99,7 +99,7 @@ describe("sconce predict", () => {
     for (const name of ["out.jsonl", "out.csv"]) {
       const output = join(scratch, "made", name);
       expect(await predict(["-i", input, "-o", output])).toEqual([]);
-      const table = readTable(output);
+      const table = await readTable(output);
       expect(table.column("text")).toEqual(jsonl.map(({ text }) => text));
       expect(table.column("label")).toEqual(jsonl.map(({ label }) => label));
       expect(table.column("score").map(Number)).toEqual(jsonl.map(({ score }) => score));

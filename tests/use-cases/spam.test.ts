@@ -114,7 +114,7 @@ test("HTML becomes what a reader sees of it", () => {
   expect(mailText(mail([], "if a <b and c> d"))).toBe("if a <b and c> d");
 });
 
-test("the data is the same bytes on every machine, and no text stands in both files", () => {
+test("the data is the same bytes on every machine, and no text stands in both files", async () => {
   const folder = temporaryFolder();
   execFileSync(process.execPath, [join(useCase, "prepare.mjs"), folder], { stdio: "ignore" });
   const hash = (name: string) =>
@@ -129,7 +129,9 @@ test("the data is the same bytes on every machine, and no text stands in both fi
     ]
   `);
 
-  const [train, test] = ["train.csv", "test.csv"].map((name) => readTable(join(folder, name)));
+  const [train, test] = await Promise.all(
+    ["train.csv", "test.csv"].map((name) => readTable(join(folder, name))),
+  );
   const labels = (part: typeof train) => part!.column("label").filter((label) => label === "spam").length;
   expect([train!.numRows, labels(train), test!.numRows, labels(test)]).toEqual([4573, 1294, 1143, 323]);
   expect(new Set([...train!.column("text"), ...test!.column("text")]).size).toBe(4573 + 1143);

@@ -1,6 +1,7 @@
 // JSON Lines and JSON arrays of objects as tables. Nested values stay JSON text; null is an empty cell.
 import { DataError } from "../../base/index.ts";
 import { Table, type TableContent } from "../table.ts";
+import { cellOf } from "./cell.ts";
 import { readTextFile } from "./text-file.ts";
 
 /** Reads a file with one JSON object a line; blank lines are skipped. Throws `DataError`. */
@@ -98,11 +99,6 @@ class RowCollector {
     };
     return new Table(content);
   }
-}
-
-function cellOf(value: unknown): string {
-  if (value === null) return "";
-  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 function kindOf(value: unknown): string {

@@ -16,7 +16,7 @@ const headTag = "head";
 export async function evaluatePretrained({ configFile, root, recording }: CellJob): Promise<string> {
   const location = { ...locateUseCase(configFile), projectRoot: root, useCaseFolder: root };
   const { config, resolved } = await loadUseCase(configFile, [], location);
-  const data = loadDataset(config, resolved, silent);
+  const data = await loadDataset(config, resolved, silent);
   const base = await fetchBaseModel(resolved.baseModel, { store: recording.store }, silent);
   manualSeed(config.seed);
   const { classifier, report } = TextClassifier.fromBaseModel(base, data.labelMap, {

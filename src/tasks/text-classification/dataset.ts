@@ -6,13 +6,13 @@ import { LabelMap, loadTextData } from "../../data/index.ts";
 import type { TextData, TextPart } from "../../data/index.ts";
 
 /** Reads and splits the files that a config names, and logs what a person should know of them. */
-export function loadDataset(
+export async function loadDataset(
   { dataset, seed }: UseCaseConfig,
   { train, validation, test }: ResolvedUseCase,
   progress: ProgressListener,
-): TextData {
+): Promise<TextData> {
   progress.start("reading data");
-  const data = loadTextData({
+  const data = await loadTextData({
     train,
     ...(validation !== undefined && { validation }),
     ...(test !== undefined && { test }),

@@ -24,7 +24,7 @@ export async function evaluateFile(
   classifier: TextClassifier,
   options: EvaluateFileOptions,
 ): Promise<ClassificationEvaluation> {
-  const table = readTable(
+  const table = await readTable(
     options.path,
     options.delimiter === undefined ? {} : { delimiter: options.delimiter },
   );
