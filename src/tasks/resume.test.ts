@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { outcomeOf } from "../../tests/fixtures/outcome.ts";
 import type { Outcome } from "../../tests/fixtures/outcome.ts";
+import { FaultyDisk } from "../../tests/fixtures/faulty-disk.ts";
 import { makeTinyProject } from "../../tests/fixtures/tiny-project.ts";
 import type { TinyProject } from "../../tests/fixtures/tiny-project.ts";
 import { logger } from "../base/index.ts";
@@ -221,6 +222,39 @@ describe("a run that was stopped", () => {
   });
 });
 
+test("a disk that refuses one write, fsync or rename ends the run with one error, and it goes on from what was saved", async () => {
+  project = makeTinyProject({ config });
+  const counter = new FaultyDisk(project.trainedModels, { at: 0, fault: "EIO" });
+  await counter.use(() => train(project));
+  project.remove();
+  // each 17th of the calls, so that each kind of call is met in turn
+  for (let at = 5; at <= counter.calls.length; at += 17) {
+    const fault = at % 2 === 0 ? "EIO" : "ENOSPC";
+    project = makeTinyProject({ config });
+    const disk = new FaultyDisk(project.trainedModels, { at, fault });
+    let saved = 0;
+    const watch: Callback = {
+      name: "watch",
+      onTrainBatchStart: ({ state }) => void (saved = state.step),
+    };
+    const error: unknown = await disk
+      .use(() => train(project, { callback: watch }))
+      .then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+    const place = `call ${at}, ${disk.calls[at - 1]}`;
+    if (error !== undefined) {
+      expect((error as Error).message, place).toContain(`${fault}: `);
+      const resumed = await train(project, { resume: "last" }).catch((thrown: Error) => thrown);
+      if (resumed instanceof Error)
+        expect([saved, resumed.message], place).toEqual([0, expect.stringContaining("nothing to resume")]); // prettier-ignore
+      else expect(await outcomeOf(project, resumed), place).toEqual(uninterrupted);
+    }
+    project.remove();
+  }
+}, 300_000);
+
 describe("a checkpoint", () => {
   /** Stops after step 5 is saved: checkpoints of steps 4 and 5 are there. */
   async function stopped(): Promise<{ run: string; checkpoints: string; newest: string; older: string }> {
@@ -315,7 +349,9 @@ describe("a checkpoint", () => {
 
   test("left half written by a killed process is removed by the next one", async () => {
     const { newest, checkpoints } = await stopped();
-    cpSync(newest, join(checkpoints, "epoch=1-step=6.12345.tmp"), { recursive: true });
+    const half = join(checkpoints, "epoch=1-step=6.12345.tmp");
+    cpSync(newest, half, { recursive: true });
+    rmSync(join(half, "manifest.json"));
     await train(project, { resume: "last" });
     expect(readdirSync(checkpoints).filter((name) => name.endsWith(".tmp"))).toEqual([]);
   });

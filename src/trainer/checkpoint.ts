@@ -1,7 +1,23 @@
 // A run on disk: everything that makes the continued run equal to one that never stopped, bit for bit.
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
-import { FileError, fsyncDirectory, logger, sha256File, writeFileAtomic } from "../base/index.ts";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import {
+  FileError,
+  fsyncDirectory,
+  isPlainObject,
+  logger,
+  sha256File,
+  writeFileAtomic,
+} from "../base/index.ts";
 import {
   dispose,
   getRngState,
@@ -45,9 +61,14 @@ interface Manifest {
   files: Record<string, { bytes: number; sha256: string }>;
 }
 
+const weightsFile = "model.safetensors";
+const tensorsFile = "optimizer.safetensors";
+const trainerFile = "trainer.json";
+
 /**
  * Saves a run into `folder`: weights, optimizer, schedule, random generators, callbacks and position. The folder
- * appears whole (temporary name, fsync, rename), its manifest of sizes and hashes written last.
+ * appears whole (temporary name, fsync, rename), its manifest of sizes and hashes written last; at no moment is there
+ * less than before.
  */
 export function saveCheckpoint(run: Run, folder: string): Promise<void> {
   return writeWhole(folder, (temporary) => {
@@ -61,7 +82,7 @@ export function saveCheckpoint(run: Run, folder: string): Promise<void> {
           ...Array.from(tensors, ([name, tensor]) => [addedPrefix + name, tensor] as const),
           ["rng.cpu", getRngState()],
         ]),
-        join(temporary, "optimizer.safetensors"),
+        join(temporary, tensorsFile),
       );
       return added;
     });
@@ -77,7 +98,7 @@ export function saveCheckpoint(run: Run, folder: string): Promise<void> {
       ...(run.task.stateDict !== undefined && { task: run.task.stateDict() }),
       ...(Object.keys(data).length > 0 && { data }),
     };
-    writeFileAtomic(join(temporary, "trainer.json"), JSON.stringify(trainer, encodeNumber));
+    writeFileAtomic(join(temporary, trainerFile), JSON.stringify(trainer, encodeNumber));
   });
 }
 
@@ -96,8 +117,8 @@ export function loadCheckpoint(run: Run, folder: string): void {
 export function loadModelAndCallbacks(run: Run, folder: string): void {
   refuseOtherJob(folder, run.fingerprint);
   const trainer = readTrainer(folder);
-  const weights = loadSafetensors(join(folder, "model.safetensors"));
-  const all = loadSafetensors(join(folder, "optimizer.safetensors"));
+  const weights = loadSafetensors(join(folder, weightsFile));
+  const all = loadSafetensors(join(folder, tensorsFile));
   const tensors = new Map(
     Array.from(all).flatMap(([name, tensor]) =>
       name.startsWith(addedPrefix) ? [[name.slice(addedPrefix.length), tensor] as const] : [],
@@ -120,12 +141,21 @@ export function loadModelAndCallbacks(run: Run, folder: string): void {
 /** Restores the rest, when the optimizers are made: their state, schedules, position and random generators. */
 export function loadProgress(run: Run, folder: string): void {
   const trainer = readTrainer(folder);
-  const tensors = loadSafetensors(join(folder, "optimizer.safetensors"));
+  for (const kind of ["optimizers", "schedules"] as const) {
+    if (trainer[kind].length === run[kind].length) continue;
+    throw new FileError(
+      `${folder}: the run has ${run[kind].length} ${kind}, the checkpoint holds ${trainer[kind].length}. Resume with what it began with.`,
+    );
+  }
+  const tensors = loadSafetensors(join(folder, tensorsFile));
   try {
+    const rng = tensors.get("rng.cpu");
+    if (rng === undefined)
+      throw new FileError(`${join(folder, tensorsFile)}: must hold "rng.cpu". Name an older checkpoint.`);
     for (const [index, optimizer] of run.optimizers.entries())
       optimizer.loadStateDict(unflattenOptimizer(tensors, index, trainer.optimizers[index]!));
     putBack(run, tensors);
-    setRngState(tensors.get("rng.cpu")!);
+    setRngState(rng);
   } finally {
     dispose(tensors);
   }
@@ -157,32 +187,67 @@ function writeWeights(
     data: {},
   };
   for (const callback of run.callbacks) callback.onSaveCheckpoint?.(run, content);
-  saveSafetensors(content.weights, join(folder, "model.safetensors"), { format: "pt" });
+  saveSafetensors(content.weights, join(folder, weightsFile), { format: "pt" });
   for (const optimizer of run.optimizers) optimizer.train();
   putBack(run, trained); // the way there and back is not exact
   return { ...content, trained };
 }
 
-/** Lets a folder appear whole, with its manifest. */
+/** Lets a folder appear whole, with its manifest; what stood there before is removed only then. */
 async function writeWhole(folder: string, write: (temporary: string) => void): Promise<void> {
   const temporary = `${folder}.${process.pid}.tmp`;
+  const old = `${folder}.${process.pid}.old.tmp`;
   try {
+    const made = mkdirSync(dirname(folder), { recursive: true });
+    if (made !== undefined) fsyncDirectory(dirname(made));
     rmSync(temporary, { recursive: true, force: true });
-    mkdirSync(temporary, { recursive: true });
+    mkdirSync(temporary);
     write(temporary);
     await writeManifest(temporary);
-    rmSync(folder, { recursive: true, force: true });
+    // a folder cannot be put in the place of another: killed in between, the run goes on from the temporary one
+    if (existsSync(folder)) renameSync(folder, old);
     renameSync(temporary, folder);
-    fsyncDirectory(join(folder, ".."));
+    fsyncDirectory(dirname(folder));
+    rmSync(old, { recursive: true, force: true });
   } catch (error) {
-    rmSync(temporary, { recursive: true, force: true });
-    const refusal = systemError(error);
-    if (refusal === undefined) throw error;
-    throw new FileError(
-      `${folder}: the checkpoint cannot be written, ${refusal.message}. Earlier checkpoints are untouched. Free space or mend the folder, then: sconce train CONFIG --resume last`,
-      { cause: error },
-    );
+    undo({ folder, temporary, old });
+    throw saveError(folder, error);
   }
+}
+
+/** Tells what the system refused; other errors stay what they are. */
+export function saveError(folder: string, error: unknown): unknown {
+  const refusal = systemError(error);
+  if (refusal === undefined) return error;
+  return new FileError(
+    `${folder}: the checkpoint cannot be written, ${refusal.message}. Earlier checkpoints are untouched. Free space or mend the folder, then: sconce train CONFIG --resume last`,
+    { cause: error },
+  );
+}
+
+/** Brings back what stood in a folder before a save that failed. */
+function undo({ folder, temporary, old }: { folder: string; temporary: string; old: string }): void {
+  try {
+    if (existsSync(old) && !existsSync(folder)) renameSync(old, folder);
+    for (const left of [temporary, old]) rmSync(left, { recursive: true, force: true });
+  } catch {
+    // the error of the save is the one to tell; what is left is settled when a run begins
+  }
+}
+
+/** Settles what saves left that did not end: what is whole gets its name, the rest is removed. */
+export async function settleSaves(folder: string): Promise<void> {
+  if (!existsSync(folder)) return;
+  // "x.12.tmp" sorts after "x.12.old.tmp", and is the newer
+  for (const name of readdirSync(folder).sort().reverse()) {
+    if (!name.endsWith(".tmp")) continue;
+    const path = join(folder, name);
+    const final = join(folder, name.replace(/\.\d+(\.old)?\.tmp$/, ""));
+    const isWanted = lstatSync(path).isDirectory() && !existsSync(final);
+    if (isWanted && (await verifyCheckpoint(path)) === undefined) renameSync(path, final);
+    else rmSync(path, { recursive: true, force: true });
+  }
+  fsyncDirectory(folder);
 }
 
 const trainedPrefix = "trained.";
@@ -215,14 +280,15 @@ export function refuseOtherJob(folder: string, fingerprint: string): void {
 
 /** Returns what is wrong with a checkpoint, or undefined when every file is as its manifest says. */
 export async function verifyCheckpoint(folder: string): Promise<string | undefined> {
-  let manifest: Manifest;
-  try {
-    manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")) as Manifest;
-  } catch {
-    return "it has no manifest, so it was not finished";
-  }
-  for (const [name, { bytes, sha256 }] of Object.entries(manifest.files)) {
+  const manifest = readManifest(folder);
+  if (manifest === undefined) return "it has no manifest, so it was not finished";
+  const files = Object.entries(manifest.files);
+  const needed = holdsWeightsAlone(folder) ? [weightsFile] : [weightsFile, tensorsFile, trainerFile];
+  const unlisted = needed.find((name) => !(name in manifest.files));
+  if (unlisted !== undefined) return `its manifest does not list ${unlisted}`;
+  for (const [name, { bytes, sha256 }] of files) {
     const path = join(folder, name);
+    if (basename(name) !== name) return `its manifest lists ${JSON.stringify(name)}, which is no file of it`;
     if (!existsSync(path)) return `${name} is missing`;
     if (statSync(path).size !== bytes) return `${name} has ${statSync(path).size} bytes instead of ${bytes}`;
     if ((await sha256File(path)) !== sha256) return `the content of ${name} was changed`;
@@ -232,16 +298,17 @@ export async function verifyCheckpoint(folder: string): Promise<string | undefin
 
 /**
  * Returns the newest checkpoint of a folder of checkpoints that is whole; damaged newer ones are passed over with
- * a warning. Undefined when there is none.
+ * a warning. One whose save was killed in its last moment counts. Undefined when there is none.
  */
 export async function newestCheckpoint(folder: string): Promise<string | undefined> {
   if (!existsSync(folder)) return undefined;
   const candidates = readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && !entry.name.endsWith(".tmp"))
+    .filter((entry) => entry.isDirectory())
     .map((entry) => join(folder, entry.name))
+    .filter((path) => !isTemporary(path) || readManifest(path) !== undefined)
     .filter((path) => !holdsWeightsAlone(path))
     .map((path) => ({ path, step: stepOf(path) ?? -1 }))
-    .sort((a, b) => b.step - a.step);
+    .sort((a, b) => b.step - a.step || Number(isTemporary(a.path)) - Number(isTemporary(b.path)));
   for (const { path } of candidates) {
     const damage = await verifyCheckpoint(path);
     if (damage === undefined) return path;
@@ -260,13 +327,27 @@ export function stepOf(folder: string): number | undefined {
   }
 }
 
+function isTemporary(path: string): boolean {
+  return path.endsWith(".tmp");
+}
+
 /** Tells a folder of `saveWeights`. */
 function holdsWeightsAlone(folder: string): boolean {
+  const manifest = readManifest(folder);
+  // where the file is there and not listed, the manifest is damaged
+  return manifest !== undefined && !(trainerFile in manifest.files) && !existsSync(join(folder, trainerFile));
+}
+
+/** Reads a manifest; undefined where there is none that can be read. */
+function readManifest(folder: string): Manifest | undefined {
   try {
-    const manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")) as Manifest;
-    return !("trainer.json" in manifest.files);
+    const manifest: unknown = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"));
+    if (!isPlainObject(manifest) || !isPlainObject(manifest["files"])) return undefined;
+    const isEntry = (entry: unknown) =>
+      isPlainObject(entry) && typeof entry["bytes"] === "number" && typeof entry["sha256"] === "string";
+    return Object.values(manifest["files"]).every(isEntry) ? (manifest as unknown as Manifest) : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
@@ -285,14 +366,45 @@ function readTrainer(folder: string): TrainerFile {
       `${folder}: holds weights alone, as saveWeightsOnly left it, so no run can go on from it. Name a checkpoint that was saved whole.`,
     );
   }
-  const text = readFileSync(join(folder, "trainer.json"), "utf8");
-  const trainer = JSON.parse(text, decodeNumber) as TrainerFile;
-  if (trainer.format !== format) {
+  const path = join(folder, trainerFile);
+  let trainer: unknown;
+  try {
+    trainer = JSON.parse(readFileSync(path, "utf8"), decodeNumber);
+  } catch (error) {
+    throw new FileError(`${path}: cannot be read, ${(error as Error).message}. Name an older checkpoint.`, {
+      cause: error,
+    });
+  }
+  const found = isPlainObject(trainer) ? trainer["format"] : undefined;
+  if (found !== format) {
     throw new FileError(
-      `${folder}: the checkpoint's format must be ${format}, got ${trainer.format}. Resume with the version of Sconce that wrote it.`,
+      `${folder}: the checkpoint's format must be ${format}, got ${String(found)}. Resume with the version of Sconce that wrote it.`,
     );
   }
-  return trainer;
+  if (isTrainerFile(trainer as Record<string, unknown>)) return trainer as TrainerFile;
+  throw new FileError(
+    `${path}: must hold a position, and the state of optimizers, schedules and callbacks. Name an older checkpoint.`,
+  );
+}
+
+function isTrainerFile({
+  fingerprint,
+  state,
+  optimizers,
+  schedules,
+  callbacks,
+}: Record<string, unknown>): boolean {
+  const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+  return (
+    typeof fingerprint === "string" &&
+    isPlainObject(state) &&
+    [state["epoch"], state["batch"], state["step"]].every(isCount) &&
+    isPlainObject(state["metrics"]) &&
+    Array.isArray(optimizers) &&
+    optimizers.every(Array.isArray) &&
+    Array.isArray(schedules) &&
+    isPlainObject(callbacks)
+  );
 }
 
 /** Keeps NaN and infinities, which JSON lacks: a metric may be undefined, a best value still infinite. */
@@ -300,7 +412,8 @@ function encodeNumber(_key: string, value: unknown): unknown {
   return typeof value === "number" && !Number.isFinite(value) ? { number: String(value) } : value;
 }
 
-function decodeNumber(_key: string, value: unknown): unknown {
+function decodeNumber(key: string, value: unknown): unknown {
+  if (key === "__proto__") return undefined;
   const { number } = (value ?? {}) as { number?: unknown };
   return typeof number === "string" ? Number(number) : value;
 }

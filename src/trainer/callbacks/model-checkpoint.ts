@@ -1,8 +1,8 @@
 // Saves the run while it trains, and keeps the best and the newest checkpoints.
-import { existsSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UsageError, logger } from "../../base/index.ts";
-import { saveCheckpoint, saveWeights, stepOf } from "../checkpoint.ts";
+import { saveCheckpoint, saveError, saveWeights, settleSaves, stepOf } from "../checkpoint.ts";
 import { secondsOf } from "../duration.ts";
 import type { Duration } from "../duration.ts";
 import type { Run } from "../run.ts";
@@ -96,13 +96,10 @@ export class ModelCheckpoint implements Callback {
     return this.#ranked()[0]?.value ?? undefined;
   }
 
-  /** Removes what a killed process left half written. */
-  onTrainStart(run: Run): void {
-    const dirpath = this.#folder(run);
+  /** Settles what a killed process left half written. */
+  async onTrainStart(run: Run): Promise<void> {
     this.#savedAt = performance.now();
-    if (!existsSync(dirpath)) return;
-    for (const name of readdirSync(dirpath))
-      if (name.endsWith(".tmp")) rmSync(join(dirpath, name), { recursive: true, force: true });
+    await settleSaves(this.#folder(run));
   }
 
   async onTrainBatchEnd(run: Run): Promise<void> {
@@ -191,10 +188,7 @@ export class ModelCheckpoint implements Callback {
     }
     this.#newestStep = step;
     logger[verbose ? "info" : "debug"](`checkpoint ${basename(dirpath)}/${name}`);
-    if (saveLast === "link") {
-      rmSync(join(dirpath, "last"), { recursive: true, force: true });
-      symlinkSync(name, join(dirpath, "last"));
-    }
+    if (saveLast === "link") link(dirpath, name);
     this.#removeDropped(dirpath, step);
   }
 
@@ -221,14 +215,13 @@ export class ModelCheckpoint implements Callback {
 
   /** Removes folders that the list does not name, left by a killed process too; newer ones may be resumed from. */
   #removeDropped(dirpath: string, newestStep: number): void {
-    for (const name of this.#dropped) rmSync(join(dirpath, name), { recursive: true, force: true });
+    for (const name of this.#dropped) remove(join(dirpath, name));
     this.#dropped = [];
     if (this.config.filename !== undefined) return;
     const kept = new Set(this.#saved.map(({ name }) => name));
     for (const name of readdirSync(dirpath)) {
       const step = /^epoch=\d+-step=(\d+)$/.exec(name)?.[1];
-      if (step !== undefined && Number(step) <= newestStep && !kept.has(name))
-        rmSync(join(dirpath, name), { recursive: true, force: true });
+      if (step !== undefined && Number(step) <= newestStep && !kept.has(name)) remove(join(dirpath, name));
     }
   }
 
@@ -242,6 +235,28 @@ export class ModelCheckpoint implements Callback {
       if (a.value === b.value) return a.step - b.step; // the first to be so good
       return (mode === "max") === a.value > b.value ? -1 : 1;
     });
+  }
+}
+
+/** Points `last` at a checkpoint, without a moment in which it points nowhere. */
+function link(dirpath: string, name: string): void {
+  const last = join(dirpath, "last");
+  const temporary = `${last}.${process.pid}.tmp`;
+  try {
+    rmSync(temporary, { force: true });
+    symlinkSync(name, temporary);
+    renameSync(temporary, last);
+  } catch (error) {
+    throw saveError(last, error);
+  }
+}
+
+/** Removes a checkpoint that is no longer wanted; one that stays does no harm. */
+function remove(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch (error) {
+    logger.warn(`${path}: the old checkpoint stays, ${(error as Error).message}`);
   }
 }
 
