@@ -24,16 +24,20 @@ export class MetricHistory {
    * later steps anew, to the same values: they stand already.
    */
   add(metrics: Readonly<Record<string, number>>, step: number): Record<string, number> {
-    const added: Record<string, number> = {};
-    for (const [name, value] of Object.entries(metrics)) {
+    const added = this.missing(metrics, step);
+    for (const [name, value] of Object.entries(added)) {
       let series = this.points.get(name);
       if (series === undefined) this.points.set(name, (series = { steps: [], values: [] }));
-      if (series.steps.length > 0 && series.steps.at(-1)! >= step) continue;
       series.steps.push(step);
       series.values.push(value);
-      added[name] = value;
     }
     return added;
+  }
+
+  /** Returns the points that do not stand yet. */
+  missing(metrics: Readonly<Record<string, number>>, step: number): Record<string, number> {
+    const isMissing = (name: string) => (this.points.get(name)?.steps.at(-1) ?? -1) < step;
+    return Object.fromEntries(Object.entries(metrics).filter(([name]) => isMissing(name)));
   }
 
   /** Last value of each metric. */

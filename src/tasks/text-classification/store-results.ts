@@ -41,7 +41,9 @@ function storeMetrics(
   const { metrics, intervals } = evaluation;
   const final = { loss: metrics.log_loss, ...metrics };
   const ofTest = Object.fromEntries(Object.entries(final).map(([key, value]) => [`test_${key}`, value]));
-  tracked.run.logMetrics({ ...final, ...(name === "test" && ofTest) }, steps);
+  // an earlier end of the run, which failed later, may have logged them
+  const points = tracked.history.missing({ ...final, ...(name === "test" && ofTest) }, steps);
+  tracked.run.logMetrics(points, steps);
   const file = { metrics: final, intervals, evaluatedOn: name };
   writeFileAtomic(join(folder.path, "metrics.json"), `${JSON.stringify(file, null, 2)}\n`);
   return final;
