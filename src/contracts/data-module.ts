@@ -14,6 +14,8 @@ export interface BatchLoader<B = any> extends AsyncIterable<B> {
   seek(position: { epoch: number; batch: number }): void;
   /** Returns the next batch of the epoch, or undefined at its end. */
   next(): Promise<B | undefined>;
+  /** Ends what it works with; it may be asked for batches again. */
+  close?(): Promise<void>;
 }
 
 /** Gives the batches of every part of a data set. What a plain object has of it is enough to train with. */
@@ -39,6 +41,12 @@ export interface DataModuleConfig {
   seed?: number;
   /** @default false */
   dropLast?: boolean;
+  /** Threads that make the examples of a loader, where the data set says how (`inWorker`). @default 0 */
+  numWorkers?: number;
+  /** Batches, of each worker, that are made ahead of their use. @default 2 */
+  prefetchFactor?: number;
+  /** Keeps the threads of the training loader from one epoch to the next. @default true */
+  persistentWorkers?: boolean;
 }
 
 /** The parts of a data set; `setup` makes those that its stage needs. */
@@ -99,8 +107,8 @@ export abstract class BaseDataModule<
         `${this.constructor.name}: setup("fit") must fill parts.train, it has ${Object.keys(this.parts).join(", ") || "no part"}.`,
       );
     }
-    const { batchSize = 32, seed = 42, dropLast = false } = this.config;
-    return this.#loader(this.parts.train, { batchSize, seed, dropLast, shuffle: true });
+    const { batchSize = 32, seed = 42, dropLast = false, persistentWorkers = true } = this.config;
+    return this.#loader(this.parts.train, { batchSize, seed, dropLast, shuffle: true, persistentWorkers });
   }
 
   valDataloader(): BatchLoader | undefined {
@@ -125,7 +133,10 @@ export abstract class BaseDataModule<
     dataset: utils.data.Dataset<T>,
     options: utils.data.DataLoaderOptions<T, unknown>,
   ): utils.data.DataLoader<T, unknown> {
+    const { numWorkers = 0, prefetchFactor = 2 } = this.config;
     return new utils.data.DataLoader<T, unknown>(dataset, {
+      numWorkers,
+      prefetchFactor,
       ...options,
       collateFn: (examples) => this.collate(examples),
     });

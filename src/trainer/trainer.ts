@@ -145,6 +145,7 @@ export class Trainer {
       if (flags.detect_anomaly) setDetectAnomaly(false);
       model.attach?.(undefined);
       await loggers.finalize(status);
+      await loader.close?.();
       await data.teardown?.("fit");
     }
   }

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { FileError, UsageError } from "../../base/index.ts";
 import { BaseVisionDataModule } from "../../contracts/index.ts";
 import type { ConfigSchema, DataStage, VisionDataConfig, VisionExample } from "../../contracts/index.ts";
+import { fromTypedArray } from "../../torch/index.ts";
 import type { utils } from "../../torch/index.ts";
 import { holdOut } from "./hold-out.ts";
 import { cutOut, drawSquare, middleSquare } from "./pixels.ts";
@@ -95,7 +96,7 @@ function examplesOf(
         strides: [side * side, side, 1],
       };
       const square = augment ? drawSquare(image, side, { rng, padding }) : middleSquare(image, side);
-      return { image: cutOut(image, square), label: records[start]! };
+      return { image: fromTypedArray(cutOut(image, square), [3, side, side]), label: records[start]! };
     },
   };
 }

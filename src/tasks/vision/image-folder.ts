@@ -5,10 +5,11 @@ import { z } from "zod";
 import { FileError, UsageError, suggestion } from "../../base/index.ts";
 import { BaseVisionDataModule } from "../../contracts/index.ts";
 import type { ConfigSchema, DataStage, VisionDataConfig, VisionExample } from "../../contracts/index.ts";
+import { fromTypedArray } from "../../torch/index.ts";
 import type { utils } from "../../torch/index.ts";
-import { decodeImage } from "./decode.ts";
 import { holdOut } from "./hold-out.ts";
-import { cutOut, drawSquare, middleSquare } from "./pixels.ts";
+import { imageExamples } from "./image-examples.ts";
+import type { ImageFile, PlainImage } from "./image-examples.ts";
 import { imageDataOptions } from "./schema.ts";
 
 export interface ImageFolderConfig extends VisionDataConfig {
@@ -24,11 +25,6 @@ export interface ImageFolderConfig extends VisionDataConfig {
   augment?: boolean;
 }
 
-interface ImageFile {
-  path: string;
-  label: number;
-}
-
 /**
  * Holds PNG and JPEG images, as torchvision's `ImageFolder`: classes are the folders of `train`, in the order of their
  * names. Images have three channels; they are decoded when they are asked for.
@@ -38,6 +34,8 @@ interface ImageFile {
 export class ImageFolderDataModule extends BaseVisionDataModule<ImageFolderConfig> {
   static override readonly schema: ConfigSchema<any> = z.strictObject({
     ...imageDataOptions,
+    numWorkers: z.int().min(0).exactOptional(),
+    persistentWorkers: z.boolean().exactOptional(),
     size: z.int().min(1).exactOptional(),
     resize: z.int().min(1).exactOptional(),
     valShare: z.number().min(0).lt(1).exactOptional(),
@@ -83,14 +81,19 @@ export class ImageFolderDataModule extends BaseVisionDataModule<ImageFolderConfi
     files: readonly ImageFile[],
     { augment = false }: { augment?: boolean } = {},
   ): utils.data.Dataset<VisionExample> {
+    const args = { files, size: this.#size, resize: this.#resize, augment };
+    const examples = imageExamples(args);
+    const receive = ({ image, label }: PlainImage): VisionExample => ({
+      image: fromTypedArray(image, [3, this.#size, this.#size]),
+      label,
+    });
+    const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
+    const module = new URL(`./image-examples${extension}`, import.meta.url).href;
+    const copy: utils.data.WorkerCopy<VisionExample> = { module, make: "imageExamples", args, receive };
     return {
       length: files.length,
-      get: async (index, { rng }) => {
-        const { path, label } = files[index]!;
-        const image = await decodeImage(path, this.#resize);
-        const square = augment ? drawSquare(image, this.#size, { rng }) : middleSquare(image, this.#size);
-        return { image: cutOut(image, square), label };
-      },
+      get: async (index, context) => receive(await examples.get(index, context)),
+      inWorker: (index) => ({ copy, index }),
     };
   }
 

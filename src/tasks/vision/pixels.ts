@@ -1,7 +1,6 @@
 // Images as bytes before they are tensors: a window of one, mirrored or not. Resizing is done where files are decoded.
+// It imports nothing of torch: worker threads load it.
 import type { Rng } from "../../base/index.ts";
-import { fromTypedArray } from "../../torch/index.ts";
-import type { Tensor } from "../../torch/index.ts";
 
 /** Holds an image; `at` of a channel, row and column is `channel * strides[0] + row * strides[1] + column * strides[2]`. */
 export interface Pixels {
@@ -44,11 +43,11 @@ export function middleSquare({ height, width }: Pixels, size: number): Square {
   };
 }
 
-/** Copies a square out of an image, black beyond its edges. Shapes: `[channels, size, size]`, bytes. */
+/** Copies a square out of an image, black beyond its edges: bytes of channel, row and column. */
 export function cutOut(
   { data, channels, height, width, strides }: Pixels,
   { top, left, size, isMirrored }: Square,
-): Tensor {
+): Uint8Array {
   const bytes = new Uint8Array(channels * size * size);
   let at = 0;
   for (let channel = 0; channel < channels; channel++) {
@@ -61,5 +60,5 @@ export function cutOut(
       }
     }
   }
-  return fromTypedArray(bytes, [channels, size, size]);
+  return bytes;
 }

@@ -9,6 +9,7 @@ export const imageDataOptions = {
   evalBatchSize: z.int().min(1).exactOptional(),
   seed: z.int().exactOptional(),
   dropLast: z.boolean().exactOptional(),
+  prefetchFactor: z.int().min(0).exactOptional(),
   mean: perChannel,
   std: perChannel,
   augment: z.boolean().exactOptional(),

@@ -1,9 +1,11 @@
 // Batches of a data set: which examples stand in which is a function of seed and epoch, so that resuming needs no replay.
-import { Rng, UsageError } from "../../../base/index.ts";
+import { Rng, UsageError, invariant } from "../../../base/index.ts";
 import { scope } from "../../scope.ts";
 import { defaultCollate } from "./collate.ts";
 import type { Collated } from "./collate.ts";
-import type { Dataset } from "./dataset.ts";
+import type { Dataset, WorkerExample } from "./dataset.ts";
+import { exampleRng } from "./example-rng.ts";
+import { WorkerPool } from "./worker-pool.ts";
 
 /** Is the place of the batch that comes next. */
 export interface LoaderPosition {
@@ -24,8 +26,12 @@ export interface DataLoaderOptions<T, B = Collated<T>> {
   seed?: number;
   /** Draws examples, with replacement, in proportion to these weights, one an example. */
   weights?: ArrayLike<number>;
-  /** Batches whose examples are asked for ahead of their use; data sets that answer later then work side by side. @default 2 */
+  /** Batches, of each worker, that are asked for ahead of their use; data sets that answer later then work side by side. @default 2 */
   prefetchFactor?: number;
+  /** Threads that make examples; the data set says how, by `inWorker`. The order is the same for any number. @default 0 */
+  numWorkers?: number;
+  /** Keeps the threads from one epoch to the next. @default false */
+  persistentWorkers?: boolean;
   /** Puts examples together. It runs in a tensor scope: what it does not return is freed. @default defaultCollate */
   collateFn?: (examples: T[]) => B;
 }
@@ -49,14 +55,21 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
   readonly length: number;
   #position: LoaderPosition = { epoch: 0, batch: 0 };
   #order: { epoch: number; indices: Uint32Array } | undefined;
-  readonly #ahead = new Map<string, Promise<T[]>>();
+  /** Batches that are under way or ready, by their place; no more than are asked for ahead. */
+  readonly #ahead = new Map<string, Promise<unknown[]>>();
+  readonly #pool: WorkerPool | undefined;
   /** Whether the data set answers later; unknown before the first example. */
   #isAsync: boolean | undefined;
 
   constructor(dataset: Dataset<T>, options: DataLoaderOptions<T, B> = {}) {
-    const { batchSize = 1, dropLast = false, prefetchFactor = 2, weights, shuffle } = options;
+    const { batchSize = 1, dropLast = false, prefetchFactor = 2, numWorkers = 0, weights, shuffle } = options;
     requireWhole("batchSize", batchSize, 1);
     requireWhole("prefetchFactor", prefetchFactor, 0);
+    requireWhole("numWorkers", numWorkers, 0);
+    if (numWorkers > 0) {
+      requireWorkerCopy(dataset);
+      this.#pool = new WorkerPool(numWorkers);
+    }
     if (weights !== undefined) checkWeights(weights, dataset.length, shuffle);
     this.dataset = dataset;
     this.options = options;
@@ -92,17 +105,31 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
     }
     this.#position = { epoch, batch: batch + 1 };
     const collate = this.options.collateFn ?? (defaultCollate as unknown as (examples: T[]) => B);
-    if (!this.#answersLater(epoch, batch)) {
+    if (this.#pool === undefined && !this.#answersLater(epoch, batch)) {
       const { done, value } = scope(() => this.#makeBatch(epoch, batch, collate));
       if (done) return value;
       this.#isAsync = true; // a cache that missed, say: it answers later from now on
     }
     const examples = this.#fetch(epoch, batch);
-    const last = Math.min(batch + (this.options.prefetchFactor ?? 2), this.length - 1);
+    const { prefetchFactor = 2, numWorkers = 0 } = this.options;
+    const last = Math.min(batch + prefetchFactor * Math.max(1, numWorkers), this.length - 1);
     for (let next = batch + 1; next <= last; next++) this.#fetch(epoch, next);
-    const ready = await examples;
-    this.#ahead.delete(`${epoch}/${batch}`);
-    return scope(() => collate(ready));
+    try {
+      const ready = await examples;
+      if (batch === this.length - 1 && this.options.persistentWorkers !== true) await this.close();
+      return scope(() =>
+        collate(this.#pool === undefined ? (ready as T[]) : this.#receive(epoch, batch, ready)),
+      );
+    } finally {
+      this.#ahead.delete(`${epoch}/${batch}`);
+    }
+  }
+
+  /** Ends the worker threads; the next batch starts them again. A process does not wait for them either way. */
+  async close(): Promise<void> {
+    if (this.#pool === undefined) return;
+    this.#ahead.clear();
+    await this.#pool.close();
   }
 
   /** Gives the batches that are left of the present epoch. */
@@ -133,20 +160,40 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
     return { done: true, value: collate(examples) };
   }
 
-  #fetch(epoch: number, batch: number): Promise<T[]> {
+  #fetch(epoch: number, batch: number): Promise<unknown[]> {
     const key = `${epoch}/${batch}`;
     let examples = this.#ahead.get(key);
     if (examples === undefined) {
-      examples = Promise.all(Array.from(this.#rows(epoch, batch), async (row) => this.#get(row, epoch)));
+      examples =
+        this.#pool === undefined
+          ? Promise.all(Array.from(this.#rows(epoch, batch), async (row) => this.#get(row, epoch)))
+          : this.#askWorkers(this.#pool, epoch, batch);
       examples.catch(() => {}); // whoever takes the batch sees the failure
       this.#ahead.set(key, examples);
     }
     return examples;
   }
 
+  #askWorkers(pool: WorkerPool, epoch: number, batch: number): Promise<unknown[]> {
+    const requests = Array.from(this.#rows(epoch, batch), (row) => ({ ...this.#inWorker(row), row }));
+    return pool.make(requests, { seed: this.options.seed ?? 0, epoch });
+  }
+
+  #receive(epoch: number, batch: number, plain: readonly unknown[]): T[] {
+    return Array.from(this.#rows(epoch, batch), (row, i) => {
+      const { receive } = this.#inWorker(row).copy;
+      return receive === undefined ? (plain[i] as T) : (receive(plain[i]) as T);
+    });
+  }
+
+  #inWorker(row: number): WorkerExample<T> {
+    const example = this.dataset.inWorker?.(row);
+    invariant(example !== undefined, "a data set that workers make has an example that they cannot make");
+    return example;
+  }
+
   #get(row: number, epoch: number): T | Promise<T> {
-    const { seed = 0 } = this.options;
-    return this.dataset.get(row, { epoch, rng: new Rng(seed + 0x9e3779b9 * (row + 1), 2 * epoch + 1) });
+    return this.dataset.get(row, { epoch, rng: exampleRng(this.options.seed ?? 0, row, epoch) });
   }
 
   #rows(epoch: number, batch: number): Uint32Array {
@@ -197,6 +244,14 @@ function checkWeights(weights: ArrayLike<number>, length: number, shuffle: boole
     throw new UsageError(
       `DataLoader: weights must be finite numbers from 0, and one above it, got ${odd ?? "zeros"}.`,
     );
+}
+
+function requireWorkerCopy(dataset: Dataset<unknown>): void {
+  if (dataset.length === 0 || dataset.inWorker?.(0) !== undefined) return;
+  const name = dataset.constructor.name === "Object" ? "the data set" : dataset.constructor.name;
+  throw new UsageError(
+    `DataLoader: numWorkers needs a data set that says how a worker makes its examples, ${name} has no inWorker. Add it, or set numWorkers to 0.`,
+  );
 }
 
 function requireWhole(name: string, value: number, min: number): void {

@@ -16,6 +16,28 @@ export interface ExampleContext {
 export interface Dataset<T> {
   readonly length: number;
   get(index: number, context: ExampleContext): T | Promise<T>;
+  /** Says how a worker thread makes an example; without it `numWorkers` of a `DataLoader` must be 0. */
+  inWorker?(index: number): WorkerExample<T> | undefined;
+}
+
+/** Is an example as a worker thread finds it. */
+export interface WorkerExample<T = any> {
+  /** The same object for all examples of a data set: each thread makes its copy once. */
+  copy: WorkerCopy<T>;
+  /** In the copy. */
+  index: number;
+}
+
+/** Says how a worker thread makes its own copy of a data set, whose examples are plain data: they are cloned. */
+export interface WorkerCopy<T = any> {
+  /** URL of a module of JavaScript. It should not import torch: nothing native is cloned. */
+  module: string;
+  /** The module's export that makes the copy of `args`: an object with `get(index, context)`. */
+  make: string;
+  /** Plain data. */
+  args: unknown;
+  /** Makes an example of what a thread's `get` returned. @default as it is */
+  receive?(plain: any): T;
 }
 
 /**
@@ -70,6 +92,10 @@ export class Subset<T> implements Dataset<T> {
   get(index: number, context: ExampleContext): T | Promise<T> {
     return this.dataset.get(this.indices[index]!, context);
   }
+
+  inWorker(index: number): WorkerExample<T> | undefined {
+    return this.dataset.inWorker?.(this.indices[index]!);
+  }
 }
 
 /** Gives the examples of several data sets, one set after the other. */
@@ -83,9 +109,19 @@ export class ConcatDataset<T> implements Dataset<T> {
   }
 
   get(index: number, context: ExampleContext): T | Promise<T> {
+    const [dataset, rest] = this.#find(index);
+    return dataset.get(rest, context);
+  }
+
+  inWorker(index: number): WorkerExample<T> | undefined {
+    const [dataset, rest] = this.#find(index);
+    return dataset.inWorker?.(rest);
+  }
+
+  #find(index: number): [dataset: Dataset<T>, rest: number] {
     let rest = index;
     for (const dataset of this.datasets) {
-      if (rest < dataset.length) return dataset.get(rest, context);
+      if (rest < dataset.length) return [dataset, rest];
       rest -= dataset.length;
     }
     throw new UsageError(`ConcatDataset: there are ${this.length} examples, got index ${index}.`);

@@ -4,4 +4,4 @@ export type { Collated } from "./collate.ts";
 export { DataLoader } from "./data-loader.ts";
 export type { DataLoaderOptions, LoaderPosition } from "./data-loader.ts";
 export { ConcatDataset, Subset, TensorDataset, randomSplit } from "./dataset.ts";
-export type { Dataset, ExampleContext } from "./dataset.ts";
+export type { Dataset, ExampleContext, WorkerCopy, WorkerExample } from "./dataset.ts";
