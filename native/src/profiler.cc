@@ -57,6 +57,8 @@ napi_value start_profiler(Env& env, const Args&) {
 // stopProfiler() -> what was recorded, for profilerEvents and saveTrace
 napi_value stop_profiler(Env& env, const Args&) {
   prepared.reset();
+  // a scope that is still open ends with the record: later there is nothing to write its end into
+  for (auto scope = open_scopes.rbegin(); scope != open_scopes.rend(); ++scope) (*scope)->end();
   auto result = kineto::disableProfiler();
   napi_value external;
   auto release = [](node_api_basic_env, void* data, void*) { delete static_cast<kineto::ProfilerResult*>(data); };

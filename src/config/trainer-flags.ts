@@ -48,6 +48,8 @@ export const trainerSchema = z.strictObject({
   enable_progress_bar: flag().default(true),
   enable_checkpointing: flag().default(true),
   detect_anomaly: flag().default(false),
+  /** What measures the actions of training; absent: nothing does. */
+  profiler: choice(["simple", "advanced", "pytorch"]).optional(),
   accelerator: choice(["auto", "cpu"]).default("auto"),
   devices: expecting("1 or auto", z.union([z.literal(1), z.literal("auto")])).default("auto"),
   /** Threads of libtorch; absent: the processors that the process may use. */
@@ -65,7 +67,6 @@ export const refusedFlags: Readonly<Record<string, string>> = {
   benchmark: "it belongs to cuDNN",
   inference_mode: "evaluation always runs without gradients",
   use_distributed_sampler: "training runs in one process",
-  profiler: "it is not available yet",
   barebones: "it is not available yet",
   plugins: "a config never names code",
   sync_batchnorm: "training runs in one process",

@@ -6,6 +6,7 @@ import { RunningMean } from "../metrics/index.ts";
 import { dispose, noGrad, scope } from "../torch/index.ts";
 import { batchSizeOf } from "./batch-size.ts";
 import { withPrecision } from "./precision.ts";
+import { PassThroughProfiler } from "./profilers/pass-through-profiler.ts";
 import type { Precision, ValidateOptions } from "./run.ts";
 import type { TrainableModule } from "./trainable-module.ts";
 
@@ -31,7 +32,7 @@ export class LogMeans {
   }
 }
 
-export interface EvaluateOptions extends Pick<ValidateOptions, "onBatchStart" | "onBatchEnd"> {
+export interface EvaluateOptions extends Pick<ValidateOptions, "onBatchStart" | "onBatchEnd" | "profiler"> {
   /** Batches of each loader, at most; undefined: all. */
   limits?: readonly number[] | undefined;
   precision: Precision;
@@ -47,19 +48,27 @@ export async function evaluate(
   model: TrainableModule,
   loaders: readonly BatchLoader[],
   stage: Exclude<Stage, "train">,
-  { limits, precision, collect, onBatchStart, onBatchEnd }: EvaluateOptions,
+  {
+    limits,
+    precision,
+    collect,
+    onBatchStart,
+    onBatchEnd,
+    profiler = new PassThroughProfiler(),
+  }: EvaluateOptions,
 ): Promise<Record<string, number>> {
   const step = stage === "val" ? model.validationStep : model.testStep;
   if (step === undefined) {
     throw new UsageError(`${model.constructor.name}: has no testStep, so it cannot be tested. Give it one.`);
   }
+  const action = `[Module]${model.constructor.name}.${stage === "val" ? "validation" : "test"}_step`;
   const metrics: Record<string, number> = {};
   for (const [dataloaderIndex, loader] of loaders.entries()) {
     const means = new LogMeans();
     collect((name, value, options) => means.add(name, value, options));
     loader.seek({ epoch: 0, batch: 0 }); // the same batches at each validation
     for (let index = 0; index < Math.min(limits?.[dataloaderIndex] ?? Infinity, loader.length); index++) {
-      const content: unknown = await loader.next();
+      const content: unknown = await profiler.profile(`[EvaluationLoop].${stage}_next`, () => loader.next());
       if (content === undefined) break;
       means.rows = batchSizeOf(content);
       const batch = { content, index, dataloaderIndex };
@@ -67,7 +76,9 @@ export async function evaluate(
         noGrad(() => {
           onBatchStart?.(batch);
           const before = means.rowsOf(`${stage}_loss`);
-          const output = withPrecision(precision, () => step.call(model, content, index, dataloaderIndex));
+          const output = profiler.profile(action, () =>
+            withPrecision(precision, () => step.call(model, content, index, dataloaderIndex)),
+          );
           const loss = lossOf(output);
           const isLogged = means.rowsOf(`${stage}_loss`) > before;
           if (loss !== undefined && !isLogged) means.add(`${stage}_loss`, loss.item());

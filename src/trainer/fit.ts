@@ -21,6 +21,10 @@ import { train } from "./loop.ts";
 import type { MakeOptimization } from "./optimization.ts";
 import { castWeights } from "./precision.ts";
 import { initialState } from "./run.ts";
+import { PassThroughProfiler } from "./profilers/pass-through-profiler.ts";
+import { profiledCallback } from "./profilers/profiled-callback.ts";
+import { profileStage } from "./profilers/profiler.ts";
+import type { Profiler } from "./profilers/profiler.ts";
 import type { BatchSource, LoopConfig, MetricSink, Run, StopReason, Trainable } from "./run.ts";
 
 /** The sections of a config that training reads. */
@@ -45,6 +49,8 @@ export interface FitOptions {
   onStart?: (run: Run) => void;
   /** Callbacks beside those of the config. */
   callbacks?: readonly Callback[];
+  /** Measures the run's actions. @default none does */
+  profiler?: Profiler;
   onMetrics: MetricSink;
   /** Waits until the metrics are stored; called before each checkpoint. */
   flushMetrics?: () => Promise<void>;
@@ -66,6 +72,12 @@ export interface FitResult {
 
 /** Trains `task` as the config says. The model is in the state of its last step afterwards. */
 export async function fit(options: FitOptions): Promise<FitResult> {
+  const { profiler = new PassThroughProfiler(), source, task } = options;
+  const stage = { stage: "fit", model: task.model, steps: totalSteps(loopConfig(options), source) } as const;
+  return profileStage(profiler, stage, () => trainRun(options, profiler));
+}
+
+async function trainRun(options: FitOptions, profiler: Profiler): Promise<FitResult> {
   const { config, task, source, onMetrics } = options;
   castWeights(task.model, config.trainer.precision);
   if (config.trainer.deterministic) useDeterministicAlgorithms(true);
@@ -83,7 +95,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
       ...(options.callbacks ?? []),
       ...buildCallbacks(config.callbacks),
       ...buildCheckpointing(options),
-    ],
+    ].map((callback) => profiledCallback(callback, profiler)),
+    profiler,
     state: initialState(),
     fingerprint: options.fingerprint ?? "",
     checkpointFolder: options.checkpointFolder,

@@ -23,7 +23,7 @@ export async function train(run: Run): Promise<StopReason> {
     while (!finished(run)) {
       source.seek({ epoch: state.epoch, batch: state.batch });
       if (state.batch === 0) await callHook(run, "onTrainEpochStart");
-      await trainEpoch(run);
+      await run.profiler.profile("run_training_epoch", () => trainEpoch(run));
       if (run.stop === "signal") break;
     }
     await callHook(run, "onTrainEnd");
@@ -44,7 +44,7 @@ async function trainEpoch(run: Run): Promise<void> {
     const batches = await take(run);
     if (batches.length === 0) break;
     const before = state.batch;
-    const step = takeStep(run, batches);
+    const step = run.profiler.profile("run_training_batch", () => takeStep(run, batches));
     state.batch += batches.length;
     state.step++;
     logStep(run, step);
@@ -80,6 +80,7 @@ function takeStep(run: Run, batches: readonly Batch[]): StepInfo {
 
 /** One optimizer update. */
 function trainStep(run: Run, batches: readonly Batch[]): StepInfo {
+  const { profiler } = run;
   const optimizer = run.optimizers[0]!;
   const info = counts(batches);
 
@@ -90,9 +91,9 @@ function trainStep(run: Run, batches: readonly Batch[]): StepInfo {
   // clip, update, forget the gradients
   for (const callback of run.callbacks) callback.onBeforeOptimizerStep?.(run, optimizer);
   const gradNorm = clip(run);
-  optimizer.step();
+  profiler.profile(actionOf(run, "optimizer_step"), () => optimizer.step());
   for (const callback of run.callbacks) callback.onBeforeZeroGrad?.(run, optimizer);
-  optimizer.zeroGrad();
+  profiler.profile(actionOf(run, "optimizer_zero_grad"), () => optimizer.zeroGrad());
   return { ...info, loss, gradNorm };
 }
 
@@ -106,12 +107,16 @@ function accumulate(
   callbacks: readonly Callback[],
   weight = counts(batches).weight,
 ): number {
-  const { config, task } = run;
+  const { config, profiler, task } = run;
   const lossOf = (batch: Batch): number => {
-    const loss = withPrecision(config.precision, () => task.lossSum(batch))?.div(weight);
+    const loss = profiler
+      .profile(actionOf(run, "training_step"), () =>
+        withPrecision(config.precision, () => task.lossSum(batch)),
+      )
+      ?.div(weight);
     if (loss === undefined) return 0;
     for (const callback of callbacks) callback.onBeforeBackward?.(run, loss);
-    loss.backward();
+    profiler.profile(actionOf(run, "backward"), () => loss.backward());
     for (const callback of callbacks) callback.onAfterBackward?.(run);
     return loss.item();
   };
@@ -122,8 +127,15 @@ function accumulate(
 /** One batch of manual optimisation: the model itself runs backward and steps its optimizers. */
 function manualStep(run: Run, batches: readonly Batch[]): StepInfo {
   const { task, config } = run;
-  const loss = withPrecision(config.precision, () => task.trainManually!(batches[0]!));
+  const loss = run.profiler.profile(actionOf(run, "training_step"), () =>
+    withPrecision(config.precision, () => task.trainManually!(batches[0]!)),
+  );
   return { ...counts(batches), loss, gradNorm: undefined };
+}
+
+/** Names a method of the model for the profiler. */
+function actionOf({ task }: Run, method: string): string {
+  return `[Module]${task.model.constructor.name}.${method}`;
 }
 
 function counts(batches: readonly Batch[]): Pick<StepInfo, "items" | "positions" | "weight"> {
@@ -188,10 +200,10 @@ function logStep(run: Run, step: StepInfo): void {
   state.lossSum = state.lossWeight = 0;
 }
 
-async function take({ config, source }: Run): Promise<Batch[]> {
+async function take({ config, profiler, source }: Run): Promise<Batch[]> {
   const batches: Batch[] = [];
   while (batches.length < config.accumulateGradBatches) {
-    const batch = await source.next();
+    const batch = await profiler.profile("[TrainingEpochLoop].train_dataloader_next", () => source.next());
     if (batch === undefined) break;
     batches.push(batch);
   }

@@ -3,6 +3,8 @@ import { UsageError } from "../base/index.ts";
 import type { Tensor, nn, optim } from "../torch/index.ts";
 import type { Callback, EvaluatedBatch } from "./callbacks/callback.ts";
 import type { CheckpointContent } from "./checkpoint.ts";
+import { PassThroughProfiler } from "./profilers/pass-through-profiler.ts";
+import type { Profiler } from "./profilers/profiler.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** What the loop needs of a batch. */
@@ -46,6 +48,8 @@ export interface ValidateOptions {
   onBatchStart?: (batch: EvaluatedBatch) => void;
   /** Runs after each batch; tensors of `outputs` are freed afterwards. */
   onBatchEnd?: (outputs: unknown, batch: EvaluatedBatch) => void;
+  /** Measures loading and steps, in such a task. */
+  profiler?: Profiler;
 }
 
 /** Gives batches in an order that depends on seed and epoch alone, so that a position needs no replay. */
@@ -128,6 +132,7 @@ export interface Run {
   optimizers: readonly optim.Optimizer[];
   schedules: readonly Schedule[];
   readonly callbacks: readonly Callback[];
+  readonly profiler: Profiler;
   readonly state: RunState;
   /** Identifies config and data; a checkpoint of another job is refused. */
   readonly fingerprint: string;
@@ -154,8 +159,9 @@ export function idleRun(
     model,
     precision,
     callbacks,
+    profiler = new PassThroughProfiler(),
     log,
-  }: Pick<Run, "callbacks" | "log"> & { model: nn.Module; precision: Precision },
+  }: Pick<Run, "callbacks" | "log"> & { model: nn.Module; precision: Precision; profiler?: Profiler },
 ): Run {
   const nothing = (): never => {
     throw new UsageError(`${stage}: nothing is trained. Look at run.stage before you use run.task.`);
@@ -186,6 +192,7 @@ export function idleRun(
     optimizers: [],
     schedules: [],
     callbacks,
+    profiler,
     state: initialState(),
     fingerprint: "",
     checkpointFolder: undefined,

@@ -23,6 +23,10 @@ import { LoaderSource, ModuleTask } from "./module-task.ts";
 import { ownOptimization } from "./optimization.ts";
 import type { MakeOptimization } from "./optimization.ts";
 import { castWeights, withPrecision } from "./precision.ts";
+import { makeProfiler } from "./profilers/make-profiler.ts";
+import type { ProfilerName } from "./profilers/make-profiler.ts";
+import { profiledCallback } from "./profilers/profiled-callback.ts";
+import { Profiler, profileStage } from "./profilers/profiler.ts";
 import { idleRun } from "./run.ts";
 import type { Run, Trainable } from "./run.ts";
 import { moduleHooks } from "./trainable-module.ts";
@@ -31,7 +35,9 @@ import type { TrainableModule } from "./trainable-module.ts";
 const { readTrainerFlags } = await loadTrainerOptions();
 
 /** Options by Lightning's flags, in camelCase. */
-export interface TrainerOptions extends TrainerFlagOptions {
+export interface TrainerOptions extends Omit<TrainerFlagOptions, "profiler"> {
+  /** What measures the trainer's actions, or the name of it: `simple`, `advanced`, `pytorch`. @default nothing is measured */
+  profiler?: Profiler | ProfilerName | undefined;
   callbacks?: readonly Callback[];
   /** False: none; true: `CSVLogger` in `defaultRootDir`. @default true */
   logger?: boolean | TrainingLogger | readonly TrainingLogger[];
@@ -61,6 +67,7 @@ export class Trainer {
   readonly callbacks: readonly Callback[];
   readonly loggers: readonly TrainingLogger[];
   readonly defaultRootDir: string;
+  readonly profiler: Profiler;
   readonly #optimization: MakeOptimization | undefined;
   readonly #progress: ProgressListener | undefined;
   /** Optimizer steps of the last fit. */
@@ -69,13 +76,24 @@ export class Trainer {
   readonly callbackMetrics: Record<string, number> = {};
 
   constructor(options: TrainerOptions = {}) {
-    const { callbacks = [], logger = true, defaultRootDir = ".", progress, optimization, ...flags } = options;
-    this.flags = readTrainerFlags(flags);
+    const {
+      callbacks = [],
+      logger = true,
+      defaultRootDir = ".",
+      profiler,
+      progress,
+      optimization,
+      ...flags
+    } = options;
+    const isNamed = !(profiler instanceof Profiler);
+    this.flags = readTrainerFlags(isNamed ? { ...flags, profiler } : flags);
     this.defaultRootDir = defaultRootDir;
     this.#optimization = optimization;
     this.#progress = progress;
     const isBrief = this.flags.fast_dev_run > 0;
     this.loggers = isBrief ? [] : loggersOf(logger, defaultRootDir);
+    this.profiler = isNamed ? makeProfiler(this.flags.profiler) : profiler;
+    this.profiler.dirpath ??= this.loggers[0]?.logDir ?? defaultRootDir;
     this.callbacks = isBrief
       ? callbacks.filter((callback) => !(callback instanceof ModelCheckpoint))
       : callbacks;
@@ -95,7 +113,7 @@ export class Trainer {
     const { flags } = this;
     const precision = flags.precision;
     if (flags.num_threads !== undefined) setNumThreads(flags.num_threads);
-    await prepare(data, "fit");
+    await prepare(data, "fit", this.profiler);
     const loader = data.trainDataloader?.();
     if (loader === undefined)
       throw new UsageError("Trainer.fit: the data must have a trainDataloader() that gives a loader.");
@@ -132,6 +150,7 @@ export class Trainer {
           moduleHooks(model),
           ...this.#checkpointing(),
         ],
+        profiler: this.profiler,
         onMetrics: (metrics, step) => {
           Object.assign(this.callbackMetrics, metrics);
           this.globalStep = step;
@@ -174,11 +193,33 @@ export class Trainer {
     data: DataModule,
     { ckptPath }: FitModuleOptions = {},
   ): Promise<unknown[]> {
-    const predictStep = model.predictStep ?? ((batch: never) => model.forward(batch));
-    await prepare(data, "predict");
-    await this.#restore(model, ckptPath);
     const { precision, fast_dev_run, limit_predict_batches } = this.flags;
+    await prepare(data, "predict", this.profiler);
+    await this.#restore(model, ckptPath);
     castWeights(model, precision);
+    const loaders = loadersOf(data.predictDataloader?.()).map((loader) => {
+      const limit = evalBatches(
+        { fast_dev_run },
+        "limit_predict_batches",
+        limit_predict_batches,
+        loader.length,
+      );
+      return { loader, limit };
+    });
+    const stage = { stage: "predict", model, steps: sum(loaders.map(({ limit }) => limit)) } as const;
+    const outputs = await profileStage(this.profiler, stage, () => this.#predict(model, loaders));
+    await data.teardown?.("predict");
+    return outputs;
+  }
+
+  async #predict(
+    model: TrainableModule,
+    loaders: readonly { loader: BatchLoader; limit: number }[],
+  ): Promise<unknown[]> {
+    const { precision } = this.flags;
+    const { profiler } = this;
+    const predictStep = model.predictStep ?? ((batch: never) => model.forward(batch));
+    const action = `[Module]${model.constructor.name}.predict_step`;
     const outputs: unknown[] = [];
     const run = this.#idleRun(model, "predict");
     const { callbacks } = run;
@@ -186,22 +227,20 @@ export class Trainer {
     model.eval();
     await callHook(run, "onPredictStart");
     await callHook(run, "onPredictEpochStart");
-    for (const [dataloaderIndex, loader] of loadersOf(data.predictDataloader?.()).entries()) {
-      const limit = evalBatches(
-        { fast_dev_run },
-        "limit_predict_batches",
-        limit_predict_batches,
-        loader.length,
-      );
+    for (const [dataloaderIndex, { loader, limit }] of loaders.entries()) {
       loader.seek({ epoch: 0, batch: 0 });
       for (let index = 0; index < limit; index++) {
-        const content: unknown = await loader.next();
+        const content: unknown = await profiler.profile("[PredictionLoop].predict_next", () => loader.next());
         if (content === undefined) break;
         const batch = { content, index, dataloaderIndex };
         for (const callback of callbacks) await callback.onPredictBatchStart?.(run, batch);
-        const output = scope(() =>
-          noGrad(() =>
-            withPrecision(precision, () => predictStep.call(model, content as never, index, dataloaderIndex)),
+        const output = profiler.profile(action, () =>
+          scope(() =>
+            noGrad(() =>
+              withPrecision(precision, () =>
+                predictStep.call(model, content as never, index, dataloaderIndex),
+              ),
+            ),
           ),
         );
         for (const callback of callbacks) await callback.onPredictBatchEnd?.(run, output, batch);
@@ -211,7 +250,6 @@ export class Trainer {
     for (const callback of callbacks) await callback.onPredictEpochEnd?.(run, outputs);
     await callHook(run, "onPredictEnd");
     for (const callback of callbacks) await callback.teardown?.(run, "predict");
-    await data.teardown?.("predict");
     return outputs;
   }
 
@@ -223,7 +261,7 @@ export class Trainer {
   ): Promise<Record<string, number>> {
     const { flags } = this;
     const dataStage = stage === "val" ? "validate" : "test";
-    await prepare(data, dataStage);
+    await prepare(data, dataStage, this.profiler);
     const loaders = loadersOf(stage === "val" ? data.valDataloader?.() : data.testDataloader?.());
     if (loaders.length === 0) {
       const method = stage === "val" ? "valDataloader" : "testDataloader";
@@ -245,23 +283,26 @@ export class Trainer {
     const loggers = new LoggerCollection(this.loggers);
     const run = this.#idleRun(model, dataStage, loggers);
     model.eval();
+    const profiled = { stage: dataStage, model, steps: sum(limits) } as const;
     try {
-      for (const callback of run.callbacks) await callback.setup?.(run, dataStage);
-      const metrics = await judge(run, stage === "val" ? "Validation" : "Test", (hooks) =>
-        evaluate(model, loaders, stage, {
-          limits,
-          precision: flags.precision,
-          collect: (log) => (collector = log),
-          ...hooks,
-        }),
-      );
-      run.log(metrics);
-      for (const callback of run.callbacks) {
-        if (stage === "val") await callback.onValidationEnd?.(run, metrics);
-        else await callback.onTestEnd?.(run, metrics);
-      }
-      for (const callback of run.callbacks) await callback.teardown?.(run, dataStage);
-      return metrics;
+      return await profileStage(this.profiler, profiled, async () => {
+        for (const callback of run.callbacks) await callback.setup?.(run, dataStage);
+        const metrics = await judge(run, stage === "val" ? "Validation" : "Test", (hooks) =>
+          evaluate(model, loaders, stage, {
+            limits,
+            precision: flags.precision,
+            collect: (log) => (collector = log),
+            ...hooks,
+          }),
+        );
+        run.log(metrics);
+        for (const callback of run.callbacks) {
+          if (stage === "val") await callback.onValidationEnd?.(run, metrics);
+          else await callback.onTestEnd?.(run, metrics);
+        }
+        for (const callback of run.callbacks) await callback.teardown?.(run, dataStage);
+        return metrics;
+      });
     } finally {
       model.attach?.(undefined);
       await loggers.finalize("success");
@@ -273,7 +314,10 @@ export class Trainer {
     return idleRun(stage, {
       model,
       precision: this.flags.precision,
-      callbacks: [...this.callbacks.filter(isNoCheckpoint), moduleHooks(model)],
+      callbacks: [...this.callbacks.filter(isNoCheckpoint), moduleHooks(model)].map((callback) =>
+        profiledCallback(callback, this.profiler),
+      ),
+      profiler: this.profiler,
       log: (metrics) => {
         Object.assign(this.callbackMetrics, metrics);
         loggers?.logMetrics(metrics, this.globalStep);
@@ -340,14 +384,15 @@ export class Trainer {
   }
 }
 
-async function prepare(data: DataModule, stage: DataStage): Promise<void> {
+async function prepare(data: DataModule, stage: DataStage, profiler: Profiler): Promise<void> {
   if (typeof (data as unknown) !== "object" || (data as unknown) === null) {
     throw new UsageError(
       `Trainer: the data must be a data module, or an object with trainDataloader() and the like, got ${String(data)}.`,
     );
   }
-  await data.prepareData?.();
-  await data.setup?.(stage);
+  const { name } = data.constructor;
+  await profiler.profile(`[DataModule]${name}.prepare_data`, () => data.prepareData?.());
+  await profiler.profile(`[DataModule]${name}.setup`, () => data.setup?.(stage));
 }
 
 function loadersOf(loaders: BatchLoader | readonly BatchLoader[] | undefined): readonly BatchLoader[] {
@@ -368,6 +413,10 @@ function evalBatches(
   available: number,
 ): number {
   return fast_dev_run > 0 ? Math.min(fast_dev_run, available) : limitBatches(flag, limit, available);
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
 }
 
 function isNoCheckpoint(callback: Callback): boolean {

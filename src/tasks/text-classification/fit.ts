@@ -10,6 +10,7 @@ import {
   configuredOptimization,
   countTrainBatches,
   fit,
+  makeProfiler,
   progressCallback,
 } from "../../trainer/index.ts";
 import type { Callback, FitOptions, FitResult } from "../../trainer/index.ts";
@@ -28,7 +29,7 @@ export interface Fitted extends FitResult {
 
 /** Trains until the config or a signal says stop, and leaves the classifier with its best weights. */
 export async function fitClassifier(job: TextJob, callbacks: readonly Callback[]): Promise<Fitted> {
-  const { config, data, classifier, loader, progress, interrupt, tracked } = job;
+  const { config, data, classifier, folder, loader, progress, interrupt, tracked } = job;
   const { trainer } = config;
   const trainBatches = countTrainBatches(trainer, loader.numBatches);
   const validation = validationPart(config, data, trainBatches);
@@ -55,6 +56,7 @@ export async function fitClassifier(job: TextJob, callbacks: readonly Callback[]
     fingerprint: job.fingerprint,
     resumeFrom: job.checkpoint,
     interrupt,
+    profiler: makeProfiler(trainer.profiler, { dirpath: folder.path }),
     callbacks: [
       throughput,
       ...(trainer.enable_progress_bar ? [progressCallback(progress, source.batchesPerEpoch)] : []),

@@ -2,16 +2,13 @@
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { native } from "../native.ts";
+import { wrapForwards } from "../wrap-forwards.ts";
+import type { WithModules } from "../wrap-forwards.ts";
 
 const torchFolder = dirname(dirname(fileURLToPath(import.meta.url)));
 const framesKept = 50; // a call passes through layers of modules before it reaches an operator
 let previousLimit: number | undefined;
 let module = "";
-
-/** What `detectAnomaly` needs of a model; every `nn.Module` is one. */
-interface Model {
-  namedModules(): Iterable<[string, { forward: (...inputs: never[]) => unknown }]>;
-}
 
 /** Options of `detectAnomaly` and `setDetectAnomaly`. */
 export interface AnomalyOptions {
@@ -57,7 +54,7 @@ export function isAnomalyCheckNanEnabled(): boolean {
  */
 export function detectAnomaly<T>(
   run: () => T,
-  { model, checkNan = true }: AnomalyOptions & { model?: Model } = {},
+  { model, checkNan = true }: AnomalyOptions & { model?: WithModules } = {},
 ): T {
   const [wasEnabled, didCheckNan] = native.anomalyDetection();
   const restore = model === undefined ? undefined : nameModules(model);
@@ -82,24 +79,10 @@ export function moduleScope<T>(path: string, run: () => T): T {
 }
 
 /** Makes each module of `model` tell its path while its forward runs, until the returned function is called. */
-export function nameModules(model: Model): () => void {
-  const restores = Array.from(model.namedModules(), ([path, owner]) => {
-    const own = Object.getOwnPropertyDescriptor(owner, "forward"); // hooks of the module, or an arrow function
-    const forward = owner.forward.bind(owner);
-    Object.defineProperty(owner, "forward", {
-      configurable: true,
-      enumerable: false,
-      value: (...inputs: never[]) =>
-        moduleScope(path === "" ? owner.constructor.name : path, () => forward(...inputs)),
-    });
-    return () => {
-      if (own === undefined) delete (owner as { forward?: unknown }).forward;
-      else Object.defineProperty(owner, "forward", own);
-    };
-  });
-  return () => {
-    for (const restore of restores) restore();
-  };
+export function nameModules(model: WithModules): () => void {
+  return wrapForwards(model, (path, owner, run) =>
+    moduleScope(path === "" ? owner.constructor.name : path, run),
+  );
 }
 
 function enter(path: string): void {

@@ -1,6 +1,7 @@
 // One profile: records the operators of this thread through libtorch's Kineto, all the time or by a schedule.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { UsageError, writeFileAtomic } from "../../base/index.ts";
 import { isAvailable as isCudaAvailable } from "../cuda.ts";
 import { native } from "../native.ts";
@@ -147,7 +148,7 @@ export class Profile {
     writeFileAtomic(path, JSON.stringify(this.memoryTimeline()));
   }
 
-  /** Writes the trace, which chrome://tracing and https://ui.perfetto.dev show. */
+  /** Writes the trace, which chrome://tracing and https://ui.perfetto.dev show; compressed where the path ends in `.gz`. */
   exportChromeTrace(path: string): void {
     const recorded = this.#need();
     if (this.#isSaved) throw new UsageError("profiler: libtorch writes a trace once. Copy the file.");
@@ -157,7 +158,8 @@ export class Profile {
       const temporary = join(folder, "trace.json");
       native.saveTrace(recorded, temporary);
       this.#isSaved = true;
-      writeFileAtomic(path, readFileSync(temporary));
+      const trace = readFileSync(temporary);
+      writeFileAtomic(path, path.endsWith(".gz") ? gzipSync(trace) : trace);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

@@ -3,10 +3,12 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawnSync } from "node:child_process";
+import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import * as torch from "../index.ts";
 
-const { FlopCounter, Profile, profile, recordFunction, schedule } = torch.profiler;
+const { FlopCounter, Profile, profile, recordFunction, recordModules, schedule, tensorboardTraceHandler } =
+  torch.profiler;
 const dist = new URL("../../../dist/src/torch/index.js", import.meta.url).href;
 const folder = mkdtempSync(join(tmpdir(), "sconce-profiler-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -184,6 +186,107 @@ test("nothing is said on standard error, and a process that is recording may exi
   const args = ["--input-type=module", "--eval", script];
   const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
   expect([status, stderr]).toEqual([3, ""]);
+});
+
+test("a scope may be held open over an await, and ends with the record at the latest", async () => {
+  const recorded = await profile({}, async () => {
+    const open = recordFunction("open");
+    work();
+    await Promise.resolve();
+    work();
+    open[Symbol.dispose]();
+    open[Symbol.dispose]();
+    recordFunction("never closed");
+  });
+  const [open] = recorded.events().filter(({ name }) => name === "open");
+  expect(open!.children.filter(({ name }) => name === "forward")).toHaveLength(2);
+  const last = recorded.events().find(({ name }) => name === "never closed")!;
+  expect(last.endUs).toBeGreaterThanOrEqual(last.startUs);
+  for (let i = 0; i < 3; i++) {
+    const next = new Profile().start();
+    const scope = recordFunction(`over the end ${i}`);
+    work();
+    next.stop();
+    new Profile().start().stop(); // what the scope belonged to is gone
+    scope[Symbol.dispose]();
+    expect(next.keyAverages().get(`over the end ${i}`)?.count).toBe(1);
+  }
+});
+
+test("modules stand in a profile under their names, until they are forgotten", () => {
+  const network = new torch.nn.Sequential(new torch.nn.Linear(4, 3), new torch.nn.Tanh());
+  const forget = recordModules(network);
+  const run = () => profile({}, () => torch.scope(() => void network.forward(torch.ones([2, 4]))));
+  const named = run().keyAverages();
+  expect([named.get("Linear: 0")?.count, named.get("Tanh: 1")?.count]).toEqual([1, 1]);
+  forget();
+  expect(run().keyAverages().get("Linear: 0")).toBeUndefined();
+  expect(Object.keys(network)).not.toContain("forward");
+});
+
+test("a trace handler writes each cycle into a file of its own, compressed where asked to", () => {
+  const traces = join(folder, "traces");
+  const cycle = schedule({ wait: 0, warmup: 1, active: 1, repeat: 2 });
+  for (const useGzip of [false, true]) {
+    const onTraceReady = tensorboardTraceHandler(traces, { workerName: `gzip-${useGzip}`, useGzip });
+    profile({ schedule: cycle, onTraceReady }, (running) => {
+      for (let i = 0; i < 4; i++) {
+        work();
+        running.step();
+      }
+    });
+  }
+  const names = readdirSync(traces).sort();
+  expect(names).toHaveLength(4);
+  for (const name of names.slice(0, 2)) expect(name).toMatch(/^gzip-false\.\d{19}\.pt\.trace\.json$/);
+  for (const name of names.slice(2)) expect(name).toMatch(/^gzip-true\.\d{19}\.pt\.trace\.json\.gz$/);
+  const bytes = readFileSync(join(traces, names[3]!));
+  const { traceEvents } = JSON.parse(gunzipSync(bytes).toString()) as { traceEvents: { name: string }[] };
+  expect(traceEvents.filter(({ name }) => name === "aten::mm")).toHaveLength(2);
+});
+
+describe("a profile of a network's step holds what PyTorch's does", () => {
+  // written by tools/golden/profiler.py
+  type Count = [name: string, shapes: number[][], count: number];
+  const golden = JSON.parse(
+    readFileSync(new URL("../../../tests/goldens/torch/profiler.json", import.meta.url), "utf8"),
+  ) as Record<string, Count[]>;
+  const { nn } = torch;
+  const networks: Record<string, [network: torch.nn.Sequential, shape: number[]]> = {
+    mlp: [new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU(), new nn.Linear(8, 2)), [3, 4]],
+    conv: [
+      new nn.Sequential(
+        new nn.Conv2d(2, 3, 3),
+        new nn.BatchNorm2d(3),
+        new nn.ReLU(),
+        new nn.Flatten(),
+        new nn.Linear(12, 2),
+      ),
+      [2, 2, 4, 4],
+    ],
+    norm: [
+      new nn.Sequential(new nn.LayerNorm(6), new nn.GELU(), new nn.Linear(6, 6), new nn.Softmax(-1)),
+      [5, 6],
+    ],
+  };
+  // the first gradient of all, a one, is allocated by another operator
+  const seed = new Set(["aten::empty", "aten::empty_strided"]);
+
+  test.each(Object.keys(golden))("%s: the operators, their shapes and how often", (name) => {
+    const [network, shape] = networks[name]!;
+    const x = torch.ones(shape);
+    const step = () => torch.scope(() => (network.forward(x) as torch.Tensor).sum().backward());
+    step();
+    const averages = [...profile({ recordShapes: true }, step).keyAverages({ groupByInputShape: true })].map(
+      ({ key, inputShapes, count }) => [key, inputShapes, count] as const,
+    );
+    const lines = (counts: readonly (readonly [string, number[][], number])[]) =>
+      counts
+        .filter(([key]) => !seed.has(key))
+        .map(([key, shapes, count]) => `${key} ${JSON.stringify(shapes)} x${count}`)
+        .sort();
+    expect(lines(averages)).toEqual(lines(golden[name]!));
+  });
 });
 
 describe("FlopCounter counts what PyTorch's does", () => {

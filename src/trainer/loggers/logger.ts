@@ -8,6 +8,8 @@ export type LoggedStatus = "success" | "failed" | "interrupted";
 export interface TrainingLogger {
   /** As messages call it. */
   readonly name: string;
+  /** Folder of its files, where it has one. */
+  readonly logDir?: string;
   logHyperparams?(params: Readonly<Record<string, unknown>>): void | Promise<void>;
   logMetrics(metrics: Readonly<Record<string, number>>, step: number): void | Promise<void>;
   /** Waits until what was logged is stored. */
