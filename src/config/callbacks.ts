@@ -85,6 +85,23 @@ export const callbackSchema = z.discriminatedUnion("name", [
     name: z.literal("device_stats_monitor"),
     cpu_stats: flag().default(true),
   }),
+  z.strictObject({
+    name: z.literal("throughput_monitor"),
+    /** Steps over which rates are taken. */
+    window_size: integer({ min: 2 }).default(100),
+    separator: text().default("/"),
+  }),
+  z.strictObject({ name: z.literal("data_wait_monitor") }),
+  z.strictObject({
+    name: z.literal("grad_norm_monitor"),
+    norm_type: expecting(
+      'a number above 0, or "inf"',
+      z.union([z.number().positive(), z.literal("inf")]),
+    ).default(2),
+    /** Beside the norm of all: those of the optimizer's groups, or of each parameter. */
+    level: choice(["total", "group", "parameter"]).default("total"),
+    group_separator: text().default("/"),
+  }),
 ]);
 
 /** Accepts a logger by name. */
@@ -134,11 +151,21 @@ export const callbackKind: ComponentKind = {
       refusedOptions: { exclude_batches_path: "the file stands beside the run's checkpoints" },
     },
     { name: "device_stats_monitor", classes: ["DeviceStatsMonitor"] },
+    {
+      name: "throughput_monitor",
+      classes: ["ThroughputMonitor"],
+      refusedOptions: {
+        batch_size_fn: "the rows of a batch are counted",
+        length_fn: "the tokens or other positions of a batch are counted",
+      },
+    },
+    { name: "data_wait_monitor", classes: [] },
+    { name: "grad_norm_monitor", classes: [] },
   ],
   unavailable: [
     "backbone_finetuning base_finetuning batch_size_finder lambda_callback learning_rate_finder model_pruning",
     "model_summary rich_model_summary on_exception_checkpoint",
-    "stochastic_weight_averaging throughput_monitor base_prediction_writer",
+    "stochastic_weight_averaging base_prediction_writer",
     "tqdm_progress_bar rich_progress_bar",
   ].flatMap((names) => names.split(" ")),
 };

@@ -3,13 +3,16 @@ import { metricMode, type UseCaseConfig } from "../config/index.ts";
 import { UsageError, camelCaseKeys, logger } from "../base/index.ts";
 import { useDeterministicAlgorithms } from "../torch/index.ts";
 import type { Callback } from "./callbacks/callback.ts";
+import { DataWaitMonitor } from "./callbacks/data-wait-monitor.ts";
 import { DeviceStatsMonitor } from "./callbacks/device-stats-monitor.ts";
 import { EarlyStopping } from "./callbacks/early-stopping.ts";
 import { GradientAccumulationScheduler } from "./callbacks/gradient-accumulation-scheduler.ts";
+import { GradNormMonitor } from "./callbacks/grad-norm-monitor.ts";
 import { LearningRateMonitor } from "./callbacks/lr-monitor.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
 import type { ModelCheckpointConfig } from "./callbacks/model-checkpoint.ts";
 import { SpikeDetection } from "./callbacks/spike-detection.ts";
+import { ThroughputMonitor } from "./callbacks/throughput-monitor.ts";
 import { Timer } from "./callbacks/timer.ts";
 import { EMAWeightAveraging, WeightAveraging } from "./callbacks/weight-averaging.ts";
 import { callHook } from "./callbacks/callback.ts";
@@ -268,6 +271,16 @@ export function buildCallbacks(configs: TrainingConfig["callbacks"]): Callback[]
       }
       case "device_stats_monitor":
         return [new DeviceStatsMonitor({ cpuStats: config.cpu_stats })];
+      case "throughput_monitor": {
+        const { window_size: windowSize, separator } = config;
+        return [new ThroughputMonitor({ windowSize, separator, lengthFn: (step) => step.positions })];
+      }
+      case "data_wait_monitor":
+        return [new DataWaitMonitor()];
+      case "grad_norm_monitor": {
+        const { norm_type: normType, level, group_separator: groupSeparator } = config;
+        return [new GradNormMonitor({ normType, level, groupSeparator })];
+      }
       case "model_checkpoint":
         return []; // see buildCheckpointing
     }

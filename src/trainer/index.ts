@@ -1,4 +1,5 @@
 export type { Callback, EvaluatedBatch, StepInfo } from "./callbacks/callback.ts";
+export { DataWaitMonitor } from "./callbacks/data-wait-monitor.ts";
 export { DeviceStatsMonitor } from "./callbacks/device-stats-monitor.ts";
 export type { Duration } from "./duration.ts";
 export { progressCallback } from "./callbacks/progress.ts";
@@ -7,6 +8,8 @@ export type { EarlyStoppingConfig } from "./callbacks/early-stopping.ts";
 export { BackboneFinetuning, BaseFinetuning } from "./callbacks/finetuning.ts";
 export type { BackboneFinetuningConfig } from "./callbacks/finetuning.ts";
 export { GradientAccumulationScheduler } from "./callbacks/gradient-accumulation-scheduler.ts";
+export { GradNormMonitor, gradNorm } from "./callbacks/grad-norm-monitor.ts";
+export type { GradNormMonitorConfig } from "./callbacks/grad-norm-monitor.ts";
 export { LambdaCallback } from "./callbacks/lambda-callback.ts";
 export { LearningRateMonitor } from "./callbacks/lr-monitor.ts";
 export type { LearningRateMonitorConfig } from "./callbacks/lr-monitor.ts";
@@ -20,6 +23,8 @@ export { Timer } from "./callbacks/timer.ts";
 export type { TimedStage, TimerConfig } from "./callbacks/timer.ts";
 export { EMAWeightAveraging, WeightAveraging } from "./callbacks/weight-averaging.ts";
 export type { EMAWeightAveragingConfig, WeightAveragingConfig } from "./callbacks/weight-averaging.ts";
+export { ThroughputMonitor } from "./callbacks/throughput-monitor.ts";
+export type { ThroughputMonitorConfig } from "./callbacks/throughput-monitor.ts";
 export { Throughput } from "./callbacks/throughput.ts";
 export {
   loadCheckpoint,

@@ -41,10 +41,13 @@ async function trainEpoch(run: Run): Promise<void> {
   const { config, source, state } = run;
   while (state.batch < source.batchesPerEpoch && (run.stop === undefined || !mayStop(run))) {
     await callHook(run, "onTrainBatchStart");
+    const askedAt = performance.now();
     const batches = await take(run);
+    const dataSeconds = (performance.now() - askedAt) / 1000;
     if (batches.length === 0) break;
     const before = state.batch;
-    const step = run.profiler.profile("run_training_batch", () => takeStep(run, batches));
+    const result = run.profiler.profile("run_training_batch", () => takeStep(run, batches));
+    const step: StepInfo = { ...result, dataSeconds };
     state.batch += batches.length;
     state.step++;
     logStep(run, step);
@@ -67,8 +70,10 @@ async function trainEpoch(run: Run): Promise<void> {
   stopAtLimits(run);
 }
 
+type StepResult = Omit<StepInfo, "dataSeconds">;
+
 /** One step. Synchronous, because a tensor scope must not span an `await`. */
-function takeStep(run: Run, batches: readonly Batch[]): StepInfo {
+function takeStep(run: Run, batches: readonly Batch[]): StepResult {
   try {
     return scope(() =>
       run.task.trainManually === undefined ? trainStep(run, batches) : manualStep(run, batches),
@@ -79,7 +84,7 @@ function takeStep(run: Run, batches: readonly Batch[]): StepInfo {
 }
 
 /** One optimizer update. */
-function trainStep(run: Run, batches: readonly Batch[]): StepInfo {
+function trainStep(run: Run, batches: readonly Batch[]): StepResult {
   const { profiler } = run;
   const optimizer = run.optimizers[0]!;
   const info = counts(batches);
@@ -125,7 +130,7 @@ function accumulate(
 }
 
 /** One batch of manual optimisation: the model itself runs backward and steps its optimizers. */
-function manualStep(run: Run, batches: readonly Batch[]): StepInfo {
+function manualStep(run: Run, batches: readonly Batch[]): StepResult {
   const { task, config } = run;
   const loss = run.profiler.profile(actionOf(run, "training_step"), () =>
     withPrecision(config.precision, () => task.trainManually!(batches[0]!)),

@@ -7,6 +7,7 @@ import inspect
 import json
 import pathlib
 
+from lightning_fabric.utilities.throughput import Throughput
 from pytorch_lightning import callbacks
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "goldens" / "config"
@@ -17,4 +18,7 @@ if __name__ == "__main__":
         for name in sorted(callbacks.__all__)
         if name not in ("Callback", "Checkpoint", "ProgressBar")
     }
+    # hands its further options on to this class, but for two that it sets itself
+    further = set(inspect.signature(Throughput).parameters) - {"available_flops", "world_size"}
+    options["ThroughputMonitor"] += sorted(further)
     (OUT / "lightning-callbacks.json").write_text(json.dumps(options, indent=1) + "\n")

@@ -13,6 +13,8 @@ export interface StepInfo {
   weight: number;
   items: number;
   positions: number;
+  /** Seconds that its batches were waited for. */
+  dataSeconds: number;
 }
 
 /** Is a batch of validation, test or prediction. */
