@@ -26,7 +26,7 @@ import type { ServerContext } from "./endpoint.ts";
 import { endpoints } from "./endpoints/all.ts";
 import { userEndpoints } from "./endpoints/users.ts";
 import { errorAnswer } from "./errors.ts";
-import { streamChanges } from "./event-stream.ts";
+import { EventStreams } from "./event-stream.ts";
 import { publicUrl } from "./public-url.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { Router } from "./router.ts";
@@ -130,6 +130,7 @@ class RequestHandler {
   readonly #guard: Guard;
   readonly #metrics = new RequestMetrics();
   readonly #arrivals = new Arrivals();
+  readonly #streams = new EventStreams();
   readonly #maxBodyBytes: number;
   readonly #maxArtifactBytes: number;
   readonly #router: Router;
@@ -245,11 +246,12 @@ class RequestHandler {
     }
     if (method === "GET" && pathname === "/ajax-api/2.0/sconce/events") {
       await this.#admit(call, access, { endpoint: pathname, fields: {} });
-      const { changes } = this.#context;
-      const feed = access === undefined ? changes : this.#auth!.changesFor(access, this.#context);
-      return streamChanges(request, response, feed, {
+      return this.#streams.stream(request, response, this.#context.changes, {
         kinds: searchParams.getAll("kind"),
         ids: searchParams.getAll("id"),
+        withPoints: searchParams.get("points") === "true",
+        viewer: access === undefined ? call.address : `user "${access.user.username}"`,
+        mayRead: access && ((change) => this.#auth!.mayReadNow(access, change)),
       });
     }
     const path = apiPath(pathname);

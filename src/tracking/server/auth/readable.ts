@@ -1,9 +1,8 @@
-// What a user sees of searches and of the feed of changes: only what they may read.
+// What a user sees of searches: only what they may read.
 import { overrideStore } from "../../override-store.ts";
 import { pagedList } from "../../paged-list.ts";
 import type { PagedList } from "../../paged-list.ts";
 import type { RegistryStore, SearchInput, TrackingStore } from "../../store.ts";
-import type { Change, ChangeFeed } from "../change-feed.ts";
 import type { Access } from "./access.ts";
 
 type Store = TrackingStore & RegistryStore;
@@ -46,27 +45,6 @@ export function readableStore(store: Store, access: Access): Store {
     },
   };
   return overrideStore(store, searches);
-}
-
-/** Returns the feed with the changes of what the user may read, in their order. */
-export function readableChanges(feed: ChangeFeed, mayRead: (change: Change) => Promise<boolean>) {
-  return {
-    size: feed.size,
-    subscribe(listener: (change: Change) => void): () => void {
-      let isOver = false;
-      let turn = Promise.resolve();
-      const unsubscribe = feed.subscribe((change) => {
-        turn = turn.then(async () => {
-          const isReadable = !isOver && (await mayRead(change).catch(() => false));
-          if (isReadable && !isOver) listener(change);
-        });
-      });
-      return () => {
-        isOver = true;
-        unsubscribe();
-      };
-    },
-  };
 }
 
 /** Reads pages until one is full of what may be read. Each asks for as many as are missing, so that none is lost. */

@@ -15,6 +15,7 @@ import {
   wireRunStatus,
   wireTags,
 } from "../../wire.ts";
+import type { Metric } from "../../types.ts";
 import { invalid } from "../../validation.ts";
 import { endpoint, listOf, nextPage, required, runIdFields, runIdOf } from "../endpoint.ts";
 import type { ServerContext } from "../endpoint.ts";
@@ -92,7 +93,9 @@ export const runEndpoints = [
     "/mlflow/runs/log-metric",
     z.intersection(byRun, wireMetric),
     ({ run_id, run_uuid, ...metric }, context) =>
-      change({ run_id, run_uuid }, context, (runId) => context.store.logBatch({ runId, metrics: [metric] })),
+      change({ run_id, run_uuid }, context, (runId) => context.store.logBatch({ runId, metrics: [metric] }), [
+        metric,
+      ]),
   ),
   endpoint(
     "POST",
@@ -116,7 +119,7 @@ export const runEndpoints = [
     "/mlflow/runs/log-batch",
     byRun.extend({ metrics: z.array(wireMetric).default([]), params: wireTags, tags: wireTags }),
     ({ metrics, params, tags, ...input }, context) =>
-      change(input, context, (runId) => context.store.logBatch({ runId, metrics, params, tags })),
+      change(input, context, (runId) => context.store.logBatch({ runId, metrics, params, tags }), metrics),
   ),
   endpoint(
     "POST",
@@ -192,10 +195,11 @@ async function change(
   input: z.output<typeof byRun>,
   { changes }: ServerContext,
   write: (runId: string) => Promise<unknown>,
+  metrics: readonly Metric[] = [],
 ): Promise<void> {
   const runId = runIdOf(input);
   await write(runId);
-  changes.publish({ kind: "run", id: runId });
+  changes.publish({ kind: "run", id: runId, ...(metrics.length > 0 && { metrics }) });
 }
 
 /** Adds a model to the list in the run's tag, as clients before MLflow 3 expect it. */
