@@ -44,8 +44,16 @@ const commands: Readonly<Record<string, Entry>> = {
     load: () => import("./experiments.ts"),
   },
   runs: {
-    summary: "lists, shows, compares and watches runs",
+    summary: "lists and shows runs, and moves them to the trash",
     load: () => import("./runs.ts"),
+  },
+  watch: {
+    summary: "shows a run as it trains: progress, curves, resources",
+    load: () => import("./watch.ts"),
+  },
+  compare: {
+    summary: "shows what differs between runs",
+    load: () => import("./compare.ts"),
   },
   models: {
     summary: "registers, promotes and rolls back models, and lists the moves",

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { librariesAfter, sconce } from "./run.ts";
 
 const commands =
-  "init new check train predict evaluate reproduce experiments runs models server store gc clean doctor".split(
+  "init new check train predict evaluate reproduce experiments runs watch compare models server store gc clean doctor".split(
     " ",
   );
 describe("the overview", () => {

@@ -1,10 +1,10 @@
 // The runs of a store from the terminal.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { ActiveRun, SqliteStore } from "../../src/tracking/index.ts";
 import { makeTemporaryFolder } from "../fixtures/temporary-folder.ts";
-import { sconce, startSconce } from "./run.ts";
+import { sconce } from "./run.ts";
 
 let folder: string;
 let store: SqliteStore;
@@ -55,6 +55,7 @@ test("list shows runs in the order asked for, and nothing that moves the cursor"
   expect(
     await printed("list", "spam", "--filter", "metrics.f1 > 0.2", "--metrics", "f1", "--limit", "1"),
   ).toContain("The first 1; --limit shows more.");
+  expect(await printed()).toBe(await printed("list"));
   const { stdout } = await runs("list", "--json");
   expect((JSON.parse(stdout) as { info: { runId: string } }[]).map(({ info }) => info.runId).sort()).toEqual(
     [...ids].sort(),
@@ -67,29 +68,6 @@ test("show tells all of a run, and how it ended", async () => {
   expect(text).toMatch(/^ {2}f1 +0.5$/m);
   expect(text).toMatch(/^ {2}sconce.end_reason +no such layer$/m);
   expect(text).toMatch(/^Error\n {2}Error: no such layer\n {6}at /m);
-});
-
-test("compare names what differs alone", async () => {
-  expect(await printed("compare", ids[0]!, ids[1]!)).toMatchInlineSnapshot(`
-    "        first     second\\u001b[2J
-    status  FINISHED  FINISHED
-    lr      0         0.1
-    f1      0         0.25
-    loss    0.333333  NaN
-    "
-  `);
-});
-
-test("watch prints metrics as they come, and ends with the run", async () => {
-  const run = await ActiveRun.start({ store, experimentName: "live", journalFolder: false });
-  const watched = startSconce(["runs", "watch", run.runId, "--tracking-uri", store.uri]);
-  run.logMetrics({ loss: 0.5 }, 1);
-  await run.flush();
-  await vi.waitFor(() => expect(watched.output()).toContain("step 1"), { timeout: 30_000 });
-  run.logMetrics({ loss: 0.25 }, 2);
-  await run.end("KILLED");
-  const { code, stdout } = await watched.ended;
-  expect([code, stdout]).toEqual([1, "step 1  loss 0.5\nstep 2  loss 0.25\nKILLED\n"]);
 });
 
 test("delete and restore move runs to the trash and back", async () => {
@@ -105,7 +83,7 @@ test.each([
   [["list", "span"], /there is no experiment "span". Did you mean "spam"/],
   [["show", "ffff"], /no run's id begins with "ffff"/],
   [["show", "x' OR 1"], /four or more of its first letters/],
-  [["compare", "abcd"], /two runs or more/],
+  [["watch", "abcd"], /unknown action "watch"/],
   [["list", "--filter", "metrics.f1 >"], /filter/i],
 ])("%j is refused with what to do", async (words, message) => {
   const { code, stderr } = await runs(...words);

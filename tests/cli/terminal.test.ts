@@ -13,6 +13,7 @@ const evil = "\u001b]0;title\u0007\u001b[2J\u009b2J\u202eback\u{e0041}";
 let folder: string;
 let store: SqliteStore;
 let runId: string;
+let otherId: string;
 
 beforeAll(async () => {
   folder = makeTemporaryFolder("sconce-terminal-");
@@ -21,6 +22,8 @@ beforeAll(async () => {
   const { info } = await store.createRun({ experimentId, runName: `run${evil}`, tags: { note: evil } });
   runId = info.runId;
   await store.logBatch({ runId, params: [{ key: "p", value: evil }], metrics: [point("f1")] });
+  const other = { experimentId, runName: `other${evil}`, startTime: 1 };
+  otherId = (await store.createRun(other)).info.runId;
   await store.createRegisteredModel({ name: "spam" });
   await store.createModelVersion({ name: "spam", source: `runs:/${runId}/model`, runId });
   await store.setModelAlias("spam", "champion", 1, { userId: `eve${evil}`, evidence: { why: evil } });
@@ -48,8 +51,10 @@ test("no command prints control characters or turns the direction of text", asyn
     ["runs", "list", "--json"],
     ["runs", "list", "grid"],
     ["runs", "show", runId],
-    ["runs", "watch", runId],
-    ["runs", "compare", runId, runId, "--json"],
+    ["watch", runId],
+    ["watch", runId, "--json"],
+    ["compare", runId, otherId],
+    ["compare", runId, otherId, "--json"],
     ["models", "history", "spam"],
     ["models", "history", "spam", "--json"],
     ["models", "rollback", "spam", "--stage", evil],
