@@ -33,6 +33,9 @@ function faultOfSystem(error: unknown): string | undefined {
     case "ENOSPC":
     case "EDQUOT":
       return `${place}: no space is left on the disk. Free some (sconce clean shows what can go), then go on.`;
+    case "ENOENT":
+    case "ENOTDIR":
+      return path === undefined ? undefined : `${place}: there is no such file or folder. Check the path.`;
     case "EROFS":
       return `${place}: the file system is read-only. Move the project to one that can be written to.`;
     case "EACCES":

@@ -1,6 +1,8 @@
 // What models and data must have to be trained, and the bases that have most of it.
 export { BaseModel } from "./base-model.ts";
 export type { LogOptions, Stage, TrainerContext } from "./base-model.ts";
+export { requireCallback } from "./callback-hooks.ts";
+export type { CallbackHook } from "./callback-hooks.ts";
 export { ContractError } from "./contract-error.ts";
 export { DataContract } from "./data-contract.ts";
 export type { DataContractOptions } from "./data-contract.ts";

@@ -80,6 +80,35 @@ describe("createModel", () => {
   });
 });
 
+test("a callback is told of hooks that do not exist, and of a name that is missing", () => {
+  class Misspelt {
+    readonly name = "misspelt";
+    onTrainEpochEndd(): void {}
+    on_train_start(): void {}
+    tearDown(): void {}
+    onSave(): void {}
+    ownMethod(): void {}
+  }
+  expect(() => registerCallback("misspelt", Misspelt)).toThrowErrorMatchingInlineSnapshot(`
+    [ContractError: registerCallback("misspelt", Misspelt): the hook "onTrainEpochEndd" does not exist, so nothing would call it. Did you mean "onTrainEpochEnd"?
+    registerCallback("misspelt", Misspelt): the hook "on_train_start" does not exist, so nothing would call it. Did you mean "onTrainStart"?
+    registerCallback("misspelt", Misspelt): the hook "tearDown" does not exist, so nothing would call it. Did you mean "teardown"?
+    registerCallback("misspelt", Misspelt): the hook "onSave" does not exist, so nothing would call it. Valid: setup, teardown, onFitStart, onFitEnd, onSanityCheckStart, onSanityCheckEnd, onTrainStart, onTrainEpochStart, onTrainBatchStart, onBeforeBackward, onAfterBackward, onBeforeOptimizerStep, onBeforeZeroGrad, onTrainBatchEnd, onValidationStart, onValidationEpochStart, onValidationBatchStart, onValidationBatchEnd, onValidationEpochEnd, onValidationEnd, onTestStart, onTestEpochStart, onTestBatchStart, onTestBatchEnd, onTestEpochEnd, onTestEnd, onPredictStart, onPredictEpochStart, onPredictBatchStart, onPredictBatchEnd, onPredictEpochEnd, onPredictEnd, onTrainEpochEnd, onTrainEnd, onException, onSaveCheckpoint, onLoadCheckpoint, stateDict, loadStateDict.]
+  `);
+  const field = class {
+    readonly name = "field";
+    readonly onTrainEndd = (): void => {};
+  };
+  registerCallback("field", field);
+  expect(() => registry.createCallback("field")).toThrowErrorMatchingInlineSnapshot(
+    `[ContractError: callback "field": the hook "onTrainEndd" does not exist, so nothing would call it. Did you mean "onTrainEnd"?]`,
+  );
+  registerCallback("nameless", class {} as never);
+  expect(() => registry.createCallback("nameless")).toThrowErrorMatchingInlineSnapshot(
+    `[ContractError: callback "nameless": it has no name, by which a checkpoint keeps its state. Give it one.]`,
+  );
+});
+
 test("every kind can be added to", () => {
   registerDataset("points", PointsData);
   registerMetric("my_accuracy", Accuracy);

@@ -1,6 +1,7 @@
 // Components by name: models, data sets, callbacks and the rest, the built-in ones and those of plugins.
 import { Registry, UsageError, normalizeName } from "../base/index.ts";
 import { optim } from "../torch/index.ts";
+import { hookProblems, requireCallback } from "./callback-hooks.ts";
 import { ContractError } from "./contract-error.ts";
 import type { DataModule } from "./data-module.ts";
 import type { Metric } from "./metric.ts";
@@ -74,7 +75,11 @@ export const registry = {
   createDataset: (name: string, config: unknown = {}) => create("dataset", name, config),
   createMetric: (name: string, config: unknown = {}) => create("metric", name, config),
   createLoss: (name: string, config: unknown = {}) => create("loss", name, config),
-  createCallback: (name: string, config: unknown = {}) => create("callback", name, config),
+  createCallback: (name: string, config: unknown = {}) => {
+    const callback = create("callback", name, config);
+    requireCallback(`callback "${name}"`, callback);
+    return callback;
+  },
   createLogger: (name: string, config: unknown = {}) => create("logger", name, config),
   createTask: (name: string, config: unknown = {}) => create("task", name, config),
   createStrategy: (name: string, config: unknown = {}) => create("strategy", name, config),
@@ -147,8 +152,15 @@ export const registerMetric = registerer("metric", (name, metric: ComponentClass
 export const registerLoss = registerer("loss", (name, loss: ComponentClass<object>) =>
   requireMethods("registerLoss", name, loss, ["forward"]),
 );
-/** Registers a class of callbacks. */
-export const registerCallback = registerer<ComponentClass<Kinds["callback"]>>("callback");
+/** Registers a class of callbacks. One with a method that looks like a hook and is none throws. */
+export const registerCallback = registerer(
+  "callback",
+  (name, callback: ComponentClass<Kinds["callback"]>) => {
+    const problems = hookProblems((callback as { prototype?: object }).prototype ?? {});
+    if (problems.length > 0)
+      throw new ContractError(`registerCallback("${name}", ${callback.name})`, problems);
+  },
+);
 /** Registers a class of loggers. */
 export const registerLogger = registerer("logger", (name, logger: ComponentClass<Kinds["logger"]>) =>
   requireMethods("registerLogger", name, logger, ["logMetrics"]),

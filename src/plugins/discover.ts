@@ -42,7 +42,7 @@ export function discoverPlugins(
     ...dependencies(projectRoot).flatMap((name) =>
       attempt(name, () => packagePlugin(projectRoot, name, "package")),
     ),
-    ...folderPlugins(projectRoot),
+    ...folderPlugins(projectRoot, problems),
     ...listed.flatMap((entry) => attempt(entry, () => listedPlugin(projectRoot, entry))),
   ];
   const sources = [...new Map(found.map((source) => [source.path, source])).values()];
@@ -50,11 +50,19 @@ export function discoverPlugins(
 }
 
 /** Finds files of `plugins/`; a folder in it is a plugin by its index, or holds one in each file. */
-function folderPlugins(projectRoot: string): PluginSource[] {
+function folderPlugins(projectRoot: string, problems: PluginProblem[]): PluginSource[] {
   const root = join(projectRoot, "plugins");
   const inside = (folder: string): string[] => {
     const names = existsSync(folder) ? readdirSync(folder).sort() : [];
-    return names.filter((name) => !/^[._]|^node_modules$/u.test(name)).map((name) => join(folder, name));
+    const paths = names
+      .filter((name) => !/^[._]|^node_modules$/u.test(name))
+      .map((name) => join(folder, name));
+    return paths.filter((path) => {
+      if (existsSync(path)) return true;
+      const message = "it is a link to a file that is not there. Delete it, or link it anew.";
+      problems.push({ name: relative(projectRoot, path), message });
+      return false;
+    });
   };
   return inside(root)
     .flatMap((path) => (statSync(path).isDirectory() ? (indexOf(path) ?? inside(path)) : path))

@@ -66,6 +66,8 @@ async function trainEpoch(run: Run): Promise<void> {
   if (due && config.hasValidation) await validate(run);
   const means = run.task.epochMetrics?.() ?? {};
   if (Object.keys(means).length > 0) run.log(means);
+  noteLoss(run);
+  if (!config.hasValidation) for (const schedule of run.schedules) schedule.observe(run.state.metrics);
   await callHook(run, "onTrainEpochEnd");
   stopAtLimits(run);
 }
@@ -171,7 +173,8 @@ async function validate(run: Run): Promise<void> {
   for (const [module, mode] of modes) module.training = mode; // a frozen part stays in evaluation mode
   for (const optimizer of optimizers) optimizer.train();
   run.log(metrics);
-  for (const schedule of run.schedules) schedule.observe(metrics);
+  noteLoss(run);
+  for (const schedule of run.schedules) schedule.observe(run.state.metrics);
   for (const callback of run.callbacks) await callback.onValidationEnd?.(run, metrics);
 }
 
@@ -203,6 +206,11 @@ function logStep(run: Run, step: StepInfo): void {
     ...run.task.stepMetrics?.(),
   });
   state.lossSum = state.lossWeight = 0;
+}
+
+/** Keeps the mean loss since it was last logged as train_loss, which is logged more rarely than it may be monitored. */
+function noteLoss({ state }: Run): void {
+  if (state.lossWeight > 0) state.metrics["train_loss"] = state.lossSum / state.lossWeight;
 }
 
 async function take({ config, profiler, source }: Run): Promise<Batch[]> {

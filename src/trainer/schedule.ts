@@ -23,7 +23,7 @@ export class Schedule {
       (this.scheduler as optim.LRScheduler).step();
   }
 
-  /** Says what a validation measured. */
+  /** Says what was logged last, once a validation has measured, or an epoch has ended that has none. */
   observe(metrics: Readonly<Record<string, number>>): void {
     const value = this.#monitor === undefined ? undefined : metrics[this.#monitor];
     if (value !== undefined) (this.scheduler as optim.ReduceLROnPlateau).step(value);

@@ -5,6 +5,7 @@ import { UsageError, terminalProgress } from "../base/index.ts";
 import type { ProgressListener } from "../base/index.ts";
 import { loadTrainerOptions } from "../config/index.ts";
 import type { TrainerFlagOptions, TrainerFlags } from "../config/index.ts";
+import { requireCallback } from "../contracts/index.ts";
 import type { BatchLoader, DataModule, DataStage } from "../contracts/index.ts";
 import { dispose, loadSafetensors, noGrad, scope, setDetectAnomaly, setNumThreads } from "../torch/index.ts";
 import { callHook } from "./callbacks/callback.ts";
@@ -87,6 +88,8 @@ export class Trainer {
     } = options;
     const isNamed = !(profiler instanceof Profiler);
     this.flags = readTrainerFlags(isNamed ? { ...flags, profiler } : flags);
+    for (const [index, callback] of callbacks.entries())
+      requireCallback(`Trainer: callbacks[${index}]`, callback);
     this.defaultRootDir = defaultRootDir;
     this.#optimization = optimization;
     this.#progress = progress;

@@ -66,7 +66,7 @@ describe("early stopping", () => {
 
   test("of a metric that nothing measures names those that there are", async () => {
     await expect(epochsOf([1], { monitor: "val_f1" })).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[TrainingError: early_stopping: the validation must log "val_f1", it logs val_loss. Set callbacks.monitor to one of these.]`,
+      `[TrainingError: early_stopping: nothing has logged its monitor "val_f1". Valid: epoch, lr, train_loss, val_loss.]`,
     );
   });
 
@@ -107,6 +107,13 @@ describe("early stopping", () => {
       });
     expect((await fit({ checkOnTrainEpochEnd: true }, 4)).epochs).toBe(4);
     expect((await fit({}, 0)).epochs).toBe(4);
+  });
+
+  test("watches the loss of training, though it is logged more rarely than validations come", async () => {
+    const options = { monitor: "train_loss", min_delta: 1e9, patience: 2 };
+    const trainer = { log_every_n_steps: 1000 };
+    const validations = Array<number>(9).fill(1);
+    expect(await epochsOf(validations, options, trainer)).toEqual({ epochs: 3, reason: "early_stopping" });
   });
 
   test("with strict false waits for a metric that is not there yet", async () => {

@@ -1,5 +1,5 @@
 // Ends training when a metric no longer improves.
-import { TrainingError, logger } from "../../base/index.ts";
+import { TrainingError, logger, suggestion } from "../../base/index.ts";
 import type { Run } from "../run.ts";
 import type { Callback } from "./callback.ts";
 
@@ -18,8 +18,8 @@ export interface EarlyStoppingConfig {
   /** Stops as soon as the metric is worse than this. */
   divergenceThreshold?: number | undefined;
   /**
-   * Judges the last value of anything that was logged, `train_loss` too, at the end of each epoch; otherwise what a
-   * validation measured, after it. @default true where nothing is validated
+   * Judges at the end of each epoch; otherwise after each validation. Either way the last value of anything that was
+   * logged counts, `train_loss` too. @default true where nothing is validated
    */
   checkOnTrainEpochEnd?: boolean | undefined;
   /** Takes a metric that nothing logs for an error; otherwise waits until it is there. @default true */
@@ -47,8 +47,8 @@ export class EarlyStopping implements Callback {
   }
 
   onValidationEnd(run: Run, metrics: Readonly<Record<string, number>>): void {
-    if (run.stage === "fit" && !run.isSanityChecking && !this.#checksAtEpochEnd(run))
-      this.#check(run, metrics);
+    if (run.stage !== "fit" || run.isSanityChecking || this.#checksAtEpochEnd(run)) return;
+    this.#check(run, { ...run.state.metrics, ...metrics });
   }
 
   onTrainEpochEnd(run: Run): void {
@@ -95,7 +95,7 @@ export class EarlyStopping implements Callback {
     }
     if (value === undefined) {
       throw new TrainingError(
-        `early_stopping: the validation must log "${monitor}", it logs ${Object.keys(metrics).join(", ")}. Set callbacks.monitor to one of these.`,
+        `early_stopping: nothing has logged its monitor "${monitor}". ${suggestion(monitor, Object.keys(metrics))}`,
       );
     }
     if (checkFinite && !Number.isFinite(value)) return `${monitor} is ${value}`;
