@@ -1,34 +1,17 @@
 // Proves a whole config before any work starts: syntax, schema, rules, files, columns, stores. Loads no libtorch.
-import { accessSync, constants, existsSync, statSync } from "node:fs";
-import { dirname, isAbsolute, join, relative } from "node:path";
-import {
-  ConfigError,
-  type ConfigIssue,
-  absoluteStoreUri,
-  nearest,
-  showStoreUri,
-  sqlitePath,
-  storeFolder,
-  storeKind,
-  storeUriForms,
-  withoutPassword,
-} from "../base/index.ts";
+import { existsSync } from "node:fs";
+import { isAbsolute, join, relative } from "node:path";
+import { ConfigError, type ConfigIssue, nearest, showStoreUri } from "../base/index.ts";
 import { type BaseModelSource, resolveBaseModel } from "./base-model.ts";
 import { readDataHeader } from "./header.ts";
 import { composedUseCase } from "./composed-use-case.ts";
 import type { ConfigDocument } from "./document.ts";
 import { loadConfig } from "./load.ts";
 import type { MapNode } from "./node.ts";
-import {
-  type OutputFolders,
-  type UseCaseLocation,
-  locateUseCase,
-  outputFolders,
-  resolveDataPath,
-} from "./paths.ts";
+import { type OutputFolders, type UseCaseLocation, locateUseCase, resolveDataPath } from "./paths.ts";
 import type { SchemaIssue } from "./schema-issues.ts";
-import { caseClash, encodeSegment } from "./segments.ts";
-import { defaultTrackingUri } from "./tracking-uri.ts";
+import { encodeSegment } from "./segments.ts";
+import { checkOutputs, checkTracking } from "./surroundings.ts";
 import { type UseCaseConfig, type ValidatedUseCase, validateUseCase } from "./use-case.ts";
 import type { ConfigPath } from "./value.ts";
 
@@ -171,9 +154,9 @@ function checkSurroundings(
     checkDataFile(config, key, location, findings),
   );
   const baseModel = checkBaseModel(config, location, findings);
-  const trackingUri = checkTracking(config, location, findings);
+  const trackingUri = checkTracking(config.mlops.tracking, location.projectRoot, findings.issues);
   const isNamed = !isBroken(["use_case"]) && !isBroken(["experiment"]);
-  const outputs = isNamed ? checkOutputs(config, location, findings) : undefined;
+  const outputs = isNamed ? checkOutputs(config, location.projectRoot, findings.issues) : undefined;
   if (train === undefined || baseModel === undefined || trackingUri === undefined || outputs === undefined) {
     return findings;
   }
@@ -227,81 +210,6 @@ function checkBaseModel(
   if (!("problem" in source)) return source;
   issues.push({ path: ["base_model"], code: "file", message: source.problem });
   return undefined;
-}
-
-function checkTracking(
-  { mlops }: UseCaseConfig,
-  location: UseCaseLocation,
-  { issues }: Findings,
-): string | undefined {
-  const { backend, uri: given } = mlops.tracking;
-  const { projectRoot } = location;
-  const uri =
-    given !== undefined
-      ? absoluteStoreUri(given, projectRoot)
-      : backend === "databricks"
-        ? backend
-        : defaultTrackingUri(projectRoot);
-  const report = (code: ConfigIssue["code"], message: string, key = "uri"): undefined => {
-    issues.push({ path: ["mlops", "tracking", key], code, message });
-  };
-  const kind = storeKind(uri);
-  const shown = `"${withoutPassword(given ?? uri)}"`;
-  if (kind === undefined) return report("value", `it must be ${storeUriForms}, got ${shown}.`);
-  if (backend !== "mlflow" && backend !== kind) {
-    return report(
-      "value",
-      `it must fit mlops.tracking.uri, and ${shown} is of kind ${kind}, got "${backend}". Correct one of them.`,
-      "backend",
-    );
-  }
-  const database = sqlitePath(uri);
-  if (database !== undefined) {
-    if (existsSync(database) && !statSync(database).isFile()) {
-      return report("file", `the store must be a file, got the folder ${database}. Name a file in it.`);
-    }
-    const problem = unwritable(dirname(database));
-    return problem === undefined ? uri : report("unreachable", problem);
-  }
-  const problem = kind === "file" ? unwritable(storeFolder(uri)!) : undefined;
-  return problem === undefined ? uri : report("unreachable", problem);
-}
-
-function checkOutputs(
-  { use_case, experiment }: UseCaseConfig,
-  { projectRoot }: UseCaseLocation,
-  { issues }: Findings,
-): OutputFolders {
-  const outputs = outputFolders(projectRoot, use_case, experiment);
-  const problem = unwritable(outputs.trainedModels);
-  if (problem !== undefined) {
-    issues.push({ path: [], code: "unreachable", message: problem });
-    return outputs;
-  }
-  const useCaseOutputs = dirname(outputs.trainedModels);
-  for (const [key, folder] of [
-    ["use_case", useCaseOutputs],
-    ["experiment", outputs.trainedModels],
-  ] as const) {
-    const clash = caseClash(dirname(folder), folder.slice(dirname(folder).length + 1));
-    if (clash === undefined) continue;
-    const message = `outputs exist under "${clash}", which differs in letter case alone. Use that spelling, or another name.`;
-    issues.push({ path: [key], code: "value", message });
-  }
-  return outputs;
-}
-
-/** Says why a folder could not be written to, or created; undefined if it could. */
-function unwritable(folder: string): string | undefined {
-  let at = folder;
-  while (!existsSync(at)) at = dirname(at);
-  if (!statSync(at).isDirectory()) return `${at} must be a folder, to hold outputs. Move that file.`;
-  try {
-    accessSync(at, constants.W_OK);
-    return undefined;
-  } catch {
-    return `the folder ${at} cannot be written to. Change its permissions.`;
-  }
 }
 
 /** Sorts by file and place; what comes from overrides, without one, follows at the end. */

@@ -1,5 +1,6 @@
 // A composed config as the document of a use case: its groups `model`, `dataset`, `experiment` and the like say the same
 // in other places. Every part keeps the file, line and column, or the override, that wrote it.
+import { type ConfigIssue, suggestion } from "../base/index.ts";
 import { type ConfigDocument, SourceMap } from "./document.ts";
 import {
   type ConfigKey,
@@ -11,8 +12,9 @@ import {
   scalarNode,
   valueOf,
 } from "./node.ts";
+import { issueAt } from "./omega/failure.ts";
 import { resolve } from "./omega/resolve.ts";
-import { type ConfigPath } from "./value.ts";
+import { type ConfigPath, formatPath } from "./value.ts";
 
 /**
  * Turns a composed job config into a use case's document; interpolations are resolved. `model.base_model` becomes
@@ -24,10 +26,17 @@ import { type ConfigPath } from "./value.ts";
 export function composedUseCase(job: MapNode): ConfigDocument {
   const root = resolve(job) as MapNode;
   const { entries } = root;
+  const written = pathsOf(root);
+  const issues: ConfigIssue[] = [];
+  const twice = entries.has("base_model") ? take(entries, "model", "base_model") : undefined;
+  if (twice !== undefined) {
+    const message = '"base_model" stands at the top of the config too. Delete one of the two.';
+    issues.push(issueAt(twice.node, "model.base_model", message, "value"));
+  }
   move(entries, "model", "base_model", "base_model");
   move(entries, "dataset", "name", "use_case");
   take(entries, "model", "name");
-  return documentOf(root);
+  return documentOf(root, written, issues);
 }
 
 /**
@@ -38,26 +47,55 @@ export function composedUseCase(job: MapNode): ConfigDocument {
  */
 export function composedModule(job: MapNode): ConfigDocument {
   const root = resolve(job) as MapNode;
+  const written = pathsOf(root);
   const dataset = root.entries.get("dataset")?.node;
   const name = dataset?.kind === "map" ? dataset.entries.get("name") : undefined;
   if (name !== undefined && !root.entries.has("use_case")) root.entries.set("use_case", name);
-  return documentOf(root);
+  return documentOf(root, written);
 }
 
-function documentOf(root: MapNode): ConfigDocument {
+/** Says of every part where it stands before anything is moved. */
+function pathsOf(root: MapNode): Map<ConfigNode, ConfigPath> {
+  const paths = new Map<ConfigNode, ConfigPath>();
+  const visit = (node: ConfigNode, path: ConfigPath): void => {
+    paths.set(node, path);
+    if (node.kind === "list") node.items.forEach((item, index) => visit(item, [...path, index]));
+    if (node.kind === "map")
+      for (const [key, entry] of node.entries) visit(entry.node, [...path, String(key)]);
+  };
+  visit(root, []);
+  return paths;
+}
+
+function documentOf(
+  root: MapNode,
+  written: Map<ConfigNode, ConfigPath>,
+  issues: ConfigIssue[] = [],
+): ConfigDocument {
   const { entries } = root;
-  const experiment = entries.get("experiment");
-  const name = experiment?.node.kind === "map" ? experiment.node.entries.get("name") : undefined;
-  if (experiment !== undefined && name !== undefined)
-    entries.set("experiment", { ...experiment, node: name.node });
+  nameExperiment(entries, issues);
   rename(entries, "logger", "loggers");
   for (const key of ["callbacks", "loggers"]) {
     const entry = entries.get(key);
-    if (entry?.node.kind === "map") entries.set(key, { ...entry, node: listOf(entry.node) });
+    if (entry?.node.kind === "map") entries.set(key, { ...entry, node: listOf(entry.node, written) });
   }
   const places = new SourceMap();
-  place(root, [], places);
-  return { source: root.origin.source, value: valueOf(root), places };
+  place(root, [], { places, written });
+  return { source: root.origin.source, value: valueOf(root), places, issues };
+}
+
+/** Puts the name of the section `experiment` in its place; nothing else may stand there. */
+function nameExperiment(entries: Map<ConfigKey, MapEntry>, issues: ConfigIssue[]): void {
+  const experiment = entries.get("experiment");
+  if (experiment?.node.kind !== "map") return;
+  const name = experiment.node.entries.get("name");
+  for (const [key, entry] of experiment.node.entries) {
+    if (key === "name") continue;
+    const message = `unknown key. ${suggestion(String(key), ["name"])}`;
+    issues.push(issueAt(entry, formatPath(["experiment", String(key)]), message, "unknown_key"));
+  }
+  if (name === undefined) entries.delete("experiment");
+  else entries.set("experiment", { ...experiment, node: name.node });
 }
 
 /** Moves an entry of a section to the top, unless something stands there. */
@@ -82,27 +120,36 @@ function rename(entries: Map<ConfigKey, MapEntry>, from: string, to: string): vo
 }
 
 /** Turns components by key into a list; the key is the name of one that names itself in no other way. */
-function listOf(map: MapNode): ConfigNode {
+function listOf(map: MapNode, written: Map<ConfigNode, ConfigPath>): ConfigNode {
   const items = [...map.entries].flatMap(([key, { node, origin }]): ConfigNode[] => {
     if (node.kind === "scalar" && node.value === null) return []; // switched off
     if (node.kind !== "map") return [node];
     const isNamed = ["name", "_target_", "class_path", "module"].some((mark) => node.entries.has(mark));
     if (isNamed) return [node];
     const name: [ConfigKey, MapEntry] = ["name", { origin, node: scalarNode(origin, String(key)) }];
-    return [mapNode(node.origin, [name, ...node.entries])];
+    const named = mapNode(node.origin, [name, ...node.entries]);
+    written.set(named, written.get(node)!);
+    return [named];
   });
   return listNode(map.origin, items);
 }
 
-function place(node: ConfigNode, path: ConfigPath, places: SourceMap): void {
+function place(
+  node: ConfigNode,
+  path: ConfigPath,
+  into: { places: SourceMap; written: ReadonlyMap<ConfigNode, ConfigPath> },
+): void {
+  const { places, written } = into;
   places.setValue(path, node.origin);
+  const writtenPath = written.get(node);
+  if (writtenPath !== undefined) places.setWritten(path, writtenPath);
   if (node.kind === "list") {
-    for (const [index, item] of node.items.entries()) place(item, [...path, index], places);
+    for (const [index, item] of node.items.entries()) place(item, [...path, index], into);
   } else if (node.kind === "map") {
     for (const [key, entry] of node.entries) {
       const at = [...path, String(key)];
       places.setKey(at, entry.origin);
-      place(entry.node, at, places);
+      place(entry.node, at, into);
     }
   } else if (node.isFloat) places.markFloat(path);
 }

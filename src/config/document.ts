@@ -17,6 +17,8 @@ export interface ConfigDocument {
   source: string;
   value: ConfigValue;
   places: SourceMap;
+  /** What is wrong already, where the config was brought to another form. */
+  issues?: readonly ConfigIssue[];
 }
 
 /** Remembers where keys and values of a config stand in its file. */
@@ -24,6 +26,7 @@ export class SourceMap {
   readonly #keys = new Map<string, WrittenAt>();
   readonly #values = new Map<string, WrittenAt>();
   readonly #floats = new Set<string>();
+  readonly #written = new Map<string, ConfigPath>();
 
   setKey(path: ConfigPath, place: WrittenAt): void {
     this.#keys.set(encode(path), place);
@@ -40,6 +43,20 @@ export class SourceMap {
 
   isFloat(path: ConfigPath): boolean {
     return this.#floats.has(encode(path));
+  }
+
+  /** Remembers that a part was written under another path. */
+  setWritten(path: ConfigPath, written: ConfigPath): void {
+    this.#written.set(encode(path), written);
+  }
+
+  /** Returns the path under which a part was written. */
+  written(path: ConfigPath): ConfigPath {
+    for (let length = path.length; length > 0; length--) {
+      const written = this.#written.get(encode(path.slice(0, length)));
+      if (written !== undefined) return [...written, ...path.slice(length)];
+    }
+    return path;
   }
 
   /** Returns the place of the value at a path, or of the nearest part around it that is in the file. */

@@ -1,9 +1,11 @@
 // From a composed config to the checked config of a training of registered parts.
 import type * as z from "zod";
-import { type ConfigIssue, absoluteStoreUri } from "../base/index.ts";
+import type { ConfigIssue } from "../base/index.ts";
 import { composedModule } from "./composed-use-case.ts";
 import type { moduleSchema } from "./module-schema.ts";
 import type { MapNode } from "./node.ts";
+import type { SchemaIssue } from "./schema-issues.ts";
+import { checkOutputs, checkTracking } from "./surroundings.ts";
 import { defaultTrackingUri } from "./tracking-uri.ts";
 import { checkDocumentWith } from "./use-case.ts";
 
@@ -35,15 +37,21 @@ export function isModuleConfig(job: MapNode): boolean {
  * @throws ConfigError for interpolations that cannot be resolved
  */
 export async function checkModule(job: MapNode, projectRoot: string): Promise<ModuleReport> {
-  const { moduleSchema } = await import("./module-schema.ts");
+  const [{ moduleSchema }, { checkTrainingRules }] = await Promise.all([
+    import("./module-schema.ts"),
+    import("./rules.ts"), // both load zod (50 ms), which reading a config need not
+  ]);
   const document = composedModule(job);
-  const { config, issues, locate } = await checkDocumentWith(moduleSchema, document);
-  const uri = config?.mlops.tracking.uri;
+  const { config, issues: mistyped, locate } = await checkDocumentWith(moduleSchema, document);
+  const found: SchemaIssue[] = config === undefined ? [] : checkTrainingRules(config).issues;
+  const trackingUri = config && checkTracking(config.mlops.tracking, projectRoot, found);
+  if (config !== undefined && found.length === 0) checkOutputs(config, projectRoot, found);
+  const issues = [...mistyped, ...found.map(locate)];
   return {
     source: document.source,
     issues,
     ...(config !== undefined && issues.length === 0 && { config }),
-    trackingUri: uri === undefined ? defaultTrackingUri(projectRoot) : absoluteStoreUri(uri, projectRoot),
+    trackingUri: trackingUri ?? defaultTrackingUri(projectRoot),
     locate: (path, message) => locate({ path, code: "value", message }),
   };
 }

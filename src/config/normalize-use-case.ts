@@ -181,7 +181,7 @@ function checkText(text: string, path: ConfigPath, { report }: NormalizeSink): v
     report(
       path,
       "value",
-      `interpolation is not available yet, got ${formatValue(text)}. Write the value itself.`,
+      `an interpolation works in YAML with a defaults list alone, got ${formatValue(text)}. Write the value itself.`,
     );
   }
 }

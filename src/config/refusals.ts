@@ -17,9 +17,9 @@ const notYet = "it is not available yet";
 
 /** Reasons by key, as `section.key`. */
 const refusedKeys: Readonly<Record<string, string>> = {
-  defaults: "composing configs is not available yet; write one whole file",
-  hydra: "composing configs is not available yet; write one whole file",
-  plugins: notYet,
+  defaults: "a config in JSON is one whole file; those in YAML are composed",
+  hydra: "it belongs to configs with a defaults list, which are composed",
+  plugins: "they belong to a model and a data set of your own, model.name and dataset.name",
   "dataset.num_workers": "batches are always prepared on other threads",
   "retrain.window": notYet,
   "retrain.cooldown": notYet,

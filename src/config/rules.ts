@@ -1,6 +1,12 @@
 // What one key of a config demands of another. Files and folders are check.ts's matter.
 import { UsageError } from "../base/index.ts";
-import { finalMetricProblem, metricMode, monitorProblem } from "./metric-names.ts";
+import {
+  bareMetricName,
+  finalMetricProblem,
+  metricMode,
+  monitorProblem,
+  normalizeMetricName,
+} from "./metric-names.ts";
 import { notificationIssues } from "./notifications.ts";
 import { checkTune } from "./tune-rules.ts";
 import { encodeSegment } from "./segments.ts";
@@ -12,36 +18,50 @@ import type { ConfigPath } from "./value.ts";
 export interface RuleFindings {
   issues: SchemaIssue[];
   warnings: SchemaIssue[];
+  /** Says why nothing would log a metric during training, or returns undefined. */
+  unlogged: (monitor: string) => string | undefined;
 }
+
+/** Is what is common to the configs of all trainings. */
+export type TrainingConfig = Pick<UseCaseConfig, "use_case" | "experiment" | "trainer" | "callbacks"> & {
+  [Key in "optimizer" | "scheduler"]?: UseCaseConfig[Key] | undefined;
+};
 
 /** Applies all rules to a config whose types are right. */
 export function checkRules(config: UseCaseConfig): RuleFindings {
-  const findings: RuleFindings = { issues: [], warnings: [] };
-  for (const rule of [
-    names,
-    dataset,
-    duration,
-    optimizer,
-    scheduler,
-    callbacks,
-    loggers,
-    finalMetrics,
-    checkTune,
-    notifications,
-  ]) {
+  const unlogged = (monitor: string): string | undefined => unloggedMonitor(config, monitor);
+  const findings: RuleFindings = { issues: [], warnings: [], unlogged };
+  for (const rule of [...trainingRules, register, dataset, loggers, finalMetrics, checkTune, notifications])
     rule(config, findings);
-  }
   return findings;
 }
 
+/** Applies the rules that hold for the training of any module; which metrics those log, only they know. */
+export function checkTrainingRules(config: TrainingConfig): RuleFindings {
+  const unlogged = (monitor: string): string | undefined => {
+    const name = normalizeMetricName(monitor);
+    if (name.startsWith("test_"))
+      return `"${monitor}" is logged only after training. Monitor "val_${bareMetricName(name)}".`;
+    if (!name.startsWith("val_") || config.trainer.limit_val_batches !== 0) return undefined;
+    return `nothing logs "${monitor}": trainer.limit_val_batches is 0. Set it above 0.`;
+  };
+  const findings: RuleFindings = { issues: [], warnings: [], unlogged };
+  for (const rule of trainingRules) rule(config, findings);
+  return findings;
+}
+
+type Rule = (config: TrainingConfig, findings: RuleFindings) => void;
+
+const trainingRules: readonly Rule[] = [names, duration, optimizer, scheduler, callbacks];
+
 /** Says whether a run of this config measures anything on validation rows. */
-export function hasValidation({ dataset, trainer }: UseCaseConfig): boolean {
+function hasValidation({ dataset, trainer }: UseCaseConfig): boolean {
   const hasRows = dataset.validation !== undefined || dataset.validation_ratio > 0;
   return hasRows && trainer.limit_val_batches !== 0;
 }
 
 /** Says why nothing would log a metric that is monitored, or returns undefined. */
-export function unloggedMonitor(config: UseCaseConfig, monitor: string): string | undefined {
+function unloggedMonitor(config: UseCaseConfig, monitor: string): string | undefined {
   const problem = monitorProblem(monitor);
   if (problem !== undefined || !monitor.startsWith("val_") || hasValidation(config)) return problem;
   const cause =
@@ -51,7 +71,7 @@ export function unloggedMonitor(config: UseCaseConfig, monitor: string): string 
   return `nothing logs "${monitor}": ${cause}. Set dataset.validation, or dataset.validation_ratio above 0.`;
 }
 
-function names({ use_case, experiment, register }: UseCaseConfig, { issues }: RuleFindings): void {
+function names({ use_case, experiment }: TrainingConfig, { issues }: RuleFindings): void {
   for (const [key, name] of Object.entries({ use_case, experiment })) {
     try {
       encodeSegment(name);
@@ -60,14 +80,16 @@ function names({ use_case, experiment, register }: UseCaseConfig, { issues }: Ru
       issues.push(value([key], error.message.replace(/^encodeSegment: /u, "")));
     }
   }
-  if (/[/:]|^\.{1,2}$/u.test(register)) {
-    issues.push(
-      value(
-        ["register"],
-        `a model's name must not hold "/" or ":", nor be "." or "..", got "${register}". Rename it.`,
-      ),
-    );
-  }
+}
+
+function register({ register: name }: UseCaseConfig, { issues }: RuleFindings): void {
+  if (!/[/:]|^\.{1,2}$/u.test(name)) return;
+  issues.push(
+    value(
+      ["register"],
+      `a model's name must not hold "/" or ":", nor be "." or "..", got "${name}". Rename it.`,
+    ),
+  );
 }
 
 function dataset({ dataset: data }: UseCaseConfig, { issues, warnings }: RuleFindings): void {
@@ -119,7 +141,7 @@ function notifications({ mlops }: UseCaseConfig, { issues }: RuleFindings): void
   issues.push(...notificationIssues(mlops.notifications, ["mlops", "notifications"]));
 }
 
-function duration({ trainer }: UseCaseConfig, { issues }: RuleFindings): void {
+function duration({ trainer }: TrainingConfig, { issues }: RuleFindings): void {
   const { max_epochs, min_epochs = 0, max_steps, min_steps = 0, max_time } = trainer;
   if (max_epochs === -1 && max_steps === -1 && max_time === undefined) {
     issues.push(
@@ -148,7 +170,8 @@ function duration({ trainer }: UseCaseConfig, { issues }: RuleFindings): void {
 // rates of these are alike: each weight moves by about the rate at each step
 const adaptive = new Set(["adamw", "adam", "adamax", "nadam", "radam", "rmsprop", "lion", "adafactor"]);
 
-function optimizer({ optimizer: chosen }: UseCaseConfig, { issues, warnings }: RuleFindings): void {
+function optimizer({ optimizer: chosen }: TrainingConfig, { issues, warnings }: RuleFindings): void {
+  if (chosen === undefined) return;
   if (chosen.name === "sgd") {
     if (chosen.nesterov && (chosen.momentum === 0 || chosen.dampening !== 0)) {
       issues.push(
@@ -164,8 +187,16 @@ function optimizer({ optimizer: chosen }: UseCaseConfig, { issues, warnings }: R
   }
 }
 
-function scheduler(config: UseCaseConfig, { issues, warnings }: RuleFindings): void {
+function scheduler(config: TrainingConfig, findings: RuleFindings): void {
   const { scheduler: chosen, trainer, optimizer: driven } = config;
+  const { issues } = findings;
+  if (chosen === undefined) return;
+  if (driven === undefined) {
+    issues.push(
+      value(["scheduler"], "drives the optimizer of the config, and there is none. Add one, or delete it."),
+    );
+    return;
+  }
   if (driven.name.startsWith("schedule_free") && chosen.name !== "constant") {
     issues.push(
       value(
@@ -217,17 +248,17 @@ function scheduler(config: UseCaseConfig, { issues, warnings }: RuleFindings): v
     );
   }
   if (chosen.name === "reduce_lr_on_plateau" || chosen.name === "greedy")
-    monitored(config, chosen, ["scheduler"], { issues, warnings });
+    monitored(chosen, ["scheduler"], findings);
 }
 
-function callbacks(config: UseCaseConfig, findings: RuleFindings): void {
+function callbacks(config: TrainingConfig, findings: RuleFindings): void {
   const { issues } = findings;
   for (const [index, callback] of config.callbacks.entries()) {
     const path = ["callbacks", index];
-    if (callback.name === "early_stopping") monitored(config, callback, path, findings);
+    if (callback.name === "early_stopping") monitored(callback, path, findings);
     if (callback.name !== "model_checkpoint") continue;
     const { monitor, save_top_k, every_n_train_steps, every_n_epochs } = callback;
-    if (monitor !== undefined) monitored(config, { ...callback, monitor }, path, findings);
+    if (monitor !== undefined) monitored({ ...callback, monitor }, path, findings);
     else if (save_top_k > 1) {
       issues.push(
         value(
@@ -250,12 +281,11 @@ function callbacks(config: UseCaseConfig, findings: RuleFindings): void {
 }
 
 function monitored(
-  config: UseCaseConfig,
   { monitor, mode }: { monitor: string; mode: "min" | "max" },
   path: ConfigPath,
-  { issues, warnings }: RuleFindings,
+  { issues, warnings, unlogged }: RuleFindings,
 ): void {
-  const problem = unloggedMonitor(config, monitor);
+  const problem = unlogged(monitor);
   if (problem !== undefined) issues.push(value([...path, "monitor"], problem));
   else wrongWay(monitor, mode, [...path, "mode"], warnings);
 }

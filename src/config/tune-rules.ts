@@ -1,7 +1,7 @@
 // Checks of the tune section: its metric, and that each key of its space is a setting that may take those values.
 import { nearest } from "../base/index.ts";
 import { metricMode } from "./metric-names.ts";
-import { type RuleFindings, unloggedMonitor } from "./rules.ts";
+import type { RuleFindings } from "./rules.ts";
 import { type SchemaIssue, checkSchema, fieldPaths, schemaAt } from "./schema-issues.ts";
 import type { UseCaseConfig } from "./use-case.ts";
 import { useCaseSchema } from "./use-case-schema.ts";
@@ -13,8 +13,8 @@ type Space = NonNullable<UseCaseConfig["tune"]>["space"];
 export function checkTune(config: UseCaseConfig, findings: RuleFindings): void {
   const { tune } = config;
   if (tune === undefined) return;
-  const { issues, warnings } = findings;
-  const problem = unloggedMonitor(config, tune.metric);
+  const { issues, warnings, unlogged } = findings;
+  const problem = unlogged(tune.metric);
   if (problem !== undefined) issues.push({ path: ["tune", "metric"], code: "value", message: problem });
   else if (`${metricMode(tune.metric)}imize` !== tune.direction) {
     const message = `"${tune.metric}" improves the other way. Is "${tune.direction}" meant?`;

@@ -62,7 +62,7 @@ export async function validateUseCase(
   const draft = checked.data ?? draftOf(value, wrong, (part) => checkSchema(useCaseSchema, part));
   const rules = draft === undefined ? { issues: [], warnings: [] } : checkRules(draft);
   const all = [...wrong, ...rules.issues.filter(({ path }) => !isWrong(path))];
-  const issues = [...overridden.issues, ...all.map(locate)];
+  const issues = [...overridden.issues, ...(document.issues ?? []), ...all.map(locate)];
   const warnings = rules.warnings.filter(({ path }) => !isWrong(path)).map(locate);
   const isBroken = (path: ConfigPath): boolean => all.some((issue) => overlaps(issue.path, path));
   const result = { issues, warnings, locate, isBroken };
@@ -93,7 +93,11 @@ export async function checkDocumentWith<T extends z.ZodType>(
     locateIssue({ ...issue, path: normalized.original(issue.path) }, document, overridden);
   const { data, issues } = checkSchema(schema, normalized.value);
   const all = refuse([...normalized.issues, ...issues], normalized.value).map(locate);
-  return { ...(data !== undefined && { config: data }), issues: all, locate };
+  return {
+    ...(data !== undefined && { config: data }),
+    issues: [...(document.issues ?? []), ...all],
+    locate,
+  };
 }
 
 /** Takes out what normalising fills in for use cases alone: the class of a registered part may not know it. */
@@ -139,7 +143,7 @@ function locateIssue(
     };
   }
   const place = issue.code === "unknown_key" ? places.key(path) : places.value(path);
-  return { ...rest, path: formatPath(path), message, ...place };
+  return { ...rest, path: formatPath(places.written(path)), message, ...place };
 }
 
 /** Puts back keys that are null and unknown to the schema, so that it reports them: null is no licence for a typo. */

@@ -1,6 +1,6 @@
 // Reads YAML text to a tree of nodes. What a plain word means is the dialect's matter; aliases are counted, never trusted.
 import { createRequire } from "node:module";
-import type { Alias, Node, Pair, Scalar, YAMLMap, YAMLSeq } from "yaml";
+import type { Alias, Node, Pair, Scalar, Schema, YAMLMap, YAMLSeq } from "yaml";
 import { LineIndex, SyntaxIssues, limits, syntaxIssue } from "./document.ts";
 import {
   type ConfigKey,
@@ -46,6 +46,35 @@ function yaml(): typeof import("yaml") {
   return (library ??= createRequire(import.meta.url)("yaml") as typeof import("yaml"));
 }
 
+const schemas = new Map<YamlDialect, Schema>();
+
+/** Makes the schema of a dialect once: it takes longer than to read a small file. */
+function schemaOf(dialect: YamlDialect): Schema {
+  let schema = schemas.get(dialect);
+  if (schema === undefined) {
+    const { Schema } = yaml();
+    schema = new Schema({
+      schema: dialect.schema,
+      resolveKnownTags: true,
+      customTags: (tags) =>
+        tags.concat(
+          dialect.tags.map((name) => ({
+            tag: `tag:yaml.org,2002:${name}`,
+            resolve: (value: string) => value,
+          })),
+        ),
+      merge: false, // "<<" is merged below, within the node limit
+    });
+    schemas.set(dialect, schema);
+  }
+  return schema;
+}
+
+/** Tells whether text may hold more levels than are allowed: each takes a bracket, or columns of its line. */
+function mayNestDeeply(text: string): boolean {
+  return /[^\n]{256}/u.test(text) || (text.match(/[[{]/gu)?.length ?? 0) > limits.depth;
+}
+
 class YamlTreeReader {
   readonly #text: string;
   readonly #source: string;
@@ -62,18 +91,10 @@ class YamlTreeReader {
   }
 
   read(): ConfigNode {
-    this.#checkNesting();
+    if (mayNestDeeply(this.#text)) this.#checkNesting();
     const document = yaml().parseDocument<Node>(this.#text, {
-      schema: this.#dialect.schema,
-      customTags: (tags) =>
-        tags.concat(
-          this.#dialect.tags.map((name) => ({
-            tag: `tag:yaml.org,2002:${name}`,
-            resolve: (value: string) => value,
-          })),
-        ),
+      schema: schemaOf(this.#dialect).clone(), // the library adds tags that it meets
       version: "1.2",
-      merge: false, // "<<" is merged below, within the node limit
       uniqueKeys: false, // quadratic in the library; #map checks it
       prettyErrors: false,
     });
