@@ -90,7 +90,8 @@ export class ConfigError extends SconceError {
   }
 }
 
-function formatIssue(main: string, { path, message, source, line, column }: ConfigIssue): string {
+/** Writes an issue on one line: its place, its path and what is wrong. `main` is the file where it names none. */
+export function formatIssue(main: string, { path, message, source, line, column }: ConfigIssue): string {
   const file = source ?? main;
   const place = line === undefined ? file : `${file}:${line}:${column ?? 1}`;
   return `${place}: ${path === "" ? "" : `${path}: `}${message}`;

@@ -10,6 +10,7 @@ export {
   TrackingError,
   TrainingError,
   UsageError,
+  formatIssue,
   invariant,
 } from "./errors.ts";
 export type { ConfigIssue } from "./errors.ts";

@@ -52,7 +52,7 @@ export function normalizeComponent(
     return found && { name: found.name };
   }
   if (!isConfigMap(value)) {
-    sink.report(path, "type", `expected a mapping with a name, got ${formatValue(value)}.`);
+    sink.report(path, "type", `expected a name, or a mapping of options, got ${formatValue(value)}.`);
     return undefined;
   }
   const spelling = spellings.find(({ key }) => Object.hasOwn(value, key));

@@ -20,41 +20,50 @@ import { type ConfigPath, formatPath } from "./value.ts";
  * Turns a composed job config into a use case's document; interpolations are resolved. `model.base_model` becomes
  * `base_model`, `experiment.name` the experiment, `dataset.name` the use case where nothing else names it; callbacks and
  * loggers by key (`callbacks: {early_stopping: {patience: 2}}`) become lists.
- *
- * @throws ConfigError for interpolations that cannot be resolved
  */
 export function composedUseCase(job: MapNode): ConfigDocument {
-  const root = resolve(job) as MapNode;
-  const { entries } = root;
-  const written = pathsOf(root);
-  const issues: ConfigIssue[] = [];
+  const parts = partsOf(job);
+  const { entries } = parts.root;
   const twice = entries.has("base_model") ? take(entries, "model", "base_model") : undefined;
   if (twice !== undefined) {
     const message = '"base_model" stands at the top of the config too. Delete one of the two.';
-    issues.push(issueAt(twice.node, "model.base_model", message, "value"));
+    parts.issues.push(issueAt(twice.node, "model.base_model", message, "value"));
   }
   move(entries, "model", "base_model", "base_model");
   move(entries, "dataset", "name", "use_case");
   take(entries, "model", "name");
-  return documentOf(root, written, issues);
+  return documentOf(parts);
 }
 
 /**
  * Turns a composed job config into the document of a training of registered parts, in which model and data set keep their
  * names; the data set's names the use case where nothing else does.
- *
- * @throws ConfigError for interpolations that cannot be resolved
  */
 export function composedModule(job: MapNode): ConfigDocument {
-  const root = resolve(job) as MapNode;
-  const written = pathsOf(root);
+  const parts = partsOf(job);
+  const { root } = parts;
   const dataset = root.entries.get("dataset")?.node;
   const name = dataset?.kind === "map" ? dataset.entries.get("name") : undefined;
   if (name !== undefined && !root.entries.has("use_case")) root.entries.set("use_case", name);
-  return documentOf(root, written);
+  return documentOf(parts);
 }
 
-/** Says of every part where it stands before anything is moved. */
+/** Is a resolved config while it is brought to its other form. */
+interface Parts {
+  root: MapNode;
+  /** Says of every part where it stood before anything was moved. */
+  written: Map<ConfigNode, ConfigPath>;
+  issues: ConfigIssue[];
+  /** Stand for interpolations that failed. */
+  broken: Set<ConfigNode>;
+}
+
+function partsOf(job: MapNode): Parts {
+  const failed = { issues: [], nodes: new Set<ConfigNode>() };
+  const root = resolve(job, { failed }) as MapNode;
+  return { root, written: pathsOf(root), issues: failed.issues, broken: failed.nodes };
+}
+
 function pathsOf(root: MapNode): Map<ConfigNode, ConfigPath> {
   const paths = new Map<ConfigNode, ConfigPath>();
   const visit = (node: ConfigNode, path: ConfigPath): void => {
@@ -67,11 +76,7 @@ function pathsOf(root: MapNode): Map<ConfigNode, ConfigPath> {
   return paths;
 }
 
-function documentOf(
-  root: MapNode,
-  written: Map<ConfigNode, ConfigPath>,
-  issues: ConfigIssue[] = [],
-): ConfigDocument {
+function documentOf({ root, written, issues, broken }: Parts): ConfigDocument {
   const { entries } = root;
   nameExperiment(entries, issues);
   rename(entries, "logger", "loggers");
@@ -80,8 +85,9 @@ function documentOf(
     if (entry?.node.kind === "map") entries.set(key, { ...entry, node: listOf(entry.node, written) });
   }
   const places = new SourceMap();
-  place(root, [], { places, written });
-  return { source: root.origin.source, value: valueOf(root), places, issues };
+  const brokenPaths: ConfigPath[] = [];
+  place(root, [], { places, written, broken, brokenPaths });
+  return { source: root.origin.source, value: valueOf(root), places, issues, broken: brokenPaths };
 }
 
 /** Puts the name of the section `experiment` in its place; nothing else may stand there. */
@@ -137,9 +143,10 @@ function listOf(map: MapNode, written: Map<ConfigNode, ConfigPath>): ConfigNode 
 function place(
   node: ConfigNode,
   path: ConfigPath,
-  into: { places: SourceMap; written: ReadonlyMap<ConfigNode, ConfigPath> },
+  into: Pick<Parts, "written" | "broken"> & { places: SourceMap; brokenPaths: ConfigPath[] },
 ): void {
-  const { places, written } = into;
+  const { places, written, broken, brokenPaths } = into;
+  if (broken.has(node)) brokenPaths.push(path);
   places.setValue(path, node.origin);
   const writtenPath = written.get(node);
   if (writtenPath !== undefined) places.setWritten(path, writtenPath);

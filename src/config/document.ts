@@ -19,6 +19,8 @@ export interface ConfigDocument {
   places: SourceMap;
   /** What is wrong already, where the config was brought to another form. */
   issues?: readonly ConfigIssue[];
+  /** Parts of the value that stand for something that is wrong already. */
+  broken?: readonly ConfigPath[];
 }
 
 /** Remembers where keys and values of a config stand in its file. */

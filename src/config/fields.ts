@@ -53,7 +53,10 @@ export function batches(min = 0) {
 
 /** Accepts a length of time, `DD:HH:MM:SS`, as Lightning writes `max_time`. */
 export function duration() {
-  return expecting('a time as "DD:HH:MM:SS"', z.string().regex(/^\d{1,4}:\d{2}:[0-5]\d:[0-5]\d$/u));
+  return expecting(
+    'a time as "DD:HH:MM:SS", in quotes',
+    z.string().regex(/^\d{1,4}:\d{2}:[0-5]\d:[0-5]\d$/u),
+  );
 }
 
 function bounded<T extends z.ZodNumber>(schema: T, { min, max, above, below }: Bounds): T {

@@ -81,7 +81,8 @@ export function readText(path: string): string {
   return bytes.toString("utf8");
 }
 
-function firstInvalidLine(bytes: Buffer): number {
+/** Returns the number of the first line that is not UTF-8. */
+export function firstInvalidLine(bytes: Buffer): number {
   let start = 0;
   for (let line = 1; ; line++) {
     const newline = bytes.indexOf(0x0a, start);

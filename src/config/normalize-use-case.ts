@@ -66,9 +66,14 @@ function normalizeSection(value: ConfigMap, section: string, kind: ComponentKind
   } else if (Array.isArray(part)) {
     // an unknown one is reported already; something valid keeps the places of those after it
     const placeholder: ConfigMap = { name: kind.components[0]!.name };
-    value[section] = part.map(
-      (item, index) => normalizeComponent(item, kind, [section, index], sink) ?? placeholder,
-    );
+    value[section] = part.map((item, index) => {
+      const path = [section, index];
+      if (section !== "callbacks" || typeof item !== "string" || metricMode(item) === undefined)
+        return normalizeComponent(item, kind, path, sink) ?? placeholder;
+      const message = `"${item}" is a metric, not a callback. Let one monitor it: early_stopping: {monitor: ${item}}.`;
+      sink.report(path, "value", message);
+      return placeholder;
+    });
   }
 }
 

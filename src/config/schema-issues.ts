@@ -93,6 +93,11 @@ function unknownKeyHint(
   path: ConfigPath,
   valid: readonly string[],
 ): string {
+  const alien = /[^\x20-\x7e]/u.exec(key)?.[0];
+  if (alien !== undefined) {
+    const code = alien.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
+    return `It holds "${alien}" (U+${code}), which is no Latin letter. ${suggestion(key, valid)}`;
+  }
   if (nearest(key, valid) === undefined) {
     const elsewhere = fieldPaths(root).filter((field) => field.endsWith(`.${key}`) || field === key);
     const known = usualNames[key] ?? (elsewhere.length === 1 ? elsewhere[0] : undefined);

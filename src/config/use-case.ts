@@ -61,10 +61,15 @@ export async function validateUseCase(
   const isWrong = (path: ConfigPath): boolean => wrong.some((issue) => overlaps(issue.path, path));
   const draft = checked.data ?? draftOf(value, wrong, (part) => checkSchema(useCaseSchema, part));
   const rules = draft === undefined ? { issues: [], warnings: [] } : checkRules(draft);
-  const all = [...wrong, ...rules.issues.filter(({ path }) => !isWrong(path))];
+  const isUnresolved = (path: ConfigPath): boolean =>
+    document.broken?.some((broken) => overlaps(broken, path)) ?? false;
+  const all = [...wrong, ...rules.issues.filter(({ path }) => !isWrong(path))].filter(
+    ({ path }) => !isUnresolved(path),
+  );
   const issues = [...overridden.issues, ...(document.issues ?? []), ...all.map(locate)];
   const warnings = rules.warnings.filter(({ path }) => !isWrong(path)).map(locate);
-  const isBroken = (path: ConfigPath): boolean => all.some((issue) => overlaps(issue.path, path));
+  const isBroken = (path: ConfigPath): boolean =>
+    isUnresolved(path) || all.some((issue) => overlaps(issue.path, path));
   const result = { issues, warnings, locate, isBroken };
   if (draft === undefined) return result;
   return issues.length === 0 ? { ...result, draft, config: draft } : { ...result, draft };
@@ -92,7 +97,9 @@ export async function checkDocumentWith<T extends z.ZodType>(
   const locate = (issue: SchemaIssue): ConfigIssue =>
     locateIssue({ ...issue, path: normalized.original(issue.path) }, document, overridden);
   const { data, issues } = checkSchema(schema, normalized.value);
-  const all = refuse([...normalized.issues, ...issues], normalized.value).map(locate);
+  const all = refuse([...normalized.issues, ...issues], normalized.value)
+    .filter(({ path }) => !(document.broken?.some((broken) => overlaps(broken, path)) ?? false))
+    .map(locate);
   return {
     ...(data !== undefined && { config: data }),
     issues: [...(document.issues ?? []), ...all],

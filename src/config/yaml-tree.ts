@@ -1,6 +1,7 @@
 // Reads YAML text to a tree of nodes. What a plain word means is the dialect's matter; aliases are counted, never trusted.
 import { createRequire } from "node:module";
 import type { Alias, Node, Pair, Scalar, Schema, YAMLMap, YAMLSeq } from "yaml";
+import type { ConfigIssue } from "../base/index.ts";
 import { LineIndex, SyntaxIssues, limits, syntaxIssue } from "./document.ts";
 import {
   type ConfigKey,
@@ -99,17 +100,38 @@ class YamlTreeReader {
       prettyErrors: false,
     });
     const problems = [...document.errors, ...document.warnings];
-    if (problems.length > 0) {
-      throw new SyntaxIssues(
-        problems
-          .slice(0, 20)
-          .map(({ code, message, pos }) =>
-            syntaxIssue(yamlMessage(code, message), this.#lines.place(pos[0])),
-          ),
-      );
-    }
+    if (problems.length > 0) throw new SyntaxIssues(this.#syntaxIssues(problems, document.contents));
     if (document.contents === null) return scalarNode(this.#origin(0), null);
     return this.#node(document.contents, []);
+  }
+
+  /** Tells the first fault of each line, up to one that makes nonsense of all that follows. */
+  #syntaxIssues(
+    problems: readonly { code: string; message: string; pos: [number, number] }[],
+    root: Node | null,
+  ): ConfigIssue[] {
+    const issues = new Map<number, ConfigIssue>();
+    for (const { code, message, pos } of problems.slice(0, 20)) {
+      const isOpen = /^(missing closing|flow \w+ in block)/iu.test(message);
+      const place = this.#lines.place((isOpen ? this.#opening(root, pos[0]) : undefined) ?? pos[0]);
+      if (!issues.has(place.line)) issues.set(place.line, syntaxIssue(yamlMessage(code, message), place));
+      if (code === "UNEXPECTED_TOKEN" || isOpen) break;
+    }
+    return [...issues.values()];
+  }
+
+  /** Finds where the innermost quoted text or bracket begins that reaches as far as a place. */
+  #opening(root: Node | null, end: number): number | undefined {
+    let found: number | undefined;
+    yaml().visit(root, {
+      Node: (_, node) => {
+        const [start, stop] = node.range ?? [0, 0];
+        const isOpened =
+          "flow" in node ? node.flow === true : "type" in node && String(node.type).startsWith("QUOTE");
+        if (isOpened && start <= end && stop >= end) found = start;
+      },
+    });
+    return found;
   }
 
   /** Refuses deep nesting before the library meets it: it recurses, and V8 may abort where its stack ends. */
@@ -246,6 +268,13 @@ function yamlMessage(code: string, message: string): string {
   if (code === "MULTIPLE_DOCS") return 'a config file holds one document. Delete what follows "---".';
   if (code === "TAG_RESOLVE_FAILED")
     return `${message.replace(/^Unresolved tag: /u, "unknown tag ")}. Delete the tag.`;
+  if (/^missing closing/iu.test(message)) return "the text that begins there has no closing quote. Add it.";
+  if (/^flow \w+ in block/iu.test(message))
+    return "the bracket that opens there is not closed, or what it holds is not indented. Close it.";
+  if (code === "BLOCK_AS_IMPLICIT_KEY")
+    return 'a second "key: value" cannot follow in one line, nor below a value. Quote the text, or correct the indentation.';
+  if (code === "MULTILINE_IMPLICIT_KEY" || /^implicit (map )?keys need/iu.test(message))
+    return 'a key must be followed by ": " in its line. Write KEY: VALUE.';
   if (code === "TAB_AS_INDENT") return "YAML is indented with spaces, got a tab.";
   return `${message.charAt(0).toLowerCase()}${message.slice(1)}.`.replace(/\.\.$/u, ".");
 }

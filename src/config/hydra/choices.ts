@@ -1,5 +1,5 @@
 // What the command line and `override` items choose in the groups of a defaults list.
-import { suggestion } from "../../base/index.ts";
+import { nearest, suggestion } from "../../base/index.ts";
 import { type ConfigNode, type Origin, valueOf } from "../node.ts";
 import { formatValue } from "../value.ts";
 import {
@@ -83,12 +83,16 @@ export class Choices {
       if (isUsed) continue;
       const others = [...(this.#knownByGroup.get(key.split("@")[0]!) ?? [])].sort();
       const groups = this.#appGroups();
+      const group = key.split("@")[0]!;
+      const last = group.slice(group.lastIndexOf("/") + 1);
       const hint =
         others.length > 0
           ? `Did you mean ${others.map((other) => `"${other}"`).join(" or ")}?`
-          : groups.length > 0
-            ? suggestion(key, groups)
-            : "It holds no group.";
+          : !isExternal && last !== group && groups.includes(last)
+            ? `A group outside of "${group.slice(0, group.lastIndexOf("/"))}" begins with "/": override /${last}.`
+            : groups.length > 0
+              ? suggestion(nearest(key, groups) === undefined ? last : key, groups)
+              : "It holds no group.";
       const way = isExternal ? ` To add it, write +${key}=${String(value)}.` : "";
       throw problemAt(
         origin,

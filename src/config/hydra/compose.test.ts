@@ -280,7 +280,7 @@ describe("what cannot be composed is told with its place", () => {
     [
       "broken",
       [],
-      "conf/broken.yaml:2:1: flow sequence in block collection must be sufficiently indented and end with a ].",
+      "conf/broken.yaml:1:4: the bracket that opens there is not closed, or what it holds is not indented. Close it.",
     ],
   ])("%s %j", (configName, overrides, expected) => {
     expect(message(configName, ...overrides)).toBe(expected);
@@ -315,7 +315,7 @@ describe("the search path", () => {
       model: { from: "node_modules/@scope/configs/conf" },
     });
     expect(() => from(["pkg://absent.conf", "nowhere"], "4")).toThrow(
-      "Searched: conf, pkg://absent.conf, nowhere.",
+      "Searched: conf, pkg://absent.conf (which is not there), nowhere (which is not there).",
     );
     expect(() => from(["pkg://../more"], "4")).toThrow('there is no config "4"');
   });
@@ -346,7 +346,7 @@ describe("the search path", () => {
       'conf/word.yaml:1:1: a config is a mapping of keys to values, got "word". Write KEY: before it.',
     );
     expect(message("number")).toContain("got 5");
-    expect(message("bytes")).toContain("conf/bytes.yaml: the text must be UTF-8");
+    expect(message("bytes")).toContain("conf/bytes.yaml:1:1: the text must be UTF-8");
   });
 });
 

@@ -182,7 +182,7 @@ function mergeDefaults(defaults: readonly DefaultsEntry[], repository: Repositor
   const config = mapNode({ source: "the composed config" });
   for (const entry of defaults) {
     const { content, source } = repository.find(entry.configPath)!;
-    const part = embed(content, entry.package, entry.origin);
+    const part = embed(content, entry.package, entry.packageOrigin);
     checkMapping(part, source);
     checkSearchPath(part, entry);
     mergeInto(config, part);
@@ -205,7 +205,7 @@ function checkSearchPath(part: ConfigNode, { isPrimary, configPath }: DefaultsEn
   if (isPrimary || configPath === "hydra/config" || searchPath === undefined) return;
   throw problemAt(
     searchPath.origin,
-    "hydra.searchpath can be set in the primary config and on the command line only. Move it there.",
+    "can be set in the primary config and on the command line only. Move it there.",
     "value",
     "hydra.searchpath",
   );

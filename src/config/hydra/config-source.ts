@@ -4,13 +4,14 @@ import type { Stats } from "node:fs";
 import { isUtf8 } from "node:buffer";
 import { join } from "node:path";
 import { limits } from "../document.ts";
+import { firstInvalidLine } from "../load.ts";
 import { type ConfigNode, mapNode, valueOf } from "../node.ts";
 import { formatValue } from "../value.ts";
 import { readJson, readYaml } from "../omega/read-yaml.ts";
 import { shownPath } from "./config-path.ts";
 import type { ConfigStore } from "./config-store.ts";
 import { problemAt } from "./problem.ts";
-import { readHeader } from "./read-defaults.ts";
+import { type PackageHeader, readHeader } from "./read-defaults.ts";
 
 /** Is one place where configs are looked for. */
 export interface ConfigSource {
@@ -31,8 +32,7 @@ export interface ConfigSource {
 /** Is a config as it was read, with its defaults list still in it. Nobody may change its tree. */
 export interface Reading {
   node: ConfigNode;
-  /** What `# @package` says. */
-  package: string | undefined;
+  package: PackageHeader | undefined;
   /** The file as the user knows it. */
   source: string;
 }
@@ -75,7 +75,10 @@ export function storeSource(
     hasGroup: (group) => store.hasGroup(group),
     read(config) {
       const entry = store.get(config.endsWith(".yaml") ? config.slice(0, -".yaml".length) : config);
-      return entry && { node: entry.node, package: entry.package, source: `${entry.provider} ${config}` };
+      if (entry === undefined) return undefined;
+      const { node, package: name, provider: owner } = entry;
+      const source = `${owner} ${config}`;
+      return { node, package: name === undefined ? undefined : { name, origin: node.origin }, source };
     },
     list: (group, kind) => (kind === "configs" ? store.options(group) : store.groups(group)),
   };
@@ -119,7 +122,11 @@ function parse(text: string, source: string, file: string): ConfigNode {
 function readText(file: string, source: string): { text: string; read: Stats } {
   const { bytes, read } = readBytes(file, source);
   if (!isUtf8(bytes))
-    throw problemAt({ source }, "the text must be UTF-8. Save the file in that encoding.", "syntax");
+    throw problemAt(
+      { source, line: firstInvalidLine(bytes), column: 1 },
+      "the text must be UTF-8. Save the file in that encoding.",
+      "syntax",
+    );
   return { text: bytes.toString("utf8").replace(/^\uFEFF/u, ""), read };
 }
 

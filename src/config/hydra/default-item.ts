@@ -1,6 +1,7 @@
 // One item of a defaults list, and which config, group and package it stands for. How lists become a tree: defaults-tree.ts.
 import type { Origin } from "../node.ts";
 import { absolutePackage, inParentPackage } from "./packages.ts";
+import type { PackageHeader } from "./read-defaults.ts";
 
 /** Is one item of a defaults list, as it is read; it gets its place in the tree when the tree is built. */
 export type DefaultItem = ConfigItem | GroupItem;
@@ -13,6 +14,8 @@ interface CommonItem {
   origin: Origin;
   /** The `@package` line of the config, absolute; known once the config is found. */
   header: string | undefined;
+  /** Where that line stands. */
+  headerOrigin: Origin | undefined;
   /** Group of the config that holds the item; a relative path starts there. */
   baseGroup: string;
   /** Package of the config that holds the item. */
@@ -65,6 +68,7 @@ function common(options: Options): CommonItem {
     optional: options.optional ?? false,
     origin: options.origin,
     header: options.header,
+    headerOrigin: options.headerOrigin,
     baseGroup: options.baseGroup ?? "",
     parentPackage: options.parentPackage ?? "",
     isPrimary: options.isPrimary ?? false,
@@ -125,9 +129,10 @@ export function isMissing(item: DefaultItem): boolean {
 }
 
 /** Notes what the first lines of an item's config say of its package, which counts from the root. */
-export function setHeader(item: DefaultItem, header: string | undefined): void {
-  if (header === undefined || (item.isLegacy && header === "_group_")) return; // the group is the default
-  const absolute = absolutePackage(header);
+export function setHeader(item: DefaultItem, header: PackageHeader | undefined): void {
+  if (header === undefined || (item.isLegacy && header.name === "_group_")) return; // the group is the default
+  const absolute = absolutePackage(header.name);
+  item.headerOrigin = header.origin;
   item.header = item.isLegacy ? absolute.replaceAll("_group_", groupOf(item).replaceAll("/", ".")) : absolute;
 }
 

@@ -20,6 +20,8 @@ export interface DefaultsEntry {
   isPrimary: boolean;
   /** Where it was named. */
   origin: Origin;
+  /** Where its package was named. */
+  packageOrigin: Origin;
 }
 
 /** Lists what the trees name, from the first to the last to merge; a choice that is there twice is an error. */
@@ -49,6 +51,8 @@ export function listDefaults(trees: readonly DefaultsNode[]): DefaultsEntry[] {
       isSelf: isSelf(item),
       isPrimary: holder.item.isPrimary,
       origin: item.origin,
+      packageOrigin:
+        holder.item.package === undefined ? (holder.item.headerOrigin ?? item.origin) : item.origin,
     });
   };
   for (const tree of trees) visit(tree);

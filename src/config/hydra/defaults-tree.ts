@@ -223,7 +223,11 @@ function placesOf({ sources }: Repository): string {
   const places = sources.filter(({ provider }) => provider !== "hydra" && provider !== "schema");
   if (places.length === 0) return "Hydra's own configs and the store";
   return places
-    .map(({ scheme, path }) => (scheme === "file" ? shownPath(path) : `${scheme}://${path}`))
+    .map((source) => {
+      const { scheme, path } = source;
+      const place = scheme === "file" ? shownPath(path) : `${scheme}://${path}`;
+      return source.isAvailable() ? place : `${place} (which is not there)`;
+    })
     .join(", ");
 }
 

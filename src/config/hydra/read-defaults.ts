@@ -1,4 +1,5 @@
 // Reads what a config file says about composing: its `# @package` line and its `defaults:` list.
+import { nearest } from "../../base/index.ts";
 import { type ConfigNode, type MapNode, type Origin, type ScalarNode, mapNode } from "../node.ts";
 import { formatValue } from "../value.ts";
 import { pathProblem } from "./config-path.ts";
@@ -11,6 +12,12 @@ export interface SplitConfig {
   content: ConfigNode;
   /** Undefined where the config has no list. */
   defaults: readonly DefaultItem[] | undefined;
+}
+
+/** Is what `# @package` says, and where. */
+export interface PackageHeader {
+  name: string;
+  origin: Origin;
 }
 
 /** Takes the defaults list out of a config; the tree itself stays as it is. */
@@ -33,8 +40,8 @@ export function splitDefaults(config: ConfigNode, { isLegacy = false } = {}): Sp
  * Returns the package that the first lines of a file name: `# @package trainer.optimizer`.
  * Only lines that begin with `# @` are looked at, up to the first other one.
  */
-export function readHeader(text: string, source: string): string | undefined {
-  let found: string | undefined;
+export function readHeader(text: string, source: string): PackageHeader | undefined {
+  let found: PackageHeader | undefined;
   const lines = text.slice(0, 512).split(/\r\n|[\n\r\v\f\u0085\u2028\u2029]/u);
   for (const [index, line] of lines.entries()) {
     if (line.trim() === "") continue;
@@ -46,7 +53,14 @@ export function readHeader(text: string, source: string): string | undefined {
         `a line that begins with "# @" is "# @package NAME", got "${line.trim().slice(0, 60)}".`,
         "syntax",
       );
-    if (words[0] === "@package") found = words[1];
+    const [word, name] = words as [string, string];
+    if (word === "@package") found = { name, origin: { source, line: index + 1, column: 1 } };
+    else if (nearest(word, ["@package"]) !== undefined)
+      throw problemAt(
+        { source, line: index + 1, column: 1 },
+        `"${word}" is read by nobody. Did you mean "@package"?`,
+        "syntax",
+      );
   }
   return found;
 }

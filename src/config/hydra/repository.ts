@@ -3,14 +3,13 @@ import type { ConfigNode } from "../node.ts";
 import { merge } from "../omega/merge.ts";
 import type { ConfigSource } from "./config-source.ts";
 import type { DefaultItem } from "./default-item.ts";
-import { splitDefaults } from "./read-defaults.ts";
+import { type PackageHeader, splitDefaults } from "./read-defaults.ts";
 
 /** Is a config that was found. Nobody may change its tree or its items. */
 export interface FoundConfig {
   /** The file as the user knows it. */
   source: string;
-  /** What `# @package` says. */
-  package: string | undefined;
+  package: PackageHeader | undefined;
   /** The config without its defaults list. */
   content: ConfigNode;
   defaults: readonly DefaultItem[] | undefined;

@@ -2,12 +2,13 @@
 import { type MapNode, valueOf } from "../node.ts";
 import { select } from "../omega/resolve.ts";
 import { copyCache } from "../omega/resolvers.ts";
-import { UsageError } from "../../base/index.ts";
+import { formatValue } from "../value.ts";
 import { type ComposeOptions, type Composition, composeAll } from "./compose.ts";
 import { expandSweeps } from "./expand-sweeps.ts";
 import { basicLauncher, basicSweeper } from "./hydra-config.ts";
 import { isHydraOverride } from "./override.ts";
 import { parseOverride } from "./parse-override.ts";
+import { problemAt } from "./problem.ts";
 import { setJobNumber } from "./run-folders.ts";
 
 /**
@@ -43,10 +44,14 @@ export function composeJob(
 }
 
 function refuseOthers(config: MapNode, key: string, known: string): void {
-  const target = plainAt(config, `hydra.${key}._target_`);
+  const node = select(config, `hydra.${key}._target_`);
+  const target = node && valueOf(node);
   if (target === known) return;
-  throw new UsageError(
-    `hydra.${key}._target_: ${JSON.stringify(target ?? null)} cannot run jobs here. Use hydra/${key}=basic, or plan the jobs with sconce tune.`,
+  throw problemAt(
+    (node ?? select(config, `hydra.${key}`) ?? config).origin,
+    `${formatValue(target ?? null)} cannot run jobs here. Use hydra/${key}=basic, or plan the jobs with sconce tune.`,
+    "value",
+    `hydra.${key}._target_`,
   );
 }
 

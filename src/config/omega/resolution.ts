@@ -151,11 +151,8 @@ export class Resolution {
       );
     }
     const target = this.dereference(position);
-    const { node } = target;
-    if (node.kind === "scalar") {
-      const { origin } = position.node;
-      return target === position ? { ...node } : { ...node, origin };
-    }
+    const node = target === position ? target.node : { ...target.node, origin: position.node.origin };
+    if (node.kind === "scalar") return { ...node };
     if (target.failure !== undefined) throw target.failure;
     if (target.isOpen) this.#failCycle(target);
     this.#checkChain(target);

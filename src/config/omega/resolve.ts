@@ -9,6 +9,8 @@ import { Resolution } from "./resolution.ts";
 export interface ResolveOptions {
   /** Throws for an interpolation that leads to "???", which otherwise becomes "???" itself. @default false */
   throwOnMissing?: boolean;
+  /** Receives what fails, and the nulls that stand in for it. @default all that fails is thrown */
+  failed?: { issues: ConfigIssue[]; nodes: Set<ConfigNode> };
 }
 
 /**
@@ -16,7 +18,10 @@ export interface ResolveOptions {
  * up to a hundred of them.
  * Results take the place in the file where their interpolation stands.
  */
-export function resolve(root: ConfigNode, { throwOnMissing = false }: ResolveOptions = {}): ConfigNode {
+export function resolve(
+  root: ConfigNode,
+  { throwOnMissing = false, failed }: ResolveOptions = {},
+): ConfigNode {
   const resolution = new Resolution(root);
   const issues = new Map<string, ConfigIssue>();
   const resolved = resolution.build(resolution.root, (failure) => {
@@ -24,9 +29,12 @@ export function resolve(root: ConfigNode, { throwOnMissing = false }: ResolveOpt
     if (failure.isMissing && !throwOnMissing) return scalarNode(origin, missing);
     issues.set(`${failure.issue.path}\0${failure.message}`, failure.issue);
     if (issues.size >= maxIssues) throw configError([...issues.values()]);
-    return scalarNode(origin, null);
+    const nothing = scalarNode(origin, null);
+    failed?.nodes.add(nothing);
+    return nothing;
   });
-  if (issues.size > 0) throw configError([...issues.values()]);
+  if (failed !== undefined) failed.issues.push(...issues.values());
+  else if (issues.size > 0) throw configError([...issues.values()]);
   return resolved;
 }
 
