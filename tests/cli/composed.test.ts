@@ -211,8 +211,9 @@ describe("sconce check", () => {
       "
     `);
     const dataset = await run("check", "dataset=broken");
-    expect(dataset.stderr).toMatchInlineSnapshot(`
-      "conf/dataset/broken.yaml:3:15: dataset.label_column: \${nothing.here} leads nowhere: the config has no "nothing". Valid: model, dataset, optimizer, trainer, callbacks, seed, experiment, champion.
+    expect(dataset.stderr.replaceAll(project.root, "ROOT")).toMatchInlineSnapshot(`
+      "conf/dataset/broken.yaml:2:8: dataset.train: the file "Datasets/absent.csv" does not exist; looked in ROOT/use_cases/demo and in ROOT. Put it there, or correct the path.
+      conf/dataset/broken.yaml:3:15: dataset.label_column: \${nothing.here} leads nowhere: the config has no "nothing". Valid: model, dataset, optimizer, trainer, callbacks, seed, experiment, champion.
       "
     `);
   });
