@@ -212,7 +212,8 @@ describe("sconce check", () => {
     `);
     const dataset = await run("check", "dataset=broken");
     expect(dataset.stderr.replaceAll(project.root, "ROOT")).toMatchInlineSnapshot(`
-      "conf/dataset/broken.yaml:2:8: dataset.train: the file "Datasets/absent.csv" does not exist; looked in ROOT/use_cases/demo and in ROOT. Put it there, or correct the path.
+      "warning: conf/dataset/broken.yaml:1:1: dataset: without a test file, the final evaluation and the champion rest on validation rows.
+      conf/dataset/broken.yaml:2:8: dataset.train: the file "Datasets/absent.csv" does not exist; looked in ROOT/use_cases/demo and in ROOT. Put it there, or correct the path.
       conf/dataset/broken.yaml:3:15: dataset.label_column: \${nothing.here} leads nowhere: the config has no "nothing". Valid: model, dataset, optimizer, trainer, callbacks, seed, experiment, champion.
       "
     `);
