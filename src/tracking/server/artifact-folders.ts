@@ -6,7 +6,7 @@ import { checkArtifactPath } from "../artifacts/artifact-path.ts";
 import { BlobPool } from "../artifacts/blob-pool.ts";
 import { FolderUploads, type FolderUploadsOptions } from "../artifacts/folder-uploads.ts";
 import { LocalArtifactRepository } from "../artifacts/local.ts";
-import type { ArtifactStorage } from "../artifacts/repository.ts";
+import { type ArtifactStorage, hasDirectTransfers } from "../artifacts/repository.ts";
 import { S3ArtifactRepository } from "../artifacts/s3.ts";
 import { isLocalPlace, localPath, localUri, schemeOf } from "../artifacts/uri.ts";
 
@@ -35,6 +35,16 @@ export class ArtifactFolders {
     this.#proxied = storage;
     this.uploads =
       storage instanceof LocalArtifactRepository ? new FolderUploads(storage, uploads) : undefined;
+  }
+
+  /** Whether clients can send the server files in parts. */
+  get takesParts(): boolean {
+    return this.uploads !== undefined || this.signsAddresses;
+  }
+
+  /** Whether clients can reach the server's artifacts in a bucket by addresses that it signs. */
+  get signsAddresses(): boolean {
+    return this.#proxied !== undefined && hasDirectTransfers(this.#proxied);
   }
 
   /** What `mlflow-artifacts:/` means. */

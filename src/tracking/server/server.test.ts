@@ -36,6 +36,17 @@ test("health, version and metrics are answered", async () => {
   expect(body).toContain("process_resident_memory_bytes");
 });
 
+test("clients learn what the server can do, and that it takes no artifacts where it does not", async () => {
+  const path = "/api/3.0/mlflow/server-info";
+  const { body } = await send("GET", path);
+  expect(body).toMatchObject({ store_type: "SqlStore", multipart_uploads_enabled: true });
+  expect((await send("GET", `/ajax-${path.slice(1)}`)).body).toEqual(body);
+  expect((await send("GET", path, { headers: { Host: "attacker.example" } })).status).toBe(403);
+  const bare = await TrackingServer.start({ store, port: 0, artifacts: {} });
+  expect((await sendJson(bare.url, "GET", path)).body).toEqual({ ...body, multipart_uploads_enabled: false });
+  await bare.close();
+});
+
 test("a run is created, written, searched and read under both prefixes", async () => {
   const created = await send("POST", `${api}/experiments/create`, { body: { name: "first" } });
   expect(created.status).toBe(200);

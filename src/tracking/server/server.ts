@@ -30,6 +30,7 @@ import { EventStreams } from "./event-stream.ts";
 import { publicUrl } from "./public-url.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { Router } from "./router.ts";
+import { serverInfo } from "./server-info.ts";
 import { sendEarly, sendJson, sendText } from "./send.ts";
 import { Guard, securityHeaders } from "./security.ts";
 import type { SecurityOptions } from "./security.ts";
@@ -62,7 +63,7 @@ const sweepEveryMs = 60 * 60 * 1000;
 
 /**
  * Serves a store over MLflow's REST API: `/api/2.0/mlflow/...` and `/ajax-api/2.0/mlflow/...`, `/health`, `/version`,
- * `/metrics` (Prometheus) and `/ajax-api/2.0/sconce/events` (server-sent events).
+ * `/api/3.0/mlflow/server-info`, `/metrics` (Prometheus) and `/ajax-api/2.0/sconce/events` (server-sent events).
  *
  * @example
  * const store = await SqliteStore.open({ path: "outputs/mlflow/mlflow.db" });
@@ -226,6 +227,10 @@ class RequestHandler {
     if (probe !== undefined) {
       call.isProbe = true;
       return sendText(response, 200, probe);
+    }
+    if (method === "GET" && /^\/(ajax-)?api\/3\.0\/mlflow\/server-info$/.test(pathname)) {
+      call.isProbe = true;
+      return sendJson(response, 200, serverInfo(this.#context));
     }
 
     const { uploads } = this.#context.folders;

@@ -77,7 +77,7 @@ import json, os, sys
 url, folder, username, password = sys.argv[1:5]
 os.environ["MLFLOW_TRACKING_USERNAME"] = username
 os.environ["MLFLOW_TRACKING_PASSWORD"] = password
-os.environ["MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD"] = "true"
+# MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD is not set: the client asks the server whether it takes parts
 os.environ["MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE"] = str(6 << 20)
 os.environ["MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE"] = str(5 << 20)
 import mlflow, requests

@@ -71,9 +71,10 @@ describe("without credentials", () => {
     expect(open).toEqual([]);
   }, 120_000);
 
-  test("only health and version are open, and a browser's question before a request", async () => {
+  test("only health, version and what the server can do are open, and a browser's question before a request", async () => {
     expect((await there.send("GET", "/health")).body).toBe("OK");
     expect((await there.send("GET", "/version")).status).toBe(200);
+    expect((await there.send("GET", "/api/3.0/mlflow/server-info")).status).toBe(200);
     const preflight = { Origin: there.server.url, "Access-Control-Request-Method": "POST" };
     expect((await there.send("OPTIONS", `${api}/runs/create`, { headers: preflight })).status).toBe(204);
   });
