@@ -34,7 +34,7 @@ export { printable, printableJson, printableLines } from "./printable.ts";
 export { isProcessGone, thisProcess } from "./process.ts";
 export type { ProcessIdentity } from "./process.ts";
 export { pythonFloat } from "./python-float.ts";
-export { isPlainObject } from "./plain-object.ts";
+export { isPlainObject, own } from "./plain-object.ts";
 export { clock, silent, terminalProgress } from "./progress.ts";
 export type { ProgressListener } from "./progress.ts";
 export { camelCase, camelCaseKeys, snakeCase, snakeCaseKeys } from "./names.ts";

@@ -2,7 +2,7 @@
 // fetched here.
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
-import { isModelUri, normalizeName } from "../base/index.ts";
+import { isModelUri, normalizeName, own } from "../base/index.ts";
 import type { UseCaseLocation } from "./paths.ts";
 
 /** Tells where a base model is, or where it would come from. */
@@ -37,7 +37,7 @@ export function resolveBaseModel(
   ].filter((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory());
   const path = candidates.find((folder) => existsSync(join(folder, "config.json")));
   if (path !== undefined) return { kind: "folder", path };
-  const alias = baseModelAliases[normalizeName(name)];
+  const alias = own(baseModelAliases, normalizeName(name));
   if (alias !== undefined) return { kind: "hub", id: alias, path: join(store, name) };
   if (candidates[0] !== undefined) {
     return { problem: `${candidates[0]} holds no config.json. Name a folder that a model was saved to.` };

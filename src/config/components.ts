@@ -1,5 +1,5 @@
 // Components by name: the closed table that turns `name`, `_target_`, `class_path` and `module`/`func` into one form.
-import { type ConfigIssue, suggestion } from "../base/index.ts";
+import { type ConfigIssue, own, suggestion } from "../base/index.ts";
 import type { ConfigPath, ConfigMap, ConfigValue } from "./value.ts";
 import { formatValue, isConfigMap } from "./value.ts";
 
@@ -113,7 +113,7 @@ function withOptions(
   sink.moved([...path, "name"], [...path, key]);
   const add = (options: ConfigMap, from: ConfigPath): void => {
     for (const [option, setting] of Object.entries(options)) {
-      const name = component.renamedOptions?.[option] ?? option;
+      const name = own(component.renamedOptions, option) ?? option;
       if (Object.hasOwn(result, name)) {
         sink.report([...from, option], "value", `"${name}" is set twice for this component. Delete one.`);
       } else result[name] = setting;
@@ -161,7 +161,7 @@ function byTarget(
   const dot = target.lastIndexOf(".");
   const [module, className] = [target.slice(0, dot), target.slice(dot + 1)];
   const isIn = (modules: readonly string[]) =>
-    modules.some((name) => module === name || module.startsWith(`${name}.`));
+    isDotted.test(target) && modules.some((name) => module === name || module.startsWith(`${name}.`));
   const isKnownModule = isIn(kind.modules);
   const found = kind.components.find(
     ({ classes, modules = kind.modules }) => classes.includes(className) && isIn(modules),
@@ -178,6 +178,8 @@ function byTarget(
   );
   return undefined;
 }
+
+const isDotted = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/u;
 
 function isUnavailable(name: string, { unavailable }: ComponentKind): boolean {
   return unavailable.some((other) => fold(other) === fold(name));

@@ -1,4 +1,5 @@
 // Brings the spellings that a config may use to one form, and remembers where each part was written.
+import { own } from "../base/index.ts";
 import { bareMetricName, metricMode, normalizeMetricName } from "./metric-names.ts";
 import { callbackKind, loggerKind } from "./callbacks.ts";
 import { type ComponentKind, type NormalizeSink, normalizeComponent } from "./components.ts";
@@ -50,7 +51,7 @@ const kinds: Readonly<Record<string, ComponentKind>> = {
 
 /** Returns the kind of component that stands at a path, if one does. */
 export function componentKindAt(path: ConfigPath): ComponentKind | undefined {
-  const kind = kinds[String(path[0])];
+  const kind = own(kinds, String(path[0]));
   const depth = path[0] === "callbacks" || path[0] === "loggers" ? 2 : 1;
   return path.length >= depth ? kind : undefined;
 }

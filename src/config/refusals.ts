@@ -1,5 +1,5 @@
 // Settings that users of the peers know and that do not work here: each is refused with its reason, never ignored.
-import { normalizeName } from "../base/index.ts";
+import { normalizeName, own } from "../base/index.ts";
 import { componentKindAt } from "./normalize-use-case.ts";
 import type { SchemaIssue } from "./schema-issues.ts";
 import { refusedFlags, refusedValues } from "./trainer-flags.ts";
@@ -61,12 +61,12 @@ const refusedSettings: Readonly<Record<string, Readonly<Record<string, string>>>
 function refusal({ path, code }: SchemaIssue, value: ConfigMap): string | undefined {
   const key = path.join(".");
   if (code === "unknown_key") {
-    const reason = Object.hasOwn(refusedKeys, key) ? refusedKeys[key] : refusedOption(path, value);
+    const reason = own(refusedKeys, key) ?? refusedOption(path, value);
     return reason && `known, but not used here: ${reason}. Delete it.`;
   }
-  const reasons = Object.hasOwn(refusedSettings, key) ? refusedSettings[key]! : {};
+  const reasons = own(refusedSettings, key);
   const setting = String(valueAt(value, path));
-  const reason = reasons[setting] ?? reasons[normalizeName(setting)];
+  const reason = own(reasons, setting) ?? own(reasons, normalizeName(setting));
   return reason && `"${setting}" is refused: ${reason}.`;
 }
 
@@ -75,8 +75,8 @@ function refusedOption(path: ConfigPath, value: ConfigMap): string | undefined {
   const component = valueAt(value, path.slice(0, -1));
   const option = String(path.at(-1));
   if (kind === undefined || !isConfigMap(component)) return undefined;
-  const refused = kind.components.find(({ name }) => name === component["name"])?.refusedOptions ?? {};
-  return Object.hasOwn(refused, option) ? refused[option] : undefined;
+  const refused = kind.components.find(({ name }) => name === component["name"])?.refusedOptions;
+  return own(refused, option);
 }
 
 function notYetValues(names: readonly string[], available: string): Record<string, string> {

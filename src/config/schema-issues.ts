@@ -1,6 +1,6 @@
 // Turns what zod found into the issues that users read. zod's own sentences never show.
 import * as z from "zod";
-import { type ConfigIssue, nearest, suggestion } from "../base/index.ts";
+import { type ConfigIssue, nearest, own, suggestion } from "../base/index.ts";
 import { expectations } from "./fields.ts";
 import { type ConfigPath, type ConfigValue, formatValue, isConfigMap } from "./value.ts";
 
@@ -100,7 +100,7 @@ function unknownKeyHint(
   }
   if (nearest(key, valid) === undefined) {
     const elsewhere = fieldPaths(root).filter((field) => field.endsWith(`.${key}`) || field === key);
-    const known = usualNames[key] ?? (elsewhere.length === 1 ? elsewhere[0] : undefined);
+    const known = own(usualNames, key) ?? (elsewhere.length === 1 ? elsewhere[0] : undefined);
     if (known !== undefined && known !== [...path, key].join(".")) return `Write it as "${known}".`;
   }
   return valid.length === 0 ? "Nothing may stand here." : suggestion(key, valid);
@@ -159,7 +159,7 @@ function child(
   if (schema instanceof z.ZodArray) return schema.element;
   if (schema instanceof z.ZodTuple) return schema.def.items[Number(step)];
   if (schema instanceof z.ZodRecord) return schema.valueType;
-  return shapeOf(schema, part)?.[step];
+  return own(shapeOf(schema, part), String(step));
 }
 
 function shapeOf(

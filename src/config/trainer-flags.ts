@@ -1,5 +1,6 @@
 // The trainer's flags, by Lightning's names (2.6). A flag that does not work here is refused with the reason.
 import * as z from "zod";
+import { own } from "../base/index.ts";
 import { batches, choice, duration, expecting, flag, integer, number } from "./fields.ts";
 
 const precisions = ["32-true", "bf16-mixed", "bf16-true", "64-true"] as const;
@@ -20,7 +21,7 @@ export const trainerSchema = z.strictObject({
   max_time: duration().optional(),
   precision: expecting(
     `one of ${precisions.join(", ")}`,
-    z.preprocess((value) => precisionSpellings[String(value)] ?? value, z.enum(precisions)),
+    z.preprocess((value) => own(precisionSpellings, String(value)) ?? value, z.enum(precisions)),
   ).default("32-true"),
   accumulate_grad_batches: integer({ min: 1 }).default(1),
   /** Where memory runs out, computes a batch in parts of fewer rows; the step keeps its rows and its loss. */

@@ -1,7 +1,7 @@
 // The log of a job as `hydra.job_logging` describes it: the file that its root logger writes to, and `hydra.verbose`.
 import { appendFileSync, mkdirSync } from "node:fs";
 import { dirname, resolve as resolvePath } from "node:path";
-import { type LogLevel, logger, stderrSink } from "../../base/index.ts";
+import { type LogLevel, logger, own, stderrSink } from "../../base/index.ts";
 import { type MapNode, valueOf } from "../node.ts";
 import { select } from "../omega/resolve.ts";
 import { type ConfigMap, isConfigMap } from "../value.ts";
@@ -80,7 +80,7 @@ function formatLine(format: string, level: LogLevel, message: string, name: stri
     message,
     process: String(process.pid),
   };
-  return format.replaceAll(/%\((\w+)\)[-\d]*[sd]/gu, (found, key: string) => values[key] ?? found);
+  return format.replaceAll(/%\((\w+)\)[-\d]*[sd]/gu, (found, key: string) => own(values, key) ?? found);
 }
 
 /** `hydra.verbose` is true, or names loggers: all lines go through one logger here. */
