@@ -1,6 +1,6 @@
 // `sconce check`: proves a config before any work starts. Loads neither libtorch nor data.
-import { ConfigError } from "../base/index.ts";
-import { checkUseCase, configToYaml, formatResolved, planJobs } from "../config/index.ts";
+import { ConfigError, UsageError } from "../base/index.ts";
+import { checkUseCase, configToYaml, formatResolved, parseCommandLine, planJobs } from "../config/index.ts";
 import type { CheckReport, MainOptions, ModuleReport } from "../config/index.ts";
 import { parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
@@ -54,6 +54,11 @@ Examples:
 
 /** Checks the composed config, or each of a sweep's. */
 async function checkJobs(options: MainOptions & { argv: string[] }, own: readonly string[]): Promise<number> {
+  const { action } = parseCommandLine(options.argv);
+  if (action !== "run" && action !== "multirun")
+    throw new UsageError(
+      `sconce check: --${action} belongs to sconce train. Take it out, or use that command.`,
+    );
   const jobs = planJobs(options);
   const reports: ((CheckReport | ModuleReport) & { job?: number; overrides: readonly string[] })[] = [];
   for (const { number, overrides, config } of jobs) {

@@ -38,11 +38,13 @@ export async function refuseUnknownFlags(
   own: object,
 ): Promise<void> {
   const { hydraFlags } = await import("../config/index.ts");
-  const known = [...Object.keys(own).map((name) => `--${name}`), ...hydraFlags];
-  for (const word of words) {
-    const flag = /^--[^=]+/u.exec(word)?.[0];
-    if (flag !== undefined && !known.includes(flag))
-      throw new UsageError(`sconce ${command}: unknown flag ${flag}. ${suggestion(flag, known)}`);
+  const known = [...Object.keys(own).map((name) => `--${name}`), ...hydraFlags.flatMap(({ names }) => names)];
+  const end = words.indexOf("--");
+  for (const word of end === -1 ? words : words.slice(0, end)) {
+    const flag = /^-[^=]+/u.exec(word)?.[0];
+    if (flag === undefined || known.includes(flag)) continue;
+    const long = known.filter((name) => name.startsWith("--"));
+    throw new UsageError(`sconce ${command}: unknown flag ${flag}. ${suggestion(flag, long)}`);
   }
 }
 
@@ -54,19 +56,21 @@ function hasDefaults(path: string): boolean {
 /** Says which configs of use cases there are, for who asked for none and has no conf/ of the project either. */
 export function useCaseHint({ configPath, baseFolder = "." }: MainOptions): string {
   if (configPath !== shippedConf) return "";
-  const useCases = join(baseFolder, "use_cases");
-  const found = existsSync(useCases)
-    ? readdirSync(useCases).flatMap((name) => configsIn(join(useCases, name, "Configurations")))
-    : [];
+  const found = useCaseConfigs(baseFolder);
   return found.length === 0
     ? "\nThat is the config that comes along. Make one of your own with: sconce init FILE.csv"
     : `\nThat is the config that comes along. Of your own there ${found.length === 1 ? "is" : "are"}: ${found.map((path) => relative(process.cwd(), path)).join(", ")}.`;
 }
 
-function configsIn(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  const files = readdirSync(folder).filter((file) => /\.(json|ya?ml)$/u.test(file));
-  return files.map((file) => join(folder, file));
+/** Lists the configs of the use cases below a folder. */
+export function useCaseConfigs(folder: string): string[] {
+  const useCases = join(folder, "use_cases");
+  if (!existsSync(useCases)) return [];
+  return readdirSync(useCases).flatMap((name) => {
+    const configurations = join(useCases, name, "Configurations");
+    const files = existsSync(configurations) ? readdirSync(configurations) : [];
+    return files.filter((file) => /\.(json|ya?ml)$/u.test(file)).map((file) => join(configurations, file));
+  });
 }
 
 /**

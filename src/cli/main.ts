@@ -97,6 +97,13 @@ export async function main(argv: readonly string[]): Promise<number> {
       process.stdout.write(`sconce ${sconceVersion}\n`);
       return exitCodes.done;
     }
+    const completion = /^(?:--shell-completion|-sc)(?:=(.*))?$/su.exec(name);
+    if (completion !== null) {
+      const { answerShell } = await import("./shell-completion.ts");
+      const list = { names: [...Object.keys(commands), "setup"], helpOf };
+      process.stdout.write(await answerShell(completion[1] ?? words[0] ?? "", list));
+      return exitCodes.done;
+    }
     const asksForHelp = ["--help", "-h", "help"].includes(name);
     const wanted = asksForHelp ? words.find((word) => !word.startsWith("-")) : name;
     if (wanted === undefined) {
@@ -114,6 +121,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     return report(error);
   }
+}
+
+async function helpOf(name: string): Promise<string> {
+  return Object.hasOwn(commands, name) ? (await commands[name]!.load()).command.help : "";
 }
 
 /** Tells whether a command is asked about itself; what follows `--` are words, not flags. */
@@ -134,6 +145,8 @@ ${lines.join("\n")}
 
   sconce COMMAND --help   says more, with examples
   sconce --version        prints the version
+  sconce --shell-completion install=bash   (or zsh, fish) prints what makes the
+                          shell complete: eval "$(...)" in its start-up file
 
 From a data file to a trained model:
   sconce init reviews.csv

@@ -25,11 +25,13 @@ project, else of the groups that come along. What comes of it:
                   deletes one
   group=option    chooses another file of a group: model=bert trainer=debug
   -m              trains once for each combination: optimizer.lr=2e-5,5e-5
-  --cfg job       shows the composed config; --info defaults how it came about;
-                  --config-path, --config-name, --resolve as in Hydra
+  --cfg job       shows the composed config, with -m that of each combination;
+                  --info defaults how it came about; --config-path,
+                  --config-name, --resolve and others as in Hydra: --hydra-help
   --resume WHAT   goes on with a run that did not finish: "last" is the newest
                   one, else the folder of a run or of one of its checkpoints
-  --json          prints the result as JSON on standard output
+  --json          prints the result, or with --cfg the config, as JSON on
+                  standard output
 
 Ctrl-C finishes the step, saves and exits with 130; a second one exits at once.
 
@@ -86,6 +88,7 @@ async function trainComposed(
   const { parseCommandLine, planJobs, runMain } = await import("../config/index.ts");
   const projectRoot = options.baseFolder!;
   const { action } = parseCommandLine(options.argv);
+  const shown = { ownFlags: flagsHelp, json: own.includes("--json") };
   if (action === "run" || action === "multirun") {
     for (const { number, overrides, config } of planJobs(options)) {
       const { source, issues } = await checkJob(config, projectRoot);
@@ -94,7 +97,7 @@ async function trainComposed(
     }
   }
   let stopped: number | undefined;
-  const { exitCode } = await runMain(options, async (plain, job) => {
+  const { exitCode } = await runMain({ ...options, ...shown }, async (plain, job) => {
     const code = await trainJob(plain, job, { projectRoot, own });
     if (code === 0) return;
     stopped = code;
@@ -133,6 +136,11 @@ async function trainJob(
 
 /** Flags of `sconce train`. */
 export const trainFlags = { resume: { type: "string" }, json: { type: "boolean" } } as const;
+
+const flagsHelp = {
+  "--resume": "goes on with a run that did not finish: last, or its folder",
+  "--json": "prints the result, or with --cfg the config, as JSON",
+};
 
 function jobError(
   error: ConfigError,

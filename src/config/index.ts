@@ -20,6 +20,7 @@ export { compose, composeAll, initialize } from "./hydra/compose.ts";
 export type { ComposeOptions, Composition, ConfigLocation } from "./hydra/compose.ts";
 export type { HydraCallback } from "./hydra/callbacks.ts";
 export { hydraFlags, parseCommandLine } from "./hydra/command-line.ts";
+export { completeArguments, completePlain } from "./hydra/complete-composed.ts";
 export type { CommandLine, ConfigPart, InfoTopic } from "./hydra/command-line.ts";
 export { showInfo } from "./hydra/info.ts";
 export { main, runMain } from "./hydra/main.ts";

@@ -110,6 +110,21 @@ describe("sconce train", () => {
     expect(info.stdout).toContain("sconce");
   });
 
+  test("shows the config of each job of a sweep, as JSON too", async () => {
+    const words = ["train", "--cfg", "job", "-m", "optimizer.lr=1e-3,1e-4", "--json"];
+    const { code, stdout } = await run(...words);
+    expect(code).toBe(0);
+    const jobs = JSON.parse(stdout) as { optimizer: { lr: number } }[];
+    expect(jobs.map(({ optimizer }) => optimizer.lr)).toEqual([1e-3, 1e-4]);
+  });
+
+  test("names its own flags beside Hydra's", async () => {
+    expect((await run("train", "--hydra-help")).stdout).toMatch(/^--resume : .*\n--json : /m);
+    const { code, stderr } = await run("train", "-x");
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^sconce train: unknown flag -x\. Valid: .*--json.*--multirun.*--resume/);
+  });
+
   test("takes a file with a defaults list by its name", async () => {
     const { code, stdout, stderr } = await run("check", "conf/config.yaml", "seed=9", "--resolve");
     expect(code, stderr).toBe(0);
@@ -217,6 +232,14 @@ describe("sconce check", () => {
       conf/dataset/broken.yaml:3:15: dataset.label_column: \${nothing.here} leads nowhere: the config has no "nothing". Valid: model, dataset, optimizer, trainer, callbacks, seed, experiment, champion.
       "
     `);
+  });
+
+  test("refuses flags that show something instead", async () => {
+    const { code, stderr } = await run("check", "--cfg", "job");
+    expect([code, stderr]).toEqual([
+      2,
+      "sconce check: --cfg belongs to sconce train. Take it out, or use that command.\n",
+    ]);
   });
 
   test("checks every job of a sweep", async () => {

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { splitLine } from "../../src/config/hydra/completion-script.ts";
-import { completeComposed } from "../../src/config/hydra/shell-completion.ts";
+import { splitLine } from "../../src/cli/completion-script.ts";
+import { completeComposed } from "../../src/config/hydra/complete-composed.ts";
 
 /** Written by tools/golden/hydra_completion.py with hydra-core. */
 const golden = JSON.parse(

@@ -17,6 +17,8 @@ export type ConfigPart = (typeof configParts)[number];
 export interface CommandLine {
   /** What to do; `run` is one job, unless the config itself says `hydra.mode: MULTIRUN`. */
   action: "run" | "multirun" | "cfg" | "info" | "help" | "hydra-help" | "version" | "rerun";
+  /** Whether `-m` was given: with `cfg`, the config of each job is shown. */
+  isMultirun: boolean;
   overrides: string[];
   /** The part for `--cfg`. */
   cfg?: ConfigPart;
@@ -51,7 +53,7 @@ const flags = {
   cfg: {
     names: ["--cfg", "-c"],
     value: "needed",
-    help: "shows the config instead of running: job, hydra or all",
+    help: "shows the config instead of running: job, hydra or all; with -m of each job",
   },
   resolve: {
     names: ["--resolve"],
@@ -82,12 +84,17 @@ const flags = {
 
 type FlagName = keyof typeof flags;
 
-/** Lists the flags by their long names. */
-export const hydraFlags: readonly string[] = Object.values(flags).map(({ names }) => names[0]);
+/** Lists the flags by all of their names, the long one first. */
+export const hydraFlags: readonly { names: readonly string[]; takesValue: boolean }[] = Object.values(
+  flags,
+).map(({ names, value }) => ({ names, takesValue: value === "needed" }));
 
-/** Lists the flags with what each does, for a help text. */
-export function flagsHelp(): string {
-  const lines = Object.values(flags).map(({ names, help }) => `${names.join(",")} : ${help}`);
+/** Lists the flags with what each does, for a help text; `own` are those of the program, `{ "--json": "..." }`. */
+export function flagsHelp(own: Readonly<Record<string, string>> = {}): string {
+  const lines = [
+    ...Object.values(flags).map(({ names, help }) => `${names.join(",")} : ${help}`),
+    ...Object.entries(own).map(([name, help]) => `${name} : ${help}`),
+  ];
   return [...lines, "Overrides : KEY=VALUE changes the config, +KEY=VALUE adds to it, ~KEY takes out"].join(
     "\n",
   );
@@ -142,7 +149,10 @@ function flagOf(text: string): FlagName {
 }
 
 function commandOf(given: ReadonlyMap<FlagName, string>, overrides: string[]): CommandLine {
-  const actions = (["run", "multirun", "cfg", "info", "rerun"] as const).filter((name) => given.has(name));
+  const isMultirun = given.has("multirun");
+  const actions = (["run", "multirun", "cfg", "info", "rerun"] as const).filter(
+    (name) => given.has(name) && !(name === "multirun" && given.has("cfg")), // shows the config of each job
+  );
   if (actions.length > 1)
     throw new UsageError(
       `only one of ${actions.map((name) => flags[name].names[0]).join(" and ")} can be given. Delete one.`,
@@ -157,7 +167,7 @@ function commandOf(given: ReadonlyMap<FlagName, string>, overrides: string[]): C
     throw new UsageError(
       `--experimental-rerun: a job is run again as it was, so "${overrides[0]}" cannot be applied. Delete it.`,
     );
-  const command: CommandLine = { action, overrides, resolve: given.has("resolve") };
+  const command: CommandLine = { action, isMultirun, overrides, resolve: given.has("resolve") };
   for (const name of ["package", "configPath", "configName", "configDir", "rerun"] as const) {
     const value = given.get(name);
     if (value !== undefined) command[name] = value;

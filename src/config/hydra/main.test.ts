@@ -244,12 +244,39 @@ test("--hydra-help and --version need no config", async () => {
   expect(printed).toContain("composing as Hydra 1.3.8");
 });
 
+test("--cfg with -m shows the config of each job, as YAML documents or a JSON array", async () => {
+  let printed = "";
+  const print = (text: string) => void (printed += text);
+  const argv = ["--cfg", "job", "-m", "db=mysql,sqlite", "seed=5"];
+  expect(await run([...argv, "-p", "db"], () => 0, { print })).toMatchObject({ exitCode: 0, jobs: [] });
+  expect(printed).toBe("---\n# @package db\nname: mysql\n---\n# @package db\nname: sqlite\n");
+  printed = "";
+  await run(argv, () => 0, { print, json: true });
+  expect(JSON.parse(printed)).toMatchObject([
+    { db: { name: "mysql" }, seed: 5 },
+    { db: { name: "sqlite" }, seed: 5 },
+  ]);
+  printed = "";
+  await run(["--cfg", "job", "-p", "db.name"], () => 0, { print, json: true });
+  expect(printed).toBe('"mysql"\n');
+  expect(await run(["--cfg", "job", "db=mysql,sqlite"], () => 0, { print })).toMatchObject({ exitCode: 2 });
+  expect(existsSync(join(root, "outputs"))).toBe(false);
+});
+
+test("--hydra-help lists the flags that a program takes itself", async () => {
+  let printed = "";
+  const print = (text: string) => void (printed += text);
+  await run(["--hydra-help"], () => 0, { print, ownFlags: { "--json": "prints JSON" } });
+  expect(printed).toContain("\n--json : prints JSON\n");
+});
+
 describe("a command line", () => {
   test.each([
     [["a=1", "-m", "~b"], { action: "multirun", overrides: ["a=1", "~b"] }],
     [["--info", "a=1"], { action: "info", info: "all", overrides: ["a=1"] }],
     [["--info", "defaults", "a=1"], { action: "info", info: "defaults", overrides: ["a=1"] }],
     [["-i=plugins"], { action: "info", info: "plugins" }],
+    [["--cfg", "job", "-m", "a=1,2"], { action: "cfg", isMultirun: true, cfg: "job" }],
     [["-c", "job", "-p", "db", "--resolve"], { action: "cfg", cfg: "job", package: "db", resolve: true }],
     [
       ["-cp", "a", "-cn=b", "--config-dir", "c"],
@@ -265,7 +292,7 @@ describe("a command line", () => {
     [["--cfg"], "--cfg: a value must follow."],
     [["--cfg", "jobs"], '--cfg: unknown value "jobs". Did you mean "job"?'],
     [["-m=1"], '-m: takes no value, got "1". Delete it.'],
-    [["--cfg", "job", "-m"], "only one of --multirun and --cfg can be given."],
+    [["--cfg", "job", "-r"], "only one of --run and --cfg can be given."],
     [["--resolve"], "--resolve: goes with --cfg or --help only."],
     [["-p", "db"], "--package: goes with --cfg only."],
     [["--experimental-rerun", "x", "a=1"], '"a=1" cannot be applied.'],

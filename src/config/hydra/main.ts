@@ -11,8 +11,8 @@ import { showInfo } from "./info.ts";
 import { problemAt } from "./problem.ts";
 import { openSweepFolder, readRunFolder } from "./run-folders.ts";
 import { type JobResult, type Task, rerunJob, runJob } from "./run-job.ts";
-import { hydraHelp, programHelp, showConfig } from "./show-config.ts";
-import { composeJob, planSweep } from "./sweep.ts";
+import { hydraHelp, programHelp, showConfig, shownValue } from "./show-config.ts";
+import { composeJob, composeSweep, planSweep } from "./sweep.ts";
 
 /** Says where a program's configs are and how it runs jobs. */
 export interface MainOptions extends ConfigLocation {
@@ -36,6 +36,10 @@ export interface MainOptions extends ConfigLocation {
   baseFolder?: string;
   /** Receives what is printed for `--cfg` and the like. @default writes to standard output */
   print?: (text: string) => void;
+  /** True to show configs as JSON, those of a sweep as an array. @default false: as YAML, a document each */
+  json?: boolean;
+  /** Flags that the program takes itself, with what each does, for `--help` and `--hydra-help`. */
+  ownFlags?: Readonly<Record<string, string>>;
 }
 
 /** Is what a program came to. */
@@ -78,7 +82,7 @@ async function runCommand<T>(
   options: MainOptions,
   task: Task<T>,
 ): Promise<MainResult<T>> {
-  const { print = (text: string) => void process.stdout.write(text) } = options;
+  const { print = (text: string) => void process.stdout.write(text), ownFlags } = options;
   const compose = composeOptions(command, options);
   const done: MainResult<T> = { exitCode: 0, jobs: [] };
   switch (command.action) {
@@ -86,19 +90,13 @@ async function runCommand<T>(
       print(`Sconce ${sconceVersion}, composing as Hydra ${hydraVersion}\n`);
       return done;
     case "help":
-      print(programHelp(composeAll(compose), { resolve: command.resolve }));
+      print(programHelp(composeAll(compose), { resolve: command.resolve, ownFlags }));
       return done;
     case "hydra-help":
-      print(hydraHelp(composeAll(withoutConfig(compose))));
+      print(hydraHelp(composeAll(withoutConfig(compose)), { ownFlags }));
       return done;
     case "cfg":
-      print(
-        showConfig(composeAll(compose), {
-          part: command.cfg!,
-          package: command.package,
-          resolve: command.resolve,
-        }),
-      );
+      print(shownConfigs(command, compose, options));
       return done;
     case "info":
       print(showInfo(composeAll(compose), command.info!));
@@ -109,6 +107,20 @@ async function runCommand<T>(
     case "multirun":
       return runJobs(command, compose, options, task);
   }
+}
+
+/** Writes what `--cfg` asks for: one config, or with `-m` that of each job. */
+function shownConfigs(command: CommandLine, compose: ComposeOptions, { json = false }: MainOptions): string {
+  const { cfg: part, package: packageName, resolve } = command;
+  const show = { part: part!, package: packageName, resolve };
+  const asJson = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+  if (!command.isMultirun) {
+    const composition = composeAll(compose);
+    return json ? asJson(shownValue(composition, show)) : showConfig(composition, show);
+  }
+  const jobs = composeSweep(compose);
+  if (json) return asJson(jobs.map((job) => shownValue(job, show)));
+  return jobs.map((job) => `---\n${showConfig(job, show)}`).join("");
 }
 
 /** Says what a command line asks to compose. */

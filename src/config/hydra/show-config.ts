@@ -6,6 +6,7 @@ import { toYaml } from "../omega/to-yaml.ts";
 import { type ConfigPart, flagsHelp } from "./command-line.ts";
 import type { Composition } from "./compose.ts";
 import { jobConfig } from "./hydra-resolvers.ts";
+import type { ConfigValue } from "../value.ts";
 import { pythonText } from "../omega/python-text.ts";
 import type { Repository } from "./repository.ts";
 
@@ -19,20 +20,30 @@ export interface ShowOptions {
 }
 
 /** Writes a composed config, or a part of it, as YAML. A package that is not there throws a `UsageError`. */
-export function showConfig(
-  { config }: Pick<Composition, "config">,
-  { part, package: packageName, resolve: isResolved = false }: ShowOptions,
-): string {
-  const shown = { job: jobConfig, hydra: hydraConfig, all: (whole: MapNode) => whole }[part](config);
-  const isWhole = packageName === undefined || packageName === "_global_";
-  const node = isWhole ? shown : select(shown, packageName, { resolve: isResolved });
-  if (node === undefined)
-    throw new UsageError(
-      `--package: the config has no "${packageName!}". Keys: ${[...shown.entries.keys()].join(", ")}.`,
-    );
+export function showConfig(composition: Pick<Composition, "config">, options: ShowOptions): string {
+  const node = shownPart(composition, options);
   if (node.kind === "scalar") return `${pythonText(node)}\n`;
-  const header = isWhole ? "" : `# @package ${packageName}\n`;
-  return `${header}${toYaml(isWhole && isResolved ? resolve(node) : node)}`;
+  return `${isWhole(options) ? "" : `# @package ${options.package}\n`}${toYaml(node)}`;
+}
+
+/** Returns what `showConfig` writes as plain data. */
+export function shownValue(composition: Pick<Composition, "config">, options: ShowOptions): ConfigValue {
+  return valueOf(shownPart(composition, options));
+}
+
+function shownPart({ config }: Pick<Composition, "config">, options: ShowOptions): ConfigNode {
+  const { part, package: packageName, resolve: isResolved = false } = options;
+  const shown = { job: jobConfig, hydra: hydraConfig, all: (whole: MapNode) => whole }[part](config);
+  if (isWhole(options)) return isResolved ? resolve(shown) : shown;
+  const node = select(shown, packageName!, { resolve: isResolved });
+  if (node !== undefined) return node;
+  throw new UsageError(
+    `--package: the config has no "${packageName!}". Keys: ${[...shown.entries.keys()].join(", ")}.`,
+  );
+}
+
+function isWhole({ package: packageName }: ShowOptions): boolean {
+  return packageName === undefined || packageName === "_global_";
 }
 
 /** Takes the section `hydra`, without its help texts, out of a config; interpolations still find the rest. */
@@ -44,24 +55,36 @@ export function hydraConfig(whole: MapNode): MapNode {
   return mapNode(whole.origin, [["hydra", { ...hydra, node: cloneNode(node) }]]);
 }
 
+/** Says what help has beside the config. */
+export interface HelpOptions {
+  /** Flags that the program takes itself, with what each does. */
+  ownFlags?: Readonly<Record<string, string>> | undefined;
+}
+
 /** Writes what `--help` prints: the template `hydra.help.template` of the config. */
 export function programHelp(
   { config, repository }: Composition,
-  { resolve: isResolved = false } = {},
+  { resolve: isResolved = false, ...own }: { resolve?: boolean } & HelpOptions = {},
 ): string {
   const job = jobConfig(config);
-  return fillTemplate(config, "hydra.help.template", repository, toYaml(isResolved ? resolve(job) : job));
+  const yaml = toYaml(isResolved ? resolve(job) : job);
+  return fillTemplate(config, "hydra.help.template", { repository, yaml, ...own });
 }
 
 /** Writes what `--hydra-help` prints: the template `hydra.hydra_help.template` of the config. */
-export function hydraHelp({ config, repository }: Composition): string {
-  return fillTemplate(config, "hydra.hydra_help.template", repository, toYaml(hydraConfig(config)));
+export function hydraHelp({ config, repository }: Composition, own: HelpOptions = {}): string {
+  const yaml = toYaml(hydraConfig(config));
+  return fillTemplate(config, "hydra.hydra_help.template", { repository, yaml, ...own });
 }
 
-function fillTemplate(config: MapNode, key: string, repository: Repository, yaml: string): string {
+function fillTemplate(
+  config: MapNode,
+  key: string,
+  { repository, yaml, ownFlags }: { repository: Repository; yaml: string } & HelpOptions,
+): string {
   const template = select(config, key);
   const values: Readonly<Record<string, string>> = {
-    FLAGS_HELP: flagsHelp(),
+    FLAGS_HELP: flagsHelp(ownFlags),
     APP_CONFIG_GROUPS: listGroups(repository, (group) => !isHydraGroup(group)),
     HYDRA_CONFIG_GROUPS: listGroups(repository, isHydraGroup),
     CONFIG: yaml,

@@ -43,6 +43,14 @@ export function composeJob(
   return job;
 }
 
+/** Composes every job that a sweep's overrides make together. */
+export function composeSweep(options: ComposeOptions): Composition[] {
+  const sweep = composeAll({ ...options, isMultirun: true });
+  return planSweep(sweep)
+    .flat()
+    .map((overrides, number) => composeJob(sweep, { number, overrides }, options));
+}
+
 function refuseOthers(config: MapNode, key: string, known: string): void {
   const node = select(config, `hydra.${key}._target_`);
   const target = node && valueOf(node);

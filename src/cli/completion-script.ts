@@ -1,5 +1,5 @@
 // The scripts that make shells complete the command line by asking the program itself.
-import { UsageError } from "../../base/index.ts";
+import { UsageError } from "../base/index.ts";
 
 /** Is the shells that there are scripts for. */
 export const completionShells = ["bash", "zsh", "fish"] as const;
@@ -38,7 +38,7 @@ const scripts: Readonly<Record<CompletionShell, (command: string, name: string) 
   bash: (command, name) => `${name}() {
   local line="\${COMP_LINE:0:COMP_POINT}"
   local word="\${line##*[[:space:]]}" part="\${COMP_WORDS[COMP_CWORD]}"
-  case "$part" in [=:]) part= ;; esac
+  case "$part" in [=:@]) part= ;; esac
   local known="\${word%"$part"}" candidate
   COMPREPLY=()
   while IFS= read -r candidate; do
@@ -50,14 +50,16 @@ complete -o default -o nospace -F ${name} ${command}
   zsh: (command, name) => `${name}() {
   local -a candidates
   candidates=("\${(@f)$(COMP_LINE="\${BUFFER[1,CURSOR]}" "\${words[1]}" --shell-completion query=zsh 2>/dev/null)}")
-  compadd -Q -S '' -- "\${(@)candidates:#}"
+  candidates=("\${(@)candidates:#}")
+  if (( $#candidates )); then compadd -Q -S '' -a candidates; else _files; fi
 }
 compdef ${name} ${command}
 `,
   fish: (command, name) => `function ${name}
   set -lx COMP_LINE (commandline -cp)
   set -l words (commandline -cpo)
-  $words[1] --shell-completion query=fish 2>/dev/null
+  set -l candidates ($words[1] --shell-completion query=fish 2>/dev/null)
+  test -n "$candidates"; and printf '%s\\n' $candidates; or __fish_complete_path (commandline -ct)
 end
 complete -c ${command} -f -a '(${name})'
 `,
