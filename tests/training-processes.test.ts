@@ -1,7 +1,7 @@
 // Training as processes: killed at any moment, asked to stop, watched over. Runs what is built in dist/.
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -12,6 +12,7 @@ import { hashTensors, loadSafetensors } from "../src/torch/index.ts";
 import { SqliteStore } from "../src/tracking/index.ts";
 import { newestCheckpoint } from "../src/trainer/index.ts";
 import { outcomeOf } from "./fixtures/outcome.ts";
+import { makeTemporaryFolder } from "./fixtures/temporary-folder.ts";
 import { makeTinyProject } from "./fixtures/tiny-project.ts";
 import type { TinyProject } from "./fixtures/tiny-project.ts";
 
@@ -129,6 +130,32 @@ test("killed again and again, within epochs and while saving, a run ends as one 
   const result = JSON.parse(stdout) as TrainResult;
   expect(project.runs()).toEqual([result.modelFolder]);
   expect(await outcomeOf(project, result)).toEqual(uninterrupted);
+});
+
+test("a Trainer that is killed at any moment, its examples made by threads, ends as one that was not", async () => {
+  const root = makeTemporaryFolder("sconce-killed-");
+  const trainer = (...args: string[]) => start(fileURLToPath(new URL("fixtures/killed-trainer.mjs", import.meta.url)), ...args).ended; // prettier-ignore
+  const logged = (folder: string) =>
+    readFileSync(join(folder, "lightning_logs", "version_0", "metrics.csv"), "utf8");
+  const [wholeFolder, folder] = [join(root, "whole"), join(root, "killed")];
+  const whole = await trainer(wholeFolder, "never", "0");
+  expect(whole.code, whole.stderr).toBe(0);
+  const moments = [
+    ["within-step", "2"],
+    ["after-step", "3", "last"],
+    ["saving", "4", "last"],
+    ["within-step", "6", "last"],
+  ];
+  for (const moment of moments) {
+    const { signal, stderr } = await trainer(folder, ...moment);
+    expect(signal, stderr).toBe("SIGKILL");
+  }
+  const { code, stdout, stderr } = await trainer(folder, "never", "0", "last");
+  expect(code, stderr).toBe(0);
+  expect(stdout).toBe(whole.stdout);
+  expect(logged(folder)).toBe(logged(wholeFolder));
+  expect(readdirSync(join(folder, "lightning_logs"))).toEqual(["version_0"]);
+  rmSync(root, { recursive: true, force: true });
 });
 
 describe("a signal", () => {

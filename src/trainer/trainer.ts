@@ -1,6 +1,7 @@
 // Lightning's Trainer: fits, validates, tests and asks a module to predict, on the batches of a data module.
 import { createHash } from "node:crypto";
-import { join } from "node:path";
+import { realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { UsageError, terminalProgress } from "../base/index.ts";
 import type { ProgressListener } from "../base/index.ts";
 import { loadTrainerOptions } from "../config/index.ts";
@@ -126,7 +127,8 @@ export class Trainer {
     const task = new ModuleTask(model, { precision, valLoaders });
     if (task.trainManually !== undefined) this.#refuseAutomatic(model);
     const loggers = new LoggerCollection(this.loggers);
-    loggers.logHyperparams(hyperparams(model));
+    const resumeFrom = await this.#resumable(ckptPath);
+    const goesOn = ckptPath === "last" || (resumeFrom !== undefined && (await isNewestOfFolder(resumeFrom)));
     if (flags.detect_anomaly) setDetectAnomaly(true);
     let status: "success" | "failed" | "interrupted" = "failed";
     try {
@@ -139,17 +141,21 @@ export class Trainer {
           weightOf: model.lossWeight?.bind(model),
         }),
         optimization: this.#optimization ?? ownOptimization(model),
-        onStart: (run) => task.attach(run),
+        onStart: (run) => {
+          loggers.logHyperparams(hyperparams(model)); // a run that goes on knows its logs by now
+          task.attach(run);
+        },
         validationBatches: Math.max(0, ...valLoaders.map(({ length }) => length)),
         fingerprint: fingerprintOf(model, flags, limit),
         checkpointFolder: this.#checkpointFolder(),
-        resumeFrom: await this.#resumable(ckptPath),
+        resumeFrom,
         // checkpoints last, so that they hold what the others made of the same moment
         callbacks: [
           ...(flags.enable_progress_bar
             ? [progressCallback(this.#progress ?? terminalProgress(), limit)]
             : []),
           ...this.callbacks.filter(isNoCheckpoint),
+          loggersState(loggers, { goesOn }),
           moduleHooks(model),
           ...this.#checkpointing(),
         ],
@@ -420,6 +426,23 @@ function evalBatches(
 
 function sum(counts: readonly number[]): number {
   return counts.reduce((total, count) => total + count, 0);
+}
+
+/** Keeps in checkpoints where the logs stand; a run that goes on from its newest checkpoint goes on with its logs. */
+function loggersState(loggers: LoggerCollection, { goesOn }: { goesOn: boolean }): Callback {
+  return {
+    name: "loggers",
+    stateDict: () => loggers.stateDict(),
+    loadStateDict(state) {
+      if (goesOn) loggers.loadStateDict(state);
+    },
+  };
+}
+
+/** Whether a checkpoint is the newest of its folder: who goes back to an older one begins something new. */
+async function isNewestOfFolder(checkpoint: string): Promise<boolean> {
+  const newest = await newestCheckpoint(dirname(checkpoint));
+  return newest !== undefined && realpathSync(newest) === realpathSync(checkpoint);
 }
 
 function isNoCheckpoint(callback: Callback): boolean {

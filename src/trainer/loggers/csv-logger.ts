@@ -1,6 +1,6 @@
 // Metrics as a CSV file, laid out as Lightning's CSVLogger.
-import { appendFileSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { writeFileAtomic } from "../../base/index.ts";
 import { configToYaml } from "../../config/index.ts";
 import type { TrainingLogger } from "./logger.ts";
@@ -20,16 +20,24 @@ export interface CSVLoggerOptions {
  */
 export class CSVLogger implements TrainingLogger {
   readonly name = "csv";
-  /** Folder of the files. */
-  readonly logDir: string;
+  readonly #folder: string;
+  #version: string;
   #columns: string[] = [];
-  readonly #rows: Record<string, number>[] = [];
+  #rows: Record<string, number>[] = [];
+  #continues = false;
 
   constructor({ saveDir, name = "lightning_logs", version }: CSVLoggerOptions) {
-    this.logDir = join(saveDir, name, versionName(join(saveDir, name), version));
+    this.#folder = join(saveDir, name);
+    this.#version = versionName(this.#folder, version);
+  }
+
+  /** Folder of the files. */
+  get logDir(): string {
+    return join(this.#folder, this.#version);
   }
 
   async logHyperparams(params: Readonly<Record<string, unknown>>): Promise<void> {
+    if (this.#continues) return;
     mkdirSync(this.logDir, { recursive: true });
     writeFileAtomic(join(this.logDir, "hparams.yaml"), await configToYaml(params));
   }
@@ -45,6 +53,26 @@ export class CSVLogger implements TrainingLogger {
     }
     mkdirSync(this.logDir, { recursive: true });
     this.#columns = [...this.#columns, ...fresh].sort();
+    this.#writeAll(path);
+  }
+
+  stateDict(): Record<string, unknown> {
+    return { version: this.#version, rows: this.#rows.length };
+  }
+
+  loadStateDict({ version, rows }: Readonly<Record<string, unknown>>): void {
+    if (typeof version !== "string") return;
+    const path = join(this.#folder, basename(version), "metrics.csv");
+    if (!existsSync(path)) return;
+    const read = readMetrics(readFileSync(path, "utf8"));
+    this.#version = basename(version);
+    this.#continues = true;
+    this.#rows = read.slice(0, rows as number);
+    this.#columns = [...new Set(this.#rows.flatMap((row) => Object.keys(row)))].sort();
+    this.#writeAll(path);
+  }
+
+  #writeAll(path: string): void {
     const header = `${this.#columns.map(cell).join(",")}\n`;
     writeFileAtomic(path, header + this.#rows.map((each) => this.#line(each)).join(""));
   }
@@ -56,6 +84,28 @@ export class CSVLogger implements TrainingLogger {
 
 function cell(text: string): string {
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** Reads a file that `CSVLogger` wrote; what is torn at its end is left out. */
+function readMetrics(text: string): Record<string, number>[] {
+  const records: string[][] = [];
+  let record: string[] = [];
+  for (const [, field = "", end] of text.matchAll(/("(?:[^"]|"")*"|[^,\n]*)([,\n])/g)) {
+    record.push(field.startsWith('"') ? field.slice(1, -1).replaceAll('""', '"') : field);
+    if (end === ",") continue;
+    records.push(record);
+    record = [];
+  }
+  const [columns = [], ...rows] = records;
+  return rows.map((fields) =>
+    Object.fromEntries(
+      columns.flatMap((column, i) => (fields[i] === "" ? [] : [[column, numberOf(fields[i]!)] as const])),
+    ),
+  );
+}
+
+function numberOf(text: string): number {
+  return text === "inf" ? Infinity : text === "-inf" ? -Infinity : Number(text); // nan is NaN
 }
 
 /** Writes a number as Python reads it. */

@@ -1,6 +1,7 @@
 // Metrics as one JSON object a line: for jq, scripts and tools that follow a file.
-import { appendFileSync, mkdirSync } from "node:fs";
+import { appendFileSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { cutTo } from "./cut-to.ts";
 import type { LoggedStatus, TrainingLogger } from "./logger.ts";
 
 /**
@@ -10,13 +11,14 @@ import type { LoggedStatus, TrainingLogger } from "./logger.ts";
 export class JSONLLogger implements TrainingLogger {
   readonly name = "jsonl";
   readonly path: string;
+  #continues = false;
 
   constructor({ path }: { path: string }) {
     this.path = path;
   }
 
   logHyperparams(hyperparams: Readonly<Record<string, unknown>>): void {
-    this.#append({ hyperparams });
+    if (!this.#continues) this.#append({ hyperparams });
   }
 
   logMetrics(metrics: Readonly<Record<string, number>>, step: number): void {
@@ -25,6 +27,14 @@ export class JSONLLogger implements TrainingLogger {
 
   finalize(status: LoggedStatus): void {
     this.#append({ status });
+  }
+
+  stateDict(): Record<string, unknown> {
+    return { bytes: statSync(this.path, { throwIfNoEntry: false })?.size ?? 0 };
+  }
+
+  loadStateDict({ bytes }: Readonly<Record<string, unknown>>): void {
+    this.#continues = cutTo(this.path, bytes as number);
   }
 
   #append(entry: object): void {

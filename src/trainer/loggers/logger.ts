@@ -15,6 +15,13 @@ export interface TrainingLogger {
   /** Waits until what was logged is stored. */
   flush?(): void | Promise<void>;
   finalize?(status: LoggedStatus): void | Promise<void>;
+  /** Says where the log stands, for a checkpoint; it runs after `flush`. */
+  stateDict?(): Record<string, unknown>;
+  /**
+   * Goes on with the log as it stood at a checkpoint, where it is still there: what was logged later is logged again. It
+   * runs before anything is logged.
+   */
+  loadStateDict?(state: Readonly<Record<string, unknown>>): void;
 }
 
 /** Hands on to several loggers side by side; each fails by itself, and says so once. */
@@ -45,6 +52,22 @@ export class LoggerCollection {
   async finalize(status: LoggedStatus): Promise<void> {
     this.#each((target) => target.finalize?.(status));
     await Promise.all(this.#queues);
+  }
+
+  /** The loggers' states, by their names and numbers. */
+  stateDict(): Record<string, unknown> {
+    return Object.fromEntries(
+      this.loggers.flatMap((target, index) =>
+        target.stateDict === undefined ? [] : [[`${index}.${target.name}`, target.stateDict()]],
+      ),
+    );
+  }
+
+  loadStateDict(states: Readonly<Record<string, unknown>>): void {
+    for (const [index, target] of this.loggers.entries()) {
+      const state = states[`${index}.${target.name}`];
+      if (state !== undefined) target.loadStateDict?.(state as Record<string, unknown>);
+    }
   }
 
   #each(call: (target: TrainingLogger) => void | Promise<void>): void {

@@ -1,9 +1,10 @@
 // Metrics as event files that TensorBoard shows, laid out as Lightning's TensorBoardLogger.
-import { appendFileSync, mkdirSync } from "node:fs";
+import { appendFileSync, mkdirSync, statSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { writeFileAtomic } from "../../base/index.ts";
 import { configToYaml, flatten } from "../../config/index.ts";
+import { cutTo } from "./cut-to.ts";
 import type { TrainingLogger } from "./logger.ts";
 import { hparamsEvents, scalarsEvent, versionEvent } from "./tensorboard/events.ts";
 import { versionName } from "./version-name.ts";
@@ -24,17 +25,24 @@ export interface TensorBoardLoggerOptions {
  */
 export class TensorBoardLogger implements TrainingLogger {
   readonly name = "tensorboard";
-  /** Folder of the files. */
-  readonly logDir: string;
+  readonly #folder: string;
   readonly #prefix: string;
+  #version: string;
   #file: string | undefined;
 
   constructor({ saveDir, name = "lightning_logs", version, prefix = "" }: TensorBoardLoggerOptions) {
-    this.logDir = join(saveDir, name, versionName(join(saveDir, name), version));
+    this.#folder = join(saveDir, name);
+    this.#version = versionName(this.#folder, version);
     this.#prefix = prefix;
   }
 
+  /** Folder of the files. */
+  get logDir(): string {
+    return join(this.#folder, this.#version);
+  }
+
   async logHyperparams(params: Readonly<Record<string, unknown>>): Promise<void> {
+    if (this.#file !== undefined) return; // the log goes on
     this.#append(hparamsEvents(now(), flattenValues(params), []));
     writeFileAtomic(join(this.logDir, "hparams.yaml"), await configToYaml(params));
   }
@@ -47,6 +55,19 @@ export class TensorBoardLogger implements TrainingLogger {
       ]),
     );
     this.#append(scalarsEvent(now(), step, scalars));
+  }
+
+  stateDict(): Record<string, unknown> {
+    if (this.#file === undefined) return {};
+    return { version: this.#version, file: basename(this.#file), bytes: statSync(this.#file).size };
+  }
+
+  loadStateDict({ version, file, bytes }: Readonly<Record<string, unknown>>): void {
+    if (typeof version !== "string" || typeof file !== "string") return;
+    const path = join(this.#folder, basename(version), basename(file));
+    if (!cutTo(path, bytes as number)) return;
+    this.#version = basename(version);
+    this.#file = path;
   }
 
   #append(events: Buffer): void {

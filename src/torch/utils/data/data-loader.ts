@@ -5,6 +5,7 @@ import { defaultCollate } from "./collate.ts";
 import type { Collated } from "./collate.ts";
 import type { Dataset, WorkerExample } from "./dataset.ts";
 import { exampleRng } from "./example-rng.ts";
+import { Permutation } from "./permutation.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 /** Is the place of the batch that comes next. */
@@ -54,7 +55,7 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
   /** Batches of an epoch. */
   readonly length: number;
   #position: LoaderPosition = { epoch: 0, batch: 0 };
-  #order: { epoch: number; indices: Uint32Array } | undefined;
+  #order: { epoch: number; at: (place: number) => number } | undefined;
   /** Batches that are under way or ready, by their place; no more than are asked for ahead. */
   readonly #ahead = new Map<string, Promise<unknown[]>>();
   readonly #pool: WorkerPool | undefined;
@@ -197,22 +198,37 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
   }
 
   #rows(epoch: number, batch: number): Uint32Array {
-    return this.#indices(epoch).subarray(batch * this.batchSize, (batch + 1) * this.batchSize);
+    const start = batch * this.batchSize;
+    const end = Math.min(start + this.batchSize, this.dataset.length);
+    const order = this.#orderOf(epoch);
+    return Uint32Array.from({ length: end - start }, (_, i) => order(start + i));
   }
 
-  #indices(epoch: number): Uint32Array {
-    if (this.#order?.epoch !== epoch) this.#order = { epoch, indices: this.#draw(epoch) };
-    return this.#order.indices;
+  #orderOf(epoch: number): (place: number) => number {
+    if (this.#order?.epoch !== epoch) this.#order = { epoch, at: this.#draw(epoch) };
+    return this.#order.at;
   }
 
-  #draw(epoch: number): Uint32Array {
+  /** Returns which example stands at which place of an epoch. */
+  #draw(epoch: number): (place: number) => number {
     const { shuffle = false, seed = 0, weights } = this.options;
     const rng = new Rng(seed, 2 * epoch);
     const { length } = this.dataset;
-    if (weights !== undefined) return drawWeighted(weights, length, rng);
-    const indices = Uint32Array.from({ length }, (_, index) => index);
-    return shuffle ? rng.shuffle(indices) : indices;
+    if (weights !== undefined) return valuesOf(drawWeighted(weights, length, rng));
+    if (!shuffle) return (place) => place;
+    if (length > largestDealt) {
+      const permutation = new Permutation(length, rng);
+      return (place) => permutation.at(place);
+    }
+    return valuesOf(rng.shuffle(Uint32Array.from({ length }, (_, index) => index)));
   }
+}
+
+/** Most examples that are shuffled all at once; of more, a run that goes on would wait for the order of all. */
+const largestDealt = 2 ** 20;
+
+function valuesOf(values: Uint32Array): (place: number) => number {
+  return (place) => values[place]!;
 }
 
 /** Draws `count` indices with replacement by their weights: a search in the running sum for each. */
