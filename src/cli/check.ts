@@ -1,7 +1,7 @@
 // `sconce check`: proves a config before any work starts. Loads neither libtorch nor data.
 import { ConfigError, UsageError } from "../base/index.ts";
 import { checkUseCase, configToYaml, formatResolved, parseCommandLine, planJobs } from "../config/index.ts";
-import type { CheckReport, MainOptions, ModuleReport } from "../config/index.ts";
+import type { MainOptions } from "../config/index.ts";
 import { parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
 import { checkJob, composedOptions, refuseUnknownFlags } from "./composed.ts";
@@ -60,7 +60,8 @@ async function checkJobs(options: MainOptions & { argv: string[] }, own: readonl
       `sconce check: --${action} belongs to sconce train. Take it out, or use that command.`,
     );
   const jobs = planJobs(options);
-  const reports: ((CheckReport | ModuleReport) & { job?: number; overrides: readonly string[] })[] = [];
+  const reports: (Awaited<ReturnType<typeof checkJob>> & { job?: number; overrides: readonly string[] })[] =
+    [];
   for (const { number, overrides, config } of jobs) {
     const report = await checkJob(config, options.baseFolder!);
     reports.push({ ...(number !== undefined && { job: number + 1 }), overrides, ...report });
@@ -72,6 +73,7 @@ async function checkJobs(options: MainOptions & { argv: string[] }, own: readonl
       ...(job !== undefined && { job, overrides }),
       issues,
       ...("warnings" in report && { warnings: report.warnings, resolved: report.resolved }),
+      ...("named" in report && { components: report.named }),
       ...(shows("--resolve") && { config }),
     }));
     process.stdout.write(`${JSON.stringify(jobs.length === 1 ? shown[0] : shown, null, 2)}\n`);
@@ -87,6 +89,8 @@ async function checkJobs(options: MainOptions & { argv: string[] }, own: readonl
     if (issues.length > 0) process.stderr.write(`${which}${new ConfigError(source, issues).message}\n`);
     if (config === undefined) continue;
     if (shows("--resolve")) process.stdout.write(`${await configToYaml(config)}\n`);
+    if ("named" in report)
+      for (const [path, name] of Object.entries(report.named)) process.stdout.write(`${path} is ${name}\n`);
     const paths =
       "resolved" in report && report.resolved !== undefined ? `${formatResolved(report.resolved)}\n` : "";
     process.stdout.write(`${which}${paths}${source}: no problems\n`);

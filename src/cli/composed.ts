@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { basename, dirname, extname, join, relative } from "node:path";
 import { UsageError, packageFolder, suggestion } from "../base/index.ts";
-import type { CheckReport, MainOptions, MapNode, ModuleReport } from "../config/index.ts";
+import type { CheckReport, MainOptions, MapNode, ModuleReport, MultiLabelReport } from "../config/index.ts";
 
 /** The groups that come with the package. */
 const shippedConf = join(packageFolder ?? ".", "conf");
@@ -12,13 +12,16 @@ const shippedConf = join(packageFolder ?? ".", "conf");
  * they name the config of a use case. `words` are without the command's own flags.
  */
 export async function composedOptions(
-  words: readonly string[],
+  given: readonly string[],
 ): Promise<(MainOptions & { argv: string[] }) | undefined> {
+  const words = asLightningCli(given);
   const [first = ""] = words;
   const isFile = first !== "" && !/^[-+~]|=/u.test(first);
-  if (isFile && !hasDefaults(first)) return undefined;
+  const isConfigFlag = given.some((word) => /^--config(=|$)/u.test(word)); // LightningCLI's files are always composed
+  if (isFile && !isConfigFlag && !isComposed(first)) return undefined;
   const { findProjectRoot } = await import("../config/index.ts");
   const projectRoot = findProjectRoot(process.cwd());
+  process.env["PROJECT_ROOT"] ??= projectRoot; // the well-known template's paths begin there, its scripts set it
   const own = join(projectRoot, "conf");
   const shipped = { provider: "sconce", path: `file://${shippedConf}` };
   const common = { jobName: "train", baseFolder: projectRoot };
@@ -26,9 +29,12 @@ export async function composedOptions(
     const configName = basename(first, extname(first));
     return { ...common, configPath: dirname(first), configName, searchPath: [shipped], argv: words.slice(1) };
   }
-  const configPath = existsSync(own) ? own : shippedConf;
+  const configPath = [own, join(projectRoot, "configs")].find((folder) => existsSync(folder)) ?? shippedConf;
   const searchPath = configPath === shippedConf ? [] : [shipped];
-  return { ...common, configPath, configName: "config", searchPath, argv: [...words] };
+  const hasOnly = (name: string): boolean =>
+    !existsSync(join(configPath, "config.yaml")) && existsSync(join(configPath, `${name}.yaml`));
+  const configName = hasOnly("train") ? "train" : "config";
+  return { ...common, configPath, configName, searchPath, argv: [...words] };
 }
 
 /** Refuses flags that neither the command nor Hydra knows, naming those of both. */
@@ -42,15 +48,61 @@ export async function refuseUnknownFlags(
   const end = words.indexOf("--");
   for (const word of end === -1 ? words : words.slice(0, end)) {
     const flag = /^-[^=]+/u.exec(word)?.[0];
-    if (flag === undefined || known.includes(flag)) continue;
+    if (flag === undefined || known.includes(flag) || isLightningFlag(flag)) continue;
     const long = known.filter((name) => name.startsWith("--"));
     throw new UsageError(`sconce ${command}: unknown flag ${flag}. ${suggestion(flag, long)}`);
   }
 }
 
-function hasDefaults(path: string): boolean {
+function isLightningFlag(flag: string): boolean {
+  return flag === "--config" || /^--[a-z_]+\./u.test(flag) || cliFlags.includes(flag.slice(2));
+}
+
+/** Tells whether a file is composed: it has a defaults list, or is a tree of Lightning's or of module and func. */
+function isComposed(path: string): boolean {
   if (!/\.ya?ml$/u.test(path) || !existsSync(path)) return false;
-  return /^defaults\s*:/mu.test(readFileSync(path, "utf8"));
+  const text = readFileSync(path, "utf8");
+  return topKeys.test(text) || namedParts.test(text);
+}
+
+const topKeys =
+  /^(defaults|seed_everything|fit|trainer_config|lightning_module_config|data_module_config)\s*:/mu;
+const namedParts =
+  /^(model|data|datamodule|trainer)\s*:[^\n]*\n(?:[ \t#][^\n]*\n|\n)*?[ \t]+(_target_|class_path)\s*:/mu;
+
+/**
+ * Reads the words of LightningCLI: `--config FILE` names the file, `--trainer.max_epochs 3` changes a key of it. What is no
+ * such word stays.
+ */
+function asLightningCli(words: readonly string[]): string[] {
+  const rest: string[] = [];
+  const files: string[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const [, flag, attached] = /^--([a-z_]+(?:\.\w+)*)(?:=(.*))?$/su.exec(words[at]!) ?? [];
+    const isOurs =
+      flag === "config" || (flag !== undefined && (flag.includes(".") || cliFlags.includes(flag)));
+    if (!isOurs) {
+      rest.push(words[at]!);
+      continue;
+    }
+    const value = attached ?? words[++at];
+    if (value === undefined) throw new UsageError(`--${flag}: a value must follow.`);
+    if (flag === "config") files.push(value);
+    else rest.push(`++${initArgs(flag)}=${value}`);
+  }
+  if (files.length > 1)
+    throw new UsageError(`--config: one file can be given, got ${files.join(" and ")}. Put them together.`);
+  return [...files, ...rest];
+}
+
+const cliFlags = ["seed_everything", "ckpt_path"];
+
+/** The options of a class may be named without `init_args`. */
+function initArgs(flag: string): string {
+  const [part = "", option = "", ...deeper] = flag.split(".");
+  const isClass = ["model", "data", "optimizer", "lr_scheduler"].includes(part);
+  if (!isClass || ["class_path", "init_args", "dict_kwargs"].includes(option)) return flag;
+  return [part, "init_args", option, ...deeper].join(".");
 }
 
 /** Says which configs of use cases there are, for who asked for none and has no conf/ of the project either. */
@@ -77,11 +129,14 @@ export function useCaseConfigs(folder: string): string[] {
  * Checks a composed job as what it trains: a text classifier, or registered parts, whose plugins are loaded for it (and
  * libtorch with them).
  */
-export async function checkJob(job: MapNode, projectRoot: string): Promise<CheckReport | ModuleReport> {
-  const { checkComposed, checkModule, isModuleConfig } = await import("../config/index.ts");
+export async function checkJob(
+  job: MapNode,
+  projectRoot: string,
+): Promise<CheckReport | ModuleReport | MultiLabelReport> {
+  const { checkComposed, checkMultiLabel, isModuleConfig, isMultiLabelTree } =
+    await import("../config/index.ts");
+  if (isMultiLabelTree(job)) return checkMultiLabel(job);
   if (!isModuleConfig(job)) return checkComposed(job, projectRoot);
-  const report = await checkModule(job, projectRoot);
-  if (report.issues.length > 0) return report;
-  const { checkParts } = await import("../tasks/index.ts");
-  return { ...report, issues: await checkParts(report, projectRoot) };
+  const { checkRegistered } = await import("../tasks/index.ts");
+  return checkRegistered(job, projectRoot);
 }

@@ -85,7 +85,7 @@ async function trainComposed(
   options: MainOptions & { argv: string[] },
   own: readonly string[],
 ): Promise<number> {
-  const { parseCommandLine, planJobs, runMain } = await import("../config/index.ts");
+  const { isMultiLabelTree, parseCommandLine, planJobs, runMain } = await import("../config/index.ts");
   const projectRoot = options.baseFolder!;
   const { action } = parseCommandLine(options.argv);
   const shown = { ownFlags: flagsHelp, json: own.includes("--json") };
@@ -94,6 +94,10 @@ async function trainComposed(
       const { source, issues } = await checkJob(config, projectRoot);
       if (issues.length > 0)
         throw jobError(new ConfigError(source, issues), { number, overrides, hint: useCaseHint(options) });
+      if (isMultiLabelTree(config))
+        throw new UsageError(
+          `${source}: nothing is wrong with it, but multi-label classifiers cannot be trained yet, so nothing was started. Until then sconce check proves such a file; one label a text is trained by a config that sconce init writes.`,
+        );
     }
   }
   let stopped: number | undefined;
@@ -111,11 +115,13 @@ async function trainJob(
   { config: node, outputDir }: Job,
   { projectRoot, own }: { projectRoot: string; own: readonly string[] },
 ): Promise<number> {
-  const { checkComposed, checkModule, configToYaml, isModuleConfig } = await import("../config/index.ts");
+  const { checkComposed, configToYaml, helperKeys, isModuleConfig } = await import("../config/index.ts");
   if (isModuleConfig(node)) {
-    const { issues, source, trackingUri } = await checkModule(node, projectRoot);
+    const { checkRegistered } = await import("../tasks/index.ts");
+    const { issues, source, trackingUri } = await checkRegistered(node, projectRoot);
     if (issues.length > 0) throw new ConfigError(source, issues);
     const file = join(outputDir, "config.yaml");
+    for (const key of helperKeys(node)) delete plain[key];
     writeFileAtomic(file, await configToYaml(plain));
     const { supervise } = await import("./supervise.ts");
     const tracking = (): Promise<{ uri: string; notifications: [] }> =>

@@ -37,7 +37,8 @@ export function readBinaryHeader(
 /** A Parquet file ends with its footer, the footer's length and a magic number. */
 function parquetColumns(file: number, size: number): string[] {
   const length = size < 12 ? NaN : readAt(file, size - 8, 4).readUInt32LE();
-  if (!(length <= Math.min(size - 12, maxSchemaBytes))) throw new Error("its footer is missing, or claims more bytes than there are");
+  if (!(length <= Math.min(size - 12, maxSchemaBytes)))
+    throw new Error("its footer is missing, or claims more bytes than there are");
   const { parquetMetadata, parquetSchema } = require("hyparquet") as typeof Hyparquet;
   const footer = readAt(file, size - 8 - length, length + 8);
   const metadata = parquetMetadata(new Uint8Array(footer).buffer);

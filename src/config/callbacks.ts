@@ -108,6 +108,7 @@ export const callbackSchema = z.discriminatedUnion("name", [
 export const loggerSchema = z.discriminatedUnion("name", [z.strictObject({ name: z.literal("mlflow") })]);
 
 const verbose = "what a callback does is always logged";
+const anyVerbosity = { verbose: [true, false] };
 const device = "the average is kept where the model is";
 
 /** Names the callbacks and their Python spellings. */
@@ -118,6 +119,7 @@ export const callbackKind: ComponentKind = {
     {
       name: "early_stopping",
       classes: ["EarlyStopping"],
+      neutralOptions: { ...anyVerbosity, log_rank_zero_only: [true, false] },
       refusedOptions: {
         verbose,
         log_rank_zero_only: "there is one process",
@@ -127,6 +129,7 @@ export const callbackKind: ComponentKind = {
       name: "model_checkpoint",
       classes: ["ModelCheckpoint"],
       aliases: ["checkpoint"],
+      neutralOptions: anyVerbosity,
       refusedOptions: {
         verbose,
         save_weights_only:
@@ -144,7 +147,7 @@ export const callbackKind: ComponentKind = {
     { name: "gradient_accumulation_scheduler", classes: ["GradientAccumulationScheduler"] },
     { name: "weight_averaging", classes: ["WeightAveraging"], refusedOptions: { device } },
     { name: "ema_weight_averaging", classes: ["EMAWeightAveraging"], refusedOptions: { device } },
-    { name: "timer", classes: ["Timer"], refusedOptions: { verbose } },
+    { name: "timer", classes: ["Timer"], neutralOptions: anyVerbosity, refusedOptions: { verbose } },
     {
       name: "spike_detection",
       classes: ["SpikeDetection"],

@@ -9,6 +9,7 @@ import type { ConfigDocument } from "./document.ts";
 import { loadConfig } from "./load.ts";
 import type { MapNode } from "./node.ts";
 import { type OutputFolders, type UseCaseLocation, locateUseCase, resolveDataPath } from "./paths.ts";
+import { inFileOrder } from "./in-file-order.ts";
 import type { SchemaIssue } from "./schema-issues.ts";
 import { encodeSegment } from "./segments.ts";
 import { checkOutputs, checkTracking } from "./surroundings.ts";
@@ -210,13 +211,4 @@ function checkBaseModel(
   if (!("problem" in source)) return source;
   issues.push({ path: ["base_model"], code: "file", message: source.problem });
   return undefined;
-}
-
-/** Sorts by file and place; what comes from overrides, without one, follows at the end. */
-function inFileOrder(issues: readonly ConfigIssue[]): ConfigIssue[] {
-  const place = ({ line = Infinity, column = 0 }: ConfigIssue): number => line * 1e6 + column;
-  const file = ({ line, source = "" }: ConfigIssue): string => (line === undefined ? "\uffff" : source);
-  return issues.toSorted((a, b) =>
-    file(a) === file(b) ? place(a) - place(b) || 0 : file(a) < file(b) ? -1 : 1,
-  );
 }

@@ -1,5 +1,5 @@
 // Components by name: the closed table that turns `name`, `_target_`, `class_path` and `module`/`func` into one form.
-import { type ConfigIssue, own, suggestion } from "../base/index.ts";
+import { type ConfigIssue, nearest, own, suggestion } from "../base/index.ts";
 import type { ConfigPath, ConfigMap, ConfigValue } from "./value.ts";
 import { formatValue, isConfigMap } from "./value.ts";
 
@@ -16,6 +16,10 @@ export interface ComponentNames {
   renamedOptions?: Readonly<Record<string, string>>;
   /** Options that exist in the Python component and not here, each with the reason. */
   refusedOptions?: Readonly<Record<string, string>>;
+  /** Values of such options that ask for what is done here anyway: where the component is named as in Python, they may stand. */
+  neutralOptions?: Readonly<Record<string, readonly ConfigValue[]>>;
+  /** True for one that a plugin registered: the class may stand in any module. */
+  isRegistered?: boolean;
 }
 
 /** Describes one kind of component: where it stands in Python, and which ones there are. */
@@ -74,10 +78,10 @@ interface Spelling {
 
 const hydraMarks = ["_partial_", "_recursive_", "_convert_"]; // how Python calls the target: nothing to do here
 const spellings: readonly Spelling[] = [
-  { key: "name", beside: [] },
   { key: "_target_", beside: hydraMarks },
   { key: "class_path", beside: [], options: "init_args" },
   { key: "module", beside: ["func"], options: "kwargs" },
+  { key: "name", beside: [] }, // last, as Python's classes may have an option of that name
 ];
 
 function resolve(
@@ -113,6 +117,7 @@ function withOptions(
   sink.moved([...path, "name"], [...path, key]);
   const add = (options: ConfigMap, from: ConfigPath): void => {
     for (const [option, setting] of Object.entries(options)) {
+      if (key !== "name" && isNeutral(component, option, setting)) continue;
       const name = own(component.renamedOptions, option) ?? option;
       if (Object.hasOwn(result, name)) {
         sink.report([...from, option], "value", `"${name}" is set twice for this component. Delete one.`);
@@ -130,17 +135,18 @@ function withOptions(
   return result;
 }
 
+/** Python's tools write every option out, and most of those have their usual value. */
+function isNeutral({ neutralOptions = {} }: ComponentNames, option: string, setting: ConfigValue): boolean {
+  return Object.hasOwn(neutralOptions, option) && neutralOptions[option]!.includes(setting);
+}
+
 function byName(
   name: string,
   kind: ComponentKind,
   path: ConfigPath,
   sink: NormalizeSink,
 ): ComponentNames | undefined {
-  const found = kind.components.find((component) =>
-    [component.name, ...component.classes, ...(component.aliases ?? [])].some(
-      (other) => fold(other) === fold(name),
-    ),
-  );
+  const found = kind.components.find((component) => isNamed(component, name));
   if (found !== undefined) return found;
   sink.report(
     path,
@@ -159,27 +165,40 @@ function byTarget(
   sink: NormalizeSink,
 ): ComponentNames | undefined {
   const dot = target.lastIndexOf(".");
+  if (dot === -1) return byName(target, kind, path, sink);
   const [module, className] = [target.slice(0, dot), target.slice(dot + 1)];
   const isIn = (modules: readonly string[]) =>
     isDotted.test(target) && modules.some((name) => module === name || module.startsWith(`${name}.`));
   const isKnownModule = isIn(kind.modules);
-  const found = kind.components.find(
-    ({ classes, modules = kind.modules }) => classes.includes(className) && isIn(modules),
-  );
+  const found =
+    kind.components.find(
+      ({ classes, modules = kind.modules }) => classes.includes(className) && isIn(modules),
+    ) ??
+    kind.components.find(
+      (component) => component.isRegistered === true && isNamed(component, target, className),
+    );
   if (found !== undefined) return found;
   const classes = kind.components.flatMap((component) => component.classes);
+  const near = isKnownModule ? nearest(className, classes) : undefined;
   sink.report(
     path,
     "value",
     isKnownModule && isUnavailable(className, kind)
       ? `the ${kind.kind} "${className}" is not available yet. Available: ${classes.join(", ")}.`
       : `no ${kind.kind} is known as "${target}"; a config never imports code. ` +
+          (near === undefined ? "" : `Did you mean "${near}"? `) +
           `Known: ${classes.join(", ")} of ${kind.modules.join(", ")}.`,
   );
   return undefined;
 }
 
 const isDotted = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/u;
+
+/** Tells whether one of several spellings is the component's. */
+function isNamed({ name, classes, aliases = [] }: ComponentNames, ...spellings: string[]): boolean {
+  const known = [name, ...classes, ...aliases].map(fold);
+  return spellings.some((spelling) => known.includes(fold(spelling)));
+}
 
 function isUnavailable(name: string, { unavailable }: ComponentKind): boolean {
   return unavailable.some((other) => fold(other) === fold(name));
@@ -194,6 +213,6 @@ function nameList(kind: ComponentKind): string {
 }
 
 /** Folds `RMSprop`, `rms-prop` and `rmsprop` into one. */
-function fold(name: string): string {
+export function fold(name: string): string {
   return name.toLowerCase().replaceAll(/[-_]/gu, "");
 }

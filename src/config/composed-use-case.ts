@@ -12,6 +12,7 @@ import {
   scalarNode,
   valueOf,
 } from "./node.ts";
+import { type Translated, helperKeys, isLightningTree, translateLightning } from "./lightning-tree.ts";
 import { issueAt } from "./omega/failure.ts";
 import { resolve } from "./omega/resolve.ts";
 import { type ConfigPath, formatPath } from "./value.ts";
@@ -37,15 +38,28 @@ export function composedUseCase(job: MapNode): ConfigDocument {
 
 /**
  * Turns a composed job config into the document of a training of registered parts, in which model and data set keep their
- * names; the data set's names the use case where nothing else does.
+ * names; the data set's names the use case where nothing else does. Lightning's own trees are brought to that form first.
  */
-export function composedModule(job: MapNode): ConfigDocument {
+export function composedModule(job: MapNode): { document: ConfigDocument } & Pick<Translated, "components"> {
   const parts = partsOf(job);
   const { root } = parts;
+  const translated = isLightningTree(root)
+    ? translateLightning(root, helperKeys(job))
+    : { issues: [], components: [] };
+  parts.issues.push(...translated.issues);
   const dataset = root.entries.get("dataset")?.node;
-  const name = dataset?.kind === "map" ? dataset.entries.get("name") : undefined;
-  if (name !== undefined && !root.entries.has("use_case")) root.entries.set("use_case", name);
-  return documentOf(parts);
+  const entry = dataset?.kind === "map" ? dataset.entries.get("name") : undefined;
+  if (entry?.node.kind === "scalar" && !root.entries.has("use_case")) {
+    const { value, origin } = entry.node;
+    const name = typeof value === "string" ? value.slice(value.lastIndexOf(".") + 1) : value;
+    root.entries.set("use_case", { ...entry, node: scalarNode(origin, name) });
+  }
+  return { document: documentOf(parts), components: translated.components };
+}
+
+/** Turns a composed job config into a document as it stands; interpolations are resolved. */
+export function plainDocument(job: MapNode): ConfigDocument {
+  return placedDocument(partsOf(job));
 }
 
 /** Is a resolved config while it is brought to its other form. */
@@ -84,6 +98,10 @@ function documentOf({ root, written, issues, broken }: Parts): ConfigDocument {
     const entry = entries.get(key);
     if (entry?.node.kind === "map") entries.set(key, { ...entry, node: listOf(entry.node, written) });
   }
+  return placedDocument({ root, written, issues, broken });
+}
+
+function placedDocument({ root, written, issues, broken }: Parts): ConfigDocument {
   const places = new SourceMap();
   const brokenPaths: ConfigPath[] = [];
   place(root, [], { places, written, broken, brokenPaths });

@@ -23,7 +23,11 @@ export interface NormalizedUseCase {
  */
 export function normalizeUseCase(
   config: ConfigMap,
-  { useCase, isWholeShare }: { useCase: string; isWholeShare: (path: ConfigPath) => boolean },
+  {
+    useCase,
+    isWholeShare,
+    kinds = useCaseKinds,
+  }: { useCase: string; isWholeShare: (path: ConfigPath) => boolean; kinds?: SectionKinds },
 ): NormalizedUseCase {
   const issues: SchemaIssue[] = [];
   const moves: { to: ConfigPath; from: ConfigPath }[] = [];
@@ -42,7 +46,11 @@ export function normalizeUseCase(
   return { value, issues, nulls, original: (path) => originalPath(path, moves) };
 }
 
-const kinds: Readonly<Record<string, ComponentKind>> = {
+/** Which kind of component stands in which section. */
+export type SectionKinds = Readonly<Record<string, ComponentKind>>;
+
+/** The kinds of a use case's sections. */
+export const useCaseKinds: SectionKinds = {
   optimizer: optimizerKind,
   scheduler: schedulerKind,
   callbacks: callbackKind,
@@ -50,7 +58,7 @@ const kinds: Readonly<Record<string, ComponentKind>> = {
 };
 
 /** Returns the kind of component that stands at a path, if one does. */
-export function componentKindAt(path: ConfigPath): ComponentKind | undefined {
+export function componentKindAt(path: ConfigPath, kinds = useCaseKinds): ComponentKind | undefined {
   const kind = own(kinds, String(path[0]));
   const depth = path[0] === "callbacks" || path[0] === "loggers" ? 2 : 1;
   return path.length >= depth ? kind : undefined;
@@ -160,7 +168,8 @@ function fillDefaults(value: ConfigMap): void {
   if (mode !== undefined) (tune as ConfigMap)["direction"] ??= `${mode}imize`;
 }
 
-function dropNulls(
+/** Copies a value without its nulls, whose paths it collects; what Hydra would replace is reported. */
+export function dropNulls(
   value: ConfigValue,
   path: ConfigPath,
   nulls: ConfigPath[],
@@ -192,7 +201,11 @@ function checkText(text: string, path: ConfigPath, { report }: NormalizeSink): v
   }
 }
 
-function originalPath(path: ConfigPath, moves: readonly { to: ConfigPath; from: ConfigPath }[]): ConfigPath {
+/** Leads from a path to where its part was written, by the moves that were made. */
+export function originalPath(
+  path: ConfigPath,
+  moves: readonly { to: ConfigPath; from: ConfigPath }[],
+): ConfigPath {
   let best: { to: ConfigPath; from: ConfigPath } | undefined;
   for (const move of moves) {
     const fits = move.to.every((step, index) => path[index] === step);

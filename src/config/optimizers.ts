@@ -145,6 +145,9 @@ const refusedOptions = {
   differentiable: "no gradient flows through the optimizer here",
 };
 
+/** What PyTorch's tools write out unless told otherwise; `decoupled_weight_decay` is an option of some. */
+const neutralOptions = { maximize: [false], foreach: [false], capturable: [false], differentiable: [false] };
+
 const ownRate = "the rate and its schedule come from this config";
 
 /** Names the optimizers and their Python spellings. */
@@ -179,5 +182,5 @@ export const optimizerKind: ComponentKind = {
 };
 
 function torch(name: string, className: string, aliases: readonly string[] = []): ComponentNames {
-  return { name, classes: [className], aliases, refusedOptions };
+  return { name, classes: [className], aliases, neutralOptions, refusedOptions };
 }

@@ -1,14 +1,18 @@
 // Settings that users of the peers know and that do not work here: each is refused with its reason, never ignored.
 import { normalizeName, own } from "../base/index.ts";
-import { componentKindAt } from "./normalize-use-case.ts";
+import { type SectionKinds, componentKindAt } from "./normalize-use-case.ts";
 import type { SchemaIssue } from "./schema-issues.ts";
 import { refusedFlags, refusedValues } from "./trainer-flags.ts";
 import { type ConfigMap, type ConfigPath, isConfigMap, valueAt } from "./value.ts";
 
 /** Gives the issues that concern such a setting its reason in place of the schema's words. */
-export function refuse(issues: readonly SchemaIssue[], value: ConfigMap): SchemaIssue[] {
+export function refuse(
+  issues: readonly SchemaIssue[],
+  value: ConfigMap,
+  kinds?: SectionKinds,
+): SchemaIssue[] {
   return issues.map((issue) => {
-    const reason = refusal(issue, value);
+    const reason = refusal(issue, value, kinds);
     return reason === undefined ? issue : { ...issue, code: "value", message: reason };
   });
 }
@@ -58,10 +62,14 @@ const refusedSettings: Readonly<Record<string, Readonly<Record<string, string>>>
   ...Object.fromEntries(Object.entries(refusedValues).map(([flag, reasons]) => [`trainer.${flag}`, reasons])),
 };
 
-function refusal({ path, code }: SchemaIssue, value: ConfigMap): string | undefined {
+function refusal(
+  { path, code }: SchemaIssue,
+  value: ConfigMap,
+  kinds: SectionKinds | undefined,
+): string | undefined {
   const key = path.join(".");
   if (code === "unknown_key") {
-    const reason = own(refusedKeys, key) ?? refusedOption(path, value);
+    const reason = own(refusedKeys, key) ?? refusedOption(path, value, kinds);
     return reason && `known, but not used here: ${reason}. Delete it.`;
   }
   const reasons = own(refusedSettings, key);
@@ -70,8 +78,12 @@ function refusal({ path, code }: SchemaIssue, value: ConfigMap): string | undefi
   return reason && `"${setting}" is refused: ${reason}.`;
 }
 
-function refusedOption(path: ConfigPath, value: ConfigMap): string | undefined {
-  const kind = componentKindAt(path);
+function refusedOption(
+  path: ConfigPath,
+  value: ConfigMap,
+  kinds: SectionKinds | undefined,
+): string | undefined {
+  const kind = componentKindAt(path, kinds);
   const component = valueAt(value, path.slice(0, -1));
   const option = String(path.at(-1));
   if (kind === undefined || !isConfigMap(component)) return undefined;

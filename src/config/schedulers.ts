@@ -182,13 +182,13 @@ function huggingFace(name: string, getter: string): ComponentNames {
 }
 
 function torch(name: string, className: string, aliases: readonly string[] = []): ComponentNames {
-  return { name, classes: [className], aliases, refusedOptions };
+  return { name, classes: [className], aliases, neutralOptions: { last_epoch: [-1] }, refusedOptions };
 }
 
 /** Names the schedules and their Python spellings. */
 export const schedulerKind: ComponentKind = {
   kind: "scheduler",
-  modules: ["torch.optim.lr_scheduler", "transformers"],
+  modules: ["torch.optim.lr_scheduler", "lightning.pytorch.cli", "pytorch_lightning.cli", "transformers"],
   components: [
     huggingFace("linear", "linear_schedule_with_warmup"),
     huggingFace("cosine", "cosine_schedule_with_warmup"),

@@ -101,7 +101,9 @@ function unknownKeyHint(
   if (nearest(key, valid) === undefined) {
     const elsewhere = fieldPaths(root).filter((field) => field.endsWith(`.${key}`) || field === key);
     const known = own(usualNames, key) ?? (elsewhere.length === 1 ? elsewhere[0] : undefined);
-    if (known !== undefined && known !== [...path, key].join(".")) return `Write it as "${known}".`;
+    const last = known?.split(".").at(-1) ?? "";
+    if (known !== undefined && known !== [...path, key].join("."))
+      return `Write it as "${valid.includes(last) && known !== [...path, last].join(".") ? last : known}".`;
   }
   return valid.length === 0 ? "Nothing may stand here." : suggestion(key, valid);
 }

@@ -2,6 +2,7 @@
 import type * as z from "zod";
 import type { ConfigIssue } from "../base/index.ts";
 import type { ConfigDocument } from "./document.ts";
+import type { SectionKinds } from "./normalize-use-case.ts";
 import { type OverrideResult, applyOverrides } from "./overrides.ts";
 import type { SchemaIssue } from "./schema-issues.ts";
 import type { useCaseSchema } from "./use-case-schema.ts";
@@ -79,8 +80,11 @@ export async function validateUseCase(
 export async function checkDocumentWith<T extends z.ZodType>(
   schema: T,
   document: ConfigDocument,
+  kinds?: SectionKinds,
 ): Promise<{
   config?: z.output<T>;
+  /** The config in its one form, right or wrong. */
+  value: ConfigMap;
   issues: readonly ConfigIssue[];
   locate: (issue: SchemaIssue) => ConfigIssue;
 }> {
@@ -92,19 +96,31 @@ export async function checkDocumentWith<T extends z.ZodType>(
   const overridden = applyOverrides(document.value, []);
   const root = isConfigMap(overridden.value) ? overridden.value : {};
   const isWholeShare = (path: ConfigPath): boolean => document.places.isFloat(path);
-  const normalized = normalizeUseCase(root, { useCase: "default", isWholeShare });
+  const normalized = normalizeUseCase(root, {
+    useCase: "default",
+    isWholeShare,
+    ...(kinds !== undefined && { kinds }),
+  });
   dropUseCaseDefaults(normalized.value, root);
   const locate = (issue: SchemaIssue): ConfigIssue =>
     locateIssue({ ...issue, path: normalized.original(issue.path) }, document, overridden);
   const { data, issues } = checkSchema(schema, normalized.value);
-  const all = refuse([...normalized.issues, ...issues], normalized.value)
+  const { value } = normalized;
+  const all = refuse([...normalized.issues, ...issues], value, kinds)
     .filter(({ path }) => !(document.broken?.some((broken) => overlaps(broken, path)) ?? false))
     .map(locate);
   return {
     ...(data !== undefined && { config: data }),
+    value,
     issues: [...(document.issues ?? []), ...all],
     locate,
   };
+}
+
+/** Returns what gives an issue its place in a document without overrides. */
+export function locateIn(document: ConfigDocument): (issue: SchemaIssue) => ConfigIssue {
+  const overridden = applyOverrides(document.value, []);
+  return (issue) => locateIssue(issue, document, overridden);
 }
 
 /** Takes out what normalising fills in for use cases alone: the class of a registered part may not know it. */

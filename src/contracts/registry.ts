@@ -67,6 +67,9 @@ const registries = {
 const owners = new Map<string, string>();
 let registrar: string | undefined;
 const registered: { kind: ComponentKindName; name: string }[] = [];
+/** What plugins and programs have added, as `model my_model`. */
+const added = new Set<string>();
+let isBuiltIn = false;
 
 /** Makes components by their names, and says which there are. */
 export const registry = {
@@ -87,6 +90,9 @@ export const registry = {
   createStore: (name: string, config: unknown = {}) => create("store", name, config),
   has: (kind: ComponentKindName, name: string): boolean => registries[kind].has(name),
   names: (kind: ComponentKindName): string[] => registries[kind].names(),
+  /** Lists what plugins and programs have registered, without what comes along. */
+  added: (kind: ComponentKindName): string[] =>
+    registries[kind].names().filter((name) => added.has(key(kind, name))),
   kinds: (): ComponentKindName[] => Object.keys(registries) as ComponentKindName[],
   /** Returns the class's schema, by which a config is checked before anything is made. */
   schema: (kind: keyof Kinds, name: string): ConfigSchema<unknown> | undefined =>
@@ -110,6 +116,7 @@ export async function registerAs(plugin: string, run: () => Promise<unknown>): P
     for (const { kind, name } of registered.splice(before)) {
       registries[kind].unregister(name);
       owners.delete(key(kind, name));
+      added.delete(key(kind, name));
     }
     throw error;
   } finally {
@@ -121,10 +128,12 @@ export async function registerAs(plugin: string, run: () => Promise<unknown>): P
 export function registerBuiltIn(run: () => void): void {
   const plugin = registrar;
   registrar = undefined;
+  isBuiltIn = true;
   try {
     run();
   } finally {
     registrar = plugin;
+    isBuiltIn = false;
   }
 }
 
@@ -216,6 +225,7 @@ function add(kind: ComponentKindName, name: string, value: unknown): void {
   }
   refuseTaken(kind, name);
   registries[kind].register(name, value);
+  if (!isBuiltIn) added.add(key(kind, name));
   if (registrar === undefined) return;
   owners.set(key(kind, name), registrar);
   registered.push({ kind, name });

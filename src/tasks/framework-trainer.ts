@@ -1,32 +1,34 @@
 // One entry for whatever a composed config trains: a text classifier, or a registered model on a registered data set.
 import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
-import { ConfigError, UsageError, camelCaseKeys, snakeCase, suggestion } from "../base/index.ts";
-import type { ConfigIssue, ProgressListener } from "../base/index.ts";
+import { join, resolve } from "node:path";
+import { ConfigError, UsageError, absoluteStoreUri, camelCaseKeys } from "../base/index.ts";
+import type { ProgressListener } from "../base/index.ts";
 import {
   checkComposed,
-  checkModule,
   findProjectRoot,
   isModuleConfig,
   nodeOf,
   outputFolders,
+  treeOf,
 } from "../config/index.ts";
-import type { ConfigMap, MapNode, ModuleConfig, ModuleReport } from "../config/index.ts";
+import type { ConfigMap, MapNode, ModuleConfig } from "../config/index.ts";
 import { registry } from "../contracts/index.ts";
-import type { DataModule } from "../contracts/index.ts";
-import { loadPlugins } from "../plugins/index.ts";
 import { manualSeed } from "../torch/index.ts";
 import { ActiveRun, openStore } from "../tracking/index.ts";
 import {
+  CSVLogger,
+  JSONLLogger,
   MLFlowLogger,
+  TensorBoardLogger,
   Trainer,
   buildCallbacks,
   configuredCheckpoint,
   configuredOptimization,
   newestCheckpoint,
 } from "../trainer/index.ts";
-import type { TrainableModule } from "../trainer/index.ts";
+import type { Callback, MLFlowLoggerOptions, TrainableModule, TrainingLogger } from "../trainer/index.ts";
 import { BertTrainerTorch } from "./bert-trainer.ts";
+import { camelCaseDeep, checkRegistered, makeParts } from "./module-parts.ts";
 import { RunFolder } from "./run-folder.ts";
 import { logModel } from "./torch-model.ts";
 
@@ -61,7 +63,9 @@ export class FrameworkTrainer {
 
   /** Takes the plain data that a task gets, or the tree whose parts know where they were written. */
   constructor(config: ConfigMap | MapNode, { projectRoot, progress }: FrameworkTrainerOptions = {}) {
-    this.config = isTree(config) ? config : (nodeOf(config, { source: "the config" }) as MapNode);
+    this.config = isTree(config)
+      ? config
+      : (treeOf(config) ?? (nodeOf(config, { source: "the config" }) as MapNode));
     this.projectRoot = projectRoot ?? findProjectRoot(process.cwd());
     this.#progress = progress;
   }
@@ -87,35 +91,42 @@ export class FrameworkTrainer {
   }
 
   async #trainModule(resume: string | undefined): Promise<FrameworkResult> {
-    const report = await checkModule(this.config, this.projectRoot);
+    const report = await checkRegistered(this.config, this.projectRoot);
     const { config, issues, source, trackingUri } = report;
     if (config === undefined) throw new ConfigError(source, issues);
-    const wrong = await checkParts(report, this.projectRoot);
-    if (wrong.length > 0) throw new ConfigError(source, wrong);
     manualSeed(config.seed);
     const { model, dataset } = makeParts(config, report);
-    const logger = new MLFlowLogger({
-      trackingUri,
-      experimentName: `${config.use_case}/${config.experiment}`,
+    const loggers = makeLoggers(config, { trackingUri, projectRoot: this.projectRoot });
+    const { folder, ckptPath } = await this.#runFolder(config, resume ?? config.ckpt_path);
+    const trainer = makeTrainer(config, {
+      loggers,
+      folder,
+      projectRoot: this.projectRoot,
+      progress: this.#progress,
     });
-    const { folder, ckptPath } = await this.#runFolder(config, resume);
-    const trainer = makeTrainer(config, { logger, folder, progress: this.#progress });
-    const { bestCheckpoint } = await trainer.fit(model, dataset, ckptPath === undefined ? {} : { ckptPath });
-    await dataset.setup?.("test");
-    if (dataset.testDataloader?.() !== undefined)
-      await trainer.test(model, dataset, bestCheckpoint === undefined ? {} : { ckptPath: "best" });
-    const runId = logger.runId;
+    const from = ckptPath === undefined ? {} : { ckptPath };
+    const best = config.train ? (await trainer.fit(model, dataset, from)).bestCheckpoint : undefined;
+    if (config.test) {
+      await dataset.setup?.("test");
+      const judged = config.train ? (best === undefined ? {} : { ckptPath: "best" }) : from;
+      if (dataset.testDataloader?.() !== undefined) await trainer.test(model, dataset, judged);
+    }
+    const { runId } = loggers[0];
     if (runId === undefined) return { metrics: {}, runId: "", modelUri: undefined, checkpoint: undefined }; // a trial run
     const modelUri = await recordModel(model, trackingUri, runId);
-    return { metrics: { ...trainer.callbackMetrics }, runId, modelUri, checkpoint: bestCheckpoint };
+    return { metrics: { ...trainer.callbackMetrics }, runId, modelUri, checkpoint: best };
   }
 
   /** Makes the run's folder under outputs/TrainedModels, or finds that of the run to go on with. */
   async #runFolder(
-    { use_case, experiment }: ModuleConfig,
+    { use_case, experiment, trainer: { default_root_dir } }: ModuleConfig,
     resume: string | undefined,
   ): Promise<{ folder: string; ckptPath?: string }> {
     const { trainedModels } = outputFolders(this.projectRoot, use_case, experiment);
+    if (default_root_dir !== undefined) {
+      const folder = resolve(this.projectRoot, default_root_dir);
+      return resume === undefined ? { folder } : { folder, ckptPath: resume };
+    }
     if (resume === undefined) return { folder: RunFolder.create(trainedModels).path };
     if (resume !== "last") return { folder: join(resume, "..", ".."), ckptPath: resume };
     const runs = existsSync(trainedModels) ? readdirSync(trainedModels).sort().reverse() : [];
@@ -128,110 +139,99 @@ export class FrameworkTrainer {
   }
 }
 
+/** Makes the loggers of a run: first that of its tracking store, which is always there. */
+function makeLoggers(
+  { use_case, experiment, loggers, tags }: ModuleConfig,
+  { trackingUri, projectRoot }: { trackingUri: string; projectRoot: string },
+): readonly [MLFlowLogger, ...TrainingLogger[]] {
+  const own = loggers.find((logger) => logger.name === "mlflow");
+  const tracked = own?.name === "mlflow" ? own : { name: "mlflow" as const, tags: {} };
+  const at = (path: string): string => resolve(projectRoot, path);
+  const beside = loggers.flatMap((logger): TrainingLogger[] => {
+    if (registry.added("logger").includes(logger.name)) {
+      const { name, ...options } = logger as { name: string };
+      return [registry.createLogger(name, camelCaseDeep(options)) as TrainingLogger];
+    }
+    if (logger.name === "jsonl") return [new JSONLLogger({ path: at(logger.path) })];
+    if (logger.name === "mlflow") {
+      if (logger === own) return [];
+      const uri = logger.tracking_uri && absoluteStoreUri(logger.tracking_uri, projectRoot);
+      return [new MLFlowLogger(mlflowOptions(logger, uri ?? trackingUri))];
+    }
+    const { name, directory, save_dir, ...options } = logger;
+    const files = { saveDir: at(save_dir), ...(directory !== undefined && { name: directory }) };
+    const given = { ...files, ...defined(options) };
+    return [name === "csv" ? new CSVLogger(given) : new TensorBoardLogger(given)];
+  });
+  const options = mlflowOptions(
+    { experiment_name: `${use_case}/${experiment}`, ...defined(tracked) },
+    trackingUri,
+  );
+  const named = tags.length === 0 ? {} : { tags: tags.join(", ") };
+  return [new MLFlowLogger({ ...options, tags: { ...named, ...options.tags } }), ...beside];
+}
+
+function mlflowOptions(
+  {
+    experiment_name,
+    run_name,
+    tags,
+  }: { experiment_name?: string | undefined; run_name?: string | undefined; tags: Record<string, string> },
+  trackingUri: string,
+): MLFlowLoggerOptions {
+  return {
+    trackingUri,
+    tags,
+    ...(experiment_name !== undefined && { experimentName: experiment_name }),
+    ...(run_name !== undefined && { runName: run_name }),
+  };
+}
+
 function makeTrainer(
   config: ModuleConfig,
   {
-    logger,
+    loggers,
     folder,
+    projectRoot,
     progress,
-  }: { logger: MLFlowLogger; folder: string; progress: ProgressListener | undefined },
+  }: {
+    loggers: readonly TrainingLogger[];
+    folder: string;
+    projectRoot: string;
+    progress: ProgressListener | undefined;
+  },
 ): Trainer {
-  const { optimizer, scheduler = { name: "constant" }, callbacks, trainer: flags } = config;
+  const { optimizer, scheduler = { name: "constant" }, trainer } = config;
+  const { default_root_dir: _, ...flags } = trainer;
   return new Trainer({
     ...camelCaseKeys(flags),
-    callbacks: [
-      ...buildCallbacks(callbacks),
-      ...(flags.enable_checkpointing ? [configuredCheckpoint(callbacks, { monitor: "val_loss" })] : []),
-    ],
-    logger,
+    callbacks: makeCallbacks(config, projectRoot),
+    logger: loggers,
     defaultRootDir: folder,
     ...(progress !== undefined && { progress }),
     ...(optimizer !== undefined && { optimization: configuredOptimization({ optimizer, scheduler }) }),
   });
 }
 
-/**
- * Checks the names and options of model and data set against the registered classes, plugins included: what `checkModule`
- * cannot know. Loads the plugins.
- */
-export async function checkParts(
-  { config, locate }: ModuleReport,
-  projectRoot: string,
-): Promise<ConfigIssue[]> {
-  if (config === undefined) return [];
-  const plugins = await loadPlugins(projectRoot, { listed: config.plugins });
-  const issues = plugins.flatMap(({ name, from, error }) =>
-    from === "config" && error !== undefined ? [locate(["plugins"], `${name}: ${error}`)] : [],
-  );
-  for (const kind of ["model", "dataset"] as const) {
-    const { name, ...options } = config[kind];
-    if (!registry.has(kind, name)) {
-      const hint = suggestion(name, registry.names(kind));
-      issues.push(locate([kind, "name"], `unknown ${kind} "${name}". ${hint}`));
-      continue;
+/** Makes the callbacks of a config, registered ones too; without a checkpoint among them there is the usual one. */
+function makeCallbacks({ callbacks, trainer }: ModuleConfig, projectRoot: string): Callback[] {
+  const made = callbacks.flatMap((callback): Callback[] => {
+    if (registry.added("callback").includes(callback.name)) {
+      const { name, ...options } = callback as { name: string };
+      return [registry.createCallback(name, camelCaseDeep(options)) as Callback];
     }
-    const schema = registry.schema(kind, name);
-    const given = camelCaseDeep(options);
-    try {
-      schema?.parse(given);
-    } catch (error) {
-      const refused = refusals(error, given, Object.keys((schema as { shape?: object }).shape ?? {}));
-      issues.push(...refused.map(({ path, message }) => locate([kind, ...path], message)));
-    }
-  }
-  return issues;
-}
-
-/** Makes model and data set of a config that `checkParts` passed; what a constructor refuses is told with its place. */
-function makeParts(
-  config: ModuleConfig,
-  { locate, source }: ModuleReport,
-): { model: TrainableModule; dataset: DataModule } {
-  const issues: ConfigIssue[] = [];
-  const attempt = <T>(
-    key: "model" | "dataset",
-    make: (name: string, options: object) => T,
-  ): T | undefined => {
-    const { name, ...options } = config[key];
-    try {
-      return make(name, camelCaseDeep(options));
-    } catch (error) {
-      issues.push(locate([key], (error as Error).message.replace(/^(model|dataset) ("[^"]*"): /u, "$2: ")));
-      return undefined;
-    }
-  };
-  const model = attempt("model", (name, options) => registry.createModel(name, options));
-  const dataset = attempt("dataset", (name, options) => registry.createDataset(name, options));
-  if (issues.length > 0) throw new ConfigError(source, issues);
-  return { model: model as TrainableModule, dataset: dataset! };
-}
-
-/** Parts the refusal of a class's schema into one issue an option, by its name in the file. */
-function refusals(
-  error: unknown,
-  given: object,
-  known: readonly string[],
-): { path: (string | number)[]; message: string }[] {
-  const { issues, message } = error as {
-    issues?: { path: (string | number)[]; message: string; keys?: string[] }[];
-    message: string;
-  };
-  if (!Array.isArray(issues)) return [{ path: [], message }];
-  return issues.flatMap((issue) => {
-    const path = issue.path.map((step) => (typeof step === "string" ? snakeCase(step) : step));
-    if (issue.keys !== undefined) {
-      return issue.keys.map((key) => ({
-        path: [...path, snakeCase(key)],
-        message: `unknown option. ${suggestion(snakeCase(key), known.map(snakeCase))}`,
-      }));
-    }
-    const value = issue.path.reduce<unknown>(
-      (part, step) => (part as Record<string, unknown> | undefined)?.[step],
-      given,
-    );
-    const got = value === undefined ? "" : `, got ${JSON.stringify(value)}`;
-    return [{ path, message: `${issue.message}${got}.` }];
+    if (callback.name !== "model_checkpoint") return buildCallbacks([callback]);
+    const { dirpath, ...options } = callback;
+    const at = dirpath === undefined ? {} : { dirpath: resolve(projectRoot, dirpath) };
+    return [configuredCheckpoint([{ ...options, ...at }], { monitor: "val_loss" })];
   });
+  const isUsual = trainer.enable_checkpointing && !callbacks.some(({ name }) => name === "model_checkpoint");
+  return isUsual ? [...made, configuredCheckpoint([], { monitor: "val_loss" })] : made;
+}
+
+/** Leaves out what is undefined. */
+function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 }
 
 async function recordModel(model: TrainableModule, trackingUri: string, runId: string): Promise<string> {
@@ -244,19 +244,6 @@ async function recordModel(model: TrainableModule, trackingUri: string, runId: s
   } finally {
     await store.close();
   }
-}
-
-/** Spells the options of a component as code does. */
-function camelCaseDeep(value: object): Record<string, unknown> {
-  const deep = (part: unknown): unknown =>
-    Array.isArray(part) ? part.map(deep) : isPlain(part) ? camelCaseDeep(part) : part;
-  return Object.fromEntries(
-    Object.entries(camelCaseKeys({ ...value })).map(([key, part]) => [key, deep(part)]),
-  );
-}
-
-function isPlain(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
 }
 
 function isTree(config: ConfigMap | MapNode): config is MapNode {

@@ -304,5 +304,5 @@ export function configuredCheckpoint(
   const given = configs.find((callback) => callback.name === "model_checkpoint");
   if (given === undefined) return new ModelCheckpoint({ dirpath, ...best, saveTopK: 1, saveLast: true });
   const { name: _, ...options } = given;
-  return new ModelCheckpoint({ ...(camelCaseKeys(options) as ModelCheckpointConfig), dirpath });
+  return new ModelCheckpoint({ dirpath, ...(camelCaseKeys(options) as ModelCheckpointConfig) });
 }

@@ -258,8 +258,11 @@ describe("sconce check", () => {
 test("what comes along composes with every file of its groups", async () => {
   const conf = new URL("../../conf/", import.meta.url);
   const { compose } = await import("sconce/config");
-  const groups = readdirSync(conf, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  for (const { name } of groups) {
+  const folders = readdirSync(conf, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  const groups = folders.flatMap(({ name }) =>
+    name === "hydra" ? readdirSync(new URL("hydra/", conf)).map((inner) => `hydra/${inner}`) : [name],
+  );
+  for (const name of groups) {
     for (const file of readdirSync(new URL(`${name}/`, conf))) {
       const option = file.replace(/\.yaml$/, "");
       const override = name === "experiment" ? `+experiment=${option}` : `${name}=${option}`;

@@ -45,7 +45,7 @@ const mistakes: [text: string, issues: string[]][] = [
   ["optimizer: {name: adamw, momentum: 0.9}", ["2:26 unknown_key optimizer.momentum: unknown key. Valid: ..."]],
   ["optimizer: {name: adamw, maximize: true}", ["2:36 value optimizer.maximize: known, but not used here: a loss is always minimised here. Delete it."]],
   ["optimizer: {name: sgd, nesterov: true}", ["2:34 value optimizer.nesterov: needs momentum above 0 and dampening 0, got 0 and 0."]],
-  ["optimizer: {_target_: torch.optim.AdamX}", ['2:23 value optimizer._target_: no optimizer is known as "torch.optim.AdamX"; a config never imports code. Known: ...']],
+  ["optimizer: {_target_: torch.optim.AdamX}", ['2:23 value optimizer._target_: no optimizer is known as "torch.optim.AdamX"; a config never imports code. Did you mean "AdamW"? Known: ...']],
   ["optimizer: {_target_: os.system, command: ls}", ['2:23 value optimizer._target_: no optimizer is known as "os.system"; a config never imports code. Known: ...']],
   ["optimizer: {class_path: torch.optim.AdamW, init_args: 3}", ["2:55 type optimizer.init_args: expected a mapping of options, got 3."]],
   ["optimizer: {class_path: torch.optim.AdamW, init_args: {lr: 0.1}, lr: 0.2}", ['2:60 value optimizer.init_args.lr: "lr" is set twice for this component. Delete one.']],

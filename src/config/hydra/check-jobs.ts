@@ -4,6 +4,7 @@ import { parseCommandLine } from "./command-line.ts";
 import { composeAll } from "./compose.ts";
 import { jobConfig, registerHydraResolvers } from "./hydra-resolvers.ts";
 import { type MainOptions, composeOptions, wantsSweep } from "./main.ts";
+import { noteRunFolder } from "./run-folders.ts";
 import { composeJob, planSweep } from "./sweep.ts";
 
 /** Is one job that would run. */
@@ -24,16 +25,18 @@ export function planJobs(options: MainOptions): PlannedJob[] {
   registerHydraResolvers();
   const command = parseCommandLine(options.argv ?? process.argv.slice(2));
   const compose = composeOptions(command, options);
+  const folders = options.baseFolder === undefined ? {} : { baseFolder: options.baseFolder };
   if (!wantsSweep(command, compose)) {
-    const { config } = composeAll(compose);
-    return [{ number: undefined, overrides: command.overrides, config: jobConfig(config) }];
+    const composition = composeAll(compose);
+    noteRunFolder(composition, folders);
+    return [{ number: undefined, overrides: command.overrides, config: jobConfig(composition.config) }];
   }
   const sweep = composeAll({ ...compose, isMultirun: true });
   return planSweep(sweep)
     .flat()
-    .map((overrides, number) => ({
-      number,
-      overrides,
-      config: jobConfig(composeJob(sweep, { number, overrides }, compose).config),
-    }));
+    .map((overrides, number) => {
+      const composition = composeJob(sweep, { number, overrides }, compose);
+      noteRunFolder(composition, { ...folders, isSweep: true });
+      return { number, overrides, config: jobConfig(composition.config) };
+    });
 }

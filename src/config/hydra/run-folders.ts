@@ -18,14 +18,20 @@ export interface RunFolderOptions {
   baseFolder?: string;
 }
 
+/** Notes the folder of a job as `hydra.runtime.output_dir`, and returns it; nothing is made. */
+export function noteRunFolder({ config, hydra }: Composition, options: RunFolderOptions = {}): string {
+  const folder = runFolderOf(config, options);
+  setRuntime(hydra, "output_dir", folder);
+  return folder;
+}
+
 /**
  * Makes the folder of a job, notes it as `hydra.runtime.output_dir`, and writes the three files into its
  * `hydra.output_subdir`, byte for byte as Hydra does. Returns the absolute path.
  */
 export function openRunFolder(composition: Composition, options: RunFolderOptions = {}): string {
   const { config, hydra } = composition;
-  const folder = runFolderOf(config, options);
-  setRuntime(hydra, "output_dir", folder);
+  const folder = noteRunFolder(composition, options);
   mkdirSync(folder, { recursive: true });
   const subfolder = select(config, "hydra.output_subdir");
   if (subfolder === undefined || valueOf(subfolder) === null) return folder;

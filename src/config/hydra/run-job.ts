@@ -1,4 +1,5 @@
 // Runs one composed job: opens its folder and log, sets what the config asks for around it, and keeps what came of it.
+import { isDeepStrictEqual } from "node:util";
 import { type ConfigNode, type MapNode, valueOf } from "../node.ts";
 import { resolve, select } from "../omega/resolve.ts";
 import { type ConfigMap, isConfigMap } from "../value.ts";
@@ -74,7 +75,9 @@ export async function rerunJob<T>(whole: MapNode, task: Task<T>): Promise<JobRes
 
 async function attempt<T>(job: Job, task: Task<T>): Promise<JobResult<T>> {
   try {
-    const value = await task(valueOf(resolve(job.config)) as ConfigMap, job);
+    const plain = valueOf(resolve(job.config)) as ConfigMap;
+    trees.set(plain, job.config);
+    const value = await task(plain, job);
     return { ...job, status: "completed", value };
   } catch (error) {
     return { ...job, status: "failed", error };
@@ -100,6 +103,15 @@ function enter(whole: MapNode, outputDir: string): () => void {
       else process.env[name] = value;
     }
   };
+}
+
+/** The trees of the configs that tasks were given. */
+const trees = new WeakMap<ConfigMap, MapNode>();
+
+/** Returns the tree of a config that a task was given, whose parts know where they were written, unless it was changed. */
+export function treeOf(plain: ConfigMap): MapNode | undefined {
+  const tree = trees.get(plain);
+  return tree !== undefined && isDeepStrictEqual(valueOf(resolve(tree)), plain) ? tree : undefined;
 }
 
 function textsAt(whole: MapNode, key: string): string[] {

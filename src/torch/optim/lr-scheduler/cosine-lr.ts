@@ -32,7 +32,7 @@ export class CosineAnnealingLR extends LRScheduler {
     if (this.isInitial) return current;
     if (this.stepCount === 1 && lastEpoch > 0) return this.closedFormLr();
     if ((lastEpoch - 1 - tMax) % (2 * tMax) === 0) {
-      return current.map((lr, i) => lr + ((this.baseLrs[i]! - etaMin) * (1 - cos(PI / tMax))) / 2);
+      return this.baseLrs.map((lr, i) => current[i]! + ((lr - etaMin) * (1 - cos(PI / tMax))) / 2);
     }
     const ratio = (1 + cos((PI * lastEpoch) / tMax)) / (1 + cos((PI * (lastEpoch - 1)) / tMax));
     return current.map((lr) => ratio * (lr - etaMin) + etaMin);

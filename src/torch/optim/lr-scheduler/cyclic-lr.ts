@@ -102,7 +102,7 @@ export class CyclicLR extends LRScheduler {
     const height = x <= stepRatio ? x / stepRatio : (x - 1) / (stepRatio - 1);
     const scaled = height * this.#scale(this.scaleMode === "cycle" ? cycle : lastEpoch);
     if (this.cycleMomentum) {
-      this.optimizer.paramGroups.forEach((group, i) => {
+      this.scheduledGroups.forEach((group, i) => {
         const [lowest, highest] = [this.baseMomentums[i]!, this.maxMomentums[i]!];
         setMomentum(group, highest - (highest - lowest) * scaled);
       });

@@ -142,7 +142,7 @@ export class GreedyLR extends LRScheduler {
       this.numGoodEpochs = 0;
     } else if (this.numBadEpochs > this.patience) {
       this.#change((lr, i) => Math.max(lr * this.factor, this.minLrs[i]!));
-      const isLowest = this.currentLr().every((lr, i) => lr <= this.minLrs[i]!);
+      const isLowest = this.scheduledGroups.every(({ lr }, i) => lr <= this.minLrs[i]!);
       if (isLowest && --this.resetStart <= 0) this.#reset();
       this.cooldownCounter = this.cooldown;
       this.numBadEpochs = 0;
@@ -151,14 +151,14 @@ export class GreedyLR extends LRScheduler {
 
   /** Sets the rates where they change by more than `eps`. */
   #change(next: (lr: number, i: number) => number): void {
-    this.optimizer.paramGroups.forEach((group, i) => {
+    this.scheduledGroups.forEach((group, i) => {
       const lr = next(group.lr, i);
       if (Math.abs(lr - group.lr) > this.eps) group.lr = lr;
     });
   }
 
   #reset(): void {
-    this.optimizer.paramGroups.forEach((group, i) => (group.lr = this.initLrs[i]!));
+    this.scheduledGroups.forEach((group, i) => (group.lr = this.initLrs[i]!));
     this.best = worstMetric(this.mode);
     this.numGoodEpochs = 0;
     this.warmupCounter = 0;

@@ -73,6 +73,6 @@ export class LambdaLR extends LRScheduler {
  */
 export class MultiplicativeLR extends LambdaLR {
   protected override getLr(): number[] {
-    return this.currentLr().map((lr, i) => (this.isInitial ? lr : lr * this.factorOf(i)));
+    return this.scheduledGroups.map(({ lr }, i) => (this.isInitial ? lr : lr * this.factorOf(i)));
   }
 }

@@ -295,11 +295,6 @@ test("mistakes are named", () => {
     () => create("sequential_lr", { schedulers: [{ name: "liner" }], milestones: [] }),
     () => create("cosine_warmup_with_min_lr", { trainingSteps: 5 }),
     () => sequential(optimizer).loadStateDict(restartsLast(makeOptimizer()).stateDict()),
-    () => {
-      const scheduler = new optim.LambdaLR(optimizer, () => 1);
-      optimizer.addParamGroup({ params: [tensor([1])] });
-      scheduler.step();
-    },
   ];
   expect(messagesOf(mistakes)).toMatchInlineSnapshot(`
     "UsageError: scheduler: unknown name "liner". Did you mean "linear"? Valid: chained_scheduler, constant, constant_lr, constant_with_warmup, cosine, cosine_annealing_lr, cosine_annealing_warm_restarts, cosine_warmup_with_min_lr, cosine_with_min_lr, cosine_with_restarts, cyclic_lr, exponential_lr, greedy, inverse_sqrt, lambda_lr, linear, linear_lr, multi_step_lr, multiplicative_lr, one_cycle, polynomial, polynomial_lr, reduce_lr_on_plateau, sequential_lr, step_lr, warmup_stable_decay.
@@ -342,7 +337,41 @@ test("mistakes are named", () => {
     UsageError: SWALR: annealEpochs must be a whole number >= 0, got -1.
     UsageError: scheduler: unknown name "liner". Did you mean "linear"? Valid: chained_scheduler, constant, constant_lr, constant_with_warmup, cosine, cosine_annealing_lr, cosine_annealing_warm_restarts, cosine_warmup_with_min_lr, cosine_with_min_lr, cosine_with_restarts, cyclic_lr, exponential_lr, greedy, inverse_sqrt, lambda_lr, linear, linear_lr, multi_step_lr, multiplicative_lr, one_cycle, polynomial, polynomial_lr, reduce_lr_on_plateau, sequential_lr, step_lr, warmup_stable_decay.
     UsageError: getCosineWithMinLrScheduleWithWarmupLrRate: give minLr or minLrRate, got neither.
-    UsageError: SequentialLR.loadStateDict: the state must have 3 schedulers, got 2. Load the state of the same sequence.
-    UsageError: LambdaLR: the optimizer must keep the 2 groups that it had, got 3. Make the scheduler after the last addParamGroup()."
+    UsageError: SequentialLR.loadStateDict: the state must have 3 schedulers, got 2. Load the state of the same sequence."
   `);
 });
+
+const kindsByGroup: Record<string, (optimizer: optim.Optimizer) => optim.LRScheduler> = {
+  lambda: (optimizer) => new optim.LambdaLR(optimizer, (epoch) => 0.5 ** epoch),
+  multiplicative: (optimizer) => new optim.MultiplicativeLR(optimizer, () => 0.5),
+  linear: (optimizer) => optim.getLinearScheduleWithWarmup(optimizer, 0, 4),
+  cosine: (optimizer) => new optim.CosineAnnealingWarmRestarts(optimizer, 4),
+  cyclic: (optimizer) => new optim.CyclicLR(optimizer, 0.1, 1, { stepSizeUp: 3 }),
+  one_cycle: (optimizer) => new optim.OneCycleLR(optimizer, 1, { totalSteps: 8 }),
+};
+
+test.each(Object.entries(kindsByGroup))(
+  "%s leaves a group that is added later at its own rate, and the others on their way",
+  (_, make) => {
+    const [alone, joined] = [0, 1].map(() => new optim.SGD([tensor([0])], { lr: 1, momentum: 0.5 })) as [
+      optim.SGD,
+      optim.SGD,
+    ];
+    const [expected, scheduler] = [make(alone), make(joined)];
+    for (let epoch = 0; epoch < 4; epoch++) {
+      if (epoch === 2) joined.addParamGroup({ params: [tensor([0])], lr: 0.03 });
+      expected.step();
+      scheduler.step();
+      expect(joined.paramGroups[0]!.lr).toBe(alone.paramGroups[0]!.lr);
+    }
+    expect(scheduler.getLastLr()).toEqual([...expected.getLastLr(), 0.03]);
+    const again = new optim.SGD([tensor([0])], { lr: 1, momentum: 0.5 });
+    const restored = make(again);
+    again.addParamGroup({ params: [tensor([0])] });
+    again.loadStateDict(joined.stateDict());
+    restored.loadStateDict(scheduler.stateDict());
+    expected.step();
+    restored.step();
+    expect(restored.getLastLr()).toEqual([...expected.getLastLr(), 0.03]);
+  },
+);

@@ -131,7 +131,7 @@ export abstract class LRScheduler {
     for (const [field, name] of fields) {
       const own = (this as unknown as Record<string, unknown>)[field];
       const value = saved[name];
-      if (typeof value !== typeof own || (Array.isArray(own) && own.length !== (value as unknown[]).length)) {
+      if (typeof value !== typeof own || (Array.isArray(own) && !this.#fits(own, value as unknown[]))) {
         throw new UsageError(
           `${this.constructor.name}.loadStateDict: ${name} must be like ${JSON.stringify(own)}, ` +
             `got ${JSON.stringify(value)}. Load the state of a scheduler over the same groups.`,
@@ -141,6 +141,11 @@ export abstract class LRScheduler {
     for (const [field, name] of fields) {
       (this as unknown as Record<string, unknown>)[field] = structuredClone(saved[name]);
     }
+  }
+
+  /** Tells whether a list is one of this scheduler's: a group may have been added before it was saved. */
+  #fits(own: readonly unknown[], saved: readonly unknown[]): boolean {
+    return [own.length, this.optimizer.paramGroups.length].includes(saved.length);
   }
 
   /** Computes the rates of `lastEpoch`, often from the present ones, so that other changes to them last. */
@@ -161,15 +166,14 @@ export abstract class LRScheduler {
     return this.optimizer.paramGroups.map((group) => group.lr);
   }
 
+  /** The groups that were there when the scheduler was made. */
+  protected get scheduledGroups(): Optimizer["paramGroups"] {
+    return this.optimizer.paramGroups.slice(0, this.baseLrs.length);
+  }
+
+  /** Sets the rates of the groups; one that was added after the scheduler was made may have none, and keeps its own. */
   protected setLr(rates: readonly number[]): void {
-    const { paramGroups } = this.optimizer;
-    if (paramGroups.length !== rates.length) {
-      throw new UsageError(
-        `${this.constructor.name}: the optimizer must keep the ${rates.length} groups that it had, got ${paramGroups.length}. ` +
-          `Make the scheduler after the last addParamGroup().`,
-      );
-    }
-    paramGroups.forEach((group, i) => (group.lr = rates[i]!));
-    this.lastLr = [...rates];
+    rates.forEach((rate, i) => (this.optimizer.paramGroups[i]!.lr = rate));
+    this.lastLr = this.currentLr();
   }
 }

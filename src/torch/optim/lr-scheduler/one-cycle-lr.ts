@@ -100,7 +100,7 @@ export class OneCycleLR extends LRScheduler {
     const phase = this.#phases.at(i)!; // beyond the last phase: the last one
     const startStep = this.#phases[this.#phases.indexOf(phase) - 1]?.endStep ?? 0;
     const share = (step - startStep) / (phase.endStep - startStep);
-    return this.optimizer.paramGroups.map((group) => {
+    return this.scheduledGroups.map((group) => {
       if (this.cycleMomentum) {
         const [start, end] = phase.momentum;
         setMomentum(group, this.#anneal(group[start]!, group[end]!, share));

@@ -43,7 +43,7 @@ export class SWALR extends LRScheduler {
     const step = annealEpochs === 0 ? Math.max(1, this.stepCount - 1) : this.stepCount - 1;
     const before = this.#shareAt((step - 1) / Math.max(1, annealEpochs));
     const now = this.#shareAt(step / Math.max(1, annealEpochs));
-    return this.optimizer.paramGroups.map(({ lr, swaLr }) => {
+    return this.scheduledGroups.map(({ lr, swaLr }) => {
       // where the rate would be without annealing, as other schedules may have moved it
       const own = before === 1 ? swaLr! : (lr - before * swaLr!) / (1 - before);
       return swaLr! * now + own * (1 - now);
