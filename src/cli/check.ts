@@ -87,7 +87,7 @@ async function checkJobs(options: MainOptions & { argv: string[] }, own: readonl
         `${which}${new ConfigError(source, warnings).message.replace(/^/gm, "warning: ")}\n`,
       );
     if (issues.length > 0) process.stderr.write(`${which}${new ConfigError(source, issues).message}\n`);
-    if (config === undefined) continue;
+    if (config === undefined || issues.length > 0) continue;
     if (shows("--resolve")) process.stdout.write(`${await configToYaml(config)}\n`);
     if ("named" in report)
       for (const [path, name] of Object.entries(report.named)) process.stdout.write(`${path} is ${name}\n`);

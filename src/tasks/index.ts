@@ -29,6 +29,10 @@ export type {
 export type { HyperparameterSet } from "./experiments/grid.ts";
 export type { Recording } from "./job.ts";
 export { readExperimentConfig } from "./experiments/read-config.ts";
+export type { FileDataConfig } from "./files/file-parts.ts";
+export { TableDataModule, TextFileDataModule } from "./files/domain.ts";
+export type { TableDataConfig, TableExample } from "./files/table-data.ts";
+export type { TextFileDataConfig } from "./files/text-data.ts";
 export type { BlobsConfig } from "./points/blobs.ts";
 export { BlobsDataModule, MLPClassifier } from "./points/domain.ts";
 export type { MLPClassifierConfig } from "./points/mlp.ts";

@@ -215,7 +215,7 @@ function refusals(
   known: readonly string[],
 ): { path: (string | number)[]; message: string; code?: ConfigIssue["code"] }[] {
   const { issues, message } = error as {
-    issues?: { path: (string | number)[]; message: string; keys?: string[] }[];
+    issues?: { path: (string | number)[]; code?: string; message: string; keys?: string[] }[];
     message: string;
   };
   if (!Array.isArray(issues)) return [{ path: [], message }];
@@ -232,7 +232,7 @@ function refusals(
       (part, step) => (part as Record<string, unknown> | undefined)?.[step],
       given,
     );
-    const got = value === undefined ? "" : `, got ${JSON.stringify(value)}`;
+    const got = value === undefined || issue.code === "custom" ? "" : `, got ${JSON.stringify(value)}`;
     return [{ path, message: `${issue.message}${got}.` }];
   });
 }

@@ -1,5 +1,6 @@
 // `sconce train` and `sconce check` on configs that are composed, as Hydra users write them.
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -221,7 +222,7 @@ describe("sconce check", () => {
     expect(trainer.code).toBe(2);
     expect(trainer.stderr).toMatchInlineSnapshot(`
       "conf/trainer/broken.yaml:1:13: trainer.max_epochs: expected an integer of at least -1, got "many".
-      conf/trainer/broken.yaml:3:1: trainer.max_epocs: unknown key. Did you mean "max_epochs"? Valid: accelerator, accumulate_grad_batches, auto_find_batch_size, check_val_every_n_epoch, detect_anomaly, deterministic, devices, enable_checkpointing, enable_progress_bar, fast_dev_run, gradient_clip_algorithm, gradient_clip_val, limit_test_batches, limit_train_batches, limit_val_batches, log_every_n_steps, max_epochs, max_steps, max_time, min_epochs, min_steps, num_sanity_val_steps, num_threads, overfit_batches, precision, val_check_interval.
+      conf/trainer/broken.yaml:3:1: trainer.max_epocs: unknown key. Did you mean "max_epochs"? Valid: accelerator, accumulate_grad_batches, auto_find_batch_size, check_val_every_n_epoch, detect_anomaly, deterministic, devices, enable_checkpointing, enable_progress_bar, fast_dev_run, gradient_clip_algorithm, gradient_clip_val, limit_test_batches, limit_train_batches, limit_val_batches, log_every_n_steps, max_epochs, max_steps, max_time, min_epochs, min_steps, num_sanity_val_steps, num_threads, overfit_batches, precision, profiler, val_check_interval.
       dataset.batch_size=0: dataset.batch_size: expected an integer of at least 1, got 0.
       "
     `);
@@ -263,7 +264,7 @@ test("what comes along composes with every file of its groups", async () => {
     name === "hydra" ? readdirSync(new URL("hydra/", conf)).map((inner) => `hydra/${inner}`) : [name],
   );
   for (const name of groups) {
-    for (const file of readdirSync(new URL(`${name}/`, conf))) {
+    for (const file of readdirSync(new URL(`${name}/`, conf)).filter((entry) => entry.endsWith(".yaml"))) {
       const option = file.replace(/\.yaml$/, "");
       const override = name === "experiment" ? `+experiment=${option}` : `${name}=${option}`;
       expect(compose({ configPath: conf.pathname, configName: "config", overrides: [override] }).kind).toBe(
@@ -272,3 +273,25 @@ test("what comes along composes with every file of its groups", async () => {
     }
   }
 });
+
+test("the data files that come along are checked and trained on, from any folder", async () => {
+  const root = mkdtempSync(join(tmpdir(), "sconce-files-"));
+  writeFiles(root, { "package.json": "{}" });
+  const there = (...words: string[]) => sconce(words, { cwd: root });
+  for (const dataset of ["parquet", "arrow", "jsonl"])
+    expect((await there("check", "model=mlp", `dataset=${dataset}`, "dataset.streaming=true")).code).toBe(0);
+  const wrong = await there("check", "model=mlp", "dataset=parquet", "dataset.target=lable");
+  expect([wrong.code, wrong.stdout]).toEqual([2, ""]);
+  expect(wrong.stderr).toMatchInlineSnapshot(`
+    "dataset.target=lable: dataset.target: "files/points.parquet" has no column "lable". Did you mean "label"? It has: x, y, label.
+    "
+  `);
+  const words = [
+    "model=mlp",
+    "dataset=parquet",
+    "trainer.max_epochs=1",
+    "+trainer.enable_progress_bar=false",
+  ];
+  const { code, stderr } = await there("train", ...words);
+  expect(code, stderr).toBe(0);
+}, 240_000);

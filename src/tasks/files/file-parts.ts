@@ -1,0 +1,223 @@
+// The parts of a data set that is named by its files: read whole, or streamed. What rows become is the module's matter.
+import { existsSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import { z } from "zod";
+import { nearest, packageFolder } from "../../base/index.ts";
+import { readDataHeader } from "../../config/index.ts";
+import type { DataModuleConfig, DataStage, Parts } from "../../contracts/index.ts";
+import {
+  FileStream,
+  LabelMap,
+  MixedStream,
+  StreamLoader,
+  cellOf,
+  stratifiedSplit,
+} from "../../data/index.ts";
+import type { RowStream, StoppingStrategy, StreamRow } from "../../data/index.ts";
+import { scope, utils } from "../../torch/index.ts";
+
+/** Options of data modules that read files. */
+export interface FileDataConfig extends DataModuleConfig {
+  /** CSV, TSV, JSONL, Parquet or Arrow files; a path that is not there is looked for among those that come with Sconce. */
+  train: string | readonly string[];
+  validation?: string | readonly string[];
+  test?: string | readonly string[];
+  /** Names of the classes, in the order of their numbers. @default those of the training files, sorted */
+  classes?: readonly string[];
+  /** Reads the files piece by piece in place of whole. @default false */
+  streaming?: boolean;
+  /** Rows that are shuffled among each other when streaming. @default 10000 */
+  bufferRows?: number;
+  /** Shares of the training files when streaming, one a file. @default as many rows of each as there are */
+  weights?: readonly number[];
+  /** When an epoch of weighted files ends. @default "first_exhausted" */
+  stopping?: StoppingStrategy;
+  /** Share of the training rows to validate on, where there is no validation file and nothing is streamed. @default 0.1 */
+  validationRatio?: number;
+}
+
+const files = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
+
+/** How the schemas of such modules check their options. */
+export const fileDataOptions = {
+  train: files,
+  validation: files.exactOptional(),
+  test: files.exactOptional(),
+  classes: z.array(z.string()).min(2).exactOptional(),
+  streaming: z.boolean().exactOptional(),
+  bufferRows: z.int().min(1).exactOptional(),
+  weights: z.array(z.number().positive()).min(1).exactOptional(),
+  stopping: z.enum(["first_exhausted", "all_exhausted"]).exactOptional(),
+  validationRatio: z.number().min(0).lt(1).exactOptional(),
+  batchSize: z.int().min(1).exactOptional(),
+  evalBatchSize: z.int().min(1).exactOptional(),
+  seed: z.int().exactOptional(),
+  dropLast: z.boolean().exactOptional(),
+};
+
+/** Checks that the files of a config are there and have its columns; `columns` are listed by the option that names them. */
+export function checkFiles(
+  config: FileDataConfig,
+  columns: Readonly<Record<string, readonly string[]>>,
+  { addIssue }: { addIssue(issue: { code: "custom"; path: string[]; message: string }): void },
+): void {
+  const report = (path: string, message: string) => addIssue({ code: "custom", path: [path], message });
+  const { streaming = false, weights, stopping } = config;
+  const numFiles = [config.train].flat().length;
+  if (weights !== undefined && (!streaming || weights.length !== numFiles))
+    report("weights", `weights go with streaming, one for each of ${numFiles} training files`);
+  if (stopping !== undefined && weights === undefined) report("stopping", "stopping goes with weights");
+  for (const part of ["train", "validation", "test"] as const) {
+    for (const name of [config[part] ?? []].flat()) {
+      const path = findFile(name);
+      if (!existsSync(path)) {
+        report(part, `the file "${name}" does not exist. Put it there, or correct the path`);
+        continue;
+      }
+      const header = readDataHeader(path);
+      if ("problem" in header) {
+        report(part, `"${name}": ${header.problem.replace(/\.$/u, "")}`);
+        continue;
+      }
+      for (const [option, wanted] of Object.entries(columns)) {
+        const missing = wanted.find((column) => !header.columns.includes(column));
+        if (missing === undefined) continue;
+        const near = nearest(missing, header.columns);
+        const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
+        report(option, `"${name}" has no column "${missing}".${hint} It has: ${header.columns.join(", ")}`);
+      }
+    }
+  }
+}
+
+/** Finds a file below the current folder, else among those that come with the package's configs. */
+function findFile(name: string): string {
+  if (isAbsolute(name) || existsSync(name)) return name;
+  const shipped = join(packageFolder ?? ".", "conf", "dataset", name);
+  return existsSync(shipped) ? shipped : name;
+}
+
+/** Says what rows become. */
+export interface RowContent<T> {
+  columns: readonly string[];
+  labelColumn: string;
+  /** Makes examples of rows and the numbers of their classes. */
+  prepare(rows: readonly StreamRow[], labels: Int32Array): T[] | Promise<T[]>;
+}
+
+type PartName = "train" | "val" | "test";
+
+/** Reads the parts of a config's files. */
+export class FileParts<T> {
+  readonly #config: FileDataConfig;
+  readonly #content: RowContent<T>;
+  #labels: LabelMap | undefined;
+
+  constructor(config: FileDataConfig, content: RowContent<T>) {
+    this.#config = config;
+    this.#content = content;
+  }
+
+  /** Reads what a stage needs into memory. */
+  async read(stage: DataStage): Promise<Parts<T>> {
+    const { validation, validationRatio = 0.1, seed = 42, test } = this.#config;
+    if (stage === "test" || stage === "predict") {
+      const examples = test === undefined ? undefined : await this.#readWhole(test);
+      return examples === undefined ? {} : { [stage]: datasetOf(examples.examples) };
+    }
+    const { examples, labels } = await this.#readWhole(this.#config.train);
+    const train = datasetOf(examples);
+    if (validation !== undefined)
+      return { train, val: datasetOf((await this.#readWhole(validation)).examples) };
+    if (validationRatio === 0) return { train };
+    const split = stratifiedSplit(labels, {
+      ratio: validationRatio,
+      seed,
+      names: (await this.labels()).names,
+    });
+    return {
+      train: new utils.data.Subset(train, split.train),
+      val: new utils.data.Subset(train, split.heldOut),
+    };
+  }
+
+  /** Opens what a stage needs as streams of batches. */
+  async stream(
+    stage: DataStage,
+    collate: (examples: T[]) => unknown,
+  ): Promise<Partial<Record<PartName, StreamLoader<T[], unknown>>>> {
+    const {
+      train,
+      validation,
+      test,
+      batchSize = 32,
+      evalBatchSize = 2 * batchSize,
+      dropLast = false,
+    } = this.#config;
+    await this.labels();
+    const loader = (stream: RowStream, size: number, options: { dropLast?: boolean } = {}) =>
+      new StreamLoader<T[], unknown>(stream, {
+        batchSize: size,
+        ...options,
+        prepare: (rows) => this.#prepare(rows),
+        collate: (examples) => scope(() => collate(examples)),
+      });
+    if (stage === "test" || stage === "predict")
+      return test === undefined ? {} : { test: loader(await this.#open(test), evalBatchSize) };
+    return {
+      train: loader(await this.#openTraining(train), batchSize, { dropLast }),
+      ...(validation !== undefined && { val: loader(await this.#open(validation), evalBatchSize) }),
+    };
+  }
+
+  /** Returns the classes: those of the config, else all that stand in the training files. */
+  async labels(): Promise<LabelMap> {
+    const { classes, train } = this.#config;
+    if (this.#labels !== undefined) return this.#labels;
+    if (classes !== undefined) return (this.#labels = new LabelMap(classes));
+    const { labelColumn } = this.#content;
+    const stream = await FileStream.open([train].flat().map(findFile), { columns: [labelColumn] });
+    const found = new Set<string>();
+    for await (const { cells } of stream.read(0)) found.add(cellOf(cells[labelColumn]));
+    return (this.#labels = LabelMap.fromLabels(found));
+  }
+
+  #open(
+    paths: string | readonly string[],
+    options: { shuffle?: boolean; bufferRows?: number; seed?: number } = {},
+  ): Promise<FileStream> {
+    const { columns, labelColumn } = this.#content;
+    return FileStream.open([paths].flat().map(findFile), {
+      columns: [...new Set([...columns, labelColumn])],
+      ...options,
+    });
+  }
+
+  async #openTraining(train: string | readonly string[]): Promise<RowStream> {
+    const { weights, stopping = "first_exhausted", bufferRows = 10_000, seed = 42 } = this.#config;
+    const options = { shuffle: true, bufferRows, seed };
+    if (weights === undefined) return this.#open(train, options);
+    const sources = await Promise.all([train].flat().map((path) => this.#open(path, options)));
+    return new MixedStream(sources, { weights, stopping, seed });
+  }
+
+  async #readWhole(paths: string | readonly string[]): Promise<{ examples: T[]; labels: Int32Array }> {
+    await this.labels();
+    const rows: StreamRow[] = [];
+    for await (const row of (await this.#open(paths)).read(0)) rows.push(row);
+    return { examples: await this.#prepare(rows), labels: this.#classesOf(rows) };
+  }
+
+  async #prepare(rows: readonly StreamRow[]): Promise<T[]> {
+    return this.#content.prepare(rows, this.#classesOf(rows));
+  }
+
+  #classesOf(rows: readonly StreamRow[]): Int32Array {
+    const cells = rows.map((row) => cellOf(row.cells[this.#content.labelColumn]));
+    return this.#labels!.encode(cells, (row) => rows[row]!.place);
+  }
+}
+
+function datasetOf<T>(examples: readonly T[]): utils.data.Dataset<T> {
+  return { length: examples.length, get: (index) => examples[index]! };
+}
