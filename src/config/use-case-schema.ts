@@ -60,6 +60,8 @@ export const trackingSchema = z.strictObject({
   backend: choice(["mlflow", ...storeKinds]).default("mlflow"),
   /** Absent: `MLFLOW_TRACKING_URI`, else `sqlite:///outputs/mlflow/mlflow.db` in the project. */
   uri: text("a store such as sqlite:///outputs/mlflow/mlflow.db").optional(),
+  /** What machine and process use is logged. Absent: `MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING`, else true. */
+  log_system_metrics: flag().optional(),
 });
 
 const championSchema = z.strictObject({

@@ -14,7 +14,7 @@ import {
 import type { ConfigMap, MapNode, ModuleConfig } from "../config/index.ts";
 import { registry } from "../contracts/index.ts";
 import { manualSeed } from "../torch/index.ts";
-import { ActiveRun, openStore } from "../tracking/index.ts";
+import { ActiveRun, logsSystemMetrics, openStore } from "../tracking/index.ts";
 import {
   CSVLogger,
   JSONLLogger,
@@ -141,7 +141,7 @@ export class FrameworkTrainer {
 
 /** Makes the loggers of a run: first that of its tracking store, which is always there. */
 function makeLoggers(
-  { use_case, experiment, loggers, tags }: ModuleConfig,
+  { use_case, experiment, loggers, tags, mlops }: ModuleConfig,
   { trackingUri, projectRoot }: { trackingUri: string; projectRoot: string },
 ): readonly [MLFlowLogger, ...TrainingLogger[]] {
   const own = loggers.find((logger) => logger.name === "mlflow");
@@ -168,7 +168,8 @@ function makeLoggers(
     trackingUri,
   );
   const named = tags.length === 0 ? {} : { tags: tags.join(", ") };
-  return [new MLFlowLogger({ ...options, tags: { ...named, ...options.tags } }), ...beside];
+  const logSystemMetrics = logsSystemMetrics(mlops.tracking.log_system_metrics, { byDefault: true });
+  return [new MLFlowLogger({ ...options, logSystemMetrics, tags: { ...named, ...options.tags } }), ...beside];
 }
 
 function mlflowOptions(

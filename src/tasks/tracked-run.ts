@@ -4,14 +4,14 @@ import { isDatabaseUri, logger } from "../base/index.ts";
 import { configToYaml } from "../config/index.ts";
 import type { ResolvedUseCase, UseCaseConfig } from "../config/index.ts";
 import type { TextData } from "../data/index.ts";
-import { ActiveRun, openNotifyingStore, repairRuns, startSystemMetrics } from "../tracking/index.ts";
-import type { ContextOptions, DatasetInput, RunStatus, Store } from "../tracking/index.ts";
+import { ActiveRun, logsSystemMetrics, openNotifyingStore, repairRuns } from "../tracking/index.ts";
+import type { ActiveRunOptions, ContextOptions, DatasetInput, RunStatus, Store } from "../tracking/index.ts";
 import type { TrainingJob } from "./job.ts";
 import { MetricHistory } from "./metric-history.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { versions } from "./versions.ts";
 
-/** A run that is open, with what must be stopped when it ends. */
+/** A run that is open. */
 export interface TrackedRun {
   run: ActiveRun;
   store: Store;
@@ -19,7 +19,6 @@ export interface TrackedRun {
   ownsStore: boolean;
   folder: RunFolder;
   history: MetricHistory;
-  stopSystemMetrics: () => void;
 }
 
 /** Opens the store, marks runs whose process is gone, and starts or continues the job's run. */
@@ -29,7 +28,11 @@ export async function openRun(job: TrainingJob, data: TextData): Promise<Tracked
   const store =
     recording?.store ?? (await openNotifyingStore(resolved.trackingUri, config.mlops.notifications));
   if (recording === undefined) await repairRuns(store);
-  const context = { folder: resolved.location.projectRoot, versions: versions() };
+  const context = {
+    folder: resolved.location.projectRoot,
+    versions: versions(),
+    logSystemMetrics: logsSystemMetrics(config.mlops.tracking.log_system_metrics, { byDefault: true }),
+  };
   const resumed = checkpoint !== undefined;
   const run = resumed ? await continueRun(store, folder, context) : await beginRun(store, job, context);
   const history = resumed ? await MetricHistory.ofRun(store, run.runId) : new MetricHistory();
@@ -48,8 +51,7 @@ export async function openRun(job: TrainingJob, data: TextData): Promise<Tracked
     run.logDict(context.versions, "versions.json");
     await run.logInputs(datasetInputs(resolved, data));
   }
-  const stopSystemMetrics = startSystemMetrics({ log: (metrics, step) => run.logMetrics(metrics, step) });
-  return { run, store, ownsStore: recording === undefined, folder, history, stopSystemMetrics };
+  return { run, store, ownsStore: recording === undefined, folder, history };
 }
 
 /** Returns what is recorded of a config: who is told of a run is no part of it, and addresses may be secret. */
@@ -59,11 +61,10 @@ export function recordedConfig({ mlops: { tracking }, ...config }: UseCaseConfig
 
 /** Closes a run with its log and, if it failed, its error; and the store with it. */
 export async function closeRun(
-  { run, store, ownsStore, folder, stopSystemMetrics }: TrackedRun,
+  { run, store, ownsStore, folder }: TrackedRun,
   status: RunStatus,
   error?: unknown,
 ): Promise<void> {
-  stopSystemMetrics();
   try {
     if (existsSync(folder.log)) run.logFile(folder.log, "logs/train.log");
   } catch (error) {
@@ -76,7 +77,7 @@ export async function closeRun(
 function beginRun(
   store: Store,
   { config, resolved, folder, recording }: TrainingJob,
-  context: ContextOptions,
+  context: ContextOptions & ActiveRunOptions,
 ): Promise<ActiveRun> {
   if (recording !== undefined) {
     const { experimentName, runName, tags } = recording;
@@ -96,7 +97,11 @@ function placeOfArtifacts({ trackingUri, outputs }: ResolvedUseCase): { artifact
   return isDatabaseUri(trackingUri) ? { artifactLocation: outputs.artifacts } : {};
 }
 
-function continueRun(store: Store, folder: RunFolder, context: ContextOptions): Promise<ActiveRun> {
+function continueRun(
+  store: Store,
+  folder: RunFolder,
+  context: ContextOptions & ActiveRunOptions,
+): Promise<ActiveRun> {
   return ActiveRun.resume(store, folder.read().runId, context);
 }
 

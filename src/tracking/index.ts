@@ -151,7 +151,7 @@ export { SqliteStore } from "./stores/sql/sqlite-store.ts";
 export type { SqliteStoreOptions } from "./stores/sql/sqlite-store.ts";
 export { PostgresStore } from "./stores/sql/postgres-store.ts";
 export type { PostgresStoreOptions } from "./stores/sql/postgres-store.ts";
-export { SystemMetricsSampler, startSystemMetrics } from "./system-metrics.ts";
+export { SystemMetricsSampler, logsSystemMetrics, startSystemMetrics } from "./system-metrics.ts";
 export type { SystemMetricsOptions } from "./system-metrics.ts";
 export { isExporter, isImporter } from "./transfer.ts";
 export type {

@@ -1,6 +1,9 @@
 // MLflow's system metrics by its names: from /proc and statfs, or from node:os where there is no /proc.
 import { readFileSync, statfsSync } from "node:fs";
 import { cpus, freemem, totalmem } from "node:os";
+import { UsageError } from "../base/index.ts";
+import { GpuMetricsSampler } from "./gpu-metrics.ts";
+import { ProcessMetricsSampler } from "./process-metrics.ts";
 
 /** Holds the sum of all cores' time, in any unit. */
 interface CpuTimes {
@@ -8,8 +11,9 @@ interface CpuTimes {
   total: number;
 }
 
-/** Reads the machine's load once per call. The first reading covers the time since the sampler was made. */
+/** Reads the load of machine and process once per call. The first reading covers the time since the sampler was made. */
 export class SystemMetricsSampler {
+  readonly #process = new ProcessMetricsSampler();
   #cpu = readCpuTimes();
   readonly #network = readNetworkBytes();
 
@@ -25,6 +29,7 @@ export class SystemMetricsSampler {
       "system/system_memory_usage_megabytes": memory.used / 1e6,
       "system/system_memory_usage_percentage": clampPercent((100 * memory.used) / memory.total),
       ...diskMetrics("/"),
+      ...this.#process.sample(),
     };
     const network = readNetworkBytes();
     if (network !== undefined && this.#network !== undefined) {
@@ -41,31 +46,92 @@ export class SystemMetricsSampler {
 export interface SystemMetricsOptions {
   /** @default MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL in seconds, else 10000 */
   intervalMs?: number;
+  /** Samples that are logged as one, by their means. @default MLFLOW_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING, else 1 */
+  samplesBeforeLogging?: number;
+  /** Tells machines apart: `system/<nodeId>/...`. @default MLFLOW_SYSTEM_METRICS_NODE_ID, else nothing */
+  nodeId?: string | undefined;
+  /** Step of the first sample, for a run that goes on. @default 0 */
+  firstStep?: number;
   /** Receives each sample with its number as the step, as `ActiveRun.logMetrics` does. */
   log(metrics: Record<string, number>, step: number): void;
 }
 
 /** Samples until the returned function is called. The timer keeps no process alive, and one last sample ends it. */
 export function startSystemMetrics({
-  intervalMs = defaultInterval(),
+  intervalMs = 1000 * numberOf("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", 10),
+  samplesBeforeLogging = numberOf("MLFLOW_SYSTEM_METRICS_SAMPLES_BEFORE_LOGGING", 1),
+  nodeId = process.env["MLFLOW_SYSTEM_METRICS_NODE_ID"],
+  firstStep = 0,
   log,
 }: SystemMetricsOptions): () => void {
   const sampler = new SystemMetricsSampler();
-  let step = 0;
-  const timer = setInterval(() => log(sampler.sample(), step++), intervalMs);
+  const gpus = new GpuMetricsSampler();
+  const prefix = nodeId ? `system/${nodeId}/` : "system/";
+  let samples: Record<string, number>[] = [];
+  let step = firstStep;
+  let [isSampling, isStopped] = [false, false];
+  const write = () => {
+    const merged = Object.entries(mergeSamples(samples));
+    samples = [];
+    log(Object.fromEntries(merged.map(([name, value]) => [name.replace("system/", prefix), value])), step++);
+  };
+  const sample = async () => {
+    if (isSampling) return; // the cards have not answered yet
+    isSampling = true;
+    const machine = sampler.sample();
+    const cards = await gpus.sample();
+    isSampling = false;
+    if (isStopped) return;
+    samples.push({ ...machine, ...cards });
+    if (samples.length >= samplesBeforeLogging) write();
+  };
+  const timer = setInterval(() => void sample(), intervalMs);
   timer.unref();
-  let isStopped = false;
   return () => {
     if (isStopped) return;
     isStopped = true;
     clearInterval(timer);
-    log(sampler.sample(), step);
+    samples.push(sampler.sample());
+    write();
   };
 }
 
-function defaultInterval(): number {
-  const seconds = Number(process.env["MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL"]);
-  return seconds > 0 ? seconds * 1000 : 10_000;
+/** Tells whether a run logs system metrics: as it says, else as `MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING` does. */
+export function logsSystemMetrics(given: boolean | undefined, { byDefault = false } = {}): boolean {
+  if (given !== undefined) return given;
+  const name = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING";
+  const word = process.env[name]?.toLowerCase();
+  if (word === undefined || word === "") return byDefault;
+  if (["true", "1"].includes(word)) return true;
+  if (["false", "0"].includes(word)) return false;
+  throw new UsageError(`${name}: must be true, false, 1 or 0, got "${word}".`);
+}
+
+/** Returns the step at which the system metrics of a run go on. */
+export function nextSystemStep(latest: readonly { key: string; step: number }[]): number {
+  const steps = latest.filter(({ key }) => key.startsWith("system/")).map(({ step }) => step);
+  return Math.max(-1, ...steps) + 1;
+}
+
+/** Returns the means of samples; of bytes that are counted from the beginning, the last. */
+function mergeSamples(samples: readonly Record<string, number>[]): Record<string, number> {
+  const names = [...new Set(samples.flatMap((sample) => Object.keys(sample)))];
+  return Object.fromEntries(
+    names.map((name) => {
+      const values = samples.flatMap((sample) => sample[name] ?? []);
+      const isCounted = /_(receive|transmit|read|write)_megabytes$/.test(name);
+      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+      return [name, isCounted ? values.at(-1)! : Math.round(mean * 10) / 10];
+    }),
+  );
+}
+
+function numberOf(variable: string, byDefault: number): number {
+  const text = process.env[variable];
+  if (text === undefined || text === "") return byDefault;
+  const value = Number(text);
+  if (value > 0) return value;
+  throw new UsageError(`${variable}: must be a number above 0, got "${text}".`);
 }
 
 function readCpuTimes(): CpuTimes {

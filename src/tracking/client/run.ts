@@ -9,7 +9,8 @@ import { type CopyOptions, LocalArtifactRepository } from "../artifacts/local.ts
 import { artifactRepository } from "../artifacts/open-repository.ts";
 import { isLocalPlace } from "../artifacts/uri.ts";
 import type { LogBatchInput, TrackingStore } from "../store.ts";
-import type { DatasetInput, Experiment, RunInfo, RunStatus } from "../types.ts";
+import { logsSystemMetrics, nextSystemStep, startSystemMetrics } from "../system-metrics.ts";
+import type { DatasetInput, Experiment, Run, RunInfo, RunStatus } from "../types.ts";
 import { checkExperimentIsActive } from "../validation.ts";
 import { type ContextOptions, contextTags, userName } from "./context.ts";
 import { describeError, endTags, unwatchEnd, watchEnd, withoutSecrets } from "./end-tags.ts";
@@ -28,6 +29,11 @@ export interface ActiveRunOptions extends WriterOptions {
   journalFolder?: string | false;
   /** How long the run counts as alive without a sign of life, in milliseconds. @default 60000 */
   leaseMs?: number;
+  /**
+   * Logs what machine and process use, `system/cpu_utilization_percentage` and so on, while the run is open.
+   * @default MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING, else false
+   */
+  logSystemMetrics?: boolean | undefined;
 }
 
 /** Says where and as what a run is recorded. */
@@ -92,15 +98,24 @@ export class ActiveRun {
   readonly #lease: Lease;
   /** The rows of each table so far. */
   readonly #tables = new Map<string, Record<string, unknown>[]>();
+  readonly #stopSystemMetrics: (() => void) | undefined;
   #ended: Promise<EndReport> | undefined;
 
-  constructor(store: TrackingStore, info: RunInfo, options: ActiveRunOptions = {}) {
+  constructor(store: TrackingStore, run: Pick<Run, "info" | "data">, options: ActiveRunOptions = {}) {
+    const { info } = run;
+    const { latestMetrics } = run.data;
     this.store = store;
     this.info = info;
     this.#writer = new RunWriter(store, info.runId, openJournal(store, info.runId, options), options);
     const { journalFolder = defaultJournalFolder() } = options;
     this.#journalFolder = journalFolder;
     this.#lease = new Lease(store, info.runId, options.leaseMs);
+    if (logsSystemMetrics(options.logSystemMetrics)) {
+      this.#stopSystemMetrics = startSystemMetrics({
+        firstStep: nextSystemStep(latestMetrics),
+        log: (metrics, step) => this.logMetrics(metrics, step),
+      });
+    }
     watchEnd(this);
   }
 
@@ -123,7 +138,7 @@ export class ActiveRun {
       ...(runName === undefined ? {} : { runName }),
       tags: { ...contextTags(options), ...leaseTags(options.leaseMs), ...tags },
     });
-    return new ActiveRun(store, run.info, options);
+    return new ActiveRun(store, run, options);
   }
 
   /** Goes on with a run that has ended, or whose process has: it is this process's now, and how it ended is history. */
@@ -136,7 +151,7 @@ export class ActiveRun {
     await store.setTags(runId, { ...contextTags(options), ...leaseTags(options.leaseMs) });
     for (const tag of Object.values(endTags)) if (tag in data.tags) await store.deleteTag(runId, tag);
     await store.updateRun({ runId, status: "RUNNING" });
-    return new ActiveRun(store, { ...info, status: "RUNNING" }, options);
+    return new ActiveRun(store, { info: { ...info, status: "RUNNING" }, data }, options);
   }
 
   get runId(): string {
@@ -291,6 +306,7 @@ export class ActiveRun {
   }
 
   async #end(status: RunStatus, reason: string | undefined): Promise<EndReport> {
+    this.#stopSystemMetrics?.();
     this.#lease.stop();
     unwatchEnd(this);
     if (reason !== undefined) this.noteTags({ [endTags.reason]: reason });

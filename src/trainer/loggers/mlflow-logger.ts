@@ -14,6 +14,8 @@ export interface MLFlowLoggerOptions {
   tags?: Record<string, string>;
   /** Run to go on with, in place of a new one. */
   runId?: string;
+  /** Logs what machine and process use. @default MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING, else false */
+  logSystemMetrics?: boolean;
 }
 
 interface LastStep {
@@ -88,6 +90,7 @@ export class MLFlowLogger implements TrainingLogger {
   async #started(): Promise<ActiveRun> {
     if (this.#run !== undefined) return this.#run;
     const { trackingUri = "./mlruns", experimentName = "lightning_logs", runName, tags = {} } = this.#options;
+    const { logSystemMetrics } = this.#options;
     this.#store = await openStore(trackingUri);
     this.#run =
       (await this.#resumed(this.#store)) ??
@@ -95,6 +98,7 @@ export class MLFlowLogger implements TrainingLogger {
         store: this.#store,
         experimentName,
         tags,
+        logSystemMetrics,
         ...(runName !== undefined && { runName }),
       }));
     this.#runId = this.#run.runId;
@@ -105,7 +109,8 @@ export class MLFlowLogger implements TrainingLogger {
   async #resumed(store: Store): Promise<ActiveRun | undefined> {
     if (this.#runId === undefined) return undefined;
     try {
-      const run = await ActiveRun.resume(store, this.#runId);
+      const { logSystemMetrics } = this.#options;
+      const run = await ActiveRun.resume(store, this.#runId, { logSystemMetrics });
       if (this.#standing !== undefined)
         this.#standing.points ??= await pointsAfter(store, this.#runId, this.#standing.after);
       return run;
