@@ -75,12 +75,22 @@ describe("FrameworkTrainer", () => {
 
   test("keeps each run's checkpoints apart, and goes on with the newest", async () => {
     const { checkpoint: first } = await trainer("trainer.max_epochs=1").train();
-    const { checkpoint: second } = await trainer("trainer.max_epochs=1").train();
+    const { checkpoint: second, runId } = await trainer("trainer.max_epochs=1").train();
     expect(dirname(second!)).not.toBe(dirname(first!));
     expect(existsSync(first!)).toBe(true);
-    const { checkpoint: third, metrics } = await trainer("trainer.max_epochs=3").train({ resume: "last" });
-    expect(dirname(third!)).toBe(dirname(second!));
-    expect(metrics["epoch"]).toBeGreaterThan(2);
+    const resumed = await trainer("trainer.max_epochs=3").train({ resume: "last" });
+    expect(dirname(resumed.checkpoint!)).toBe(dirname(second!));
+    expect(resumed.metrics["epoch"]).toBeGreaterThan(2);
+    expect(resumed.runId).toBe(runId); // and its points stand there once
+    const store = await openStore(`sqlite:///${project.database}`);
+    for (const [name, steps] of [
+      ["train_loss", [5, 10, 15]],
+      ["val_loss", [5, 10, 15]],
+      ["test_loss", [5, 15]],
+    ] as const)
+      // prettier-ignore
+      expect((await store.metricHistory(runId, name)).map(({ step }) => step), name).toEqual(steps);
+    await store.close();
     await expect(trainer("experiment.name=none").train({ resume: "last" })).rejects.toThrow(
       "there is no run with a checkpoint in",
     );
