@@ -13,17 +13,19 @@ import { lockOf } from "./run-record.ts";
 import { formatBytes } from "./units.ts";
 
 export const command: Command = {
-  help: `Usage: sconce clean [--checkpoints] [--runs DAYS] [--all] [--dry-run] [--yes]
+  help: `Usage: sconce clean [--cache] [--checkpoints] [--runs DAYS] [--all] [--dry-run]
+                    [--yes]
 
 Frees disk space below outputs/ of the project that the current folder belongs
 to. Without a flag it only shows what could be freed. Sizes are shown first, and
 it asks before it deletes.
 
+  --cache         tokens of data sets, which the next training makes anew
   --checkpoints   checkpoints of finished runs: their models stay
   --runs DAYS     whole runs, finished or not, that last changed more than DAYS
                   days ago
-  --all           --checkpoints, and runs that failed or were interrupted; these
-                  can then not be resumed
+  --all           --cache, --checkpoints, and runs that failed or were
+                  interrupted; these can then not be resumed
   --dry-run       shows what would be deleted, and deletes nothing
   -y, --yes       does not ask; needed where there is no terminal
 
@@ -40,6 +42,7 @@ Examples:
 
   async run(words) {
     const { flags, positionals } = parseWords("clean", words, {
+      cache: { type: "boolean", default: false },
       checkpoints: { type: "boolean", default: false },
       runs: { type: "string" },
       all: { type: "boolean", default: false },
@@ -72,11 +75,13 @@ Examples:
 
 /** The kinds that flags ask for; undefined where none does. */
 function chosenKinds(flags: {
+  cache: boolean;
   checkpoints: boolean;
   all: boolean;
   olderThanDays: number | undefined;
 }): ReadonlySet<FreeableKind> | undefined {
   const kinds: FreeableKind[] = [
+    ...(flags.cache || flags.all ? (["cache"] as const) : []),
     ...(flags.checkpoints || flags.all ? (["checkpoints"] as const) : []),
     ...(flags.all ? (["unfinished"] as const) : []),
     ...(flags.olderThanDays !== undefined ? (["old"] as const) : []),
@@ -86,6 +91,7 @@ function chosenKinds(flags: {
 
 const kindNames: Record<FreeableKind, { what: string; flag: string }> = {
   leftovers: { what: "left half-written by crashed processes", flag: "any flag" },
+  cache: { what: "tokens of data sets", flag: "--cache" },
   checkpoints: { what: "checkpoints of finished runs", flag: "--checkpoints" },
   unfinished: { what: "runs that failed or were interrupted", flag: "--all" },
   old: { what: "old runs", flag: "--runs DAYS" },

@@ -6,7 +6,7 @@ import { isLocked, isProcessGone } from "../base/index.ts";
 import { lockOf, readRunRecord, runFolders, subfolders } from "./run-record.ts";
 
 /** Kinds of what can be deleted. */
-export type FreeableKind = "leftovers" | "checkpoints" | "unfinished" | "old";
+export type FreeableKind = "leftovers" | "cache" | "checkpoints" | "unfinished" | "old";
 
 /** One file or folder that can be deleted. */
 export interface Freeable {
@@ -29,8 +29,8 @@ export interface FreeableOptions {
 const dayMs = 86_400_000;
 
 /**
- * Lists what may be deleted below `outputs/`: leftovers of dead processes, checkpoints of finished runs, unfinished
- * runs, old runs. Never a champion or the run that it is of, nor a run that goes on, nor what a link leads to.
+ * Lists what may be deleted below `outputs/`: leftovers of dead processes, the cache, checkpoints of finished runs,
+ * unfinished runs, old runs. Never a champion or the run that it is of, nor a run that goes on, nor what a link leads to.
  */
 export function findFreeable(
   projectRoot: string,
@@ -51,6 +51,8 @@ export function findFreeable(
       items.push({ kind: "unfinished", path: run, run, modifiedAt });
     else if (existsSync(checkpoints)) items.push({ kind: "checkpoints", path: checkpoints, run, modifiedAt });
   }
+  const cache = join(outputs, "cache");
+  if (existsSync(cache)) items.push({ kind: "cache", path: cache, modifiedAt: newestChange(cache) });
   const inside = realpathSync(outputs) + sep;
   return items.filter(({ path }) => realpathSync(path).startsWith(inside));
 }

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { UsageError } from "../base/index.ts";
 import { BatchPlan } from "./batches.ts";
 import { collate, type TokenBatch } from "./collate.ts";
+import { readTokens, tokenCacheFile, writeTokens } from "./token-cache.ts";
 import { TokenStore } from "./token-store.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -27,6 +28,8 @@ export interface TextLoaderOptions {
   dropLast?: boolean;
   /** Rounds the padded length of batches up, never above `maxLength`. @default 1 */
   padToMultipleOf?: number;
+  /** Folder where tokens are kept for later runs of the same texts, tokenizer and length. @default none */
+  cacheFolder?: string;
 }
 
 /** Is the place of the batch that comes next. */
@@ -59,6 +62,8 @@ export class TextLoader implements AsyncIterable<TextBatch> {
   readonly numBatches: number;
   readonly #options: TextLoaderOptions;
   readonly #store: TokenStore;
+  /** Where the tokens are to be kept once they are all there. */
+  #cacheFile: string | undefined;
   readonly #plans = new Map<number, BatchPlan>();
   readonly #underway = new Map<string, Promise<void>>();
   #present: { epoch: number; chunk: number; batches: readonly Uint32Array[] } | undefined;
@@ -76,7 +81,11 @@ export class TextLoader implements AsyncIterable<TextBatch> {
     if (texts.length === 0)
       throw new UsageError("TextLoader: there must be texts, got none. Pass at least one.");
     this.#options = options;
-    this.#store = new TokenStore(texts.length);
+    const { cacheFolder } = options;
+    const file = cacheFolder === undefined ? undefined : tokenCacheFile(cacheFolder, options);
+    const kept = file === undefined ? undefined : readTokens(file, texts.length);
+    this.#store = kept ?? new TokenStore(texts.length);
+    this.#cacheFile = kept === undefined ? file : undefined;
     this.numRows = texts.length;
     this.numBatches = this.#plan(0).numBatches;
   }
@@ -185,6 +194,9 @@ export class TextLoader implements AsyncIterable<TextBatch> {
       ...(pairs && { pairs: pick(pairs) }),
     });
     this.#store.add(rows, encoded);
+    if (this.#cacheFile === undefined || !this.#store.isComplete) return;
+    writeTokens(this.#cacheFile, this.#store);
+    this.#cacheFile = undefined;
   }
 
   #collate(rows: Uint32Array): TextBatch {

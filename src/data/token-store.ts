@@ -9,10 +9,16 @@ export class TokenStore {
   #inputIds = new Int32Array(0);
   #typeIds = new Uint8Array(0);
   #used = 0;
+  #numKept = 0;
 
   constructor(numRows: number) {
     this.#starts = new Float64Array(numRows).fill(-1);
     this.#lengths = new Uint32Array(numRows);
+  }
+
+  /** Whether all rows are kept. */
+  get isComplete(): boolean {
+    return this.#numKept === this.#starts.length;
   }
 
   has(row: number): boolean {
@@ -25,6 +31,7 @@ export class TokenStore {
     this.#inputIds.set(inputIds, this.#used);
     this.#typeIds.set(typeIds, this.#used);
     for (const [i, row] of rows.entries()) {
+      if (this.#starts[row] === -1) this.#numKept++;
       this.#starts[row] = this.#used + offsets[i]!;
       this.#lengths[row] = offsets[i + 1]! - offsets[i]!;
     }
@@ -41,6 +48,45 @@ export class TokenStore {
     const start = this.#starts[row]!;
     const end = start + this.#lengths[row]!;
     return { inputIds: this.#inputIds.subarray(start, end), typeIds: this.#typeIds.subarray(start, end) };
+  }
+
+  /** Writes all rows out in their order: lengths (4 bytes a row), ids (4 a token), types (1 a token). */
+  toBytes(): Uint8Array {
+    const numRows = this.#lengths.length;
+    const numTokens = this.#lengths.reduce((sum, length) => sum + length, 0);
+    const bytes = new Uint8Array(4 * numRows + 5 * numTokens);
+    bytes.set(new Uint8Array(this.#lengths.buffer));
+    const inputIds = new Int32Array(bytes.buffer, 4 * numRows, numTokens);
+    const typeIds = bytes.subarray(4 * (numRows + numTokens));
+    let at = 0;
+    for (let row = 0; row < numRows; row++) {
+      const tokens = this.row(row);
+      inputIds.set(tokens.inputIds, at);
+      typeIds.set(tokens.typeIds, at);
+      at += tokens.inputIds.length;
+    }
+    return bytes;
+  }
+
+  /** Reads what `toBytes` wrote; undefined where it is of other rows. */
+  static fromBytes(bytes: Uint8Array, numRows: number): TokenStore | undefined {
+    if (bytes.length < 4 * numRows) return undefined;
+    const whole = new Uint8Array(bytes); // a copy, which begins at an aligned place
+    const lengths = new Uint32Array(whole.buffer, 0, numRows);
+    const numTokens = lengths.reduce((sum, length) => sum + length, 0);
+    if (bytes.length !== 4 * numRows + 5 * numTokens) return undefined;
+    const offsets = new Uint32Array(numRows + 1);
+    for (let row = 0; row < numRows; row++) offsets[row + 1] = offsets[row]! + lengths[row]!;
+    const store = new TokenStore(numRows);
+    store.add(
+      Uint32Array.from({ length: numRows }, (_, row) => row),
+      {
+        inputIds: new Int32Array(whole.buffer, 4 * numRows, numTokens),
+        typeIds: whole.subarray(4 * (numRows + numTokens)),
+        offsets,
+      },
+    );
+    return store;
   }
 
   #reserve(size: number): void {

@@ -1,4 +1,5 @@
 // Texts to token ids with Hugging Face's Rust tokenizers, on their threads rather than on ours.
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Tokenizer as NativeTokenizer, type Encoding } from "tokenizers";
 import { FileError, UsageError, writeFileAtomic } from "../base/index.ts";
@@ -63,6 +64,11 @@ export class Tokenizer {
     this.vocabSize = native.getVocabSize(true);
     const limit = config["model_max_length"];
     this.modelMaxLength = typeof limit === "number" && limit < 1e15 ? limit : Infinity; // HF writes 1e30 for "none"
+  }
+
+  /** SHA-256 in hex of what decides which tokens a text has. */
+  get hash(): string {
+    return createHash("sha256").update(this.#definition).digest("hex");
   }
 
   /** Encodes texts, or pairs of texts; the main thread only hands over and collects. */

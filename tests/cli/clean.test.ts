@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
@@ -47,6 +47,19 @@ test("without a flag it shows what each flag would free, and deletes nothing", a
   expect(stdout).toMatch(/^ +\d+ KiB +1 {2}runs that failed or were interrupted +--all$/m);
   expect(stdout).toContain("Nothing was deleted: name a flag.");
   expect(hashTree(project.root)).toEqual(before);
+});
+
+test("--cache deletes the tokens that trainings share, and nothing else", async () => {
+  const cache = join(project.root, "outputs", "cache");
+  expect(readdirSync(join(cache, "tokens")).length).toBe(1); // two trainings of the same texts
+  expect((await clean()).stdout).toMatch(/1 {2}tokens of data sets +--cache$/m);
+  const { code } = await clean("--cache", "--yes");
+  expect([code, existsSync(cache), existsSync(join(champion, "checkpoints")), existsSync(failed)]).toEqual([
+    0,
+    false,
+    true,
+    true,
+  ]);
 });
 
 test("--dry-run names every item with its size, and deletes nothing", async () => {

@@ -1,4 +1,5 @@
 // From a base model and the data to a classifier that can be trained.
+import { join } from "node:path";
 import { DataError, logger } from "../../base/index.ts";
 import type { UseCaseConfig } from "../../config/index.ts";
 import { TextLoader } from "../../data/index.ts";
@@ -28,7 +29,8 @@ export async function buildModel(
   if (report.newlyInitialized.length > 0)
     logger.info(`new weights, to be trained: ${report.newlyInitialized.join(", ")}`);
   freeze(classifier, model.freeze);
-  const loader = trainLoader(config, data, classifier);
+  const cacheFolder = join(resolved.location.projectRoot, "outputs", "cache", "tokens");
+  const loader = trainLoader(config, data, { classifier, cacheFolder });
   loader.prefetch();
   progress.end();
   return { classifier, loader };
@@ -62,7 +64,7 @@ function freeze({ model }: TextClassifier, part: UseCaseConfig["model"]["freeze"
 function trainLoader(
   { dataset, seed, trainer }: UseCaseConfig,
   data: TextData,
-  { tokenizer }: TextClassifier,
+  { classifier, cacheFolder }: { classifier: TextClassifier; cacheFolder: string },
 ): TextLoader {
   const { texts, pairs, labels } = data.train;
   const isOverfit = trainer.overfit_batches !== 0; // the same batches again and again
@@ -70,7 +72,8 @@ function trainLoader(
     texts,
     ...(pairs && { pairs }),
     labels,
-    tokenizer,
+    tokenizer: classifier.tokenizer,
+    cacheFolder,
     maxLength: dataset.max_length,
     batchSize: dataset.batch_size,
     seed,
