@@ -7,7 +7,8 @@ export const command: Command = {
                    [--no-split]
 
 Makes a use case of a CSV, TSV, JSONL, JSON, Parquet or Arrow file whose rows
-hold a text and its label: guesses columns and labels, prints what it guessed, and writes
+hold a text and its label: guesses columns and labels, prints what it guessed,
+and writes
 
   use_cases/NAME/Datasets/train.csv, test.csv       80 % and 20 % of the rows,
                                                     each label in proportion
