@@ -42,6 +42,7 @@ export function splitDefaults(config: ConfigNode, { isLegacy = false } = {}): Sp
  */
 export function readHeader(text: string, source: string): PackageHeader | undefined {
   let found: PackageHeader | undefined;
+  if (!/^\s*#\s*@/u.test(text)) return found; // most files have none
   const lines = text.slice(0, 512).split(/\r\n|[\n\r\v\f\u0085\u2028\u2029]/u);
   for (const [index, line] of lines.entries()) {
     if (line.trim() === "") continue;
