@@ -1,14 +1,22 @@
 // `sconce check`: proves a config before any work starts. Loads neither libtorch nor data.
 import { ConfigError, UsageError } from "../base/index.ts";
-import { checkUseCase, configToYaml, formatResolved, parseCommandLine, planJobs } from "../config/index.ts";
+import {
+  checkUseCase,
+  configToYaml,
+  formatResolved,
+  parseCommandLine,
+  planJobs,
+  printJsonSchema,
+} from "../config/index.ts";
 import type { MainOptions } from "../config/index.ts";
-import { parseWords } from "./command.ts";
+import { noWords, parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
 import { checkJob, composedOptions, refuseUnknownFlags } from "./composed.ts";
 import { takeFlags } from "./take-flags.ts";
 
 export const command: Command = {
   help: `Usage: sconce check [CONFIG] [a.b=value ...] [-m] [--resolve] [--json]
+       sconce check --schema KIND
 
 Reports every problem of a config, and of the overrides, with line and column,
 and shows where its paths lead: keys, types, files, columns, metrics, base
@@ -19,6 +27,9 @@ one that has a defaults list, the config is composed as sconce train does; with
   a.b=value    changes a key of the config, as for sconce train
   --resolve    also prints the config with all defaults filled in
   --json       prints problems and paths as JSON
+  --schema K   prints the JSON Schema of a kind of file, for editors: use-case,
+               config (with a defaults list), or a group of conf/: model,
+               dataset, optimizer, scheduler, trainer, callbacks, tracking
 
 Exit code 2 when there is a problem.
 
@@ -27,15 +38,22 @@ Examples:
   sconce check use_cases/spam/Configurations/config.json optimizer.lr=3e-5`,
 
   async run(words) {
-    const ownFlags = { json: { type: "boolean" }, resolve: { type: "boolean" } } as const;
+    const ownFlags = {
+      json: { type: "boolean" },
+      resolve: { type: "boolean" },
+      schema: { type: "string" },
+    } as const;
     const { own, rest } = takeFlags(words, ownFlags);
+    const { schema } = parseWords("check", own, ownFlags).flags;
+    if (schema !== undefined) {
+      noWords("check --schema", rest);
+      process.stdout.write(await printJsonSchema(schema));
+      return 0;
+    }
     const composed = await composedOptions(rest);
     if (composed !== undefined) await refuseUnknownFlags("check", rest, ownFlags);
     if (composed !== undefined) return checkJobs(composed, own);
-    const { flags, positionals } = parseWords("check", words, {
-      json: { type: "boolean" },
-      resolve: { type: "boolean" },
-    });
+    const { flags, positionals } = parseWords("check", words, ownFlags);
     const [path = "", ...overrides] = positionals;
     const { issues, warnings, config, resolved } = await checkUseCase(path, overrides);
     if (flags.json === true) {

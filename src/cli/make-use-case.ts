@@ -1,7 +1,14 @@
 // From a data file to a use case: what it guesses it tells, and the config that it writes says it outright.
 import { basename, join, relative } from "node:path";
 import { DataError } from "../base/index.ts";
-import { draftUseCase, findProjectRoot, writeUseCase } from "../config/index.ts";
+import {
+  draftUseCase,
+  editorSchema,
+  findProjectRoot,
+  writeEditorSchema,
+  writeUseCase,
+} from "../config/index.ts";
+import type { UseCaseDraft } from "../config/index.ts";
 import { LabelMap, inspectTable, readTable, stratifiedSplit } from "../data/index.ts";
 import type { Split, Table } from "../data/index.ts";
 import { formatCsv } from "./csv.ts";
@@ -39,7 +46,7 @@ export async function makeUseCase(dataPath: string, options: InitOptions): Promi
   const plan = { ...named, validationRatio };
   const root = findProjectRoot(options.folder);
   let folder: string;
-  if (split === undefined) folder = writeUseCase(root, draftUseCase(guess, plan), { dataPath });
+  if (split === undefined) folder = writeUseCase(root, inEditors(draftUseCase(guess, plan)), { dataPath });
   else {
     const test = { file: "test.csv", numRows: split.heldOut.length };
     const draft = draftUseCase({ ...guess, delimiter: "," }, { ...plan, trainFile: "train.csv", test });
@@ -47,9 +54,15 @@ export async function makeUseCase(dataPath: string, options: InitOptions): Promi
       "train.csv": partAsCsv(table, split.train),
       "test.csv": partAsCsv(table, split.heldOut),
     };
-    folder = writeUseCase(root, draft, { dataPath, contents });
+    folder = writeUseCase(root, inEditors(draft), { dataPath, contents });
   }
+  await writeEditorSchema(root);
   return describe({ table, guess, options, labels, split, validationRatio, folder });
+}
+
+/** Lets editors complete and check the config as it is typed. */
+function inEditors(draft: UseCaseDraft): UseCaseDraft {
+  return { ...draft, config: { $schema: editorSchema, ...draft.config } };
 }
 
 interface Labels {

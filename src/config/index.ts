@@ -96,6 +96,7 @@ export type { DataHeader } from "./header.ts";
 export { findProjectRoot, locateUseCase, outputFolders, resolveDataPath, runFolder } from "./paths.ts";
 export type { OutputFolders, UseCaseLocation } from "./paths.ts";
 export { readNotifications } from "./read-notifications.ts";
+export { editorSchema, printJsonSchema, writeEditorSchema } from "./editor-schema.ts";
 export { loadTrainerOptions } from "./load-trainer-options.ts";
 export type { TrainerFlagOptions, TrainerFlags } from "./trainer-options.ts";
 export { defaultTrackingUri } from "./tracking-uri.ts";

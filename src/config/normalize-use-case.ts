@@ -38,6 +38,7 @@ export function normalizeUseCase(
   const nulls: ConfigPath[] = [];
   const value = dropNulls(config, [], nulls, sink) as ConfigMap;
   value["use_case"] ??= useCase;
+  if (typeof value["$schema"] === "string") delete value["$schema"]; // editors' matter
   for (const [section, kind] of Object.entries(kinds)) normalizeSection(value, section, kind, sink);
   mergeTracking(value, sink);
   normalizeMetrics(value);

@@ -18,7 +18,7 @@ const label = () =>
     z.preprocess((value) => (typeof value === "number" ? String(value) : value), z.string().min(1)),
   );
 
-const modelSchema = z.strictObject({
+export const modelSchema = z.strictObject({
   /** Overrides `hidden_dropout_prob` of the base model. */
   dropout: number({ min: 0, below: 1 }).optional(),
   /** Overrides `attention_probs_dropout_prob` of the base model. */
@@ -29,7 +29,7 @@ const modelSchema = z.strictObject({
   freeze: choice(["none", "embeddings", "encoder"]).default("none"),
 });
 
-const datasetSchema = z.strictObject({
+export const datasetSchema = z.strictObject({
   train: text("the path of a data file"),
   test: text("the path of a data file").optional(),
   /** Absent: `validation_ratio` of the training rows are set aside. */

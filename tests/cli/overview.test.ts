@@ -63,7 +63,7 @@ describe("a word that is none", () => {
     [["constructor"], 'sconce: unknown command "constructor". Commands: init'],
     [["help", "evalute"], 'Did you mean "evaluate"?'],
     [["train", "--resum", "last"], 'sconce train: unknown flag --resum. Did you mean "--resume"?'],
-    [["check", "a.json", "-x"], "sconce check: unknown flag -x. Valid: --json, --resolve."],
+    [["check", "a.json", "-x"], "sconce check: unknown flag -x. Valid: --json, --resolve, --schema."],
     [["predict", "--modle", "x"], 'Did you mean "--model"?'],
     [["train", "--resume"], "sconce train: Option '--resume <value>' argument missing."],
     [["predict", "--text", "x"], "sconce predict: --model is missing. See: sconce predict --help"],
