@@ -99,7 +99,6 @@ const mistakes: [text: string, issues: string[]][] = [
   ["trainer: {accelerator: gpu}", ['2:24 value trainer.accelerator: "gpu" is refused: training runs on the processor. Use cpu or auto.']],
   ["trainer: {devices: 2}", ["2:20 value trainer.devices: expected 1 or auto, got 2."]],
   ["trainer: {strategy: ddp}", ["2:21 value trainer.strategy: known, but not used here: training runs in one process. Delete it."]],
-  ["trainer: {profiler: simple}", ["2:21 value trainer.profiler: known, but not used here: it is not available yet. Delete it."]],
   ["trainer: {deterministic: warn}", ['2:26 value trainer.deterministic: "warn" is refused: it is either on or off here. Use true.']],
   ["trainer: {accumulate_grad_batches: 0}", ["2:36 value trainer.accumulate_grad_batches: expected an integer of at least 1, got 0."]],
   ["trainer: {gradient_clip_algorithm: norms}", ['2:36 value trainer.gradient_clip_algorithm: expected one of norm, value, got "norms". Did you mean "norm"?']],
