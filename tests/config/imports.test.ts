@@ -9,7 +9,7 @@ const specifiers = (text: string, pattern: RegExp) =>
 const resolve = (file: string, name: string) =>
   name.startsWith(".") ? new URL(name, new URL(file, folder)).pathname : name;
 
-test("configuration imports the base layer, zod and yaml, and nothing else", () => {
+test("configuration imports the base layer, zod, yaml and what reads the heads of data files, and nothing else", () => {
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
   const imported = files
     .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"))
@@ -17,7 +17,8 @@ test("configuration imports the base layer, zod and yaml, and nothing else", () 
       specifiers(read(file), /(?:from|import\() ?"([^"$]+)"/gu).map((name) => resolve(file, name)),
     );
   const outside = imported.filter((name) => !name.startsWith(folder.pathname) && !name.startsWith("node:"));
-  expect([...new Set(outside)].sort()).toEqual([resolve("index.ts", "../base/index.ts"), "yaml", "zod"]);
+  const base = resolve("index.ts", "../base/index.ts");
+  expect([...new Set(outside)].sort()).toEqual([base, "hyparquet", "yaml", "zod"]);
 });
 
 test("neither zod nor yaml is loaded before a config is checked", () => {
