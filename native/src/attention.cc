@@ -3,6 +3,7 @@
 // and backward, in float32 whatever the inputs are. Dropout takes the same random numbers as libtorch's.
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
+#include <ATen/record_function.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cmath>
@@ -373,6 +374,7 @@ class ShortAttention : public torch::autograd::Function<ShortAttention> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& q, const at::Tensor& k,
                             const at::Tensor& v, const std::optional<at::Tensor>& given_mask, double dropout, bool causal,
                             double scale) {
+    RECORD_FUNCTION("sconce::short_attention", std::vector<c10::IValue>({q, k, v}));
     at::Tensor mask = given_mask.value_or(at::Tensor());
     Settings settings{dropout, causal, scale};
     Shape shape = shape_of(q, k);
@@ -401,6 +403,7 @@ class ShortAttention : public torch::autograd::Function<ShortAttention> {
       auto [q_gradient, k_gradient, v_gradient] = differentiable_backward(gradients[0], q, k, v, mask, kept, settings);
       return {q_gradient, k_gradient, v_gradient, {}, {}, {}, {}};
     }
+    RECORD_FUNCTION("sconce::short_attention_backward", std::vector<c10::IValue>({q, k, v, settings.dropout}));
     at::Tensor gradient = takes(gradients[0]) ? gradients[0] : gradients[0].clone(at::MemoryFormat::Contiguous);
     at::Tensor q_gradient = blank_like(q), k_gradient = blank_like(k), v_gradient = blank_like(v);
     if (q.scalar_type() == at::kFloat) {

@@ -194,6 +194,14 @@ const std::unordered_map<std::string, Formula>& formulas() {
        [](Inputs in) { return attention_flops(sizes_of(in[0]), sizes_of(in[1]), sizes_of(in[2])); }},
       {"aten::_scaled_dot_product_efficient_attention_backward",
        [](Inputs in) { return attention_backward_flops(sizes_of(in[1]), sizes_of(in[2]), sizes_of(in[3])); }},
+      {"sconce::short_attention",
+       [](Inputs in) { return attention_flops(sizes_of(in[0]), sizes_of(in[1]), sizes_of(in[2])); }},
+      // with dropout PyTorch keeps the scores, so that it counts the products of the gradients alone
+      {"sconce::short_attention_backward",
+       [](Inputs in) {
+         auto q = sizes_of(in[0]), k = sizes_of(in[1]), v = sizes_of(in[2]);
+         return in[3].toDouble() > 0 ? 2 * attention_flops(q, k, v) : attention_backward_flops(q, k, v);
+       }},
   };
   return table;
 }
@@ -203,7 +211,7 @@ thread_local std::optional<at::CallbackHandle> flop_callback;
 
 // startFlops(): counts from zero what this thread computes
 napi_value start_flops(Env& env, const Args&) {
-  if (flop_callback) throw std::runtime_error("operations are being counted already. Do not nest FlopCounter.run()");
+  if (flop_callback) throw std::runtime_error("operations are being counted already. Stop the other counter first");
   flops.clear();
   flop_callback = at::addThreadLocalCallback(
       at::RecordFunctionCallback(
@@ -217,10 +225,8 @@ napi_value start_flops(Env& env, const Args&) {
   return undefined(env);
 }
 
-// stopFlops() -> [[operator, count], ...]
-napi_value stop_flops(Env& env, const Args&) {
-  if (flop_callback) at::removeCallback(*flop_callback);
-  flop_callback.reset();
+// takeFlops() -> [[operator, count], ...] since the start or the last call
+napi_value take_flops(Env& env, const Args&) {
   napi_value list = new_array(env, flops.size());
   uint32_t i = 0;
   for (const auto& [name, count] : flops) {
@@ -229,7 +235,15 @@ napi_value stop_flops(Env& env, const Args&) {
     set_element(env, pair, 1, from_double(env, static_cast<double>(count)));
     set_element(env, list, i++, pair);
   }
+  flops.clear();
   return list;
+}
+
+// stopFlops() -> what takeFlops() would have returned
+napi_value stop_flops(Env& env, const Args& args) {
+  if (flop_callback) at::removeCallback(*flop_callback);
+  flop_callback.reset();
+  return take_flops(env, args);
 }
 
 }  // namespace
@@ -250,6 +264,7 @@ void define_profiler(Env& env, napi_value exports) {
   define<enter_record>(env, exports, "enterRecord");
   define<leave_record>(env, exports, "leaveRecord");
   define<start_flops>(env, exports, "startFlops");
+  define<take_flops>(env, exports, "takeFlops");
   define<stop_flops>(env, exports, "stopFlops");
 }
 

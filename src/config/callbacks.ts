@@ -6,6 +6,9 @@ import { choice, duration, expecting, flag, integer, number, text } from "./fiel
 /** Absent: the way in which the monitored metric improves; Lightning takes `min` for any metric. */
 const mode = choice(["min", "max"]).default("min");
 
+/** Levels of modules; -1: all, 0: none. */
+const depth = () => integer({ min: -1 }).default(1);
+
 /** Accepts a callback by name with its options. */
 export const callbackSchema = z.discriminatedUnion("name", [
   z.strictObject({
@@ -81,6 +84,8 @@ export const callbackSchema = z.discriminatedUnion("name", [
     rtol: number({ min: 0 }).default(2),
     finite_only: flag().default(true),
   }),
+  z.strictObject({ name: z.literal("model_summary"), max_depth: depth() }),
+  z.strictObject({ name: z.literal("rich_model_summary"), max_depth: depth() }),
   z.strictObject({
     name: z.literal("device_stats_monitor"),
     cpu_stats: flag().default(true),
@@ -164,10 +169,20 @@ export const callbackKind: ComponentKind = {
     },
     { name: "data_wait_monitor", classes: [] },
     { name: "grad_norm_monitor", classes: [] },
+    {
+      name: "model_summary",
+      classes: ["ModelSummary"],
+      refusedOptions: { summarize_kwargs: "the table has no further options" },
+    },
+    {
+      name: "rich_model_summary",
+      classes: ["RichModelSummary"],
+      refusedOptions: { summarize_kwargs: "the log is plain text" },
+    },
   ],
   unavailable: [
     "backbone_finetuning base_finetuning batch_size_finder lambda_callback learning_rate_finder model_pruning",
-    "model_summary rich_model_summary on_exception_checkpoint",
+    "on_exception_checkpoint",
     "stochastic_weight_averaging base_prediction_writer",
     "tqdm_progress_bar rich_progress_bar",
   ].flatMap((names) => names.split(" ")),

@@ -48,6 +48,8 @@ export const trainerSchema = z.strictObject({
   overfit_batches: batches().default(0),
   enable_progress_bar: flag().default(true),
   enable_checkpointing: flag().default(true),
+  /** Logs what the model consists of as training begins. */
+  enable_model_summary: flag().default(true),
   detect_anomaly: flag().default(false),
   /** What measures the actions of training; absent: nothing does. */
   profiler: choice(["simple", "advanced", "pytorch"]).optional(),
@@ -64,7 +66,6 @@ export const refusedFlags: Readonly<Record<string, string>> = {
   logger: 'loggers stand in the section "loggers"',
   callbacks: 'callbacks stand in the section "callbacks"',
   limit_predict_batches: "sconce predict reads the file that it is given whole",
-  enable_model_summary: "it is not available yet",
   benchmark: "it belongs to cuDNN",
   inference_mode: "evaluation always runs without gradients",
   use_distributed_sampler: "training runs in one process",

@@ -242,6 +242,7 @@ export interface Native {
   enterRecord(name: string): void;
   leaveRecord(): void;
   startFlops(): void;
+  takeFlops(): [operator: string, flops: number][];
   stopFlops(): [operator: string, flops: number][];
 }
 

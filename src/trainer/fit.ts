@@ -11,6 +11,7 @@ import { GradNormMonitor } from "./callbacks/grad-norm-monitor.ts";
 import { LearningRateMonitor } from "./callbacks/lr-monitor.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
 import type { ModelCheckpointConfig } from "./callbacks/model-checkpoint.ts";
+import { ModelSummary, RichModelSummary } from "./callbacks/model-summary.ts";
 import { SpikeDetection } from "./callbacks/spike-detection.ts";
 import { ThroughputMonitor } from "./callbacks/throughput-monitor.ts";
 import { Timer } from "./callbacks/timer.ts";
@@ -93,12 +94,7 @@ async function trainRun(options: FitOptions, profiler: Profiler): Promise<FitRes
     source,
     optimizers: [],
     schedules: [],
-    // checkpoints last, so that they hold what the others made of the same moment
-    callbacks: [
-      ...(options.callbacks ?? []),
-      ...buildCallbacks(config.callbacks),
-      ...buildCheckpointing(options),
-    ].map((callback) => profiledCallback(callback, profiler)),
+    callbacks: callbacksOf(options).map((callback) => profiledCallback(callback, profiler)),
     profiler,
     state: initialState(),
     fingerprint: options.fingerprint ?? "",
@@ -269,6 +265,10 @@ export function buildCallbacks(configs: TrainingConfig["callbacks"]): Callback[]
         const { mode, window, warmup, atol, rtol, finite_only: finiteOnly } = config;
         return [new SpikeDetection({ mode, window, warmup, atol, rtol, finiteOnly })];
       }
+      case "model_summary":
+        return [new ModelSummary({ maxDepth: config.max_depth })];
+      case "rich_model_summary":
+        return [new RichModelSummary({ maxDepth: config.max_depth })];
       case "device_stats_monitor":
         return [new DeviceStatsMonitor({ cpuStats: config.cpu_stats })];
       case "throughput_monitor": {
@@ -285,6 +285,18 @@ export function buildCallbacks(configs: TrainingConfig["callbacks"]): Callback[]
         return []; // see buildCheckpointing
     }
   });
+}
+
+/** Lists all callbacks; those that keep checkpoints last, so that they hold what the others made of the same moment. */
+function callbacksOf(options: FitOptions): Callback[] {
+  const { config, callbacks = [] } = options;
+  const chosen = [...callbacks, ...buildCallbacks(config.callbacks)];
+  const summarizes = chosen.some((callback) => callback instanceof ModelSummary);
+  return [
+    ...(config.trainer.enable_model_summary && !summarizes ? [new ModelSummary()] : []),
+    ...chosen,
+    ...buildCheckpointing(options),
+  ];
 }
 
 function buildCheckpointing({ config, checkpoints }: FitOptions): ModelCheckpoint[] {

@@ -106,6 +106,7 @@ export class Tuner {
           min_epochs: undefined,
           min_steps: undefined,
           fast_dev_run: 0,
+          enable_model_summary: false,
         },
         callbacks: [],
       },

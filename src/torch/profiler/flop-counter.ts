@@ -1,4 +1,4 @@
-// Floating-point operations of a computation, counted as it runs.
+// Floating-point operations of a computation, counted as it runs. By module: ../utils/flop-counter.ts.
 import { native } from "../native.ts";
 
 /**
@@ -18,14 +18,23 @@ export class FlopCounter {
 
   /** Runs `run` and adds what it computes on this thread. */
   run<T>(run: () => T): T {
-    native.startFlops();
+    this.start();
     try {
       return run();
     } finally {
-      for (const [operator, flops] of native.stopFlops()) {
-        this.#counts.set(operator, (this.#counts.get(operator) ?? 0) + flops);
-      }
+      this.stop();
     }
+  }
+
+  /** Counts what this thread computes until `stop`. One counter counts at a time. */
+  start(): void {
+    native.startFlops();
+  }
+
+  /** Ends what `start` began, and adds what was counted. */
+  stop(): void {
+    for (const [operator, flops] of native.stopFlops())
+      this.#counts.set(operator, (this.#counts.get(operator) ?? 0) + flops);
   }
 
   /** By operator. */

@@ -337,7 +337,7 @@ describe("FlopCounter counts what PyTorch's does", () => {
     expect(counter.run(() => torch.ones([2]).add(1).tolist())).toEqual([2, 2]);
     expect(counter.totalFlops).toBe(7 * product);
     expect(() => counter.run(() => counter.run(() => 1))).toThrowErrorMatchingInlineSnapshot(
-      `[TorchError: startFlops: operations are being counted already. Do not nest FlopCounter.run()]`,
+      `[TorchError: startFlops: operations are being counted already. Stop the other counter first]`,
     );
   });
 });

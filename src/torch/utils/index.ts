@@ -2,3 +2,4 @@
 export { checkpoint, checkpointSequential } from "./checkpoint.ts";
 export type { CheckpointOptions } from "./checkpoint.ts";
 export * as data from "./data/index.ts";
+export * as flopCounter from "./flop-counter.ts";
