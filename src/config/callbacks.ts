@@ -71,6 +71,21 @@ export const callbackSchema = z.discriminatedUnion("name", [
     update_starting_at_epoch: integer({ min: 0 }).optional(),
   }),
   z.strictObject({
+    name: z.literal("stochastic_weight_averaging"),
+    /** Rate that the schedule comes to: of all parameter groups, or of each. */
+    swa_lrs: expecting(
+      "a rate above 0, or a list of them",
+      z.union([z.number().gt(0), z.array(z.number().gt(0)).min(1)]),
+    ),
+    /** Counted from 1, or a share of `max_epochs`. */
+    swa_epoch_start: expecting(
+      "the number of an epoch (an integer of at least 1) or a share of max_epochs (below 1)",
+      z.number().refine((value) => (value >= 1 && Number.isInteger(value)) || (value >= 0 && value < 1)),
+    ).default(0.8),
+    annealing_epochs: integer({ min: 0 }).default(10),
+    annealing_strategy: choice(["cos", "linear"]).default("cos"),
+  }),
+  z.strictObject({
     name: z.literal("timer"),
     duration: duration().optional(),
     interval: choice(["step", "epoch"]).default("step"),
@@ -152,6 +167,11 @@ export const callbackKind: ComponentKind = {
     { name: "gradient_accumulation_scheduler", classes: ["GradientAccumulationScheduler"] },
     { name: "weight_averaging", classes: ["WeightAveraging"], refusedOptions: { device } },
     { name: "ema_weight_averaging", classes: ["EMAWeightAveraging"], refusedOptions: { device } },
+    {
+      name: "stochastic_weight_averaging",
+      classes: ["StochasticWeightAveraging"],
+      refusedOptions: { device, avg_fn: "a config never names code; the average is equal" },
+    },
     { name: "timer", classes: ["Timer"], neutralOptions: anyVerbosity, refusedOptions: { verbose } },
     {
       name: "spike_detection",
@@ -183,7 +203,7 @@ export const callbackKind: ComponentKind = {
   unavailable: [
     "backbone_finetuning base_finetuning batch_size_finder lambda_callback learning_rate_finder model_pruning",
     "on_exception_checkpoint",
-    "stochastic_weight_averaging base_prediction_writer",
+    "base_prediction_writer",
     "tqdm_progress_bar rich_progress_bar",
   ].flatMap((names) => names.split(" ")),
 };

@@ -12,6 +12,7 @@ import { LearningRateMonitor } from "./callbacks/lr-monitor.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
 import type { ModelCheckpointConfig } from "./callbacks/model-checkpoint.ts";
 import { ModelSummary, RichModelSummary } from "./callbacks/model-summary.ts";
+import { StochasticWeightAveraging } from "./callbacks/stochastic-weight-averaging.ts";
 import { SpikeDetection } from "./callbacks/spike-detection.ts";
 import { ThroughputMonitor } from "./callbacks/throughput-monitor.ts";
 import { Timer } from "./callbacks/timer.ts";
@@ -101,6 +102,7 @@ async function trainRun(options: FitOptions, profiler: Profiler): Promise<FitRes
     checkpointFolder: options.checkpointFolder,
     startedAt: 0,
     stop: undefined,
+    hasNewWeights: false,
     log(metrics) {
       Object.assign(run.state.metrics, metrics);
       onMetrics(metrics, run.state.step);
@@ -257,6 +259,15 @@ export function buildCallbacks(configs: TrainingConfig["callbacks"]): Callback[]
             updateEveryNSteps: config.update_every_n_steps,
             updateStartingAtStep: config.update_starting_at_step,
             updateStartingAtEpoch: config.update_starting_at_epoch,
+          }),
+        ];
+      case "stochastic_weight_averaging":
+        return [
+          new StochasticWeightAveraging({
+            swaLrs: config.swa_lrs,
+            swaEpochStart: config.swa_epoch_start,
+            annealingEpochs: config.annealing_epochs,
+            annealingStrategy: config.annealing_strategy,
           }),
         ];
       case "timer":

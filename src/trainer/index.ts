@@ -21,6 +21,8 @@ export { OnExceptionCheckpoint } from "./callbacks/on-exception-checkpoint.ts";
 export { BasePredictionWriter } from "./callbacks/prediction-writer.ts";
 export { SpikeDetection } from "./callbacks/spike-detection.ts";
 export type { SpikeDetectionConfig } from "./callbacks/spike-detection.ts";
+export { StochasticWeightAveraging } from "./callbacks/stochastic-weight-averaging.ts";
+export type { StochasticWeightAveragingConfig } from "./callbacks/stochastic-weight-averaging.ts";
 export { Timer } from "./callbacks/timer.ts";
 export type { TimedStage, TimerConfig } from "./callbacks/timer.ts";
 export { EMAWeightAveraging, WeightAveraging } from "./callbacks/weight-averaging.ts";

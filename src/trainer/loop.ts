@@ -163,7 +163,7 @@ function clip(run: Run): number | undefined {
 }
 
 /** Judges the model on the validation data and logs what it finds. */
-async function validate(run: Run): Promise<void> {
+export async function validate(run: Run): Promise<void> {
   const { config, optimizers, task } = run;
   const modes = Array.from(task.model.modules(), (module) => [module, module.training] as const);
   task.model.eval();

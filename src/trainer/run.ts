@@ -142,6 +142,8 @@ export interface Run {
   startedAt: number;
   /** Set by whoever wants the run to end after the present step. */
   stop: StopReason | undefined;
+  /** Whether the weights are others than the last step left, as an average is; they are validated anew. */
+  hasNewWeights: boolean;
   /** Logs metrics at the present step. */
   log(metrics: Record<string, number>): void;
   /** Waits until all that was logged is stored. A checkpoint is saved only then: a run goes on with what follows it. */
@@ -198,6 +200,7 @@ export function idleRun(
     checkpointFolder: undefined,
     startedAt: performance.now(),
     stop: undefined,
+    hasNewWeights: false,
     log,
     flush: () => Promise.resolve(),
   };

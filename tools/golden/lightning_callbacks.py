@@ -16,6 +16,7 @@ from pytorch_lightning.callbacks import (
     EMAWeightAveraging,
     GradientAccumulationScheduler,
     LearningRateMonitor,
+    StochasticWeightAveraging,
     WeightAveraging,
 )
 from pytorch_lightning.loggers import CSVLogger
@@ -33,19 +34,21 @@ HEAD = [[0.5, -0.7]]
 
 
 class Net(LightningModule):
-    def __init__(self):
+    def __init__(self, norm=False, schedule=False):
         super().__init__()
         self.backbone = torch.nn.Linear(2, 2, bias=False)
         self.head = torch.nn.Linear(2, 1, bias=False)
         with torch.no_grad():
             self.backbone.weight.copy_(torch.tensor(BACKBONE))
             self.head.weight.copy_(torch.tensor(HEAD))
+        self.norm = torch.nn.BatchNorm1d(2) if norm else torch.nn.Identity()
+        self.schedule = schedule
         self.losses = []
         self.lr = 0.1  # Lightning looks for it
 
     def loss(self, batch):
         x, y = batch
-        return torch.nn.functional.mse_loss(self.head(torch.tanh(self.backbone(x))), y)
+        return torch.nn.functional.mse_loss(self.head(torch.tanh(self.norm(self.backbone(x)))), y)
 
     def training_step(self, batch, index):
         return self.loss(batch)
@@ -55,7 +58,10 @@ class Net(LightningModule):
 
     def configure_optimizers(self):
         trained = [p for p in self.parameters() if p.requires_grad]
-        return torch.optim.SGD(trained, lr=0.1, momentum=0.5, weight_decay=0.01)
+        optimizer = torch.optim.SGD(trained, lr=0.1, momentum=0.5, weight_decay=0.01)
+        if not self.schedule:
+            return optimizer
+        return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)]
 
 
 class Rates(Callback):
@@ -66,9 +72,9 @@ class Rates(Callback):
         self.seen.append([group["lr"] for group in trainer.optimizers[0].param_groups])
 
 
-def run(callback, epochs=4, logger=False):
+def run(callback, epochs=4, logger=False, **net_options):
     torch.manual_seed(0)
-    net, rates = Net(), Rates()
+    net, rates = Net(**net_options), Rates()
     data = TensorDataset(torch.tensor(X), torch.tensor(Y))
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
@@ -129,6 +135,26 @@ if __name__ == "__main__":
                     backbone_initial_lr=0.02,
                     should_align=False,
                 ),
+            ),
+            "swa": run(StochasticWeightAveraging(swa_lrs=0.05), epochs=6),
+            "swa_linear": run(
+                StochasticWeightAveraging(
+                    swa_lrs=[0.2], swa_epoch_start=2, annealing_epochs=3, annealing_strategy="linear"
+                ),
+                epochs=6,
+                schedule=True,
+            ),
+            "swa_norm": run(
+                StochasticWeightAveraging(swa_lrs=0.05, swa_epoch_start=0.5, annealing_epochs=2),
+                epochs=6,
+                norm=True,
+                schedule=True,
+            ),
+            "swa_avg_fn": run(
+                StochasticWeightAveraging(
+                    swa_lrs=0.05, swa_epoch_start=1, avg_fn=lambda average, own, count: (average + own * count) / (1 + count)
+                ),
+                epochs=5,
             ),
             "lr_monitor": run(LearningRateMonitor(log_momentum=True, log_weight_decay=True), 1, logger=True),
         },

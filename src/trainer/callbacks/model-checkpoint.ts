@@ -126,7 +126,8 @@ export class ModelCheckpoint implements Callback {
   async onTrainEnd(run: Run): Promise<void> {
     const { saveLast = false } = this.config;
     // the last validation was of other weights: what is saved only because the run ends has no rank
-    if (saveLast !== false || run.stop === "signal") await this.#save(run, { ranked: false });
+    if (run.hasNewWeights) await this.#save(run);
+    else if (saveLast !== false || run.stop === "signal") await this.#save(run, { ranked: false });
   }
 
   async onException(run: Run): Promise<void> {
@@ -169,7 +170,7 @@ export class ModelCheckpoint implements Callback {
     const dirpath = this.#folder(run);
     const { step, metrics } = run.state;
     const isNeeded = saveTopK !== 0 || saveLast !== false || !ranked;
-    if (step === this.#newestStep || !isNeeded) return;
+    if ((step === this.#newestStep && !run.hasNewWeights) || !isNeeded) return;
     const name = this.#nameOf(run, dirpath);
     const value = ranked && monitor !== undefined ? (metrics[monitor] ?? NaN) : NaN;
     const before = this.#saved;
@@ -192,13 +193,14 @@ export class ModelCheckpoint implements Callback {
     this.#removeDropped(dirpath, step);
   }
 
-  #nameOf({ state }: Run, dirpath: string): string {
+  #nameOf({ state, hasNewWeights }: Run, dirpath: string): string {
     const { filename, autoInsertMetricName = true, enableVersionCounter = true } = this.config;
     const metrics = { ...state.metrics, epoch: state.epoch, step: state.step };
     const name = checkpointName(filename ?? "{epoch}-{step}", metrics, { autoInsertMetricName });
     // a checkpoint of the same step is what an interrupted run left of this one
     const isTaken = (candidate: string) =>
-      existsSync(join(dirpath, candidate)) && stepOf(join(dirpath, candidate)) !== state.step;
+      existsSync(join(dirpath, candidate)) &&
+      (hasNewWeights || stepOf(join(dirpath, candidate)) !== state.step);
     if (!enableVersionCounter || !isTaken(name)) return name;
     let version = 1;
     while (isTaken(`${name}-v${version}`)) version++;
