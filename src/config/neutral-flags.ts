@@ -4,7 +4,6 @@
 export const neutralFlags: Readonly<Record<string, readonly unknown[]>> = {
   strategy: ["auto"],
   num_nodes: [1],
-  enable_model_summary: [false],
   benchmark: [false],
   inference_mode: [true],
   use_distributed_sampler: [true, false],

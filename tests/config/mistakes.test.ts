@@ -126,7 +126,7 @@ const mistakes: [text: string, issues: string[]][] = [
   ["callbacks: [{name: model_checkpoint, every_n_epochs: 1, every_n_train_steps: 5}]", ["2:78 value callbacks.0.every_n_train_steps: every_n_epochs is set too. Delete one of the two."]],
   ["callbacks: [model_checkpoint]\ntrainer: {enable_checkpointing: false}", ["2:13 value callbacks.0: trainer.enable_checkpointing is false. Delete this callback, or set it to true."]],
   ["callbacks: [{module: pytorch_lightning.callbacks.early_stopping, func: EarlyStopping, kwargs: {monitor: val_los}}]", ['2:105 value callbacks.0.kwargs.monitor: nothing logs "val_los" during training. Did you mean "val_loss"? Logged: ...']],
-  ["callbacks: [{class_path: lightning.pytorch.callbacks.RichModelSummary}]", ['2:26 value callbacks.0.class_path: the callback "RichModelSummary" is not available yet. Available: ...']],
+  ["callbacks: [{class_path: lightning.pytorch.callbacks.BatchSizeFinder}]", ['2:26 value callbacks.0.class_path: the callback "BatchSizeFinder" is not available yet. Available: ...']],
   ["callbacks: [{_target_: evil.EarlyStopping}]", ['2:24 value callbacks.0._target_: no callback is known as "evil.EarlyStopping"; a config never imports code. Known: ...']],
   ["loggers: [tensorboard]", ['2:11 value loggers.0: the logger "tensorboard" is not available yet. Available: mlflow.']],
   ["loggers: [mlflow, mlflow]", ['2:19 value loggers.1: the logger "mlflow" stands here a second time. Delete one.']],
