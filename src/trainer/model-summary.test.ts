@@ -69,7 +69,7 @@ describe.each(Object.entries(models))("the summary of a model: %s", (name, make)
     const model = make();
     const before = memoryStats().liveTensors;
     expect(String(summarize(model, { maxDepth: Number(depth) }))).toBe(table);
-    expect(memoryStats().liveTensors).toBe(before);
+    expect(memoryStats().liveTensors).toBeLessThanOrEqual(before); // others may be collected meanwhile
   });
 
   test("is Lightning's in a frame", () => {

@@ -119,7 +119,7 @@ const mistakes: [text: string, issues: string[]][] = [
   ["callbacks: [{name: early_stopping, patience: two}]", ['2:46 type callbacks.0.patience: expected an integer of at least 0, got "two".']],
   ["callbacks: [{name: early_stopping, verbose: true}]", ["2:45 value callbacks.0.verbose: known, but not used here: what a callback does is always logged. Delete it."]],
   ["callbacks: [{name: model_pruning}]", ['2:20 value callbacks.0.name: the callback "model_pruning" is not available yet. Available: ...']],
-  ["callbacks: [{monitor: val_loss}]", ['2:13 missing callbacks.0: which callback is not said. Add "name", one of data_wait_monitor, device_stats_monitor, early_stopping, ema_weight_averaging, grad_norm_monitor, gradient_accumulation_scheduler, lr_monitor, model_checkpoint, spike_detection, throughput_monitor, timer, weight_averaging.']],
+  ["callbacks: [{monitor: val_loss}]", ['2:13 missing callbacks.0: which callback is not said. Add "name", one of data_wait_monitor, device_stats_monitor, early_stopping, ema_weight_averaging, grad_norm_monitor, gradient_accumulation_scheduler, lr_monitor, model_checkpoint, model_summary, rich_model_summary, spike_detection, stochastic_weight_averaging, throughput_monitor, timer, weight_averaging.']],
   ["callbacks: [7]", ["2:13 type callbacks.0: expected a name, or a mapping of options, got 7."]],
   ["callbacks: [{name: model_checkpoint, dirpath: x}]", ["2:47 value callbacks.0.dirpath: known, but not used here: checkpoints stand in the run's folder under outputs/TrainedModels. Delete it."]],
   ["callbacks: [{name: model_checkpoint, save_top_k: 3}]", ["2:50 value callbacks.0.save_top_k: keeping the best 3 needs a metric. Set monitor, or use -1, 0 or 1."]],

@@ -103,7 +103,7 @@ test("takes its hooks off, also after an error, and holds no tensors", () => {
   ).toThrow("stopped");
   scope(() => counter.run(() => forward().sum().backward()));
   model.zeroGrad();
-  expect(memoryStats().liveTensors).toBe(before);
+  expect(memoryStats().liveTensors).toBeLessThanOrEqual(before); // others may be collected meanwhile
   expect(model.forward).toBe(own);
   expect(counter.getTotalFlops()).toBe(golden["mlp"]!.total);
 });
