@@ -165,14 +165,14 @@ function byTarget(
   sink: NormalizeSink,
 ): ComponentNames | undefined {
   const dot = target.lastIndexOf(".");
-  if (dot === -1) return byName(target, kind, path, sink);
   const [module, className] = [target.slice(0, dot), target.slice(dot + 1)];
   const isIn = (modules: readonly string[]) =>
     isDotted.test(target) && modules.some((name) => module === name || module.startsWith(`${name}.`));
+  const isShort = dot === -1; // LightningCLI takes a class without its module
   const isKnownModule = isIn(kind.modules);
   const found =
     kind.components.find(
-      ({ classes, modules = kind.modules }) => classes.includes(className) && isIn(modules),
+      ({ classes, modules = kind.modules }) => classes.includes(className) && (isShort || isIn(modules)),
     ) ??
     kind.components.find(
       (component) => component.isRegistered === true && isNamed(component, target, className),

@@ -43,7 +43,7 @@ export function normalizeUseCase(
   mergeTracking(value, sink);
   normalizeMetrics(value);
   dropWholeShares(value, isWholeShare, sink);
-  fillDefaults(value);
+  fillDefaults(value, kinds);
   return { value, issues, nulls, original: (path) => originalPath(path, moves) };
 }
 
@@ -153,7 +153,7 @@ function dropWholeShares(
 }
 
 /** Fills in the defaults that follow from another key. */
-function fillDefaults(value: ConfigMap): void {
+function fillDefaults(value: ConfigMap, kinds: SectionKinds): void {
   if (typeof value["use_case"] === "string") value["register"] ??= value["use_case"];
   else value["register"] ??= "unnamed"; // the use case is reported
   const { dataset, trainer, champion, tune, scheduler, callbacks } = value;
@@ -161,7 +161,14 @@ function fillDefaults(value: ConfigMap): void {
     dataset["eval_batch_size"] ??= 2 * Math.trunc(Number(dataset["batch_size"]));
   }
   if (isConfigMap(trainer) && Number(trainer["max_steps"] ?? -1) > 0) trainer["max_epochs"] ??= -1;
-  for (const rule of [champion, scheduler, ...(Array.isArray(callbacks) ? callbacks : [])]) {
+  const builtIn = (part: ConfigValue | undefined, section: string): boolean =>
+    isConfigMap(part) &&
+    !kinds[section]!.components.some(({ name, isRegistered }) => isRegistered && name === part["name"]);
+  const monitoring = [
+    ...(builtIn(scheduler, "scheduler") ? [scheduler] : []),
+    ...(Array.isArray(callbacks) ? callbacks.filter((part) => builtIn(part, "callbacks")) : []),
+  ];
+  for (const rule of [champion, ...monitoring]) {
     const mode = isConfigMap(rule) ? metricMode(String(rule["monitor"] ?? rule["metric"])) : undefined;
     if (mode !== undefined) (rule as ConfigMap)["mode"] ??= mode;
   }

@@ -51,6 +51,7 @@ function checkParts(report: ModuleReport): ConfigIssue[] {
     ...checkOptions(report, "model", ["model"]),
     ...checkOptions(report, "dataset", ["dataset"]),
     ...components.flatMap((path) => checkNested(report, path)),
+    ...lossesAndMetrics(report).flatMap(({ kind, path }) => checkOptions(report, kind, path)),
     ...sections.flatMap(({ kind, path }) => checkOptions(report, kind as ClassKind, path)),
     ...(isAdded("optimizer", value["optimizer"]) ? checkOptimizer(report) : []),
     ...(isAdded("scheduler", value["scheduler"]) ? checkScheduler(report) : []),
@@ -65,6 +66,18 @@ function checkOptions(report: ModuleReport, kind: ClassKind, path: ConfigPath): 
   const registered = registeredName(kind, name);
   if (registered === undefined) return [report.locate([...path, "name"], unknown(kind, name))];
   return checkAgainst(registry.schema(kind, registered), report, { path, options: camelCaseDeep(options) });
+}
+
+/** A model's `loss` and `metrics` are registered ones wherever they are mappings with a name. */
+function lossesAndMetrics({ value, components }: ModuleReport): { kind: ClassKind; path: ConfigPath }[] {
+  const model = partAt(value, ["model"]) ?? {};
+  const metrics = isPlain(model["metrics"]) ? Object.keys(model["metrics"]) : [];
+  const named = [
+    { kind: "loss" as const, path: ["model", "loss"] },
+    ...metrics.map((key) => ({ kind: "metric" as const, path: ["model", "metrics", key] })),
+  ];
+  const isChecked = (path: ConfigPath): boolean => components.some((other) => other.join() === path.join());
+  return named.filter(({ path }) => partAt(value, path)?.["name"] !== undefined && !isChecked(path));
 }
 
 function checkNested(report: ModuleReport, path: ConfigPath): ConfigIssue[] {
