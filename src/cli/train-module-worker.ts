@@ -1,15 +1,16 @@
 // The process in which `sconce train` trains registered models by a composed config.
-import { UsageError, terminalProgress } from "../base/index.ts";
+import { UsageError, logger, terminalProgress } from "../base/index.ts";
 import { OmegaConf } from "../config/index.ts";
 import type { MapNode } from "../config/index.ts";
 import { FrameworkTrainer } from "../tasks/index.ts";
 import { parseWords } from "./command.ts";
 import { trainFlags } from "./train.ts";
-import { runWorker } from "./worker.ts";
+import { joinJobLog, runWorker } from "./worker.ts";
 
 await runWorker(async (words) => {
   const { flags, positionals } = parseWords("train", words, trainFlags);
   const [file = "", projectRoot = ""] = positionals;
+  await joinJobLog(file);
   const config = OmegaConf.load(file);
   if (config.kind !== "map") throw new UsageError(`${file}: a config must be a mapping of keys to values.`);
   const result = await new FrameworkTrainer(config satisfies MapNode, {
@@ -18,6 +19,8 @@ await runWorker(async (words) => {
   }).train({
     resume: flags.resume,
   });
+  if (result.runId !== "")
+    logger.info(`run ${result.runId} is done, its best checkpoint: ${result.checkpoint ?? "none"}`);
   if (flags.json === true) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
   else process.stdout.write(`${summaryOf(result)}\n`);
   return 0;
@@ -29,13 +32,14 @@ function summaryOf({
   modelUri,
   checkpoint,
 }: Awaited<ReturnType<FrameworkTrainer["train"]>>): string {
+  if (runId === "") return "Trial run: all steps work. Nothing was recorded or kept.";
   const shown = Object.entries(metrics).filter(([name]) => /^(val|test)_/u.test(name));
   const width = Math.max(10, ...shown.map(([name]) => name.length + 2));
   const lines = shown.map(([name, value]) => `  ${name.padEnd(width)}${value.toPrecision(4)}`);
   const places: [string, string | undefined][] = [
     ["Model", modelUri],
     ["Best", checkpoint],
-    ["Run", runId === "" ? undefined : runId],
+    ["Run", runId],
   ];
   return [
     ...lines,

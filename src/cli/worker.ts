@@ -1,9 +1,19 @@
 // The frame of a process that the command line starts to train in. Its other half: ./supervise.ts.
 import { logger, memoryLimitBytes } from "../base/index.ts";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { report, watchOutput } from "./report.ts";
 
 /** Is sent to the command when the job has come to its end, well or not: an exit without it is a crash. */
 export const doneMessage = "done";
+
+/** Has what this process logs stand also in the log of the composed job whose folder holds `configFile`. */
+export async function joinJobLog(configFile: string): Promise<void> {
+  const folder = dirname(configFile);
+  if (!existsSync(join(folder, ".hydra", "hydra.yaml"))) return; // the config of a use case, not of a composed job
+  const { openJobLog, readRunFolder } = await import("../config/index.ts");
+  openJobLog(readRunFolder(folder));
+}
 
 /** Runs the job of a worker process and sets the exit code that its end means. */
 export async function runWorker(job: (words: readonly string[]) => Promise<number>): Promise<void> {

@@ -32,6 +32,7 @@ export { main, runMain } from "./hydra/main.ts";
 export type { MainOptions, MainResult } from "./hydra/main.ts";
 export { openRunFolder, openSweepFolder, readRunFolder } from "./hydra/run-folders.ts";
 export type { RunFolderOptions } from "./hydra/run-folders.ts";
+export { openJobLog } from "./hydra/job-log.ts";
 export { runJob, treeOf } from "./hydra/run-job.ts";
 export type { Job, JobResult, RunJobOptions, Task } from "./hydra/run-job.ts";
 export { showConfig } from "./hydra/show-config.ts";

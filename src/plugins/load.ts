@@ -66,8 +66,19 @@ async function load(source: PluginSource, projectRoot: string, timeoutMs: number
       from === "folder" || isTypeScript(path) ? await compile(source, projectRoot) : pathToFileURL(path).href;
     return { name, from, registered: await registerAs(name, () => withTimeout(run(url), timeoutMs)) };
   } catch (error) {
-    return { name, from, registered: [], error: error instanceof Error ? error.message : String(error) };
+    return { name, from, registered: [], error: reasonOf(error) };
   }
+}
+
+/** Node tells of what an import does not find by paths of compiled files. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") return error.message;
+  const [, what, missing] = /^Cannot find (package|module) '([^']+)'/u.exec(error.message) ?? [];
+  if (missing === undefined) return error.message;
+  return what === "package"
+    ? `it imports the package "${missing}", which is not installed. Run: npm install ${missing}`
+    : `it imports ${missing}, which does not exist.`;
 }
 
 async function run(url: string): Promise<void> {
@@ -170,11 +181,11 @@ function compileErrors(error: unknown, projectRoot: string): string {
   if (errors.length === 0) return (error as Error).message;
   return errors
     .slice(0, 5)
-    .map(({ text, location }) =>
-      location === null
-        ? text
-        : `${relativeTo(projectRoot, location.file)}:${location.line}:${location.column + 1}: ${text}`,
-    )
+    .map(({ text, location }) => {
+      const told = text.replace(/^Could not resolve ("[^"]*")$/u, "it imports $1, which does not exist.");
+      if (location === null) return told;
+      return `${relativeTo(projectRoot, location.file)}:${location.line}:${location.column + 1}: ${told}`;
+    })
     .join("; ");
 }
 

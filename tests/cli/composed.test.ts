@@ -172,12 +172,20 @@ test("a model and a data set of the project's plugins are trained by their names
   });
   const words = ["model=net", "dataset=points", "callbacks=none", "~champion", "trainer.max_epochs=3"];
   expect((await run("check", ...words)).stdout).toBe("the composed config: no problems\n");
-  const { code, stdout, stderr } = await run("train", ...words, "--json");
+  const { code, stdout, stderr } = await run("train", ...words, "--json", "hydra.run.dir=outputs/net");
   expect(code, stderr).toBe(0);
   const result = JSON.parse(stdout) as { metrics: Record<string, number>; runId: string; checkpoint: string };
   expect(result.metrics["test_loss"]).toBeGreaterThan(0);
   expect(existsSync(join(result.checkpoint, "model.safetensors"))).toBe(true);
   expect(result.checkpoint).toContain("outputs/TrainedModels/points/net_points/");
+  expect(readFileSync(join(project.root, "outputs/net/train.log"), "utf8")).toContain(
+    `run ${result.runId} is done`,
+  );
+  const trial = await run("train", ...words, "+trainer.fast_dev_run=1");
+  expect([trial.code, trial.stdout]).toEqual([
+    0,
+    "Trial run: all steps work. Nothing was recorded or kept.\n",
+  ]);
   const wrong = await run("train", ...words, "+model.hidden_sise=3", "model.name=nett");
   expect(wrong.code).toBe(2);
   expect(wrong.stderr).toContain('model.name=nett: model.name: unknown model "nett". Did you mean "net"?');

@@ -113,6 +113,7 @@ describe("loadPlugins", () => {
       "plugins/a_syntax.ts": `const x: = 1;`,
       "plugins/b_throws.ts": `${metric("left_behind")}\nthrow new Error("no GPU here");`,
       "plugins/c_missing.ts": `import "some-package-that-is-not-there";`,
+      "plugins/c_missing_file.ts": `import  "./gone.ts";`,
       "plugins/d_first.ts": metric("shared"),
       "plugins/e_second.ts": metric("Shared"),
       "plugins/f_sleeps.ts": `await new Promise(() => { setTimeout(() => {}, 1e6); });`,
@@ -127,7 +128,12 @@ describe("loadPlugins", () => {
     );
     expect(errors["a_syntax.ts"]).toBe(`plugins/a_syntax.ts:1:10: Unexpected "="`);
     expect(errors["b_throws.ts"]).toBe("no GPU here");
-    expect(errors["c_missing.ts"]).toContain("some-package-that-is-not-there");
+    expect(errors["c_missing.ts"]).toBe(
+      'it imports the package "some-package-that-is-not-there", which is not installed. Run: npm install some-package-that-is-not-there',
+    );
+    expect(errors["c_missing_file.ts"]).toBe(
+      'plugins/c_missing_file.ts:1:9: it imports "./gone.ts", which does not exist.',
+    );
     expect(errors["e_second.ts"]).toBe(
       'register metric: the name "Shared" is taken by the plugin plugins/d_first.ts. Choose another name.',
     );
