@@ -86,7 +86,7 @@ loggers:
   });
   const { code, stderr } = await sconce(["check", "-cn", "wrong"], { cwd: root });
   expect(code).toBe(2);
-  expect(stderr.replace(/"stop_at"? Valid: .*/u, `"stop_at"?`)).toMatchInlineSnapshot(`
+  expect(stderr.replace(/"stop_at"\? Valid: .*/u, `"stop_at"?`)).toMatchInlineSnapshot(`
     "conf/wrong.yaml:4:23: model.loss.gama: unknown option. Did you mean "gamma"? Valid: gamma.
     conf/wrong.yaml:6:39: optimizer.momentum: SignSGD: momentum must be at least 0 and below 1, got 2.
     conf/wrong.yaml:7:12: scheduler: every must be given.
