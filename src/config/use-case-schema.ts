@@ -27,6 +27,8 @@ export const modelSchema = z.strictObject({
   classifier_dropout: number({ min: 0, below: 1 }).optional(),
   /** Which part of the base model keeps its weights. */
   freeze: choice(["none", "embeddings", "encoder"]).default("none"),
+  /** Whether backward computes the layers again: less memory for one more forward pass, and the same weights. */
+  gradient_checkpointing: flag().default(false),
 });
 
 export const datasetSchema = z.strictObject({

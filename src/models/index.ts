@@ -7,6 +7,7 @@ export {
   bertConfig,
 } from "./bert/index.ts";
 export type { BertConfig, BertInput } from "./bert/index.ts";
+export { setGradientCheckpointing } from "./common/gradient-checkpointing.ts";
 export type { LoadReport } from "./common/pretrained.ts";
 export { readModelConfig } from "./common/pretrained.ts";
 export { loadModule, saveModule } from "./layers/index.ts";

@@ -219,6 +219,17 @@ describe("flags that concern the whole job", () => {
     const checked = await train(["trainer.detect_anomaly=true", "trainer.deterministic=true"]);
     expect(changed(plain.modelFolder, checked.modelFolder)).toEqual([]);
   });
+
+  test("gradient_checkpointing and a profiler train as without, and the trace stands in the run's folder", async () => {
+    make({ config: { model: { dropout: 0.1 }, trainer: { max_epochs: 1, limit_train_batches: 2 } } });
+    const plain = await train();
+    const other = await train(["model.gradient_checkpointing=true", "trainer.profiler=pytorch"]);
+    expect(changed(plain.modelFolder, other.modelFolder)).toEqual([]);
+    const trace = join(project.runs().at(-1)!, "fit-run_training_batch.pt.trace.json");
+    const { traceEvents } = JSON.parse(readFileSync(trace, "utf8")) as { traceEvents: { name: string }[] };
+    const forwards = traceEvents.filter(({ name }) => name === "BertLayer: bert.encoder.layer.0");
+    expect(forwards).toHaveLength(5); // twice in each of two steps, once in the validation
+  });
 });
 
 describe("numbers that are not finite", () => {

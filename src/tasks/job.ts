@@ -143,7 +143,10 @@ function fingerprintOf(config: UseCaseConfig, dataHash: string): string {
     overfit_batches,
   };
   const { eval_batch_size: _, train: __, test: ___, ...data } = dataset;
+  const { gradient_checkpointing: ____, ...shape } = model;
   return createHash("sha256")
-    .update(JSON.stringify({ seed, base_model, model, data, loss, optimizer, scheduler, shaping, dataHash }))
+    .update(
+      JSON.stringify({ seed, base_model, model: shape, data, loss, optimizer, scheduler, shaping, dataHash }),
+    )
     .digest("hex");
 }

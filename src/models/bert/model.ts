@@ -4,6 +4,7 @@ import * as torch from "../../torch/index.ts";
 import { nn } from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import { activationOf } from "../common/config-json.ts";
+import { recomputed } from "../common/gradient-checkpointing.ts";
 import type { BertConfig } from "./config.ts";
 
 const { functional: F } = nn;
@@ -142,6 +143,8 @@ class BertLayer extends nn.Module {
 
 class BertEncoder extends nn.Module {
   readonly layer: nn.ModuleList<BertLayer>;
+  /** Computes each layer again in backward; see setGradientCheckpointing. */
+  gradientCheckpointing = false;
 
   constructor(config: BertConfig) {
     super();
@@ -152,7 +155,9 @@ class BertEncoder extends nn.Module {
 
   override forward(x: Tensor, attnMask: Tensor | undefined): Tensor {
     let y = x;
-    for (const layer of this.layer) y = layer.forward(y, attnMask);
+    const isRecomputed = this.gradientCheckpointing && this.training;
+    for (const layer of this.layer)
+      y = isRecomputed ? recomputed(layer, y, attnMask) : layer.forward(y, attnMask);
     return y;
   }
 }

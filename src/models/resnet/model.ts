@@ -4,6 +4,7 @@ import { nn } from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import { activationOf } from "../common/config-json.ts";
 import type { ActivationName } from "../common/config-json.ts";
+import { recomputed } from "../common/gradient-checkpointing.ts";
 import type { ResNetConfig } from "./config.ts";
 
 const reduction = 4;
@@ -143,6 +144,8 @@ class ResNetStage extends nn.Module {
 
 class ResNetEncoder extends nn.Module {
   readonly stages: nn.ModuleList<ResNetStage>;
+  /** Computes each layer again in backward; see setGradientCheckpointing. */
+  gradientCheckpointing = false;
 
   constructor(config: ResNetConfig) {
     super();
@@ -151,7 +154,11 @@ class ResNetEncoder extends nn.Module {
 
   override forward(x: Tensor): Tensor {
     let y = x;
-    for (const stage of this.stages) y = stage.forward(y);
+    const isRecomputed = this.gradientCheckpointing && this.training;
+    for (const stage of this.stages) {
+      if (!isRecomputed) y = stage.forward(y);
+      else for (const layer of stage.layers) y = recomputed(layer as ResNetLayer, y);
+    }
     return y;
   }
 }

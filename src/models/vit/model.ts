@@ -5,6 +5,7 @@ import * as torch from "../../torch/index.ts";
 import { nn } from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import { activationOf } from "../common/config-json.ts";
+import { recomputed } from "../common/gradient-checkpointing.ts";
 import { heightAndWidth } from "./config.ts";
 import type { ViTConfig } from "./config.ts";
 
@@ -153,6 +154,8 @@ export class ViTModel extends nn.Module {
   readonly layers: nn.ModuleList<ViTLayer>;
   readonly layernorm: nn.LayerNorm;
   readonly pooler: ViTPooler | null;
+  /** Computes each layer again in backward; see setGradientCheckpointing. */
+  gradientCheckpointing = false;
 
   constructor(config: ViTConfig, { addPoolingLayer = true }: { addPoolingLayer?: boolean } = {}) {
     super();
@@ -168,7 +171,8 @@ export class ViTModel extends nn.Module {
 
   override forward(pixels: Tensor): { hidden: Tensor; pooled: Tensor | null } {
     let x = this.embeddings.forward(pixels);
-    for (const layer of this.layers) x = layer.forward(x);
+    const isRecomputed = this.gradientCheckpointing && this.training;
+    for (const layer of this.layers) x = isRecomputed ? recomputed(layer, x) : layer.forward(x);
     const hidden = this.layernorm.forward(x);
     return { hidden, pooled: this.pooler?.forward(hidden) ?? null };
   }

@@ -4,6 +4,7 @@ import { DataError, logger } from "../../base/index.ts";
 import type { UseCaseConfig } from "../../config/index.ts";
 import { TextLoader } from "../../data/index.ts";
 import type { TextData } from "../../data/index.ts";
+import { setGradientCheckpointing } from "../../models/index.ts";
 import type { BertConfig } from "../../models/index.ts";
 import { fetchBaseModel } from "../base-model.ts";
 import type { TrainingJob } from "../job.ts";
@@ -31,6 +32,7 @@ export async function buildModel(
   freeze(classifier, model.freeze);
   const cacheFolder = join(resolved.location.projectRoot, "outputs", "cache", "tokens");
   const loader = trainLoader(config, data, { classifier, cacheFolder });
+  if (model.gradient_checkpointing) setGradientCheckpointing(classifier.model);
   loader.prefetch();
   progress.end();
   return { classifier, loader };

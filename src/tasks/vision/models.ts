@@ -8,6 +8,7 @@ import {
   ViTForImageClassification,
   resnetConfig,
   resnetPresets,
+  setGradientCheckpointing,
   vitConfig,
 } from "../../models/index.ts";
 import type { ResNetConfig, ViTConfig } from "../../models/index.ts";
@@ -20,6 +21,8 @@ interface ClassifierConfig {
   numClasses?: number;
   /** Learning rate of AdamW. @default 0.001 */
   lr?: number;
+  /** Backward computes the layers again: less memory for one more forward pass, and the same weights. @default false */
+  gradientCheckpointing?: boolean;
 }
 
 /** Shape of the network, and what it is trained with; defaults are those of `resnetConfig`. */
@@ -42,6 +45,7 @@ const classifierOptions = {
   numClasses: count,
   numChannels: count,
   lr: positive,
+  gradientCheckpointing: z.boolean().exactOptional(),
 };
 const resnetSchema = z.strictObject({
   ...classifierOptions,
@@ -67,10 +71,12 @@ export class ResNetClassifier extends BaseVisionModel<ResNetClassifierConfig> {
   static override readonly schema: ConfigSchema<any> = resnetSchema;
 
   override buildModel(config: ResNetClassifierConfig): ResNetForImageClassification {
-    const { labels, numClasses, lr: _lr, ...shape } = config;
-    return new ResNetForImageClassification(
+    const { labels, numClasses, lr: _lr, gradientCheckpointing = false, ...shape } = config;
+    const model = new ResNetForImageClassification(
       resnetConfig({ ...shape, labels: labelsOf("ResNetClassifier", labels, numClasses) }),
     );
+    setGradientCheckpointing(model, gradientCheckpointing);
+    return model;
   }
 }
 
@@ -112,10 +118,12 @@ export class ViTClassifier extends BaseVisionModel<ViTClassifierConfig> {
   });
 
   override buildModel(config: ViTClassifierConfig): ViTForImageClassification {
-    const { labels, numClasses, lr: _lr, ...shape } = config;
-    return new ViTForImageClassification(
+    const { labels, numClasses, lr: _lr, gradientCheckpointing = false, ...shape } = config;
+    const model = new ViTForImageClassification(
       vitConfig({ ...shape, labels: labelsOf("ViTClassifier", labels, numClasses) }),
     );
+    setGradientCheckpointing(model, gradientCheckpointing);
+    return model;
   }
 }
 

@@ -8,7 +8,7 @@ import "../../../tests/matchers.ts";
 import { Rng } from "../../base/index.ts";
 import { DataContract, ModelContract, registry } from "../../contracts/index.ts";
 import type { BaseDataModule, BaseModel, VisionBatch, VisionExample } from "../../contracts/index.ts";
-import { fromTypedArray, manualSeed, nn, rand, randint } from "../../torch/index.ts";
+import { fromTypedArray, manualSeed, nn, profiler, rand, randint, scope } from "../../torch/index.ts";
 import type { Tensor, utils } from "../../torch/index.ts";
 import { Trainer } from "../../trainer/index.ts";
 import { Cifar10DataModule, ImageFolderDataModule, ResNetClassifier, ViTClassifier } from "./domain.ts";
@@ -76,6 +76,19 @@ describe("models", () => {
     ).toThrowErrorMatchingInlineSnapshot(
       `[UsageError: ViTClassifier: numClasses must be the number of labels, got 3 and 2 labels. Leave numClasses out.]`,
     );
+  });
+
+  test("are computed again in backward where the config says so", () => {
+    const shape = { depths: [1, 1], hiddenSizes: [8, 8], embeddingSize: 8, numClasses: 2 };
+    const passes = (model: ResNetClassifier): number | undefined => {
+      const step = () => scope(() => model.forward(rand([2, 3, 32, 32])).sum().backward());
+      return profiler.profile({}, step).keyAverages().get("aten::convolution")?.count;
+    };
+    const plain = passes(registry.createModel("resnet18", shape) as ResNetClassifier)!;
+    const again = passes(
+      registry.createModel("resnet18", { ...shape, gradientCheckpointing: true }) as ResNetClassifier,
+    )!;
+    expect(again - plain).toBe(4 + 1); // of two layers, one with a convolution beside it
   });
 
   test("ViT keeps the contract, and takes its learning rate from the config", () => {
