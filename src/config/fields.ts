@@ -38,6 +38,13 @@ export function flag() {
   return expecting("true or false", z.boolean());
 }
 
+/** Accepts one value alone, for a reason. */
+export function only(value: boolean, reason: string): z.ZodLiteral<boolean>;
+export function only(value: number, reason: string): z.ZodLiteral<number>;
+export function only(value: number | boolean, reason: string) {
+  return expecting(`${value}, as ${reason}`, z.literal(value));
+}
+
 /** Accepts one of a few words. */
 export function choice<const T extends readonly string[]>(words: T) {
   return expecting(`one of ${words.join(", ")}`, z.enum(words));

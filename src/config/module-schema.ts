@@ -6,7 +6,7 @@ import { moduleLoggerSchema } from "./module-loggers.ts";
 import type { RegisteredNames } from "./module-kinds.ts";
 import { optimizerSchema } from "./optimizers.ts";
 import { schedulerSchema } from "./schedulers.ts";
-import { trainerSchema } from "./trainer-flags.ts";
+import { moduleFlagsSchema } from "./trainer-flags.ts";
 import { trackingSchema } from "./use-case-schema.ts";
 
 const part = (what: string) =>
@@ -27,7 +27,7 @@ const checkpointFiles = {
 export const moduleCallbackSchema = extendKind(callbackSchema, "model_checkpoint", checkpointFiles);
 
 /** Accepts the trainer's flags of such a training. */
-export const moduleTrainerSchema = trainerSchema.extend({
+export const moduleTrainerSchema = moduleFlagsSchema.extend({
   /** Folder of checkpoints; absent: one for each run under outputs/TrainedModels. */
   default_root_dir: text("a folder").optional(),
 });

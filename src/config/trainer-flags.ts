@@ -1,7 +1,7 @@
 // The trainer's flags, by Lightning's names (2.6). A flag that does not work here is refused with the reason.
 import * as z from "zod";
 import { own } from "../base/index.ts";
-import { batches, choice, duration, expecting, flag, integer, number } from "./fields.ts";
+import { batches, choice, duration, expecting, flag, integer, number, only } from "./fields.ts";
 
 const precisions = ["32-true", "bf16-mixed", "bf16-true", "64-true"] as const;
 const precisionSpellings: Readonly<Record<string, string>> = {
@@ -9,6 +9,8 @@ const precisionSpellings: Readonly<Record<string, string>> = {
   "64": "64-true",
   bf16: "bf16-mixed",
 };
+
+const oneProcess = "training runs in one process";
 
 /** Accepts the trainer section. A number of batches is an integer, a share of them is below 1. */
 export const trainerSchema = z.strictObject({
@@ -32,13 +34,15 @@ export const trainerSchema = z.strictObject({
   /** Absent: at the end of each epoch. */
   val_check_interval: batches(1).optional(),
   check_val_every_n_epoch: integer({ min: 1 }).default(1),
-  log_every_n_steps: integer({ min: 1 }).default(50),
+  /** 0: what steps measure is not logged. */
+  log_every_n_steps: integer({ min: 0 }).default(50),
   limit_train_batches: batches().optional(),
   limit_val_batches: batches().optional(),
   limit_test_batches: batches().optional(),
   /** Validation batches tried before training; -1: all. */
   num_sanity_val_steps: integer({ min: -1 }).default(2),
-  deterministic: flag().default(false),
+  /** `warn`: an operator that does not repeat its results is used, with a warning. */
+  deterministic: expecting("true, false or warn", z.union([z.boolean(), z.literal("warn")])).default(false),
   /** Batches of each kind to run, without checkpoints or champion; 0: a normal run. */
   fast_dev_run: expecting(
     "true, false or a number of batches",
@@ -57,26 +61,41 @@ export const trainerSchema = z.strictObject({
   devices: expecting("1 or auto", z.union([z.literal(1), z.literal("auto")])).default("auto"),
   /** Threads of libtorch; absent: the processors that the process may use. */
   num_threads: integer({ min: 1 }).optional(),
+  // what Lightning's configs spell out, and what is so here in any case
+  strategy: expecting(
+    `auto or single_device, as ${oneProcess}`,
+    z.enum(["auto", "single_device"]),
+  ).optional(),
+  num_nodes: only(1, oneProcess).optional(),
+  sync_batchnorm: only(false, oneProcess).optional(),
+  /** A sampler is divided among processes, and there is one. */
+  use_distributed_sampler: flag().optional(),
+  plugins: expecting("an empty list, as a config never names code", z.array(z.unknown()).max(0)).optional(),
+  benchmark: only(false, "it lets cuDNN choose its kernels, and training runs on the processor").optional(),
+  barebones: only(
+    false,
+    "a run of a config is always tracked; new Trainer({ barebones: true }) in code measures without",
+  ).optional(),
+  inference_mode: only(true, "evaluation always runs in inference mode").optional(),
+  reload_dataloaders_every_n_epochs: only(0, "a data set is read once").optional(),
+  enable_autolog_hparams: only(true, "the whole config is always logged").optional(),
+});
+
+/** Accepts the trainer section where modules are trained on data modules. */
+export const moduleFlagsSchema = trainerSchema.extend({
+  /** Evaluates and predicts in inference mode, else without gradients alone. */
+  inference_mode: flag().default(true),
+  /** Asks the data module for new loaders after so many epochs; 0: never. */
+  reload_dataloaders_every_n_epochs: integer({ min: 0 }).default(0),
 });
 
 /** Says why a flag of Lightning's is not to be had. */
 export const refusedFlags: Readonly<Record<string, string>> = {
-  strategy: "training runs in one process",
-  num_nodes: "training runs in one process",
   logger: 'loggers stand in the section "loggers"',
   callbacks: 'callbacks stand in the section "callbacks"',
   limit_predict_batches: "sconce predict reads the file that it is given whole",
-  benchmark: "it belongs to cuDNN",
-  inference_mode: "evaluation always runs without gradients",
-  use_distributed_sampler: "training runs in one process",
-  barebones: "it is not available yet",
-  plugins: "a config never names code",
-  sync_batchnorm: "training runs in one process",
-  reload_dataloaders_every_n_epochs: "a data set is read once",
   default_root_dir: "outputs stand under the project's outputs/",
-  enable_autolog_hparams: "the whole config is always logged",
   model_registry: 'the name of the model is the config\'s "register"',
-  suggest_integrations: "there is nothing to suggest",
 };
 
 /** Says why a value that Lightning takes is refused, by the flag and the value as text. */
@@ -97,5 +116,4 @@ export const refusedValues: Readonly<Record<string, Readonly<Record<string, stri
       "training runs on the processor. Use cpu or auto",
     ]),
   ),
-  deterministic: { warn: "it is either on or off here. Use true" },
 };

@@ -4,13 +4,15 @@ import { UsageError, camelCase, snakeCase, suggestion } from "../base/index.ts";
 import { batches, flag } from "./fields.ts";
 import { refuse } from "./refusals.ts";
 import { checkSchema } from "./schema-issues.ts";
-import { trainerSchema } from "./trainer-flags.ts";
+import { moduleFlagsSchema } from "./trainer-flags.ts";
 import type { ConfigMap } from "./value.ts";
 
-const flagsSchema = trainerSchema.extend({
+const flagsSchema = moduleFlagsSchema.extend({
   limit_predict_batches: batches().optional(),
   // a module may compare the rows of a batch with each other: who writes one decides
   auto_find_batch_size: flag().default(false),
+  barebones: flag().default(false),
+  enable_autolog_hparams: flag().default(true),
 });
 
 /** The trainer's flags with their defaults, by their names in config files. */

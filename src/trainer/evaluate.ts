@@ -3,12 +3,13 @@ import { UsageError } from "../base/index.ts";
 import { lossOf } from "../contracts/index.ts";
 import type { BatchLoader, LogOptions, Stage } from "../contracts/index.ts";
 import { RunningMean } from "../metrics/index.ts";
-import { dispose, noGrad, scope } from "../torch/index.ts";
+import { dispose, scope } from "../torch/index.ts";
 import { batchSizeOf } from "./batch-size.ts";
 import { withPrecision } from "./precision.ts";
 import { PassThroughProfiler } from "./profilers/pass-through-profiler.ts";
 import type { Precision, ValidateOptions } from "./run.ts";
 import type { TrainableModule } from "./trainable-module.ts";
+import { withoutGradients } from "./without-gradients.ts";
 
 /** Collects what a model logs: means over the rows of an epoch. */
 export class LogMeans {
@@ -36,6 +37,8 @@ export interface EvaluateOptions extends Pick<ValidateOptions, "onBatchStart" | 
   /** Batches of each loader, at most; undefined: all. */
   limits?: readonly number[] | undefined;
   precision: Precision;
+  /** @default true */
+  inferenceMode?: boolean;
   /** Takes what the model logs to where `evaluate` collects it. */
   collect: (log: LogMeans["add"]) => void;
 }
@@ -51,6 +54,7 @@ export async function evaluate(
   {
     limits,
     precision,
+    inferenceMode = true,
     collect,
     onBatchStart,
     onBatchEnd,
@@ -73,7 +77,7 @@ export async function evaluate(
       means.rows = batchSizeOf(content);
       const batch = { content, index, dataloaderIndex };
       scope(() =>
-        noGrad(() => {
+        withoutGradients(inferenceMode, () => {
           onBatchStart?.(batch);
           const before = means.rowsOf(`${stage}_loss`);
           const output = profiler.profile(action, () =>

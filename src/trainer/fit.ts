@@ -85,7 +85,8 @@ export async function fit(options: FitOptions): Promise<FitResult> {
 async function trainRun(options: FitOptions, profiler: Profiler): Promise<FitResult> {
   const { config, task, source, onMetrics } = options;
   castWeights(task.model, config.trainer.precision);
-  if (config.trainer.deterministic) useDeterministicAlgorithms(true);
+  const { deterministic } = config.trainer;
+  if (deterministic !== false) useDeterministicAlgorithms(true, { warnOnly: deterministic === "warn" });
   const loop = loopConfig(options);
   const run: Run = {
     stage: "fit",
@@ -128,7 +129,7 @@ async function trainRun(options: FitOptions, profiler: Profiler): Promise<FitRes
     };
   } finally {
     if (options.interrupt === undefined) interrupt.release();
-    if (config.trainer.deterministic) useDeterministicAlgorithms(false);
+    if (deterministic !== false) useDeterministicAlgorithms(false);
   }
 }
 

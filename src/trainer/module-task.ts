@@ -7,7 +7,9 @@ import { batchSizeOf, splitRows } from "./batch-size.ts";
 import { evaluate } from "./evaluate.ts";
 import type { CheckpointContent } from "./checkpoint.ts";
 import type { LogMeans } from "./evaluate.ts";
-import type { Batch, BatchSource, Precision, Run, Trainable, ValidateOptions } from "./run.ts";
+import { Reloaded } from "./reloaded.ts";
+import type { LimitedLoader, Reloading } from "./reloaded.ts";
+import type { Batch, BatchSource, Precision, Run, RunState, Trainable, ValidateOptions } from "./run.ts";
 import type { TrainableModule } from "./trainable-module.ts";
 
 /** One batch of a loader with what the loop needs of it. */
@@ -26,31 +28,37 @@ export interface LoaderSourceOptions {
   isFixed?: boolean;
   /** What the mean loss of a batch is a mean over. @default its rows */
   weightOf?: ((content: unknown) => number) | undefined;
+  reloading?: Reloading<LimitedLoader>;
 }
 
 /** Gives a loader's batches to the loop. */
 export class LoaderSource implements BatchSource<ModuleBatch> {
-  readonly batchesPerEpoch: number;
-  readonly #loader: BatchLoader;
+  readonly #loaders: Reloaded<LimitedLoader>;
   readonly #isFixed: boolean;
   readonly #weightOf: LoaderSourceOptions["weightOf"];
+  #present: LimitedLoader;
   #taken = 0;
 
-  constructor(loader: BatchLoader, { limit, isFixed = false, weightOf }: LoaderSourceOptions) {
-    this.#loader = loader;
-    this.batchesPerEpoch = limit;
+  constructor(loader: BatchLoader, { limit, isFixed = false, weightOf, reloading }: LoaderSourceOptions) {
+    this.#present = { loader, limit };
+    this.#loaders = new Reloaded(this.#present, reloading);
     this.#isFixed = isFixed;
     this.#weightOf = weightOf;
   }
 
+  get batchesPerEpoch(): number {
+    return this.#present.limit;
+  }
+
   seek({ epoch, batch }: { epoch: number; batch: number }): void {
+    this.#present = this.#loaders.at(epoch);
     this.#taken = batch;
-    if (batch < this.batchesPerEpoch) this.#loader.seek({ epoch: this.#isFixed ? 0 : epoch, batch });
+    if (batch < this.batchesPerEpoch) this.#present.loader.seek({ epoch: this.#isFixed ? 0 : epoch, batch });
   }
 
   async next(): Promise<ModuleBatch | undefined> {
     if (this.#taken >= this.batchesPerEpoch) return undefined;
-    const content: unknown = await this.#loader.next();
+    const content: unknown = await this.#present.loader.next();
     if (content === undefined) {
       throw new UsageError(
         `train: the loader must give ${this.batchesPerEpoch} batches an epoch, it gave ${this.#taken}. Correct its length.`,
@@ -77,12 +85,25 @@ export class LoaderSource implements BatchSource<ModuleBatch> {
 /** Sums of values times rows, and the rows, by name. */
 type EpochSums = Record<string, { sum: number; rows: number }>;
 
+/** What a trainer's flags say of a module's training. */
+export interface ModuleTaskOptions {
+  precision: Precision;
+  valLoaders: readonly BatchLoader[];
+  /** Of `valLoaders`. */
+  reloading?: Reloading<readonly BatchLoader[]>;
+  /** How the model runs where it is judged. @default true */
+  inferenceMode?: boolean;
+  /** Drops what the model logs. @default false */
+  isBarebones?: boolean;
+}
+
 /** Trains a module as its own steps say. */
 export class ModuleTask implements Trainable<ModuleBatch> {
   readonly model: TrainableModule;
   readonly trainManually?: (batch: ModuleBatch) => number;
-  readonly #precision: Precision;
-  readonly #valLoaders: readonly BatchLoader[];
+  readonly #options: ModuleTaskOptions;
+  readonly #valLoaders: Reloaded<readonly BatchLoader[]>;
+  #state: RunState | undefined;
   #rows = 1;
   #hasSkipped = false;
   /** What the present batch logged: in parts where it did not fit into memory at once. */
@@ -91,18 +112,16 @@ export class ModuleTask implements Trainable<ModuleBatch> {
   /** Takes what is logged while the model is judged; undefined while it is trained. */
   #collector: LogMeans["add"] | undefined;
 
-  constructor(
-    model: TrainableModule,
-    { precision, valLoaders }: { precision: Precision; valLoaders: readonly BatchLoader[] },
-  ) {
+  constructor(model: TrainableModule, options: ModuleTaskOptions) {
     this.model = model;
-    this.#precision = precision;
-    this.#valLoaders = valLoaders;
+    this.#options = options;
+    this.#valLoaders = new Reloaded(options.valLoaders, options.reloading);
     if (model.automaticOptimization === false) this.trainManually = (batch) => this.#trainManually(batch);
   }
 
   /** Lends the model what it may use while the run is under way. */
   attach({ optimizers, schedules, state }: Run): void {
+    this.#state = state;
     const context: TrainerContext = {
       optimizers,
       lrSchedulers: schedules.map((schedule) => schedule.scheduler),
@@ -125,9 +144,12 @@ export class ModuleTask implements Trainable<ModuleBatch> {
 
   async validate({ limit, ...hooks }: ValidateOptions): Promise<Record<string, number>> {
     try {
-      return await evaluate(this.model, this.#valLoaders, "val", {
-        limits: limit === undefined ? undefined : this.#valLoaders.map(() => limit),
-        precision: this.#precision,
+      const { precision, inferenceMode = true } = this.#options;
+      const loaders = this.#valLoaders.at(this.#epoch());
+      return await evaluate(this.model, loaders, "val", {
+        limits: limit === undefined ? undefined : loaders.map(() => limit),
+        precision,
+        inferenceMode,
         collect: (log) => (this.#collector = log),
         ...hooks,
       });
@@ -192,7 +214,14 @@ export class ModuleTask implements Trainable<ModuleBatch> {
     );
   }
 
+  /** The epoch that a validation belongs to: after its last batch the next is counted already. */
+  #epoch(): number {
+    const { epoch, batch, step } = this.#state!;
+    return batch === 0 && step > 0 ? epoch - 1 : epoch;
+  }
+
   #log(name: string, value: number, options: LogOptions): void {
+    if (this.#options.isBarebones === true) return;
     if (this.#collector !== undefined) {
       this.#collector(name, value, options);
       return;

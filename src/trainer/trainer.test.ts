@@ -452,8 +452,8 @@ describe("options", () => {
     expect(() => new Trainer(options)).toThrowErrorMatchingInlineSnapshot(`
       [UsageError: Trainer: precision: "16-mixed" is refused: half precision (float16) is not for processors: it needs loss scaling and is slow there. Use bf16-mixed.
       Trainer: gradientClipVal: expected a number of at least 0, got -1.
-      Trainer: maxEpohcs: unknown option. Did you mean "maxEpochs"? Valid: accelerator, accumulateGradBatches, autoFindBatchSize, checkValEveryNEpoch, detectAnomaly, deterministic, devices, enableCheckpointing, enableModelSummary, enableProgressBar, fastDevRun, gradientClipAlgorithm, gradientClipVal, limitPredictBatches, limitTestBatches, limitTrainBatches, limitValBatches, logEveryNSteps, maxEpochs, maxSteps, maxTime, minEpochs, minSteps, numSanityValSteps, numThreads, overfitBatches, precision, profiler, valCheckInterval.
-      Trainer: strategy: known, but not used here: training runs in one process. Delete it.]
+      Trainer: strategy: expected auto or single_device, as training runs in one process, got "ddp".
+      Trainer: maxEpohcs: unknown option. Did you mean "maxEpochs"? Valid: accelerator, accumulateGradBatches, autoFindBatchSize, barebones, benchmark, checkValEveryNEpoch, detectAnomaly, deterministic, devices, enableAutologHparams, enableCheckpointing, enableModelSummary, enableProgressBar, fastDevRun, gradientClipAlgorithm, gradientClipVal, inferenceMode, limitPredictBatches, limitTestBatches, limitTrainBatches, limitValBatches, logEveryNSteps, maxEpochs, maxSteps, maxTime, minEpochs, minSteps, numNodes, numSanityValSteps, numThreads, overfitBatches, plugins, precision, profiler, reloadDataloadersEveryNEpochs, strategy, syncBatchnorm, useDistributedSampler, valCheckInterval.]
     `);
   });
 });

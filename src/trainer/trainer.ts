@@ -8,7 +8,7 @@ import { loadTrainerOptions } from "../config/index.ts";
 import type { TrainerFlagOptions, TrainerFlags } from "../config/index.ts";
 import { requireCallback } from "../contracts/index.ts";
 import type { BatchLoader, DataModule, DataStage } from "../contracts/index.ts";
-import { dispose, loadSafetensors, noGrad, scope, setDetectAnomaly, setNumThreads } from "../torch/index.ts";
+import { dispose, loadSafetensors, scope, setDetectAnomaly, setNumThreads } from "../torch/index.ts";
 import { callHook } from "./callbacks/callback.ts";
 import type { Callback } from "./callbacks/callback.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
@@ -27,11 +27,13 @@ import type { MakeOptimization } from "./optimization.ts";
 import { castWeights, withPrecision } from "./precision.ts";
 import { makeProfiler } from "./profilers/make-profiler.ts";
 import type { ProfilerName } from "./profilers/make-profiler.ts";
+import type { LimitedLoader } from "./reloaded.ts";
 import { profiledCallback } from "./profilers/profiled-callback.ts";
 import { Profiler, profileStage } from "./profilers/profiler.ts";
 import { idleRun } from "./run.ts";
 import type { Run, Trainable } from "./run.ts";
 import { moduleHooks } from "./trainable-module.ts";
+import { withoutGradients } from "./without-gradients.ts";
 import type { TrainableModule } from "./trainable-module.ts";
 
 const { readTrainerFlags } = await loadTrainerOptions();
@@ -86,7 +88,7 @@ export class Trainer {
       progress,
       optimization,
       ...flags
-    } = options;
+    } = options.barebones === true ? barebonesOptions(options) : options;
     const isNamed = !(profiler instanceof Profiler);
     this.flags = readTrainerFlags(isNamed ? { ...flags, profiler } : flags);
     for (const [index, callback] of callbacks.entries())
@@ -118,13 +120,26 @@ export class Trainer {
     const precision = flags.precision;
     if (flags.num_threads !== undefined) setNumThreads(flags.num_threads);
     await prepare(data, "fit", this.profiler);
-    const loader = data.trainDataloader?.();
-    if (loader === undefined)
-      throw new UsageError("Trainer.fit: the data must have a trainDataloader() that gives a loader.");
-    const limit = countTrainBatches(flags, loader.length);
+    const opened: BatchLoader[] = [];
+    const loadTrain = (): LimitedLoader => {
+      const loader = data.trainDataloader?.();
+      if (loader === undefined)
+        throw new UsageError("Trainer.fit: the data must have a trainDataloader() that gives a loader.");
+      opened.push(loader);
+      return { loader, limit: countTrainBatches(flags, loader.length) };
+    };
     const isOverfit = flags.overfit_batches !== 0;
-    const valLoaders = isOverfit ? [] : loadersOf(data.valDataloader?.());
-    const task = new ModuleTask(model, { precision, valLoaders });
+    const loadVal = () => (isOverfit ? [] : loadersOf(data.valDataloader?.()));
+    const { loader, limit } = loadTrain();
+    const valLoaders = loadVal();
+    const everyNEpochs = isOverfit ? 0 : flags.reload_dataloaders_every_n_epochs; // its batches stay the same
+    const task = new ModuleTask(model, {
+      precision,
+      valLoaders,
+      reloading: { everyNEpochs, make: loadVal },
+      inferenceMode: flags.inference_mode,
+      isBarebones: flags.barebones,
+    });
     if (task.trainManually !== undefined) this.#refuseAutomatic(model);
     const loggers = new LoggerCollection(this.loggers);
     const resumeFrom = await this.#resumable(ckptPath);
@@ -139,10 +154,11 @@ export class Trainer {
           limit,
           isFixed: isOverfit,
           weightOf: model.lossWeight?.bind(model),
+          reloading: { everyNEpochs, make: loadTrain },
         }),
         optimization: this.#optimization ?? ownOptimization(model),
         onStart: (run) => {
-          loggers.logHyperparams(hyperparams(model)); // a run that goes on knows its logs by now
+          if (flags.enable_autolog_hparams) loggers.logHyperparams(hyperparams(model)); // a run that goes on knows its logs by now
           task.attach(run);
         },
         validationBatches: Math.max(0, ...valLoaders.map(({ length }) => length)),
@@ -173,7 +189,7 @@ export class Trainer {
       if (flags.detect_anomaly) setDetectAnomaly(false);
       model.attach?.(undefined);
       await loggers.finalize(status);
-      await loader.close?.();
+      for (const used of opened) await used.close?.();
       await data.teardown?.("fit");
     }
   }
@@ -225,7 +241,7 @@ export class Trainer {
     model: TrainableModule,
     loaders: readonly { loader: BatchLoader; limit: number }[],
   ): Promise<unknown[]> {
-    const { precision } = this.flags;
+    const { precision, inference_mode } = this.flags;
     const { profiler } = this;
     const predictStep = model.predictStep ?? ((batch: never) => model.forward(batch));
     const action = `[Module]${model.constructor.name}.predict_step`;
@@ -245,7 +261,7 @@ export class Trainer {
         for (const callback of callbacks) await callback.onPredictBatchStart?.(run, batch);
         const output = profiler.profile(action, () =>
           scope(() =>
-            noGrad(() =>
+            withoutGradients(inference_mode, () =>
               withPrecision(precision, () =>
                 predictStep.call(model, content as never, index, dataloaderIndex),
               ),
@@ -284,7 +300,9 @@ export class Trainer {
     const noOptimizers = { optimizers: [], lrSchedulers: [], currentEpoch: 0, globalStep: 0 };
     model.attach?.({
       ...noOptimizers,
-      log: (name, value, options) => collector?.(name, value, options),
+      log: (name, value, options) => {
+        if (!flags.barebones) collector?.(name, value, options);
+      },
       backward: () => {
         throw new UsageError(`${model.constructor.name}: nothing is trained in ${dataStage}().`);
       },
@@ -300,6 +318,7 @@ export class Trainer {
           evaluate(model, loaders, stage, {
             limits,
             precision: flags.precision,
+            inferenceMode: flags.inference_mode,
             collect: (log) => (collector = log),
             ...hooks,
           }),
@@ -391,6 +410,27 @@ export class Trainer {
     model.loadStateDict(weights);
     dispose(weights);
   }
+}
+
+/** Switches off what costs speed, to see what the training itself takes. */
+function barebonesOptions(options: TrainerOptions): TrainerOptions {
+  const off = {
+    logger: false,
+    numSanityValSteps: 0,
+    logEveryNSteps: 0,
+    enableCheckpointing: false,
+    enableModelSummary: false,
+    enableProgressBar: false,
+  };
+  const mustBeOff: TrainerOptions = { ...off, fastDevRun: false, detectAnomaly: false, profiler: undefined };
+  for (const [name, value] of Object.entries(mustBeOff)) {
+    const given = options[name as keyof TrainerOptions];
+    if (given === undefined || given === value || (given === 0 && value === false)) continue;
+    throw new UsageError(
+      `Trainer: barebones: ${name} costs speed, so it cannot be on beside it. Leave ${name} out, or barebones.`,
+    );
+  }
+  return { ...options, ...off };
 }
 
 async function prepare(data: DataModule, stage: DataStage, profiler: Profiler): Promise<void> {

@@ -5,7 +5,7 @@ import { FileError, TrainingError } from "../../base/index.ts";
 import { LabelMap, TextLoader, Tokenizer } from "../../data/index.ts";
 import type { TokenBatch } from "../../data/index.ts";
 import { argmaxRows, softmax } from "../../metrics/index.ts";
-import { fromTypedArray, noGrad, scope } from "../../torch/index.ts";
+import { fromTypedArray, inferenceMode, scope } from "../../torch/index.ts";
 import type { ModelFolders } from "../../tracking/index.ts";
 import { findNonFinite, withPrecision } from "../../trainer/index.ts";
 import type { Precision } from "../../trainer/index.ts";
@@ -178,7 +178,7 @@ export class TextClassifier {
       loader.seek({ epoch: 0, batch: 0 });
       for await (const batch of loader) {
         const values = scope(() =>
-          noGrad(() =>
+          inferenceMode(() =>
             withPrecision(precision, () => this.model.forward(batchTensors(batch)))
               .to("float64")
               .data(),

@@ -81,7 +81,13 @@ describe("models", () => {
   test("are computed again in backward where the config says so", () => {
     const shape = { depths: [1, 1], hiddenSizes: [8, 8], embeddingSize: 8, numClasses: 2 };
     const passes = (model: ResNetClassifier): number | undefined => {
-      const step = () => scope(() => model.forward(rand([2, 3, 32, 32])).sum().backward());
+      const step = () =>
+        scope(() =>
+          model
+            .forward(rand([2, 3, 32, 32]))
+            .sum()
+            .backward(),
+        );
       return profiler.profile({}, step).keyAverages().get("aten::convolution")?.count;
     };
     const plain = passes(registry.createModel("resnet18", shape) as ResNetClassifier)!;

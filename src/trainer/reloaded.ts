@@ -1,0 +1,36 @@
+// Loaders that are asked for anew every few epochs.
+import type { BatchLoader } from "../contracts/index.ts";
+
+/** When loaders are made anew, and how. */
+export interface Reloading<T> {
+  /** 0: never. */
+  everyNEpochs: number;
+  make: () => T;
+}
+
+/** A loader, of whose batches an epoch has so many. */
+export interface LimitedLoader {
+  loader: BatchLoader;
+  limit: number;
+}
+
+/** Keeps loaders for so many epochs, counted from the first that they are asked for in. */
+export class Reloaded<T> {
+  readonly #reloading: Reloading<T> | undefined;
+  #loaders: T;
+  #madeAt: number | undefined;
+
+  constructor(loaders: T, reloading: Reloading<T> | undefined) {
+    this.#loaders = loaders;
+    this.#reloading = reloading;
+  }
+
+  /** Returns the loaders of an epoch. */
+  at(epoch: number): T {
+    this.#madeAt ??= epoch;
+    const { everyNEpochs = 0, make } = this.#reloading ?? {};
+    if (make === undefined || everyNEpochs === 0 || epoch - this.#madeAt < everyNEpochs) return this.#loaders;
+    this.#madeAt = epoch;
+    return (this.#loaders = make());
+  }
+}
