@@ -80,7 +80,7 @@ async function newUseCase(words: readonly string[]): Promise<number> {
     throw new UsageError(
       `sconce new use-case: ${relative(folder, target)} must not exist, since nothing is overwritten. Choose another name.`,
     );
-  const told = makeUseCase(join(packageFolder ?? ".", "templates", "requests.csv"), {
+  const told = await makeUseCase(join(packageFolder ?? ".", "templates", "requests.csv"), {
     folder,
     name,
     hasTestFile: true,

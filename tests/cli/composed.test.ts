@@ -230,7 +230,7 @@ describe("sconce check", () => {
     expect(trainer.code).toBe(2);
     expect(trainer.stderr).toMatchInlineSnapshot(`
       "conf/trainer/broken.yaml:1:13: trainer.max_epochs: expected an integer of at least -1, got "many".
-      conf/trainer/broken.yaml:3:1: trainer.max_epocs: unknown key. Did you mean "max_epochs"? Valid: accelerator, accumulate_grad_batches, auto_find_batch_size, check_val_every_n_epoch, detect_anomaly, deterministic, devices, enable_checkpointing, enable_model_summary, enable_progress_bar, fast_dev_run, gradient_clip_algorithm, gradient_clip_val, limit_test_batches, limit_train_batches, limit_val_batches, log_every_n_steps, max_epochs, max_steps, max_time, min_epochs, min_steps, num_sanity_val_steps, num_threads, overfit_batches, precision, profiler, val_check_interval.
+      conf/trainer/broken.yaml:3:1: trainer.max_epocs: unknown key. Did you mean "max_epochs"? Valid: accelerator, accumulate_grad_batches, auto_find_batch_size, barebones, benchmark, check_val_every_n_epoch, detect_anomaly, deterministic, devices, enable_autolog_hparams, enable_checkpointing, enable_model_summary, enable_progress_bar, fast_dev_run, gradient_clip_algorithm, gradient_clip_val, inference_mode, limit_test_batches, limit_train_batches, limit_val_batches, log_every_n_steps, max_epochs, max_steps, max_time, min_epochs, min_steps, num_nodes, num_sanity_val_steps, num_threads, overfit_batches, plugins, precision, profiler, reload_dataloaders_every_n_epochs, strategy, sync_batchnorm, use_distributed_sampler, val_check_interval.
       dataset.batch_size=0: dataset.batch_size: expected an integer of at least 1, got 0.
       "
     `);
