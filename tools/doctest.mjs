@@ -5,6 +5,7 @@
 // the built package and run, and a statement that ends in `// => VALUE` must have that value.
 // A block below `<!-- no-run: REASON -->` is left out, and listed.
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -29,7 +30,7 @@ const { values, positionals: files } = parseArgs({
   allowPositionals: true,
 });
 const blocks = files.flatMap((file) =>
-  codeBlocks(readFileSync(file, "utf8")).map((block) => ({ ...block, place: `${file}:${block.line}` })),
+  codeBlocks(readFileSync(file, "utf8")).map((block) => ({ ...block, file, place: `${file}:${block.line}` })),
 );
 const workplace = mkdtempSync(join(tmpdir(), "sconce-doctest-"));
 const [project, home] = [join(workplace, "project"), join(workplace, "home")];
@@ -37,7 +38,8 @@ const total = { passed: 0, failed: 0 };
 try {
   copyProject();
   const run = { bash: runBash, ts: runTypeScript };
-  for (const [index, { place, language, code, reason }] of blocks.entries()) {
+  for (const [index, { file, place, language, code, reason }] of blocks.entries()) {
+    if (file !== blocks[index - 1]?.file) restoreConf();
     if (reason !== undefined) {
       console.log(`left out  ${place}: ${reason}`);
       continue;
@@ -75,6 +77,13 @@ function copyProject() {
   for (const name of ["node_modules", "pretrained_models"]) {
     if (existsSync(join(projectRoot, name))) symlinkSync(join(projectRoot, name), join(project, name));
   }
+}
+
+/** Puts back the configs that come along: a guide may write its own in their place. */
+function restoreConf() {
+  const conf = join(project, "conf");
+  rmSync(conf, { recursive: true, force: true });
+  cpSync(join(projectRoot, "conf"), conf, { recursive: true });
 }
 
 function runBash(code) {

@@ -104,6 +104,7 @@ test("the smallest config is a data file", async () => {
       },
       "model": {
         "freeze": "none",
+        "gradient_checkpointing": false,
       },
       "optimizer": {
         "amsgrad": false,
@@ -132,6 +133,7 @@ test("the smallest config is a data file", async () => {
         "deterministic": false,
         "devices": "auto",
         "enable_checkpointing": true,
+        "enable_model_summary": true,
         "enable_progress_bar": true,
         "fast_dev_run": 0,
         "gradient_clip_algorithm": "norm",

@@ -23,15 +23,17 @@ export function recordFunction(name: string): Disposable;
 export function recordFunction<T>(name: string, run?: () => T): T | Disposable {
   if (run === undefined) return open(name);
   if (running === 0) return run();
-  using _ = open(name);
-  const result = run();
-  if (result instanceof Promise) {
+  const record = open(name);
+  try {
+    const result = run();
+    if (!(result instanceof Promise)) return result;
     result.catch(() => {}); // the error below is the one to report
     throw new UsageError(
       `recordFunction("${name}"): the callback must be synchronous, got a promise. Record each synchronous part, or leave the callback out.`,
     );
+  } finally {
+    record[Symbol.dispose]();
   }
-  return result;
 }
 
 function open(name: string): Disposable {
