@@ -64,3 +64,8 @@ export class Registry<T> {
 export function normalizeName(name: string): string {
   return name.toLowerCase().replaceAll("-", "_");
 }
+
+/** Folds `RMSprop`, `rms-prop` and `rms_prop` into one. */
+export function foldName(name: string): string {
+  return normalizeName(name).replaceAll("_", "");
+}

@@ -1,5 +1,5 @@
 // Components by name: the closed table that turns `name`, `_target_`, `class_path` and `module`/`func` into one form.
-import { type ConfigIssue, nearest, own, suggestion } from "../base/index.ts";
+import { type ConfigIssue, foldName, nearest, own, suggestion } from "../base/index.ts";
 import type { ConfigPath, ConfigMap, ConfigValue } from "./value.ts";
 import { formatValue, isConfigMap } from "./value.ts";
 
@@ -196,12 +196,12 @@ const isDotted = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/u;
 
 /** Tells whether one of several spellings is the component's. */
 function isNamed({ name, classes, aliases = [] }: ComponentNames, ...spellings: string[]): boolean {
-  const known = [name, ...classes, ...aliases].map(fold);
-  return spellings.some((spelling) => known.includes(fold(spelling)));
+  const known = [name, ...classes, ...aliases].map(foldName);
+  return spellings.some((spelling) => known.includes(foldName(spelling)));
 }
 
 function isUnavailable(name: string, { unavailable }: ComponentKind): boolean {
-  return unavailable.some((other) => fold(other) === fold(name));
+  return unavailable.some((other) => foldName(other) === foldName(name));
 }
 
 function names({ components }: ComponentKind): string[] {
@@ -210,9 +210,4 @@ function names({ components }: ComponentKind): string[] {
 
 function nameList(kind: ComponentKind): string {
   return names(kind).sort().join(", ");
-}
-
-/** Folds `RMSprop`, `rms-prop` and `rmsprop` into one. */
-export function fold(name: string): string {
-  return name.toLowerCase().replaceAll(/[-_]/gu, "");
 }

@@ -104,6 +104,7 @@ export { defaultTrackingUri } from "./tracking-uri.ts";
 export { decodeSegment, encodeSegment } from "./segments.ts";
 export { validateUseCase } from "./use-case.ts";
 export type { UseCaseConfig, ValidatedUseCase } from "./use-case.ts";
+export { isConfigMap, valueAt } from "./value.ts";
 export type { ConfigMap, ConfigPath, ConfigValue } from "./value.ts";
 export { configToJson, configToYaml, flatten, writeConfig } from "./write.ts";
 export { draftUseCase, writeUseCase } from "./init.ts";

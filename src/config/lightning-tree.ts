@@ -182,8 +182,7 @@ class Translation {
   #optimizer(): void {
     const entry = this.#entries.get("optimizer");
     if (entry === undefined || !isComponent(entry.node)) return;
-    const target = entry.node.entries.get("_target_") ?? entry.node.entries.get("class_path");
-    const name = target?.node.kind === "scalar" ? String(target.node.value) : "";
+    const name = targetOf(entry.node);
     if (name.startsWith("torch.optim.") && !name.endsWith(".Rprop"))
       entry.node.entries.set("no_decay", { origin: entry.origin, node: scalarNode(entry.origin, false) });
   }

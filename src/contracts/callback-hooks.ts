@@ -1,5 +1,5 @@
 // The hooks of callbacks by name: a method that is none would never be called, and nobody would be told.
-import { nearest, normalizeName } from "../base/index.ts";
+import { foldName, nearest } from "../base/index.ts";
 import { ContractError } from "./contract-error.ts";
 
 /** Lists the hooks of a callback, and what checkpoints keep of it. */
@@ -66,7 +66,7 @@ export function requireCallback(subject: string, callback: object): void {
 export function hookProblems(callback: object): string[] {
   return methodsOf(callback).flatMap((method) => {
     if ((callbackHooks as readonly string[]).includes(method)) return [];
-    const hook = callbackHooks.find((each) => fold(each) === fold(method));
+    const hook = callbackHooks.find((each) => foldName(each) === foldName(method));
     if (hook === undefined && !/^on[A-Z_]/u.test(method)) return []; // a method of its own
     const near = hook ?? nearest(method, callbackHooks);
     const remedy = near === undefined ? `Valid: ${callbackHooks.join(", ")}.` : `Did you mean "${near}"?`;
@@ -81,9 +81,4 @@ function methodsOf(object: object): string[] {
     for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at)))
       if (typeof value === "function" && name !== "constructor") names.add(name);
   return [...names];
-}
-
-/** Folds `on_train_end` and `onTrainEnd` into one. */
-function fold(name: string): string {
-  return normalizeName(name).replaceAll("_", "");
 }

@@ -78,6 +78,8 @@ export abstract class BaseDataModule<
 
   readonly config: Config;
   parts: Parts<T> = {};
+  /** Loaders that `setup` made itself, in place of those that follow from `parts`. */
+  loaders: { [Part in keyof Parts<T>]?: BatchLoader } = {};
 
   constructor(config: Config = {} as Config) {
     this.config = config;
@@ -102,6 +104,7 @@ export abstract class BaseDataModule<
   }
 
   trainDataloader(): BatchLoader {
+    if (this.loaders.train !== undefined) return this.loaders.train;
     if (this.parts.train === undefined) {
       throw new UsageError(
         `${this.constructor.name}: setup("fit") must fill parts.train, it has ${Object.keys(this.parts).join(", ") || "no part"}.`,
@@ -112,15 +115,15 @@ export abstract class BaseDataModule<
   }
 
   valDataloader(): BatchLoader | undefined {
-    return this.#evalLoader(this.parts.val);
+    return this.loaders.val ?? this.#evalLoader(this.parts.val);
   }
 
   testDataloader(): BatchLoader | undefined {
-    return this.#evalLoader(this.parts.test);
+    return this.loaders.test ?? this.#evalLoader(this.parts.test);
   }
 
   predictDataloader(): BatchLoader | undefined {
-    return this.#evalLoader(this.parts.predict);
+    return this.loaders.predict ?? this.#evalLoader(this.parts.predict);
   }
 
   #evalLoader(dataset: utils.data.Dataset<T> | undefined): BatchLoader | undefined {

@@ -1,7 +1,7 @@
 // The registered parts of a config: which classes its names mean, whether these take the options, and what they make.
-import { ConfigError, camelCaseKeys, snakeCase, suggestion } from "../base/index.ts";
+import { ConfigError, camelCaseKeys, foldName, snakeCase, suggestion } from "../base/index.ts";
 import type { ConfigIssue } from "../base/index.ts";
-import { checkModule, inFileOrder, listedPlugins } from "../config/index.ts";
+import { checkModule, inFileOrder, isConfigMap, listedPlugins, valueAt } from "../config/index.ts";
 import type { ConfigMap, ConfigPath, MapNode, ModuleConfig, ModuleReport } from "../config/index.ts";
 import { registry } from "../contracts/index.ts";
 import type { ComponentKindName, ConfigSchema, DataModule } from "../contracts/index.ts";
@@ -70,8 +70,7 @@ function checkOptions(report: ModuleReport, kind: ClassKind, path: ConfigPath): 
 
 /** A model's `loss` and `metrics` are registered ones wherever they are mappings with a name. */
 function lossesAndMetrics({ value, components }: ModuleReport): { kind: ClassKind; path: ConfigPath }[] {
-  const model = partAt(value, ["model"]) ?? {};
-  const metrics = isPlain(model["metrics"]) ? Object.keys(model["metrics"]) : [];
+  const metrics = Object.keys(partAt(value, ["model", "metrics"]) ?? {});
   const named = [
     { kind: "loss" as const, path: ["model", "loss"] },
     ...metrics.map((key) => ({ kind: "metric" as const, path: ["model", "metrics", key] })),
@@ -187,11 +186,7 @@ export function registeredName(kind: ComponentKindName, given: string): string |
   if (registry.has(kind, given)) return given;
   if (!given.includes(".")) return undefined;
   const last = given.slice(given.lastIndexOf(".") + 1);
-  return registry.names(kind).find((name) => fold(name) === fold(last));
-}
-
-function fold(name: string): string {
-  return name.toLowerCase().replaceAll(/[-_]/gu, "");
+  return registry.names(kind).find((name) => foldName(name) === foldName(last));
 }
 
 function isAdded(kind: ComponentKindName, part: unknown): boolean {
@@ -214,11 +209,8 @@ function unknown(kind: ClassKind, name: string): string {
 }
 
 function partAt(value: ConfigMap, path: ConfigPath): ConfigMap | undefined {
-  const part = path.reduce<unknown>(
-    (at, step) => (at as Record<string | number, unknown> | undefined)?.[step],
-    value,
-  );
-  return isPlain(part) && !Array.isArray(part) ? (part as ConfigMap) : undefined;
+  const part = valueAt(value, path);
+  return isConfigMap(part) ? part : undefined;
 }
 
 /** Parts the refusal of a class's schema into one issue an option, by its name in the file. */
@@ -241,10 +233,7 @@ function refusals(
         code: "unknown_key" as const,
       }));
     }
-    const value = issue.path.reduce<unknown>(
-      (part, step) => (part as Record<string, unknown> | undefined)?.[step],
-      given,
-    );
+    const value = valueAt(given as ConfigMap, issue.path);
     const got = value === undefined || issue.code === "custom" ? "" : `, got ${JSON.stringify(value)}`;
     return [{ path, message: `${issue.message}${got}.` }];
   });

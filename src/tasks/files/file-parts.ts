@@ -4,7 +4,7 @@ import { isAbsolute, join } from "node:path";
 import { z } from "zod";
 import { nearest, packageFolder } from "../../base/index.ts";
 import { readDataHeader } from "../../config/index.ts";
-import type { DataModuleConfig, DataStage, Parts } from "../../contracts/index.ts";
+import type { BaseDataModule, DataModuleConfig, DataStage, Parts } from "../../contracts/index.ts";
 import {
   FileStream,
   LabelMap,
@@ -118,8 +118,14 @@ export class FileParts<T> {
     this.#content = content;
   }
 
+  /** Fills the parts of a data module with what a stage needs, or its loaders where that is streamed. */
+  async fill(data: BaseDataModule<T>, stage: DataStage): Promise<void> {
+    if (this.#config.streaming !== true) data.parts = { ...data.parts, ...(await this.#read(stage)) };
+    else data.loaders = { ...data.loaders, ...(await this.#stream(stage, (rows) => data.collate(rows))) };
+  }
+
   /** Reads what a stage needs into memory. */
-  async read(stage: DataStage): Promise<Parts<T>> {
+  async #read(stage: DataStage): Promise<Parts<T>> {
     const { validation, validationRatio = 0.1, seed = 42, test } = this.#config;
     if (stage === "test" || stage === "predict") {
       const examples = test === undefined ? undefined : await this.#readWhole(test);
@@ -142,7 +148,7 @@ export class FileParts<T> {
   }
 
   /** Opens what a stage needs as streams of batches. */
-  async stream(
+  async #stream(
     stage: DataStage,
     collate: (examples: T[]) => unknown,
   ): Promise<Partial<Record<PartName, StreamLoader<T[], unknown>>>> {

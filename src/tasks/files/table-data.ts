@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { DataError } from "../../base/index.ts";
 import { BaseDataModule } from "../../contracts/index.ts";
-import type { BatchLoader, ConfigSchema, DataStage } from "../../contracts/index.ts";
+import type { ConfigSchema, DataStage } from "../../contracts/index.ts";
 import { cellOf } from "../../data/index.ts";
 import type { StreamRow } from "../../data/index.ts";
 import { fromTypedArray } from "../../torch/index.ts";
@@ -45,7 +45,6 @@ export class TableDataModule extends BaseDataModule<TableExample, TableDataConfi
     });
 
   readonly #files: FileParts<TableExample>;
-  #loaders: Partial<Record<"train" | "val" | "test", BatchLoader>> = {};
 
   constructor(config: TableDataConfig) {
     super(config);
@@ -61,24 +60,8 @@ export class TableDataModule extends BaseDataModule<TableExample, TableDataConfi
     });
   }
 
-  override async setup(stage: DataStage): Promise<void> {
-    if (this.config.streaming !== true) this.parts = { ...this.parts, ...(await this.#files.read(stage)) };
-    else {
-      const loaders = await this.#files.stream(stage, (examples) => this.collate(examples));
-      this.#loaders = { ...this.#loaders, ...loaders };
-    }
-  }
-
-  override trainDataloader(): BatchLoader {
-    return this.#loaders.train ?? super.trainDataloader();
-  }
-
-  override valDataloader(): BatchLoader | undefined {
-    return this.#loaders.val ?? super.valDataloader();
-  }
-
-  override testDataloader(): BatchLoader | undefined {
-    return this.#loaders.test ?? super.testDataloader();
+  override setup(stage: DataStage): Promise<void> {
+    return this.#files.fill(this, stage);
   }
 
   override collate(examples: TableExample[]): [Tensor, Tensor] {

@@ -1,7 +1,7 @@
 // Texts and their class, from data files, as the token batches that models of language take.
 import { z } from "zod";
 import { BaseNLPDataModule } from "../../contracts/index.ts";
-import type { BatchLoader, ConfigSchema, DataStage, NLPDataConfig } from "../../contracts/index.ts";
+import type { ConfigSchema, DataStage, NLPDataConfig } from "../../contracts/index.ts";
 import { cellOf } from "../../data/index.ts";
 import type { TokenRow } from "../../data/index.ts";
 import { FileParts, checkFiles, fileDataOptions } from "./file-parts.ts";
@@ -49,7 +49,6 @@ export class TextFileDataModule extends BaseNLPDataModule<TextFileDataConfig> {
     });
 
   readonly #files: FileParts<Example>;
-  #loaders: Partial<Record<"train" | "val" | "test", BatchLoader>> = {};
 
   constructor(config: TextFileDataConfig) {
     super(config);
@@ -69,23 +68,7 @@ export class TextFileDataModule extends BaseNLPDataModule<TextFileDataConfig> {
     });
   }
 
-  override async setup(stage: DataStage): Promise<void> {
-    if (this.config.streaming !== true) this.parts = { ...this.parts, ...(await this.#files.read(stage)) };
-    else {
-      const loaders = await this.#files.stream(stage, (examples) => this.collate(examples));
-      this.#loaders = { ...this.#loaders, ...loaders };
-    }
-  }
-
-  override trainDataloader(): BatchLoader {
-    return this.#loaders.train ?? super.trainDataloader();
-  }
-
-  override valDataloader(): BatchLoader | undefined {
-    return this.#loaders.val ?? super.valDataloader();
-  }
-
-  override testDataloader(): BatchLoader | undefined {
-    return this.#loaders.test ?? super.testDataloader();
+  override setup(stage: DataStage): Promise<void> {
+    return this.#files.fill(this, stage);
   }
 }
