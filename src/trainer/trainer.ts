@@ -1,5 +1,4 @@
 // Lightning's Trainer: fits, validates, tests and asks a module to predict, on the batches of a data module.
-import { createHash } from "node:crypto";
 import { realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { UsageError, terminalProgress } from "../base/index.ts";
@@ -8,8 +7,8 @@ import { loadTrainerOptions } from "../config/index.ts";
 import type { TrainerFlagOptions, TrainerFlags } from "../config/index.ts";
 import { requireCallback } from "../contracts/index.ts";
 import type { BatchLoader, DataModule, DataStage } from "../contracts/index.ts";
-import { dispose, loadSafetensors, scope, setDetectAnomaly, setNumThreads } from "../torch/index.ts";
-import { callHook } from "./callbacks/callback.ts";
+import { dispose, loadSafetensors, setDetectAnomaly, setNumThreads } from "../torch/index.ts";
+import { barebonesOptions } from "./barebones.ts";
 import type { Callback } from "./callbacks/callback.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
 import { progressCallback } from "./callbacks/progress.ts";
@@ -17,14 +16,16 @@ import { newestCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
 import { evaluate } from "./evaluate.ts";
 import { countTrainBatches, fit, limitBatches } from "./fit.ts";
 import type { FitResult } from "./fit.ts";
-import { CSVLogger } from "./loggers/csv-logger.ts";
+import { fingerprintOf } from "./fingerprint.ts";
 import { LoggerCollection } from "./loggers/logger.ts";
 import type { TrainingLogger } from "./loggers/logger.ts";
+import { loggersOf, loggersState } from "./loggers/loggers-state.ts";
 import { judge } from "./judge.ts";
 import { LoaderSource, ModuleTask } from "./module-task.ts";
 import { ownOptimization } from "./optimization.ts";
 import type { MakeOptimization } from "./optimization.ts";
-import { castWeights, withPrecision } from "./precision.ts";
+import { castWeights } from "./precision.ts";
+import { predict } from "./predict.ts";
 import { makeProfiler } from "./profilers/make-profiler.ts";
 import type { ProfilerName } from "./profilers/make-profiler.ts";
 import type { LimitedLoader } from "./reloaded.ts";
@@ -33,7 +34,6 @@ import { Profiler, profileStage } from "./profilers/profiler.ts";
 import { idleRun } from "./run.ts";
 import type { Run, Trainable } from "./run.ts";
 import { moduleHooks } from "./trainable-module.ts";
-import { withoutGradients } from "./without-gradients.ts";
 import type { TrainableModule } from "./trainable-module.ts";
 
 const { readTrainerFlags } = await loadTrainerOptions();
@@ -218,7 +218,7 @@ export class Trainer {
     data: DataModule,
     { ckptPath }: FitModuleOptions = {},
   ): Promise<unknown[]> {
-    const { precision, fast_dev_run, limit_predict_batches } = this.flags;
+    const { precision, fast_dev_run, inference_mode, limit_predict_batches } = this.flags;
     await prepare(data, "predict", this.profiler);
     await this.#restore(model, ckptPath);
     castWeights(model, precision);
@@ -232,49 +232,11 @@ export class Trainer {
       return { loader, limit };
     });
     const stage = { stage: "predict", model, steps: sum(loaders.map(({ limit }) => limit)) } as const;
-    const outputs = await profileStage(this.profiler, stage, () => this.#predict(model, loaders));
-    await data.teardown?.("predict");
-    return outputs;
-  }
-
-  async #predict(
-    model: TrainableModule,
-    loaders: readonly { loader: BatchLoader; limit: number }[],
-  ): Promise<unknown[]> {
-    const { precision, inference_mode } = this.flags;
-    const { profiler } = this;
-    const predictStep = model.predictStep ?? ((batch: never) => model.forward(batch));
-    const action = `[Module]${model.constructor.name}.predict_step`;
-    const outputs: unknown[] = [];
     const run = this.#idleRun(model, "predict");
-    const { callbacks } = run;
-    for (const callback of callbacks) await callback.setup?.(run, "predict");
-    model.eval();
-    await callHook(run, "onPredictStart");
-    await callHook(run, "onPredictEpochStart");
-    for (const [dataloaderIndex, { loader, limit }] of loaders.entries()) {
-      loader.seek({ epoch: 0, batch: 0 });
-      for (let index = 0; index < limit; index++) {
-        const content: unknown = await profiler.profile("[PredictionLoop].predict_next", () => loader.next());
-        if (content === undefined) break;
-        const batch = { content, index, dataloaderIndex };
-        for (const callback of callbacks) await callback.onPredictBatchStart?.(run, batch);
-        const output = profiler.profile(action, () =>
-          scope(() =>
-            withoutGradients(inference_mode, () =>
-              withPrecision(precision, () =>
-                predictStep.call(model, content as never, index, dataloaderIndex),
-              ),
-            ),
-          ),
-        );
-        for (const callback of callbacks) await callback.onPredictBatchEnd?.(run, output, batch);
-        outputs.push(output);
-      }
-    }
-    for (const callback of callbacks) await callback.onPredictEpochEnd?.(run, outputs);
-    await callHook(run, "onPredictEnd");
-    for (const callback of callbacks) await callback.teardown?.(run, "predict");
+    const outputs = await profileStage(this.profiler, stage, () =>
+      predict(run, model, loaders, { inferenceMode: inference_mode }),
+    );
+    await data.teardown?.("predict");
     return outputs;
   }
 
@@ -412,27 +374,6 @@ export class Trainer {
   }
 }
 
-/** Switches off what costs speed, to see what the training itself takes. */
-function barebonesOptions(options: TrainerOptions): TrainerOptions {
-  const off = {
-    logger: false,
-    numSanityValSteps: 0,
-    logEveryNSteps: 0,
-    enableCheckpointing: false,
-    enableModelSummary: false,
-    enableProgressBar: false,
-  };
-  const mustBeOff: TrainerOptions = { ...off, fastDevRun: false, detectAnomaly: false, profiler: undefined };
-  for (const [name, value] of Object.entries(mustBeOff)) {
-    const given = options[name as keyof TrainerOptions];
-    if (given === undefined || given === value || (given === 0 && value === false)) continue;
-    throw new UsageError(
-      `Trainer: barebones: ${name} costs speed, so it cannot be on beside it. Leave ${name} out, or barebones.`,
-    );
-  }
-  return { ...options, ...off };
-}
-
 async function prepare(data: DataModule, stage: DataStage, profiler: Profiler): Promise<void> {
   if (typeof (data as unknown) !== "object" || (data as unknown) === null) {
     throw new UsageError(
@@ -449,12 +390,6 @@ function loadersOf(loaders: BatchLoader | readonly BatchLoader[] | undefined): r
   return Array.isArray(loaders) ? loaders : [loaders as BatchLoader];
 }
 
-function loggersOf(given: NonNullable<TrainerOptions["logger"]>, rootDir: string): readonly TrainingLogger[] {
-  if (given === false) return [];
-  if (given === true) return [new CSVLogger({ saveDir: rootDir })];
-  return Array.isArray(given) ? given : [given as TrainingLogger];
-}
-
 function evalBatches(
   { fast_dev_run }: Pick<TrainerFlags, "fast_dev_run">,
   flag: string,
@@ -468,15 +403,8 @@ function sum(counts: readonly number[]): number {
   return counts.reduce((total, count) => total + count, 0);
 }
 
-/** Keeps in checkpoints where the logs stand; a run that goes on from its newest checkpoint goes on with its logs. */
-function loggersState(loggers: LoggerCollection, { goesOn }: { goesOn: boolean }): Callback {
-  return {
-    name: "loggers",
-    stateDict: () => loggers.stateDict(),
-    loadStateDict(state) {
-      if (goesOn) loggers.loadStateDict(state);
-    },
-  };
+function isNoCheckpoint(callback: Callback): boolean {
+  return !(callback instanceof ModelCheckpoint);
 }
 
 /** Whether a checkpoint is the newest of its folder: who goes back to an older one begins something new. */
@@ -485,29 +413,7 @@ async function isNewestOfFolder(checkpoint: string): Promise<boolean> {
   return newest !== undefined && realpathSync(newest) === realpathSync(checkpoint);
 }
 
-function isNoCheckpoint(callback: Callback): boolean {
-  return !(callback instanceof ModelCheckpoint);
-}
-
 function hyperparams(model: TrainableModule): Record<string, unknown> {
   const { config } = model as { config?: unknown };
   return typeof config === "object" && config !== null ? { ...config } : {};
-}
-
-/** Identifies what must be equal for a checkpoint to fit: the weights' names and shapes, and how batches become steps. */
-function fingerprintOf(model: TrainableModule, flags: TrainerFlags, batches: number): string {
-  const shapes = Array.from(model.stateDict(), ([name, tensor]) => [name, tensor.shape]);
-  const { precision, accumulate_grad_batches, gradient_clip_val, gradient_clip_algorithm } = flags;
-  return createHash("sha256")
-    .update(
-      JSON.stringify({
-        shapes,
-        precision,
-        accumulate_grad_batches,
-        gradient_clip_val,
-        gradient_clip_algorithm,
-        batches,
-      }),
-    )
-    .digest("hex");
 }
