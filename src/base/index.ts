@@ -38,6 +38,7 @@ export { isPlainObject, own } from "./plain-object.ts";
 export { clock, silent, terminalProgress } from "./progress.ts";
 export type { ProgressListener } from "./progress.ts";
 export { camelCase, camelCaseKeys, snakeCase, snakeCaseKeys } from "./names.ts";
+export type { CamelCase, CamelCaseKeys } from "./names.ts";
 export { Registry, foldName, normalizeName } from "./registry.ts";
 export { Rng } from "./rng.ts";
 export {

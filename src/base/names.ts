@@ -1,8 +1,19 @@
 // Names of options: camelCase in code, snake_case in configs and state dicts.
 
-/** Turns the snake_case keys of a config into the camelCase that optimizers and schedulers take (`T_max` -> `tMax`). */
-export function camelCaseKeys(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(config).map(([key, value]) => [camelCase(key), value]));
+/** Is a name of a config as code spells it: `max_epochs` is `maxEpochs`. */
+export type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
+  ? Uncapitalize<`${Head}${Capitalize<CamelCase<Tail>>}`>
+  : Name;
+
+/** Is a config whose keys are spelled as in code. */
+export type CamelCaseKeys<Config> = {
+  [Name in keyof Config as Name extends string ? CamelCase<Name> : never]: Config[Name];
+};
+
+/** Turns the snake_case keys of a config into the camelCase that code takes (`T_max` -> `tMax`). */
+export function camelCaseKeys<Config extends object>(config: Config): CamelCaseKeys<Config> {
+  const entries = Object.entries(config).map(([key, value]) => [camelCase(key), value]);
+  return Object.fromEntries(entries) as CamelCaseKeys<Config>;
 }
 
 /** Turns the camelCase keys of options into the snake_case of state dicts. */

@@ -1,6 +1,7 @@
 // The trainer's flags as code gives them: camelCase options, checked as the section of a config is.
 import * as z from "zod";
 import { UsageError, camelCase, snakeCase, suggestion } from "../base/index.ts";
+import type { CamelCase } from "../base/index.ts";
 import { batches, flag } from "./fields.ts";
 import { refuse } from "./refusals.ts";
 import { checkSchema } from "./schema-issues.ts";
@@ -22,10 +23,6 @@ export type TrainerFlags = z.output<typeof flagsSchema>;
 export type TrainerFlagOptions = {
   [K in keyof z.input<typeof flagsSchema> as CamelCase<K>]?: z.input<typeof flagsSchema>[K] | undefined;
 };
-
-type CamelCase<K extends string> = K extends `${infer Head}_${infer Tail}`
-  ? `${Head}${Capitalize<CamelCase<Tail>>}`
-  : K;
 
 /**
  * Reads the flags of a `Trainer`, with the defaults of a config's trainer section.

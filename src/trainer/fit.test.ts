@@ -4,7 +4,7 @@ import { fitToy } from "../../tests/fixtures/toy-training.ts";
 import type { ToyFit, ToyOptions } from "../../tests/fixtures/toy-training.ts";
 import { hashTensors, scope } from "../torch/index.ts";
 import type { Tensor } from "../torch/index.ts";
-import { limitBatches } from "./fit.ts";
+import { countBatches } from "./batch-limits.ts";
 
 // unless a test says otherwise: 6 batches of 8 rows an epoch, 4 validation batches
 
@@ -143,19 +143,25 @@ describe("when a run is validated", () => {
     await expect(fitToy({ trainer: { limit_val_batches: 0.1 } })).rejects.toThrowErrorMatchingInlineSnapshot(
       `[UsageError: trainer.limit_val_batches: must come to one batch at least, got 0.1 of 4. Set it to the number of batches, or to a larger share.]`,
     );
-    expect(() => limitBatches("limit_train_batches", 0, 10)).toThrow("trainer.limit_train_batches");
+    expect(() =>
+      countBatches({ fast_dev_run: 0, limit_train_batches: 0 }, "limit_train_batches", 10),
+    ).toThrow("trainer.limit_train_batches");
   });
 });
 
-describe("limitBatches", () => {
+describe("countBatches", () => {
   test.each([
-    [undefined, 7, 7],
-    [3, 7, 3],
-    [30, 7, 7],
-    [0.5, 7, 3],
-    [0.99, 7, 6],
-  ])("of %s and %i is %i", (limit, available, expected) => {
-    expect(limitBatches("limit_train_batches", limit, available)).toBe(expected);
+    [undefined, 0, 7],
+    [3, 0, 3],
+    [30, 0, 7],
+    [0.5, 0, 3],
+    [0.99, 0, 6],
+    [3, 2, 2],
+    [3, 20, 7],
+  ])("of a limit of %s and fast_dev_run %i it is %i of 7", (limit, fast_dev_run, expected) => {
+    expect(countBatches({ fast_dev_run, limit_train_batches: limit }, "limit_train_batches", 7)).toBe(
+      expected,
+    );
   });
 });
 

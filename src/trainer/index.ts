@@ -60,7 +60,9 @@ export type {
   Trainable,
   ValidateOptions,
 } from "./run.ts";
-export { buildCallbacks, configuredCheckpoint, countTrainBatches, fit, limitBatches } from "./fit.ts";
+export { fit } from "./fit.ts";
+export { countBatches, countTrainBatches } from "./batch-limits.ts";
+export { buildCallbacks, configuredCheckpoint } from "./configured-callbacks.ts";
 export { CSVLogger } from "./loggers/csv-logger.ts";
 export type { CSVLoggerOptions } from "./loggers/csv-logger.ts";
 export { JSONLLogger } from "./loggers/jsonl-logger.ts";

@@ -14,7 +14,8 @@ import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
 import { progressCallback } from "./callbacks/progress.ts";
 import { newestCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
 import { evaluate } from "./evaluate.ts";
-import { countTrainBatches, fit, limitBatches } from "./fit.ts";
+import { countBatches, countTrainBatches } from "./batch-limits.ts";
+import { fit } from "./fit.ts";
 import type { FitResult } from "./fit.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { LoggerCollection } from "./loggers/logger.ts";
@@ -218,17 +219,12 @@ export class Trainer {
     data: DataModule,
     { ckptPath }: FitModuleOptions = {},
   ): Promise<unknown[]> {
-    const { precision, fast_dev_run, inference_mode, limit_predict_batches } = this.flags;
+    const { precision, inference_mode } = this.flags;
     await prepare(data, "predict", this.profiler);
     await this.#restore(model, ckptPath);
     castWeights(model, precision);
     const loaders = loadersOf(data.predictDataloader?.()).map((loader) => {
-      const limit = evalBatches(
-        { fast_dev_run },
-        "limit_predict_batches",
-        limit_predict_batches,
-        loader.length,
-      );
+      const limit = countBatches(this.flags, "limit_predict_batches", loader.length);
       return { loader, limit };
     });
     const stage = { stage: "predict", model, steps: sum(loaders.map(({ limit }) => limit)) } as const;
@@ -257,7 +253,7 @@ export class Trainer {
     await this.#restore(model, ckptPath);
     castWeights(model, flags.precision);
     const flag = stage === "val" ? "limit_val_batches" : "limit_test_batches";
-    const limits = loaders.map(({ length }) => evalBatches(flags, flag, flags[flag], length));
+    const limits = loaders.map(({ length }) => countBatches(flags, flag, length));
     let collector: ((name: string, value: number, options: object) => void) | undefined;
     const noOptimizers = { optimizers: [], lrSchedulers: [], currentEpoch: 0, globalStep: 0 };
     model.attach?.({
@@ -388,15 +384,6 @@ async function prepare(data: DataModule, stage: DataStage, profiler: Profiler): 
 function loadersOf(loaders: BatchLoader | readonly BatchLoader[] | undefined): readonly BatchLoader[] {
   if (loaders === undefined) return [];
   return Array.isArray(loaders) ? loaders : [loaders as BatchLoader];
-}
-
-function evalBatches(
-  { fast_dev_run }: Pick<TrainerFlags, "fast_dev_run">,
-  flag: string,
-  limit: number | undefined,
-  available: number,
-): number {
-  return fast_dev_run > 0 ? Math.min(fast_dev_run, available) : limitBatches(flag, limit, available);
 }
 
 function sum(counts: readonly number[]): number {

@@ -41,7 +41,7 @@ test.each([
   const { optimizer } = await configOf(`optimizer: ${name}`);
   const { name: resolved, no_decay: _, ...options } = optimizer as Record<string, unknown> & { name: string };
   const params = () => [zeros([2, 2], { requiresGrad: true })];
-  const given = { fused: true, ...options };
+  const given: Record<string, unknown> = { fused: true, ...options };
   const { fused: __, ...rest } = optim.camelCaseKeys(given);
   const made = optim.createOptimizer(resolved, params(), rest);
   const own = optim.createOptimizer(resolved, params(), rest["lr"] === undefined ? {} : { lr: rest["lr"] });

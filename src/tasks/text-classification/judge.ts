@@ -2,7 +2,7 @@
 import type { TextData, TextPart } from "../../data/index.ts";
 import { evaluateClassification, softmax } from "../../metrics/index.ts";
 import type { ClassificationEvaluation } from "../../metrics/index.ts";
-import { limitBatches } from "../../trainer/index.ts";
+import { countBatches } from "../../trainer/index.ts";
 import { stopIfAsked } from "../interrupted.ts";
 import type { TextClassifier } from "./classifier.ts";
 import { evalBatchSize, firstRows } from "./dataset.ts";
@@ -20,7 +20,11 @@ export async function judge(job: TextJob, steps: number): Promise<Judgement> {
   const { config, data, classifier, progress } = job;
   const { name, part: whole } = decidingPart(data);
   const batchSize = evalBatchSize(config);
-  const limit = countTestBatches(job, Math.ceil(whole.labels.length / batchSize));
+  const limit = countBatches(
+    config.trainer,
+    "limit_test_batches",
+    Math.ceil(whole.labels.length / batchSize),
+  );
   const part = firstRows(whole, limit * batchSize);
   progress.start(`evaluating on ${name} data`, part.labels.length);
   const judged = await judgeRows(classifier, part, {
@@ -62,9 +66,4 @@ function decidingPart({ test, validation, train }: TextData): { name: string; pa
   if (test !== undefined) return { name: "test", part: test };
   if (validation !== undefined) return { name: "validation", part: validation };
   return { name: "training", part: train };
-}
-
-function countTestBatches({ config: { trainer } }: TextJob, available: number): number {
-  const { fast_dev_run, limit_test_batches } = trainer;
-  return fast_dev_run > 0 ? fast_dev_run : limitBatches("limit_test_batches", limit_test_batches, available);
 }
