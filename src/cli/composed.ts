@@ -125,10 +125,7 @@ export function useCaseConfigs(folder: string): string[] {
   });
 }
 
-/**
- * Checks a composed job as what it trains: a text classifier, or registered parts, whose plugins are loaded for it (and
- * libtorch with them).
- */
+/** Checks a composed job as what it trains: a text classifier, or registered parts, whose plugins are loaded for it. */
 export async function checkJob(
   job: MapNode,
   projectRoot: string,

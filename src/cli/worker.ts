@@ -36,7 +36,8 @@ export async function runWorker(job: (words: readonly string[]) => Promise<numbe
  * wants more is told so, and can do with less. The system would kill it without a word.
  */
 async function limitTensors(): Promise<void> {
-  const { setMemoryLimit } = await import("../torch/index.ts");
+  const { getNumThreads, setMemoryLimit } = await import("../torch/index.ts");
+  getNumThreads(); // loads libtorch: where that fails, the job has not begun
   const left = Math.floor(0.95 * (memoryLimitBytes() - process.memoryUsage.rss()));
   try {
     if (left > 0) setMemoryLimit(left);

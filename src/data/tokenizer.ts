@@ -1,10 +1,13 @@
 // Texts to token ids with Hugging Face's Rust tokenizers, on their threads rather than on ours.
 import { createHash } from "node:crypto";
+import { createRequire } from "node:module";
 import { join } from "node:path";
-import { Tokenizer as NativeTokenizer, type Encoding } from "tokenizers";
+import type { Encoding, Tokenizer as NativeTokenizer } from "tokenizers";
 import { FileError, UsageError, writeFileAtomic } from "../base/index.ts";
 import { cutText } from "./long-texts.ts";
 import { readTokenizerFolder, type TokenizerFiles } from "./tokenizer-files.ts";
+
+const require = createRequire(import.meta.url);
 
 /** Holds the tokens of many texts end to end: text `i` has those from `offsets[i]` to `offsets[i + 1]`. */
 export interface EncodedTexts {
@@ -102,8 +105,9 @@ export class Tokenizer {
   }
 
   #create(): NativeTokenizer {
+    const { Tokenizer: Native } = require("tokenizers") as typeof import("tokenizers"); // its binary is loaded late
     try {
-      return NativeTokenizer.fromString(this.#definition);
+      return Native.fromString(this.#definition);
     } catch (cause) {
       throw new FileError(
         `${this.#files.folder}: the tokenizer cannot be built (${(cause as Error).message}). ` +

@@ -5,7 +5,7 @@ import { silent } from "../base/index.ts";
 import { loadUseCase } from "../config/index.ts";
 import type { ResolvedUseCase, UseCaseConfig } from "../config/index.ts";
 import type { ClassificationEvaluation } from "../metrics/index.ts";
-import { manualSeed } from "../torch/index.ts";
+import { getNumThreads, manualSeed } from "../torch/index.ts";
 import type { Callback } from "../trainer/index.ts";
 import { beginJob, recordFailure, recordStart } from "./job.ts";
 import type { Recording } from "./job.ts";
@@ -79,6 +79,7 @@ export class BertTrainerTorch {
     const startedAt = performance.now();
     const { config, resolved, source } = this;
     const progress = this.#progress;
+    getNumThreads(); // loads libtorch: where that fails nothing has been read or made
     const data = await loadDataset(config, resolved, progress);
     const begun = await beginJob({
       config,

@@ -6,7 +6,7 @@ import type { ConfigMap, ConfigPath, MapNode, ModuleConfig, ModuleReport } from 
 import { registry } from "../contracts/index.ts";
 import type { ComponentKindName, ConfigSchema, DataModule } from "../contracts/index.ts";
 import { loadPlugins } from "../plugins/index.ts";
-import { optim, zeros } from "../torch/index.ts";
+import { Tensor, optim, zeros } from "../torch/index.ts";
 import type { TrainableModule } from "../trainer/index.ts";
 
 /** Kinds with classes that have a schema. */
@@ -116,9 +116,8 @@ function checkAgainst(
 /** A registered optimizer says of its options itself whether they can be: one is made of a weight of its own. */
 function checkOptimizer({ value, locate }: ModuleReport): ConfigIssue[] {
   const { name, no_decay: _, ...options } = value["optimizer"] as ConfigMap & { name: string };
-  const weight = zeros([1], { requiresGrad: true });
   try {
-    optim.createOptimizer(name, [weight], camelCaseDeep(options));
+    optim.createOptimizer(name, [standInWeight()], camelCaseDeep(options));
     return [];
   } catch (error) {
     const { message } = error as Error;
@@ -126,9 +125,19 @@ function checkOptimizer({ value, locate }: ModuleReport): ConfigIssue[] {
       new RegExp(`\\b${Object.keys(camelCaseKeys({ [key]: 0 }))[0]}\\b`, "u").test(message),
     );
     return [locate(option === undefined ? ["optimizer"] : ["optimizer", option], message)];
-  } finally {
-    weight.dispose();
   }
+}
+
+/** Is a weight of which optimizers see what they check; whoever computes with it finds one, and loads libtorch for it. */
+function standInWeight(): Tensor {
+  let weight: Tensor | undefined;
+  return Object.create(Tensor.prototype, {
+    handle: { get: () => (weight ??= zeros([1], { requiresGrad: true })).handle },
+    isLeaf: { value: true },
+    requiresGrad: { value: true },
+    shape: { value: [1] },
+    strides: { value: [1] },
+  }) as Tensor;
 }
 
 /** Options of every schedule of a config; those of its own a registered kind lists. */

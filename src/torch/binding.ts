@@ -1,6 +1,6 @@
 // What the generated operators stand on: calls into the addon, and handles turned into tensors.
 import { invariant } from "../base/index.ts";
-import { native } from "./native.ts";
+import { loadNative, native, whenLoaded } from "./native.ts";
 import type { Scalar } from "./native.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -13,8 +13,13 @@ export type { Generator } from "./random.ts";
 export type TensorLike = Tensor | Scalar;
 
 /** Calls operator number `op` (its place in the generated list); undefined stands for a default. */
-export const call = native.call as (op: number, ...args: unknown[]) => any;
-export const defineOps = native.defineOps;
+export let call = (op: number, ...args: unknown[]): any => loadNative().call(op, ...args);
+whenLoaded((addon) => (call = addon.call));
+
+/** Numbers the generated operators, when the addon is there. */
+export function defineOps(names: string): void {
+  whenLoaded((addon) => addon.defineOps(names));
+}
 
 let TensorClass: (new (handle: number) => Tensor) | undefined;
 let openScopes = 0;

@@ -1,9 +1,9 @@
 // libtorch's switches: threads of the calling thread; determinism, anomalies and kernels of the process.
 import { UsageError } from "../base/index.ts";
-import { native } from "./native.ts";
+import { libtorchVersion, native } from "./native.ts";
 
 /** Version of the linked libtorch, `2.13.0`. */
-export const version: string = native.version();
+export const version: string = libtorchVersion();
 
 /**
  * Sets how many threads one operator uses, for operators that this thread calls: each worker sets its own.

@@ -1,5 +1,6 @@
-// Loads the addon: the only file that does. Everything else in src/torch goes through ./binding.ts.
-import { existsSync } from "node:fs";
+// Loads the addon, and libtorch with it, when something is first asked of it: whoever only names layers and operators, as
+// registering a model does, waits for neither. Everything else in src/torch goes through ./binding.ts.
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -290,10 +291,46 @@ export type TensorData =
   | Uint32Array
   | BigUint64Array;
 
-export const native: Native = load();
+/** The addon; until something is asked of it, what loads it. */
+export let native: Native = new Proxy({} as Native, {
+  get: (_, name) => Reflect.get(loadNative(), name) as unknown,
+});
+
+let isLoaded = false;
+const waiting: ((addon: Native) => void)[] = [];
+
+/** Runs `use` as soon as the addon is loaded: now, or when something is first asked of it. */
+export function whenLoaded(use: (addon: Native) => void): void {
+  if (isLoaded) use(native);
+  else waiting.push(use);
+}
+
+/** Loads the addon where it is not loaded yet. */
+export function loadNative(): Native {
+  if (isLoaded) return native;
+  native = load();
+  isLoaded = true;
+  for (const use of waiting.splice(0)) use(native);
+  return native;
+}
+
+/** Returns the version of the libtorch that the addon was built against, without loading it where that is written down. */
+export function libtorchVersion(): string {
+  const path = addonPath();
+  try {
+    const built = readFileSync(join(dirname(path), "addon.json"), "utf8");
+    return (JSON.parse(built) as { libtorch: { version: string } }).libtorch.version;
+  } catch {
+    return existsSync(path) ? native.version() : "unknown"; // built by other means
+  }
+}
+
+function addonPath(): string {
+  return process.env["SCONCE_ADDON"] ?? join(packageRoot(), "native", "build", "sconce.node");
+}
 
 function load(): Native {
-  const path = process.env["SCONCE_ADDON"] ?? join(packageRoot(), "native", "build", "sconce.node");
+  const path = addonPath();
   if (!existsSync(path)) {
     throw new SetupError(`sconce/torch: the addon is not built, looked for ${path}. Run: npm run setup`);
   }

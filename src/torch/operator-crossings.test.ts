@@ -1,10 +1,10 @@
 // What the generated surface asks of the addon: the crossings of a small operator call and of loading, counted. How long
 // they take is measured by bench/torch.bench.ts and bench/startup.bench.ts.
 import { expect, test } from "vitest";
-import { native } from "./native.ts";
+import { loadNative } from "./native.ts";
 
 type AnyFunction = (...args: unknown[]) => unknown;
-const functions = native as unknown as Record<string, AnyFunction>;
+const functions = loadNative() as unknown as Record<string, AnyFunction>;
 let crossings: Record<string, number> = {};
 
 // before anything else is loaded, as ./binding.ts keeps the functions themselves

@@ -7,7 +7,7 @@ import type { AccumulatedHook, GraphNode, RemovableHandle, TensorHook } from "./
 import { setTensorClass, wrapOrNull } from "./binding.ts";
 import { dtypeCode, dtypeName, isComplex, isFloatingPoint, layoutName, memoryFormatCode } from "./dtype.ts";
 import type { Device, Dtype, Layout, MemoryFormat } from "./dtype.ts";
-import { native } from "./native.ts";
+import { native, whenLoaded } from "./native.ts";
 import type { Scalar, TensorData } from "./native.ts";
 import * as ops from "./ops.generated.ts";
 import { formatTensor } from "./format.ts";
@@ -16,7 +16,8 @@ import { TensorMembers } from "./tensor-members.ts";
 /** Nested numbers, as `tolist` gives them. */
 export type NestedNumbers = Scalar | NestedNumbers[];
 
-const contiguousIn = native.findOp("aten::is_contiguous", "memory_format");
+let contiguousIn: number;
+whenLoaded((addon) => (contiguousIn = addon.findOp("aten::is_contiguous", "memory_format")));
 
 // symbols cannot be cloned, and the error shows their text
 const neverSent = Symbol("a tensor belongs to its thread: post torch.shareMemory(x) instead");

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeTemporaryFolder } from "../fixtures/temporary-folder.ts";
 import { writeFiles } from "../fixtures/write-files.ts";
-import { sconce } from "./run.ts";
+import { librariesAfter, sconce } from "./run.ts";
 
 let root: string;
 beforeAll(() => {
@@ -97,6 +97,11 @@ loggers:
     conf/wrong.yaml:12:18: loggers.0.fil: unknown option. Did you mean "file"? Valid: file, only_loss.
     "
   `);
+});
+
+test("they are checked without libtorch and tokenizers", () => {
+  const native = /sconce\.node|libtorch|libc10|tokenizers/;
+  expect(librariesAfter(["check"], root).filter((path) => native.test(path))).toEqual([]);
 });
 
 test("by the names of their Python classes too, in any module", async () => {

@@ -59,7 +59,7 @@ export function startSconce(
 const entry = new URL("../../dist/src/cli/main.js", import.meta.url).href;
 
 /** Runs a command in a plain process and returns the native libraries that it has loaded at the end. */
-export function librariesAfter(words: readonly string[]): string[] {
+export function librariesAfter(words: readonly string[], cwd?: string): string[] {
   const script = `
     import { main } from ${JSON.stringify(entry)};
     const write = process.stdout.write;
@@ -69,6 +69,7 @@ export function librariesAfter(words: readonly string[]): string[] {
     console.log(JSON.stringify(process.report.getReport().sharedObjects));
   `;
   const output = execFileSync(process.execPath, ["--input-type=module", "-e", script], {
+    ...(cwd !== undefined && { cwd }),
     encoding: "utf8",
     stdio: ["ignore", "pipe", "ignore"],
   });

@@ -1,9 +1,10 @@
 // A tensor that is state of a module and not trained.
 import { call } from "../binding.ts";
-import { native } from "../native.ts";
+import { native, whenLoaded } from "../native.ts";
 import { Tensor } from "../tensor.ts";
 
-const detach = native.findOp("aten::detach", "");
+let detach: number;
+whenLoaded((addon) => (detach = addon.findOp("aten::detach", "")));
 
 /**
  * Marks a tensor as a buffer of the module that holds it in a field, as `registerBuffer` does. Shares the tensor's

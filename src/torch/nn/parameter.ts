@@ -1,9 +1,10 @@
 // A tensor that an optimizer trains.
 import { call } from "../binding.ts";
-import { native } from "../native.ts";
+import { native, whenLoaded } from "../native.ts";
 import { Tensor } from "../tensor.ts";
 
-const detach = native.findOp("aten::detach", "");
+let detach: number;
+whenLoaded((addon) => (detach = addon.findOp("aten::detach", "")));
 
 /**
  * Marks a tensor as a weight of the module that holds it. Shares the tensor's memory, requires gradients

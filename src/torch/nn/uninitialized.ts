@@ -3,12 +3,13 @@ import { UsageError } from "../../base/index.ts";
 import { call } from "../binding.ts";
 import type { Dtype, Device } from "../dtype.ts";
 import { empty } from "../ops.generated.ts";
-import { native } from "../native.ts";
+import { native, whenLoaded } from "../native.ts";
 import { Tensor } from "../tensor.ts";
 import type { FactoryOptions } from "./factory.ts";
 import { Parameter } from "./parameter.ts";
 
-const detach = native.findOp("aten::detach", "");
+let detach: number;
+whenLoaded((addon) => (detach = addon.findOp("aten::detach", "")));
 
 /** Says in what dtype and where a tensor gets its memory. */
 export interface MaterializeOptions {
