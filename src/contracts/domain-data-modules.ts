@@ -1,6 +1,6 @@
 // The bases of data modules by what they hold; each makes the batches that the models of its domain take.
 import { UsageError } from "../base/index.ts";
-import { Tokenizer, collate as padTokens } from "../data/index.ts";
+import { Tokenizer, collate as padTokens, tokenizeAll } from "../data/index.ts";
 import type { TokenRow } from "../data/index.ts";
 import { fromTypedArray, narrow, nn, stack, tensor, utils } from "../torch/index.ts";
 import type { Tensor } from "../torch/index.ts";
@@ -47,6 +47,8 @@ export interface NLPDataConfig extends DataModuleConfig {
   tokenizer: string;
   /** Most tokens of a row, special ones included. @default 128 */
   maxLength?: number;
+  /** Folder where tokens are kept for later runs of the same texts, tokenizer and length. @default none */
+  cacheFolder?: string;
 }
 
 /** Holds texts; `tokenize` makes a part of them in `setup`, and batches are padded to their longest row. */
@@ -65,24 +67,25 @@ export abstract class BaseNLPDataModule<Config extends NLPDataConfig = NLPDataCo
   async tokenize(
     examples: readonly TextExample[],
   ): Promise<utils.data.Dataset<TokenRow & { label: number }>> {
-    const { maxLength = 128 } = this.config;
+    const { maxLength = 128, cacheFolder } = this.config;
     const paired = examples.filter(({ pair }) => pair !== undefined).length;
     if (paired !== 0 && paired !== examples.length) {
       throw new UsageError(
         `${this.constructor.name}.tokenize: all examples must have a pair, or none, got ${paired} of ${examples.length}.`,
       );
     }
-    const { inputIds, typeIds, offsets } = await this.tokenizer.encodeBatch(
-      examples.map(({ text }) => text),
-      { maxLength, ...(paired > 0 && { pairs: examples.map(({ pair }) => pair!) }) },
+    const tokens = await tokenizeAll(
+      {
+        texts: examples.map(({ text }) => text),
+        ...(paired > 0 && { pairs: examples.map(({ pair }) => pair!) }),
+        tokenizer: this.tokenizer,
+        maxLength,
+      },
+      cacheFolder,
     );
     return {
       length: examples.length,
-      get: (index) => ({
-        inputIds: inputIds.subarray(offsets[index], offsets[index + 1]),
-        typeIds: typeIds.subarray(offsets[index], offsets[index + 1]),
-        label: examples[index]!.label,
-      }),
+      get: (index) => ({ ...tokens.row(index), label: examples[index]!.label }),
     };
   }
 

@@ -31,5 +31,8 @@ export { Table } from "./table.ts";
 export type { TableContent } from "./table.ts";
 export { loadTextData } from "./text-data.ts";
 export type { TextData, TextDataOptions, TextPart } from "./text-data.ts";
+export { tokenizeAll } from "./token-cache.ts";
+export type { TokenSource } from "./token-cache.ts";
+export type { TokenStore } from "./token-store.ts";
 export { Tokenizer } from "./tokenizer.ts";
 export type { EncodeOptions, EncodedTexts } from "./tokenizer.ts";

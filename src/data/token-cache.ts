@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { logger, writeFileAtomic } from "../base/index.ts";
 import { TokenStore } from "./token-store.ts";
+import type { Tokenizer } from "./tokenizer.ts";
 
 /** What tokens follow from. */
 export interface TokenSource {
@@ -36,6 +37,25 @@ export function readTokens(file: string, numRows: number): TokenStore | undefine
   const content = bytes.subarray(digestBytes);
   const isWhole = createHash("sha256").update(content).digest().equals(bytes.subarray(0, digestBytes));
   return isWhole ? TokenStore.fromBytes(content, numRows) : undefined;
+}
+
+/** Tokenizes all texts of a source, or reads what an earlier run kept of them in `folder`. */
+export async function tokenizeAll(
+  source: TokenSource & { tokenizer: Tokenizer },
+  folder: string | undefined,
+): Promise<TokenStore> {
+  const { texts, pairs, tokenizer, maxLength } = source;
+  const file = folder === undefined ? undefined : tokenCacheFile(folder, source);
+  const kept = file === undefined ? undefined : readTokens(file, texts.length);
+  if (kept !== undefined) return kept;
+  const store = new TokenStore(texts.length);
+  const encoded = await tokenizer.encodeBatch(texts, { maxLength, ...(pairs && { pairs }) });
+  store.add(
+    Uint32Array.from(texts, (_, row) => row),
+    encoded,
+  );
+  if (file !== undefined) writeTokens(file, store);
+  return store;
 }
 
 /** Keeps tokens for later runs: two that write at once both leave the whole file. What fails is warned of. */

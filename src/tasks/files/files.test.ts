@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -136,4 +136,12 @@ test("texts are tokens, whole or streamed", async () => {
   const whole = await of({});
   expect(whole.length).toBe(3);
   expect(await of({ streaming: true })).toEqual(whole);
+  const cacheFolder = join(folder, "tokens");
+  for (let run = 0; run < 2; run++) {
+    expect(await of({ cacheFolder })).toEqual(whole);
+    expect(readdirSync(cacheFolder).length).toBe(1); // of training and validation, which are the same
+  }
+  await expect(of({ cacheFolder, streaming: true })).rejects.toThrow(
+    "cacheFolder: tokens are kept of files that are read whole; leave it out, or set streaming to false",
+  );
 });

@@ -31,12 +31,19 @@ export class TextFileDataModule extends BaseNLPDataModule<TextFileDataConfig> {
       ...fileDataOptions,
       tokenizer: z.string().min(1),
       maxLength: z.int().min(1).exactOptional(),
+      cacheFolder: z.string().min(1).exactOptional(),
       textColumn: z.string().min(1).exactOptional(),
       textPairColumn: z.string().min(1).exactOptional(),
       labelColumn: z.string().min(1).exactOptional(),
     })
     .superRefine((config, context) => {
-      const { textColumn = "text", textPairColumn, labelColumn = "label" } = config;
+      const { textColumn = "text", textPairColumn, labelColumn = "label", streaming, cacheFolder } = config;
+      if (streaming === true && cacheFolder !== undefined)
+        context.addIssue({
+          code: "custom",
+          path: ["cacheFolder"],
+          message: "tokens are kept of files that are read whole; leave it out, or set streaming to false",
+        });
       checkFiles(
         config as TextFileDataConfig,
         {

@@ -1,5 +1,4 @@
 // From a base model and the data to a classifier that can be trained.
-import { join } from "node:path";
 import { DataError, logger } from "../../base/index.ts";
 import type { UseCaseConfig } from "../../config/index.ts";
 import { TextLoader } from "../../data/index.ts";
@@ -9,6 +8,7 @@ import type { BertConfig } from "../../models/index.ts";
 import { fetchBaseModel } from "../base-model.ts";
 import type { TrainingJob } from "../job.ts";
 import { TextClassifier } from "./classifier.ts";
+import { tokenFolder } from "./dataset.ts";
 import type { TextJob } from "./job.ts";
 
 /** Loads the base model, puts a new head on it, and starts to tokenise the training data. */
@@ -30,8 +30,7 @@ export async function buildModel(
   if (report.newlyInitialized.length > 0)
     logger.info(`new weights, to be trained: ${report.newlyInitialized.join(", ")}`);
   freeze(classifier, model.freeze);
-  const cacheFolder = join(resolved.location.projectRoot, "outputs", "cache", "tokens");
-  const loader = trainLoader(config, data, { classifier, cacheFolder });
+  const loader = trainLoader(config, data, { classifier, cacheFolder: tokenFolder(resolved) });
   if (model.gradient_checkpointing) setGradientCheckpointing(classifier.model);
   loader.prefetch();
   progress.end();

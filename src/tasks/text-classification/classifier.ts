@@ -3,6 +3,7 @@ import { BertForSequenceClassification, bert, readModelConfig } from "../../mode
 import type { BertConfig, BertInput, LoadReport } from "../../models/index.ts";
 import { FileError, TrainingError } from "../../base/index.ts";
 import { LabelMap, TextLoader, Tokenizer } from "../../data/index.ts";
+import type { TextLoaderOptions } from "../../data/index.ts";
 import type { TokenBatch } from "../../data/index.ts";
 import { argmaxRows, softmax } from "../../metrics/index.ts";
 import { fromTypedArray, inferenceMode, scope } from "../../torch/index.ts";
@@ -148,10 +149,11 @@ export class TextClassifier {
     );
   }
 
-  /** Makes a loader of texts for `logits`: batched by length, nothing left out. */
+  /** Makes a loader of texts for `logits`: batched by length, nothing left out; `cacheFolder` keeps their tokens. */
   loader(
     { texts, pairs }: { texts: readonly string[]; pairs?: readonly string[] | undefined },
     batchSize: number,
+    { cacheFolder }: Pick<TextLoaderOptions, "cacheFolder"> = {},
   ): TextLoader {
     const { tokenizer, maxLength } = this;
     return new TextLoader({
@@ -161,6 +163,7 @@ export class TextClassifier {
       maxLength,
       batchSize,
       shuffle: false,
+      ...(cacheFolder !== undefined && { cacheFolder }),
     });
   }
 

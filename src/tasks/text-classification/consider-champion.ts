@@ -14,7 +14,7 @@ import {
 } from "../champion.ts";
 import type { ChampionDecision } from "../champion.ts";
 import { TextClassifier } from "./classifier.ts";
-import { evalBatchSize } from "./dataset.ts";
+import { evalBatchSize, tokenFolder } from "./dataset.ts";
 import type { TextJob } from "./job.ts";
 import { judgeRows } from "./judge.ts";
 import type { Judgement } from "./judge.ts";
@@ -101,6 +101,7 @@ async function scoreChampion({ config, resolved, classifier }: TextJob, { part }
   }
   const { scores, evaluation } = await judgeRows(present, part, {
     batchSize: evalBatchSize(config),
+    cacheFolder: tokenFolder(resolved),
     bootstrap: false,
   });
   const { run, runId } = evidence.candidate;

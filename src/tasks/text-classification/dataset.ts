@@ -1,4 +1,5 @@
 // The data of a text classifier, as its config names it.
+import { join } from "node:path";
 import type { ProgressListener } from "../../base/index.ts";
 import { logger } from "../../base/index.ts";
 import type { ResolvedUseCase, UseCaseConfig } from "../../config/index.ts";
@@ -27,6 +28,11 @@ export async function loadDataset(
   for (const warning of data.warnings) logger.warn(warning);
   progress.end();
   return data;
+}
+
+/** Returns the folder where the trainings of a project keep tokens for each other. */
+export function tokenFolder({ location }: ResolvedUseCase): string {
+  return join(location.projectRoot, "outputs", "cache", "tokens");
 }
 
 /** Returns how many rows are judged at a time: without gradients, twice as many fit as are trained on. */

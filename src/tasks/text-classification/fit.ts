@@ -18,7 +18,7 @@ import { championRule } from "../champion.ts";
 import { stopIfAsked } from "../interrupted.ts";
 import type { TrainingJob } from "../job.ts";
 import type { TextClassifier } from "./classifier.ts";
-import { evalBatchSize, firstRows } from "./dataset.ts";
+import { evalBatchSize, firstRows, tokenFolder } from "./dataset.ts";
 import type { TextJob } from "./job.ts";
 import { TextBatchSource, TextTraining } from "./training.ts";
 
@@ -39,7 +39,7 @@ export async function fitClassifier(job: TextJob, callbacks: readonly Callback[]
     precision: trainer.precision,
     labelSmoothing: config.loss.label_smoothing,
     classWeights: weightsOfClasses(config, data),
-    validation: validation && { part: validation, batchSize },
+    validation: validation && { part: validation, batchSize, cacheFolder: tokenFolder(job.resolved) },
   });
   const source = new TextBatchSource(loader, {
     limit: trainBatches,

@@ -5,7 +5,7 @@ import type { ClassificationEvaluation } from "../../metrics/index.ts";
 import { countBatches } from "../../trainer/index.ts";
 import { stopIfAsked } from "../interrupted.ts";
 import type { TextClassifier } from "./classifier.ts";
-import { evalBatchSize, firstRows } from "./dataset.ts";
+import { evalBatchSize, firstRows, tokenFolder } from "./dataset.ts";
 import type { TextJob } from "./job.ts";
 
 /** How a model did on the rows that decide. */
@@ -29,6 +29,7 @@ export async function judge(job: TextJob, steps: number): Promise<Judgement> {
   progress.start(`evaluating on ${name} data`, part.labels.length);
   const judged = await judgeRows(classifier, part, {
     batchSize,
+    cacheFolder: tokenFolder(job.resolved),
     bootstrap: { seed: config.seed },
     onProgress(done) {
       progress.update(done);
@@ -50,11 +51,18 @@ export interface JudgedRows {
 export async function judgeRows(
   classifier: TextClassifier,
   part: Pick<TextPart, "texts" | "pairs" | "labels">,
-  options: { batchSize: number; bootstrap: { seed: number } | false; onProgress?: (done: number) => void },
+  options: {
+    batchSize: number;
+    /** Where tokens are kept for later runs. @default nowhere */
+    cacheFolder?: string;
+    bootstrap: { seed: number } | false;
+    onProgress?: (done: number) => void;
+  },
 ): Promise<JudgedRows> {
-  const { batchSize, bootstrap, onProgress } = options;
+  const { batchSize, cacheFolder, bootstrap, onProgress } = options;
   const { numLabels, names } = classifier.labels;
-  const logits = await classifier.logits(classifier.loader(part, batchSize), onProgress && { onProgress });
+  const loader = classifier.loader(part, batchSize, cacheFolder === undefined ? {} : { cacheFolder });
+  const logits = await classifier.logits(loader, onProgress && { onProgress });
   const scores = softmax(logits, numLabels);
   return {
     scores,

@@ -1,4 +1,6 @@
 // The loss of a text classifier: what is trained on, what validations report, and what a batch weighs.
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { makeTinyProject, tinyLabels, tinyRows } from "../../../tests/fixtures/tiny-project.ts";
 import type { TinyProject } from "../../../tests/fixtures/tiny-project.ts";
@@ -48,6 +50,29 @@ function setUp({ classWeights, labelSmoothing }: { classWeights?: number[]; labe
     new TextBatchSource(loader, { limit, weightOf: (batch) => training.weightOf(batch) });
   return { classifier, training, source, labels };
 }
+
+test("validations keep their tokens for later trainings where they are told where", async () => {
+  const { classifier, labels } = setUp({ labelSmoothing: 0 });
+  const texts = tinyRows(30, 3).map(({ text }) => text);
+  const cacheFolder = join(project!.root, "tokens");
+  let tokenized = 0;
+  const encode = classifier.tokenizer.encodeBatch.bind(classifier.tokenizer);
+  classifier.tokenizer.encodeBatch = (all, how) => ((tokenized += all.length), encode(all, how));
+  const validate = (limit?: number) =>
+    new TextTraining({
+      classifier,
+      precision: "32-true",
+      labelSmoothing: 0,
+      classWeights: undefined,
+      validation: { part: { texts, labels }, batchSize: 7, cacheFolder },
+    }).validate({ limit });
+  const first = await validate();
+  expect([tokenized, readdirSync(cacheFolder).length]).toEqual([30, 1]);
+  expect(await validate()).toEqual(first);
+  expect(tokenized).toBe(30);
+  await validate(2); // other rows: a part of them
+  expect([tokenized, readdirSync(cacheFolder).length]).toEqual([44, 2]);
+});
 
 const jobs: [string, { classWeights?: number[]; labelSmoothing: number }][] = [
   ["plain", { labelSmoothing: 0 }],

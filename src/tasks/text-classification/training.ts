@@ -72,7 +72,14 @@ export interface TextTrainingOptions {
   classWeights: Float64Array | undefined;
   labelSmoothing: number;
   precision: Precision;
-  validation: { part: Pick<TextPart, "texts" | "pairs" | "labels">; batchSize: number } | undefined;
+  validation:
+    | {
+        part: Pick<TextPart, "texts" | "pairs" | "labels">;
+        batchSize: number;
+        /** Where tokens are kept for later runs. @default nowhere */
+        cacheFolder?: string;
+      }
+    | undefined;
 }
 
 /** Trains a text classifier with cross entropy. */
@@ -131,10 +138,12 @@ export class TextTraining implements Trainable<TrainingBatch> {
     let loader = this.#loaders.get(rows);
     if (loader === undefined) {
       const { classifier, validation } = this.#options;
-      const { texts, pairs } = validation!.part;
+      const { part, batchSize, ...cache } = validation!;
+      const { texts, pairs } = part;
       loader = classifier.loader(
         { texts: texts.slice(0, rows), pairs: pairs?.slice(0, rows) },
-        validation!.batchSize,
+        batchSize,
+        cache,
       );
       this.#loaders.set(rows, loader);
     }
