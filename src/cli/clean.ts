@@ -20,7 +20,7 @@ Frees disk space below outputs/ of the project that the current folder belongs
 to. Without a flag it only shows what could be freed. Sizes are shown first, and
 it asks before it deletes.
 
-  --cache         tokens of data sets, which the next training makes anew
+  --cache         tokens and images of data sets, which are made anew
   --checkpoints   checkpoints of finished runs: their models stay
   --runs DAYS     whole runs, finished or not, that last changed more than DAYS
                   days ago
@@ -91,7 +91,7 @@ function chosenKinds(flags: {
 
 const kindNames: Record<FreeableKind, { what: string; flag: string }> = {
   leftovers: { what: "left half-written by crashed processes", flag: "any flag" },
-  cache: { what: "tokens of data sets", flag: "--cache" },
+  cache: { what: "tokens and images of data sets", flag: "--cache" },
   checkpoints: { what: "checkpoints of finished runs", flag: "--checkpoints" },
   unfinished: { what: "runs that failed or were interrupted", flag: "--all" },
   old: { what: "old runs", flag: "--runs DAYS" },

@@ -52,7 +52,7 @@ test("without a flag it shows what each flag would free, and deletes nothing", a
 test("--cache deletes the tokens that trainings share, and nothing else", async () => {
   const cache = join(project.root, "outputs", "cache");
   expect(readdirSync(join(cache, "tokens")).length).toBe(3); // train, validation and test, of two trainings
-  expect((await clean()).stdout).toMatch(/1 {2}tokens of data sets +--cache$/m);
+  expect((await clean()).stdout).toMatch(/1 {2}tokens and images of data sets +--cache$/m);
   const { code } = await clean("--cache", "--yes");
   expect([code, existsSync(cache), existsSync(join(champion, "checkpoints")), existsSync(failed)]).toEqual([
     0,

@@ -2,13 +2,14 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { FileError, UsageError, suggestion } from "../../base/index.ts";
+import { FileError, UsageError, logger, suggestion } from "../../base/index.ts";
 import { BaseVisionDataModule } from "../../contracts/index.ts";
 import type { ConfigSchema, DataStage, VisionDataConfig, VisionExample } from "../../contracts/index.ts";
 import { fromTypedArray } from "../../torch/index.ts";
 import type { utils } from "../../torch/index.ts";
 import { holdOut } from "./hold-out.ts";
 import { imageExamples } from "./image-examples.ts";
+import type { ImageOrigin } from "./image-cache.ts";
 import type { ImageFile, PlainImage } from "./image-examples.ts";
 import { imageDataOptions } from "./schema.ts";
 
@@ -23,28 +24,51 @@ export interface ImageFolderConfig extends VisionDataConfig {
   valShare?: number;
   /** Trains on windows at random places, half of them mirrored, in place of the middle. @default true */
   augment?: boolean;
+  /** Folder where decoded images are kept for later epochs and runs. @default none: they are decoded each time */
+  cacheFolder?: string;
+  /** Gigabytes (10^9 bytes) that the folder may take; what does not fit is decoded each time. @default 20 */
+  cacheGb?: number;
 }
+
+const noImages: Readonly<Record<ImageOrigin, number>> = {
+  kept: 0,
+  decoded: 0,
+  damaged: 0,
+  full: 0,
+  unwritable: 0,
+};
 
 /**
  * Holds PNG and JPEG images, as torchvision's `ImageFolder`: classes are the folders of `train`, in the order of their
- * names. Images have three channels; they are decoded when they are asked for.
+ * names. Images have three channels; they are decoded when they are asked for, or read from `cacheFolder`, where an
+ * image of 256 x 341 pixels takes 262 kB.
  *
  * @throws FileError for a missing folder, a class without images, or an image that cannot be read.
  */
 export class ImageFolderDataModule extends BaseVisionDataModule<ImageFolderConfig> {
-  static override readonly schema: ConfigSchema<any> = z.strictObject({
-    ...imageDataOptions,
-    numWorkers: z.int().min(0).exactOptional(),
-    persistentWorkers: z.boolean().exactOptional(),
-    size: z.int().min(1).exactOptional(),
-    resize: z.int().min(1).exactOptional(),
-    valShare: z.number().min(0).lt(1).exactOptional(),
-  });
+  static override readonly schema: ConfigSchema<any> = z
+    .strictObject({
+      ...imageDataOptions,
+      numWorkers: z.int().min(0).exactOptional(),
+      persistentWorkers: z.boolean().exactOptional(),
+      size: z.int().min(1).exactOptional(),
+      resize: z.int().min(1).exactOptional(),
+      valShare: z.number().min(0).lt(1).exactOptional(),
+      cacheFolder: z.string().min(1).exactOptional(),
+      cacheGb: z.number().positive().exactOptional(),
+    })
+    .refine(({ cacheFolder, cacheGb }) => cacheGb === undefined || cacheFolder !== undefined, {
+      path: ["cacheGb"],
+      message: "it goes with cache_folder; name the folder, or leave it out",
+    });
 
   /** Names of the classes, in the order of the labels. */
   readonly classes: readonly string[];
+  /** How many images came from where since the last `teardown`, with `cacheFolder`. */
+  readonly cacheCounts: Record<ImageOrigin, number> = { ...noImages };
   readonly #size: number;
   readonly #resize: number;
+  #problem: string | undefined;
 
   constructor(config: ImageFolderConfig) {
     super(config);
@@ -77,16 +101,33 @@ export class ImageFolderDataModule extends BaseVisionDataModule<ImageFolderConfi
     };
   }
 
+  override teardown(): void {
+    const { cacheFolder } = this.config;
+    const { kept, decoded, damaged, full, unwritable } = this.cacheCounts;
+    const total = kept + decoded + damaged + full + unwritable;
+    if (cacheFolder === undefined || total === 0) return;
+    const share = ((100 * kept) / total).toFixed(1);
+    logger.info(`${share} % of ${total} images came out of ${cacheFolder}, the others were decoded`);
+    if (damaged > 0) logger.warn(`${damaged} images in ${cacheFolder} were damaged and have been made anew`);
+    if (full > 0)
+      logger.warn(
+        `${cacheFolder}: ${full} images did not fit in and were decoded each time. Raise dataset.cache_gb.`,
+      );
+    Object.assign(this.cacheCounts, noImages);
+  }
+
   #examples(
     files: readonly ImageFile[],
     { augment = false }: { augment?: boolean } = {},
   ): utils.data.Dataset<VisionExample> {
-    const args = { files, size: this.#size, resize: this.#resize, augment };
+    const { cacheFolder, cacheGb = 20 } = this.config;
+    const cache = cacheFolder === undefined ? undefined : { folder: cacheFolder, maxBytes: cacheGb * 1e9 };
+    const args = { files, size: this.#size, resize: this.#resize, augment, ...(cache && { cache }) };
     const examples = imageExamples(args);
-    const receive = ({ image, label }: PlainImage): VisionExample => ({
-      image: fromTypedArray(image, [3, this.#size, this.#size]),
-      label,
-    });
+    const receive = (example: PlainImage): VisionExample => {
+      this.#count(example);
+      return { image: fromTypedArray(example.image, [3, this.#size, this.#size]), label: example.label };
+    };
     const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
     const module = new URL(`./image-examples${extension}`, import.meta.url).href;
     const copy: utils.data.WorkerCopy<VisionExample> = { module, make: "imageExamples", args, receive };
@@ -95,6 +136,13 @@ export class ImageFolderDataModule extends BaseVisionDataModule<ImageFolderConfi
       get: async (index, context) => receive(await examples.get(index, context)),
       inWorker: (index) => ({ copy, index }),
     };
+  }
+
+  #count({ origin, problem }: PlainImage): void {
+    if (origin !== undefined) this.cacheCounts[origin]++;
+    if (problem === undefined || this.#problem !== undefined) return;
+    this.#problem = problem;
+    logger.warn(`images are not kept for later epochs: ${problem}. Make room, or leave out cache_folder.`);
   }
 
   /** Lists the images of a part; undefined where root lacks the part. */
