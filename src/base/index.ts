@@ -1,3 +1,5 @@
+export { detectDelimiter, parseDelimited } from "./delimited.ts";
+export type { DelimitedFault, Dialect } from "./delimited.ts";
 export { cpuLimit, memoryLimitBytes, outOfMemoryKills } from "./environment.ts";
 export {
   ConfigError,
@@ -55,6 +57,6 @@ export {
   withoutPassword,
 } from "./store-uri.ts";
 export type { StoreKind } from "./store-uri.ts";
-export { nearest, suggestion } from "./suggest.ts";
+export { didYouMean, nearest, suggestion } from "./suggest.ts";
 export { packageFolder, sconceVersion } from "./version.ts";
 export { metricModes } from "./metric-modes.ts";

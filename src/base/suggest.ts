@@ -11,12 +11,16 @@ export function nearest(name: string, valid: Iterable<string>): string | undefin
   return best;
 }
 
+/** Asks for the nearest name, behind a space: ` Did you mean "lr"?`; empty when none is near. */
+export function didYouMean(name: string, valid: Iterable<string>): string {
+  const near = nearest(name, valid);
+  return near === undefined ? "" : ` Did you mean "${near}"?`;
+}
+
 /** Says which names exist, the nearest one first: `Did you mean "lr"? Valid: betas, eps, lr.` */
 export function suggestion(name: string, valid: Iterable<string>): string {
   const names = [...valid].sort();
-  const near = nearest(name, names);
-  const hint = near === undefined ? "" : `Did you mean "${near}"? `;
-  return `${hint}Valid: ${names.join(", ")}.`;
+  return `${didYouMean(name, names)} Valid: ${names.join(", ")}.`.trimStart();
 }
 
 function normalize(name: string): string {

@@ -1,10 +1,10 @@
 // Proves a whole config before any work starts: syntax, schema, rules, files, columns, stores. Loads no libtorch.
 import { existsSync } from "node:fs";
 import { isAbsolute, join, relative } from "node:path";
-import { ConfigError, type ConfigIssue, nearest, showStoreUri } from "../base/index.ts";
+import { ConfigError, type ConfigIssue, showStoreUri } from "../base/index.ts";
 import { type BaseModelSource, resolveBaseModel } from "./base-model.ts";
-import { readDataHeader } from "./header.ts";
 import { composedUseCase } from "./composed-use-case.ts";
+import { dataFileProblems } from "./data-file.ts";
 import type { ConfigDocument } from "./document.ts";
 import { loadConfig } from "./load.ts";
 import type { MapNode } from "./node.ts";
@@ -175,31 +175,20 @@ function checkDataFile(
 ): string | undefined {
   const name = dataset[key];
   if (name === undefined) return undefined;
-  const report = (message: string, path: readonly string[] = ["dataset", key]): void => {
-    issues.push({ path, code: "file", message });
-  };
-  const { path, exists } = resolveDataPath(name, location);
-  if (!exists) {
-    const tried = [...new Set([location.useCaseFolder, location.projectRoot])].join(" and in ");
-    report(`the file "${name}" does not exist; looked in ${tried}. Put it there, or correct the path.`);
-    return undefined;
-  }
-  const header = readDataHeader(path, { delimiter: dataset.delimiter });
-  if ("problem" in header) {
-    report(`"${name}": ${header.problem}`);
-    return undefined;
-  }
-  for (const columnKey of ["text_column", "text_pair_column", "label_column"] as const) {
-    const column = dataset[columnKey];
-    if (column === undefined || header.columns.includes(column)) continue;
-    const near = nearest(column, header.columns);
-    const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
-    report(`"${name}" has no column "${column}".${hint} It has: ${header.columns.join(", ")}.`, [
-      "dataset",
-      columnKey,
-    ]);
-  }
-  return path;
+  const { path } = resolveDataPath(name, location);
+  const named = (["text_column", "text_pair_column", "label_column"] as const).map(
+    (option) => [option, [dataset[option] ?? []].flat()] as const,
+  );
+  const problems = dataFileProblems({
+    name,
+    path,
+    lookedIn: [location.useCaseFolder, location.projectRoot],
+    delimiter: dataset.delimiter,
+    columns: Object.fromEntries(named),
+  });
+  for (const { option = key, message } of problems)
+    issues.push({ path: ["dataset", option], code: "file", message });
+  return problems.some(({ option }) => option === undefined) ? undefined : path;
 }
 
 function checkBaseModel(

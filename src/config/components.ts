@@ -1,7 +1,14 @@
 // Components by name: the closed table that turns `name`, `_target_`, `class_path` and `module`/`func` into one form.
-import { type ConfigIssue, foldName, nearest, own, suggestion } from "../base/index.ts";
-import type { ConfigPath, ConfigMap, ConfigValue } from "./value.ts";
-import { formatValue, isConfigMap } from "./value.ts";
+import { type ConfigIssue, didYouMean, foldName, own, suggestion } from "../base/index.ts";
+import type { SchemaIssue } from "./schema-issues.ts";
+import {
+  type ConfigMap,
+  type ConfigPath,
+  type ConfigValue,
+  formatValue,
+  isConfigMap,
+  startsWith,
+} from "./value.ts";
 
 /** Names one component and the other spellings that mean it. */
 export interface ComponentNames {
@@ -33,11 +40,27 @@ export interface ComponentKind {
   unavailable: readonly string[];
 }
 
-/** Receives what normalising finds. */
-export interface NormalizeSink {
-  report(path: ConfigPath, code: ConfigIssue["code"], message: string): void;
+/** Collects what normalising finds, and remembers where the parts of a config were written. */
+export class NormalizeSink {
+  readonly issues: SchemaIssue[] = [];
+  readonly #moves: { to: ConfigPath; from: ConfigPath }[] = [];
+
+  report(path: ConfigPath, code: ConfigIssue["code"], message: string): void {
+    this.issues.push({ path, code, message });
+  }
+
   /** Says that the part at `to` was written at `from`. */
-  moved(to: ConfigPath, from: ConfigPath): void;
+  moved(to: ConfigPath, from: ConfigPath): void {
+    this.#moves.push({ to, from });
+  }
+
+  /** Leads from a path to where its part was written. */
+  original(path: ConfigPath): ConfigPath {
+    const fitting = this.#moves.filter(({ to }) => startsWith(path, to));
+    const longest = Math.max(...fitting.map(({ to }) => to.length));
+    const move = fitting.findLast(({ to }) => to.length === longest);
+    return move === undefined ? path : [...move.from, ...path.slice(move.to.length)];
+  }
 }
 
 /**
@@ -179,15 +202,14 @@ function byTarget(
     );
   if (found !== undefined) return found;
   const classes = kind.components.flatMap((component) => component.classes);
-  const near = isKnownModule ? nearest(className, classes) : undefined;
   sink.report(
     path,
     "value",
     isKnownModule && isUnavailable(className, kind)
       ? `the ${kind.kind} "${className}" is not available yet. Available: ${classes.join(", ")}.`
-      : `no ${kind.kind} is known as "${target}"; a config never imports code. ` +
-          (near === undefined ? "" : `Did you mean "${near}"? `) +
-          `Known: ${classes.join(", ")} of ${kind.modules.join(", ")}.`,
+      : `no ${kind.kind} is known as "${target}"; a config never imports code.` +
+          (isKnownModule ? didYouMean(className, classes) : "") +
+          ` Known: ${classes.join(", ")} of ${kind.modules.join(", ")}.`,
   );
   return undefined;
 }

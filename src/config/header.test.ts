@@ -24,6 +24,7 @@ test.each([
   ["a.csv", "text\tlabel\nx\ty\n", ["text", "label"], "\t"],
   ["a.tsv", "text, or so\tlabel\nx\ty\n", ["text, or so", "label"], "\t"],
   ["a.CSV", "only\nx\n", ["only"], ","],
+  ["a.csv", "text , label\nx,y\n", ["text", "label"], ","],
 ])("%s: %j", (name, content, expected, delimiter) => {
   expect(columns(name, content)).toEqual({ columns: expected, delimiter });
 });
@@ -53,6 +54,7 @@ test("only the beginning of a large file is read, and a character that the cut d
     const content = `text,label\n${shift}${"日".repeat(40_000)},y\n`;
     expect(columns("big.csv", content)).toEqual({ columns: ["text", "label"], delimiter: "," });
     expect(columns("big.csv", `text,label\n${`${shift}日本,y\n`.repeat(20_000)}`)).toHaveProperty("columns");
+    expect(columns("big.csv", `text,label\n"${"日".repeat(40_000)}",y\n`)).toHaveProperty("columns");
   }
 });
 

@@ -1,6 +1,7 @@
 // The first rows of a data file, which tell its columns. Reading it whole is src/data's matter.
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { extname } from "node:path";
+import { detectDelimiter, parseDelimited } from "../base/index.ts";
 import { binaryExtensions, readBinaryHeader } from "./binary-header.ts";
 
 /** Holds what the first rows of a data file tell. */
@@ -11,7 +12,7 @@ export interface DataHeader {
 }
 
 /** Lists the endings of the data files that can be read. */
-export const dataExtensions: readonly string[] = [
+const dataExtensions: readonly string[] = [
   ".csv",
   ".tsv",
   ".tab",
@@ -41,12 +42,18 @@ export function readDataHeader(
   const head = readHead(path);
   if ("problem" in head) return head;
   if (jsonExtensions.includes(extension)) return jsonColumns(head.text, extension === ".json");
-  const separator = delimiter ?? (extension === ".csv" ? guessDelimiter(head.text) : "\t");
-  const [columns, firstRow] = records(head.text, separator, 2);
-  if (columns === undefined || firstRow === undefined) {
+  return delimitedColumns(head.text, delimiter ?? (extension === ".csv" ? detectDelimiter(head.text) : "\t"));
+}
+
+function delimitedColumns(text: string, delimiter: string): DataHeader | { problem: string } {
+  const records: string[][] = [];
+  const fault = parseDelimited(text, { delimiter, quote: '"' }, (fields) => records.push(fields) < 2);
+  const [columns, firstRow] = records;
+  // the cut may divide a quoted field of the first row
+  if (columns === undefined || (firstRow === undefined && fault === undefined)) {
     return { problem: "the file has a header and no rows. Add rows." };
   }
-  return { columns, delimiter: separator };
+  return { columns: columns.map((name) => name.trim()), delimiter };
 }
 
 function readHead(path: string): { text: string } | { problem: string } {
@@ -115,45 +122,4 @@ function objectEnd(text: string, start: number): number | undefined {
     if (match[0] === "}" && --depth === 0) return mark.lastIndex;
   }
   return undefined;
-}
-
-/** Picks the delimiter that gives most of the first records as many fields as the header, as src/data does. */
-function guessDelimiter(text: string): string {
-  let best = { delimiter: ",", score: 0 };
-  for (const delimiter of [",", "\t", ";", "|"]) {
-    const widths = records(text, delimiter, 100).map((fields) => fields.length);
-    const width = widths[0] ?? 1;
-    // agreement counts first, the number of columns breaks ties
-    const score =
-      widths.filter((other) => other === width).length / widths.length + Math.min(width, 100) / 1e4;
-    if (width > 1 && score > best.score) best = { delimiter, score };
-  }
-  return best.delimiter;
-}
-
-/** Reads the first CSV records (RFC 4180): quoted fields may hold separators, newlines and doubled quotes. */
-function records(text: string, separator: string, limit: number): string[][] {
-  const result: string[][] = [];
-  let fields: string[] = [];
-  let field = "";
-  let isQuoted = false;
-  const endRecord = (): void => {
-    if (fields.length > 0 || field !== "") result.push([...fields, field]);
-    [fields, field] = [[], ""];
-  };
-  for (let at = 0; at < text.length && result.length < limit; at++) {
-    const character = text[at]!;
-    if (isQuoted) {
-      if (character !== '"') field += character;
-      else if (text[at + 1] === '"') field += text[++at];
-      else isQuoted = false;
-    } else if (character === '"' && field === "") isQuoted = true;
-    else if (character === separator) {
-      fields.push(field);
-      field = "";
-    } else if (character === "\n" || character === "\r") endRecord();
-    else field += character;
-  }
-  if (result.length < limit) endRecord(); // the last one may lack its newline
-  return result;
 }

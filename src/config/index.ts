@@ -92,8 +92,8 @@ export type {
 export type { UpdateOptions } from "./omega/update.ts";
 export { applyOverrides } from "./overrides.ts";
 export type { OverrideResult } from "./overrides.ts";
-export { readDataHeader } from "./header.ts";
-export type { DataHeader } from "./header.ts";
+export { dataFileProblems } from "./data-file.ts";
+export type { NamedDataFile } from "./data-file.ts";
 export { findProjectRoot, locateUseCase, outputFolders, resolveDataPath, runFolder } from "./paths.ts";
 export type { OutputFolders, UseCaseLocation } from "./paths.ts";
 export { readNotifications } from "./read-notifications.ts";

@@ -40,8 +40,7 @@ export function monitorProblem(name: string): string | undefined {
     return `"${name}" is logged only after training. Monitor "val_${bareMetricName(known)}".`;
   }
   const hint = Object.hasOwn(metricModes, known) ? `val_${known}` : nearestMetric(known, monitorNames);
-  const near = hint === undefined ? "" : `Did you mean "${hint}"? `;
-  return `nothing logs "${name}" during training. ${near}Logged: ${monitorNames.join(", ")}.`;
+  return `nothing logs "${name}" during training.${asked(hint)} Logged: ${monitorNames.join(", ")}.`;
 }
 
 /** Says why a rule names no metric of the final evaluation, or returns undefined. */
@@ -53,12 +52,15 @@ export function finalMetricProblem(name: string): string | undefined {
     return `"${name}" is not a metric of the final evaluation. Write "${bare}", which is measured on the test set.`;
   }
   const near = nearestMetric(bare, Object.keys(metricModes));
-  const hint = near === undefined ? "" : `Did you mean "${near}"? `;
-  return `nothing logs "${name}". ${hint}Logged: ${Object.keys(metricModes).join(", ")}.`;
+  return `nothing logs "${name}".${asked(near)} Logged: ${Object.keys(metricModes).join(", ")}.`;
 }
 
 /** Takes a beginning for the whole, `val_acc` for `val_accuracy`, before it counts letters. */
 function nearestMetric(name: string, valid: readonly string[]): string | undefined {
   const begun = valid.find((other) => other.startsWith(name) && /[a-z]{3}$/u.test(name));
   return begun ?? nearest(name, valid);
+}
+
+function asked(near: string | undefined): string {
+  return near === undefined ? "" : ` Did you mean "${near}"?`;
 }

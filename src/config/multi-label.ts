@@ -2,20 +2,13 @@
 import type * as z from "zod";
 import type { ConfigIssue } from "../base/index.ts";
 import { plainDocument } from "./composed-use-case.ts";
-import type { NormalizeSink } from "./components.ts";
+import { NormalizeSink, normalizeComponent } from "./components.ts";
 import type { multiLabelSchema } from "./multi-label-schema.ts";
 import { inFileOrder } from "./in-file-order.ts";
 import type { MapNode } from "./node.ts";
 import type { SchemaIssue } from "./schema-issues.ts";
 import { locateIn } from "./use-case.ts";
-import {
-  type ConfigMap,
-  type ConfigPath,
-  type ConfigValue,
-  formatPath,
-  isConfigMap,
-  valueAt,
-} from "./value.ts";
+import { type ConfigMap, type ConfigPath, formatPath, setAt, startsWith, valueAt } from "./value.ts";
 
 /** Is the checked tree, components in their one form. */
 export type MultiLabelConfig = z.output<typeof multiLabelSchema>;
@@ -41,59 +34,24 @@ export function isMultiLabelTree(job: MapNode): boolean {
  * Checks a tree: its keys, types and values, the components that it names, and their options. All problems come back at once.
  */
 export async function checkMultiLabel(job: MapNode): Promise<MultiLabelReport> {
-  const [{ normalizeComponent }, { dropNulls, originalPath }, { refuse }, { checkSchema }, schema] =
-    await Promise.all([
-      import("./components.ts"),
-      import("./normalize-use-case.ts"),
-      import("./refusals.ts"),
-      import("./schema-issues.ts"),
-      import("./multi-label-schema.ts"),
-    ]);
-  const { multiLabelSchema, componentLists, componentSlots } = schema;
+  const [{ dropNulls }, { checkSchema }, { multiLabelSchema }] = await Promise.all([
+    import("./normalize-use-case.ts"), // all of these load zod (50 ms), which reading a config need not
+    import("./schema-issues.ts"),
+    import("./multi-label-schema.ts"),
+  ]);
   const document = plainDocument(job);
-  const found: SchemaIssue[] = [];
-  const moves: { to: ConfigPath; from: ConfigPath }[] = [];
-  const sink: NormalizeSink = {
-    report: (path, code, message) => found.push({ path, code, message }),
-    moved: (to, from) => moves.push({ to, from }),
-  };
+  const sink = new NormalizeSink();
   const value = dropNulls(document.value, [], [], sink) as ConfigMap;
-  const named: Record<string, string> = {};
-  const slots = [
-    ...componentSlots,
-    ...componentLists.flatMap(({ path, kind }) => {
-      const list = valueAt(value, path);
-      return Array.isArray(list) ? list.map((_, index) => ({ path: [...path, index], kind })) : [];
-    }),
-  ];
-  const unresolved: ConfigPath[] = [];
-  for (const { path, kind } of slots) {
-    const part = valueAt(value, path);
-    if (part === undefined) continue;
-    const component = normalizeComponent(part, kind, path, sink);
-    if (component === undefined) unresolved.push(path);
-    else named[formatPath(path)] = String(component["name"]);
-    setAt(value, path, component ?? { name: "" });
-  }
+  const { named, unresolved } = await nameComponents(value, sink);
   const { data, issues } = checkSchema(multiLabelSchema, value);
-  const isTold = ({ path }: SchemaIssue): boolean =>
-    unresolved.some((other) => other.every((step, index) => path[index] === step));
-  const own = issues.filter((issue) => !isTold(issue));
-  // the reasons are known by the names of our own sections
-  const view = Object.fromEntries(
-    Object.entries(ownSections).map(([section, path]) => [section, valueAt(value, path) ?? {}]),
-  );
-  const refused = refuse(
-    own.map((issue) => ({ ...issue, path: ownPath(issue.path) })),
-    view,
-  ).map((issue, index) => ({ ...issue, path: own[index]!.path }));
+  const untold = issues.filter(({ path }) => !unresolved.some((told) => startsWith(path, told)));
   const rules = data === undefined ? [] : checkFit(data);
   const locate = locateIn(document);
-  const isBroken = ({ path }: SchemaIssue): boolean =>
-    document.broken?.some((broken) => broken.every((step, index) => path[index] === step)) ?? false;
-  const placed = [...found, ...refused, ...rules]
-    .filter((issue) => !isBroken(issue))
-    .map((issue) => locate({ ...issue, path: originalPath(issue.path, moves) }));
+  const isBroken = (path: ConfigPath): boolean =>
+    document.broken?.some((broken) => startsWith(path, broken)) ?? false;
+  const placed = [...sink.issues, ...(await withReasons(untold, value)), ...rules]
+    .filter(({ path }) => !isBroken(path))
+    .map((issue) => locate({ ...issue, path: sink.original(issue.path) }));
   const all = [...(document.issues ?? []), ...placed];
   return {
     source: document.source,
@@ -101,6 +59,38 @@ export async function checkMultiLabel(job: MapNode): Promise<MultiLabelReport> {
     ...(data !== undefined && all.length === 0 && { config: data }),
     named,
   };
+}
+
+/** Brings every component of a tree to its one form in place; what stands for one that is unknown is told already. */
+async function nameComponents(
+  value: ConfigMap,
+  sink: NormalizeSink,
+): Promise<{ named: Record<string, string>; unresolved: readonly ConfigPath[] }> {
+  const { componentLists, componentSlots } = await import("./multi-label-schema.ts");
+  const items = componentLists.flatMap(({ path, kind }) => {
+    const list = valueAt(value, path);
+    return Array.isArray(list) ? list.map((_, index) => ({ path: [...path, index], kind })) : [];
+  });
+  const named: Record<string, string> = {};
+  const unresolved: ConfigPath[] = [];
+  for (const { path, kind } of [...componentSlots, ...items]) {
+    const part = valueAt(value, path);
+    if (part === undefined) continue;
+    const component = normalizeComponent(part, kind, path, sink);
+    if (component === undefined) unresolved.push(path);
+    else named[formatPath(path)] = String(component["name"]);
+    setAt(value, path, component ?? { name: "" });
+  }
+  return { named, unresolved };
+}
+
+/** Gives refused settings their reasons, which are known by the names of our own sections. */
+async function withReasons(issues: readonly SchemaIssue[], value: ConfigMap): Promise<SchemaIssue[]> {
+  const { refuse } = await import("./refusals.ts");
+  const sections = Object.entries(ownSections).map(([name, path]) => [name, valueAt(value, path) ?? {}]);
+  const moved = issues.map((issue) => ({ ...issue, path: ownPath(issue.path) }));
+  const refused = refuse(moved, Object.fromEntries(sections) as ConfigMap);
+  return refused.map((issue, index) => ({ ...issue, path: issues[index]!.path }));
 }
 
 const ownSections: Readonly<Record<string, ConfigPath>> = {
@@ -112,15 +102,8 @@ const ownSections: Readonly<Record<string, ConfigPath>> = {
 
 function ownPath(path: ConfigPath): ConfigPath {
   for (const [section, start] of Object.entries(ownSections))
-    if (start.every((step, index) => path[index] === step)) return [section, ...path.slice(start.length)];
+    if (startsWith(path, start)) return [section, ...path.slice(start.length)];
   return path;
-}
-
-function setAt(root: ConfigMap, path: ConfigPath, value: ConfigValue): void {
-  const parent = valueAt(root, path.slice(0, -1));
-  const step = path.at(-1)!;
-  if (Array.isArray(parent)) parent[Number(step)] = value;
-  else if (isConfigMap(parent)) parent[step] = value;
 }
 
 /** What no single key can tell: shares that make a whole, as many labels as outputs, thresholds in their order. */

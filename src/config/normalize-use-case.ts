@@ -2,7 +2,7 @@
 import { own } from "../base/index.ts";
 import { bareMetricName, metricMode, normalizeMetricName } from "./metric-names.ts";
 import { callbackKind, loggerKind } from "./callbacks.ts";
-import { type ComponentKind, type NormalizeSink, normalizeComponent } from "./components.ts";
+import { type ComponentKind, NormalizeSink, normalizeComponent } from "./components.ts";
 import { optimizerKind } from "./optimizers.ts";
 import { schedulerKind } from "./schedulers.ts";
 import type { SchemaIssue } from "./schema-issues.ts";
@@ -29,12 +29,7 @@ export function normalizeUseCase(
     kinds = useCaseKinds,
   }: { useCase: string; isWholeShare: (path: ConfigPath) => boolean; kinds?: SectionKinds },
 ): NormalizedUseCase {
-  const issues: SchemaIssue[] = [];
-  const moves: { to: ConfigPath; from: ConfigPath }[] = [];
-  const sink: NormalizeSink = {
-    report: (path, code, message) => issues.push({ path, code, message }),
-    moved: (to, from) => moves.push({ to, from }),
-  };
+  const sink = new NormalizeSink();
   const nulls: ConfigPath[] = [];
   const value = dropNulls(config, [], nulls, sink) as ConfigMap;
   value["use_case"] ??= useCase;
@@ -44,7 +39,7 @@ export function normalizeUseCase(
   normalizeMetrics(value);
   dropWholeShares(value, isWholeShare, sink);
   fillDefaults(value, kinds);
-  return { value, issues, nulls, original: (path) => originalPath(path, moves) };
+  return { value, issues: sink.issues, nulls, original: (path) => sink.original(path) };
 }
 
 /** Which kind of component stands in which section. */
@@ -197,27 +192,14 @@ export function dropNulls(
 }
 
 /** Refuses what Hydra would replace: taken literally, it would be a silent mistake. */
-function checkText(text: string, path: ConfigPath, { report }: NormalizeSink): void {
+function checkText(text: string, path: ConfigPath, sink: NormalizeSink): void {
   if (text === "???")
-    report(path, "missing", 'must be set: "???" stands for a value that is still to be given.');
+    sink.report(path, "missing", 'must be set: "???" stands for a value that is still to be given.');
   if (text.includes("${")) {
-    report(
+    sink.report(
       path,
       "value",
       `an interpolation works in YAML with a defaults list alone, got ${formatValue(text)}. Write the value itself.`,
     );
   }
-}
-
-/** Leads from a path to where its part was written, by the moves that were made. */
-export function originalPath(
-  path: ConfigPath,
-  moves: readonly { to: ConfigPath; from: ConfigPath }[],
-): ConfigPath {
-  let best: { to: ConfigPath; from: ConfigPath } | undefined;
-  for (const move of moves) {
-    const fits = move.to.every((step, index) => path[index] === step);
-    if (fits && (best === undefined || move.to.length >= best.to.length)) best = move;
-  }
-  return best === undefined ? path : [...best.from, ...path.slice(best.to.length)];
 }

@@ -1,8 +1,8 @@
 // Turns what zod found into the issues that users read. zod's own sentences never show.
 import * as z from "zod";
-import { type ConfigIssue, nearest, own, suggestion } from "../base/index.ts";
+import { type ConfigIssue, didYouMean, nearest, own, suggestion } from "../base/index.ts";
 import { expectations } from "./fields.ts";
-import { type ConfigPath, type ConfigValue, formatValue, isConfigMap } from "./value.ts";
+import { type ConfigPath, type ConfigValue, formatValue, isConfigMap, valueAt } from "./value.ts";
 
 /** Is one thing that is wrong, before its place in the file is known. */
 export interface SchemaIssue {
@@ -43,11 +43,7 @@ export function schemaAt(
 /** Returns the keys that the mapping at a path may have. */
 export function keysAt(root: z.core.$ZodType, value: ConfigValue, path: ConfigPath): string[] {
   const parent = schemaAt(root, value, path);
-  const part = path.reduce<ConfigValue | undefined>(
-    (at, step) => (at as Record<string | number, ConfigValue> | undefined)?.[step],
-    value,
-  );
-  return Object.keys(shapeOf(parent, part) ?? {});
+  return Object.keys(shapeOf(parent, valueAt(value, path)) ?? {});
 }
 
 /** Lists the paths of a schema's named fields: `seed`, `dataset.batch_size`. Lists and open mappings are not entered. */
@@ -77,11 +73,8 @@ function translate(root: z.core.$ZodType, value: ConfigValue, issue: z.core.$Zod
   if (received === undefined) {
     return [{ path, code: "missing", message: `must be set: expected ${expected}.`, expected }];
   }
-  const near =
-    typeof received === "string" && schema instanceof z.ZodEnum
-      ? nearest(received, schema.options.map(String))
-      : undefined;
-  const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
+  const isChoice = typeof received === "string" && schema instanceof z.ZodEnum;
+  const hint = isChoice ? didYouMean(received, schema.options.map(String)) : "";
   const got = formatValue(received);
   const code = issue.code === "invalid_type" ? "type" : "value";
   return [{ path, code, message: `expected ${expected}, got ${got}.${hint}`, expected, received: got }];

@@ -1,11 +1,11 @@
 // Checks of the tune section: its metric, and that each key of its space is a setting that may take those values.
-import { nearest } from "../base/index.ts";
+import { didYouMean } from "../base/index.ts";
 import { metricMode } from "./metric-names.ts";
 import type { RuleFindings } from "./rules.ts";
 import { type SchemaIssue, checkSchema, fieldPaths, schemaAt } from "./schema-issues.ts";
 import type { UseCaseConfig } from "./use-case.ts";
 import { useCaseSchema } from "./use-case-schema.ts";
-import { type ConfigMap, type ConfigPath, type ConfigValue, formatPath, isConfigMap } from "./value.ts";
+import { type ConfigMap, type ConfigPath, formatPath, isConfigMap, setAt, valueAt } from "./value.ts";
 
 type Space = NonNullable<UseCaseConfig["tune"]>["space"];
 
@@ -59,14 +59,13 @@ function targetIssues(config: UseCaseConfig, key: string, dimension: Space[strin
       { path, code: "value", message: `"${target[0]}" cannot be searched. Name a setting of the training.` },
     ];
   }
-  if (schemaAt(useCaseSchema, root, target) === undefined || !reachable(root, target)) {
-    const near = nearest(key, fieldPaths(useCaseSchema));
-    const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
+  if (schemaAt(useCaseSchema, root, target) === undefined || !isReachable(root, target)) {
+    const hint = didYouMean(key, fieldPaths(useCaseSchema));
     return [{ path, code: "unknown_key", message: `the config has no key "${key}" to search.${hint}` }];
   }
   const values = dimension.type === "categorical" ? dimension.choices : [dimension.low, dimension.high];
   for (const candidate of values) {
-    put(root, target, candidate);
+    setAt(root, target, candidate);
     const [wrong] = checkSchema(useCaseSchema, root).issues;
     if (wrong === undefined) continue;
     const where = dimension.type === "categorical" ? "choices" : candidate === dimension.low ? "low" : "high";
@@ -75,20 +74,8 @@ function targetIssues(config: UseCaseConfig, key: string, dimension: Space[strin
   return [];
 }
 
-function reachable(root: ConfigMap, target: ConfigPath): boolean {
-  return parentOf(root, target) !== undefined;
-}
-
-function put(root: ConfigMap, target: ConfigPath, candidate: ConfigValue): void {
-  const parent = parentOf(root, target) as Record<string | number, ConfigValue>;
-  parent[target.at(-1)!] = candidate;
-}
-
-function parentOf(root: ConfigMap, target: ConfigPath): ConfigMap | ConfigValue[] | undefined {
-  let at: ConfigValue | undefined = root;
-  for (const step of target.slice(0, -1)) {
-    at = Array.isArray(at) ? at[Number(step)] : isConfigMap(at) ? at[step] : undefined;
-  }
-  if (Array.isArray(at)) return Number(target.at(-1)) < at.length ? at : undefined;
-  return isConfigMap(at) ? at : undefined;
+/** Tells whether there is something that holds what a path leads to; the lists of a config do not grow in a search. */
+function isReachable(root: ConfigMap, target: ConfigPath): boolean {
+  const parent = valueAt(root, target.slice(0, -1));
+  return Array.isArray(parent) ? Number(target.at(-1)) < parent.length : isConfigMap(parent);
 }

@@ -6,7 +6,15 @@ import type { SectionKinds } from "./normalize-use-case.ts";
 import { type OverrideResult, applyOverrides } from "./overrides.ts";
 import type { SchemaIssue } from "./schema-issues.ts";
 import type { useCaseSchema } from "./use-case-schema.ts";
-import { type ConfigMap, type ConfigPath, formatPath, formatValue, isConfigMap, valueAt } from "./value.ts";
+import {
+  type ConfigMap,
+  type ConfigPath,
+  formatPath,
+  formatValue,
+  isConfigMap,
+  startsWith,
+  valueAt,
+} from "./value.ts";
 
 /**
  * Is the config of a use case, checked and with every default filled in. Keys are those of the file.
@@ -219,10 +227,6 @@ function takeOut(draft: ConfigMap, { path, code }: SchemaIssue): void {
     const parent = valueAt(draft, path.slice(0, depth - 1));
     if (isConfigMap(parent) && depth > 0) delete parent[path[depth - 1]!];
   }
-}
-
-function startsWith(path: ConfigPath, start: ConfigPath): boolean {
-  return start.every((step, index) => path[index] === step);
 }
 
 /** Tells whether one path lies within the other; the root itself is no part of either. */

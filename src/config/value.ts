@@ -27,6 +27,19 @@ export function valueAt(root: ConfigValue, path: ConfigPath): ConfigValue | unde
   return value;
 }
 
+/** Puts a value at a path in place; where nothing holds it, nothing is changed. */
+export function setAt(root: ConfigValue, path: ConfigPath, value: ConfigValue): void {
+  const parent = valueAt(root, path.slice(0, -1));
+  const step = path.at(-1)!;
+  if (Array.isArray(parent)) parent[Number(step)] = value;
+  else if (isConfigMap(parent)) parent[step] = value;
+}
+
+/** Tells whether a path leads to what another does, or to a part of it. */
+export function startsWith(path: ConfigPath, start: ConfigPath): boolean {
+  return start.every((step, index) => path[index] === step);
+}
+
 /** Writes a path as `callbacks.0.patience`; a key that holds a dot is quoted: `space["optimizer.lr"]`. */
 export function formatPath(path: ConfigPath): string {
   let text = "";

@@ -1,7 +1,7 @@
 // CSV and TSV files as tables: which dialect a file is written in, its header, and what can be wrong with its rows.
-import { DataError } from "../../base/index.ts";
+import { DataError, detectDelimiter, parseDelimited } from "../../base/index.ts";
+import type { DelimitedFault, Dialect } from "../../base/index.ts";
 import { Table } from "../table.ts";
-import { parseDelimited, type DelimitedFault, type Dialect } from "./delimited.ts";
 import { readTextFile } from "./text-file.ts";
 
 /** Says how a delimited file is written; what is left out is found by looking at the file. */
@@ -126,24 +126,4 @@ function countRecords(text: string, quote: string | null): number | undefined {
     return !isRagged;
   });
   return fault === undefined && !isRagged ? numRecords : undefined;
-}
-
-const delimiters = [",", "\t", ";", "|"];
-const sampleRecords = 100;
-
-/** Picks the delimiter that gives most of the first records as many fields as the header; "," when none does. */
-export function detectDelimiter(text: string): string {
-  let best = ",";
-  let bestScore = 0;
-  for (const delimiter of delimiters) {
-    const widths: number[] = [];
-    parseDelimited(text, { delimiter, quote: '"' }, (fields) => widths.push(fields.length) < sampleRecords);
-    const width = widths[0] ?? 1;
-    if (width < 2) continue;
-    // agreement counts first, the number of columns breaks ties
-    const score =
-      widths.filter((other) => other === width).length / widths.length + Math.min(width, 100) / 1e4;
-    if (score > bestScore) [best, bestScore] = [delimiter, score];
-  }
-  return best;
 }

@@ -1,12 +1,10 @@
 // JSON Lines and CSV in pieces: one pass finds where each thousand rows begin, and keeps nothing else.
 import { open } from "node:fs/promises";
-import { DataError } from "../../base/index.ts";
+import { DataError, detectDelimiter, parseDelimited } from "../../base/index.ts";
+import type { Dialect } from "../../base/index.ts";
 import { damaged, readRange, sizeOfFile } from "./chunked-file.ts";
 import type { ChunkedFile } from "./chunked-file.ts";
-import { detectDelimiter } from "./csv.ts";
 import type { DelimitedOptions } from "./csv.ts";
-import { parseDelimited } from "./delimited.ts";
-import type { Dialect } from "./delimited.ts";
 
 /** Most rows of a chunk, and most bytes, but for a row that is longer by itself. */
 const chunkRows = 1024;

@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
-import { nearest, packageFolder } from "../../base/index.ts";
-import { readDataHeader } from "../../config/index.ts";
+import { packageFolder } from "../../base/index.ts";
+import { dataFileProblems } from "../../config/index.ts";
 import type { BaseDataModule, DataModuleConfig, DataStage, Parts } from "../../contracts/index.ts";
 import {
   FileStream,
@@ -69,23 +69,8 @@ export function checkFiles(
   if (stopping !== undefined && weights === undefined) report("stopping", "stopping goes with weights");
   for (const part of ["train", "validation", "test"] as const) {
     for (const name of [config[part] ?? []].flat()) {
-      const path = findFile(name);
-      if (!existsSync(path)) {
-        report(part, `the file "${name}" does not exist. Put it there, or correct the path`);
-        continue;
-      }
-      const header = readDataHeader(path);
-      if ("problem" in header) {
-        report(part, `"${name}": ${header.problem.replace(/\.$/u, "")}`);
-        continue;
-      }
-      for (const [option, wanted] of Object.entries(columns)) {
-        const missing = wanted.find((column) => !header.columns.includes(column));
-        if (missing === undefined) continue;
-        const near = nearest(missing, header.columns);
-        const hint = near === undefined ? "" : ` Did you mean "${near}"?`;
-        report(option, `"${name}" has no column "${missing}".${hint} It has: ${header.columns.join(", ")}`);
-      }
+      for (const { option = part, message } of dataFileProblems({ name, path: findFile(name), columns }))
+        report(option, message.replace(/\.$/u, "")); // it is put behind
     }
   }
 }

@@ -1,5 +1,5 @@
 // Splits delimited text into records. Knows RFC 4180 and what Python's csv module makes of text beyond it;
-// knows nothing of headers and columns (./csv.ts).
+// knows nothing of headers and columns (src/data/readers/csv.ts).
 
 /** Says how fields are separated and quoted. */
 export interface Dialect {
@@ -79,3 +79,23 @@ export function parseDelimited(
 
 const LF = 10;
 const CR = 13;
+
+const delimiters = [",", "\t", ";", "|"];
+const sampleRecords = 100;
+
+/** Picks the delimiter that gives most of the first records as many fields as the header; "," when none does. */
+export function detectDelimiter(text: string): string {
+  let best = ",";
+  let bestScore = 0;
+  for (const delimiter of delimiters) {
+    const widths: number[] = [];
+    parseDelimited(text, { delimiter, quote: '"' }, (fields) => widths.push(fields.length) < sampleRecords);
+    const width = widths[0] ?? 1;
+    if (width < 2) continue;
+    // agreement counts first, the number of columns breaks ties
+    const score =
+      widths.filter((other) => other === width).length / widths.length + Math.min(width, 100) / 1e4;
+    if (score > bestScore) [best, bestScore] = [delimiter, score];
+  }
+  return best;
+}

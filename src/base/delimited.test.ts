@@ -10,7 +10,7 @@ interface Case extends Dialect {
 
 // written by tools/golden/data_csv.py
 const cases = JSON.parse(
-  readFileSync(new URL("../../../tests/goldens/data/csv.json", import.meta.url), "utf8"),
+  readFileSync(new URL("../../tests/goldens/data/csv.json", import.meta.url), "utf8"),
 ) as Case[];
 
 function parse(text: string, dialect: Dialect & { strict?: boolean }) {
