@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
-import { packageFolder } from "../../base/index.ts";
+import { packageFolder, snakeCase } from "../../base/index.ts";
 import { dataFileProblems } from "../../config/index.ts";
 import type { BaseDataModule, DataModuleConfig, DataStage, Parts } from "../../contracts/index.ts";
 import {
@@ -32,11 +32,27 @@ export interface FileDataConfig extends DataModuleConfig {
   weights?: readonly number[];
   /** When an epoch of weighted files ends. @default "first_exhausted" */
   stopping?: StoppingStrategy;
+  /** The same for the validation files, of which each validation reads the same rows in the same order. */
+  validationWeights?: readonly number[];
+  validationStopping?: StoppingStrategy;
+  /** The same for the test files. */
+  testWeights?: readonly number[];
+  testStopping?: StoppingStrategy;
   /** Share of the training rows to validate on, where there is no validation file and nothing is streamed. @default 0.1 */
   validationRatio?: number;
 }
 
 const files = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
+
+const weights = z.array(z.number().positive()).min(1).exactOptional();
+const stopping = z.enum(["first_exhausted", "all_exhausted"]).exactOptional();
+
+/** The options that mix the files of a part. */
+const mixOptions = {
+  train: { weights: "weights", stopping: "stopping", what: "training" },
+  validation: { weights: "validationWeights", stopping: "validationStopping", what: "validation" },
+  test: { weights: "testWeights", stopping: "testStopping", what: "test" },
+} as const;
 
 /** How the schemas of such modules check their options. */
 export const fileDataOptions = {
@@ -46,8 +62,12 @@ export const fileDataOptions = {
   classes: z.array(z.string()).min(2).exactOptional(),
   streaming: z.boolean().exactOptional(),
   bufferRows: z.int().min(1).exactOptional(),
-  weights: z.array(z.number().positive()).min(1).exactOptional(),
-  stopping: z.enum(["first_exhausted", "all_exhausted"]).exactOptional(),
+  weights,
+  stopping,
+  validationWeights: weights,
+  validationStopping: stopping,
+  testWeights: weights,
+  testStopping: stopping,
   validationRatio: z.number().min(0).lt(1).exactOptional(),
   batchSize: z.int().min(1).exactOptional(),
   evalBatchSize: z.int().min(1).exactOptional(),
@@ -62,12 +82,13 @@ export function checkFiles(
   { addIssue }: { addIssue(issue: { code: "custom"; path: string[]; message: string }): void },
 ): void {
   const report = (path: string, message: string) => addIssue({ code: "custom", path: [path], message });
-  const { streaming = false, weights, stopping } = config;
-  const numFiles = [config.train].flat().length;
-  if (weights !== undefined && (!streaming || weights.length !== numFiles))
-    report("weights", `weights go with streaming, one for each of ${numFiles} training files`);
-  if (stopping !== undefined && weights === undefined) report("stopping", "stopping goes with weights");
   for (const part of ["train", "validation", "test"] as const) {
+    const { weights, stopping, what } = mixOptions[part];
+    const numFiles = [config[part] ?? []].flat().length;
+    if (config[weights] !== undefined && (config.streaming !== true || config[weights].length !== numFiles))
+      report(weights, `weights go with streaming, one for each of ${numFiles} ${what} files`);
+    if (config[stopping] !== undefined && config[weights] === undefined)
+      report(stopping, `it goes with ${snakeCase(weights)}`);
     for (const name of [config[part] ?? []].flat()) {
       for (const { option = part, message } of dataFileProblems({ name, path: findFile(name), columns }))
         report(option, message.replace(/\.$/u, "")); // it is put behind
@@ -138,7 +159,6 @@ export class FileParts<T> {
     collate: (examples: T[]) => unknown,
   ): Promise<Partial<Record<PartName, StreamLoader<T[], unknown>>>> {
     const {
-      train,
       validation,
       test,
       batchSize = 32,
@@ -154,10 +174,10 @@ export class FileParts<T> {
         collate: (examples) => scope(() => collate(examples)),
       });
     if (stage === "test" || stage === "predict")
-      return test === undefined ? {} : { test: loader(await this.#open(test), evalBatchSize) };
+      return test === undefined ? {} : { test: loader(await this.#openMixed("test"), evalBatchSize) };
     return {
-      train: loader(await this.#openTraining(train), batchSize, { dropLast }),
-      ...(validation !== undefined && { val: loader(await this.#open(validation), evalBatchSize) }),
+      train: loader(await this.#openMixed("train"), batchSize, { dropLast }),
+      ...(validation !== undefined && { val: loader(await this.#openMixed("validation"), evalBatchSize) }),
     };
   }
 
@@ -184,12 +204,17 @@ export class FileParts<T> {
     });
   }
 
-  async #openTraining(train: string | readonly string[]): Promise<RowStream> {
-    const { weights, stopping = "first_exhausted", bufferRows = 10_000, seed = 42 } = this.#config;
-    const options = { shuffle: true, bufferRows, seed };
-    if (weights === undefined) return this.#open(train, options);
-    const sources = await Promise.all([train].flat().map((path) => this.#open(path, options)));
-    return new MixedStream(sources, { weights, stopping, seed });
+  /** Opens the files of a part, mixed where they have weights: those of training shuffled, the others in their order. */
+  async #openMixed(part: keyof typeof mixOptions): Promise<RowStream> {
+    const { bufferRows = 10_000, seed = 42 } = this.#config;
+    const { [mixOptions[part].weights]: weights, [mixOptions[part].stopping]: stopping = "first_exhausted" } =
+      this.#config;
+    const options = part === "train" ? { shuffle: true, bufferRows, seed } : {};
+    const paths = [this.#config[part]!].flat();
+    if (weights === undefined) return this.#open(paths, options);
+    const sources = await Promise.all(paths.map((path) => this.#open(path, options)));
+    const mixed = new MixedStream(sources, { weights, stopping, seed });
+    return part === "train" ? mixed : sameEachEpoch(mixed);
   }
 
   async #readWhole(paths: string | readonly string[]): Promise<{ examples: T[]; labels: Int32Array }> {
@@ -207,6 +232,11 @@ export class FileParts<T> {
     const cells = rows.map((row) => cellOf(row.cells[this.#content.labelColumn]));
     return this.#labels!.encode(cells, (row) => rows[row]!.place);
   }
+}
+
+/** Is judged by the same rows in the same order each time. */
+function sameEachEpoch(stream: RowStream): RowStream {
+  return { length: stream.length, read: (_epoch, start) => stream.read(0, start) };
 }
 
 function datasetOf<T>(examples: readonly T[]): utils.data.Dataset<T> {

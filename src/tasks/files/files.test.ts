@@ -81,6 +81,40 @@ describe("a table", () => {
     expect(data.trainDataloader().length).toBe(4);
   });
 
+  test("mixes its validation and test files by weights of their own, the same rows each time", async () => {
+    const rows = (label: string, count: number) =>
+      Array.from({ length: count }, (_, i) => ({ x: i, y: 0, label }));
+    const files = [write("va.jsonl", rows("a", 900)), write("vb.jsonl", rows("b", 700))];
+    const data = registry.createDataset("table", {
+      train: files,
+      validation: files,
+      validationWeights: [3, 1],
+      test: files,
+      testWeights: [1, 1],
+      testStopping: "all_exhausted",
+      streaming: true,
+      evalBatchSize: 100,
+      ...points,
+    }) as TableDataModule;
+    await data.setup("fit");
+    await data.setup("test");
+    const tally = (batches: unknown[]) => {
+      const labels = (batches as [unknown, number[]][]).flatMap(([, batch]) => batch);
+      return [0, 1].map((label) => labels.filter((other) => other === label).length);
+    };
+    const val = data.valDataloader()!;
+    const first = await batchesOf(val);
+    const [a, b] = tally(first) as [number, number];
+    expect([a, Math.abs(b - 300) < 20]).toEqual([900, true]); // the last block of a thousand rows is not whole
+    expect(await batchesOf(val)).toEqual(first);
+    val.seek({ epoch: 7, batch: 5 });
+    expect(await batchesOf(val)).toEqual(first.slice(5));
+    const tested = tally(await batchesOf(data.testDataloader()!));
+    expect(tested[0]).toBe(900);
+    expect(tested[1]).toBeGreaterThan(880);
+    expect(tally(await batchesOf(data.trainDataloader()))).toEqual([900, 700]);
+  });
+
   test("tells what is wrong with a cell by its place, and with its config before anything is read", async () => {
     const train = write("odd.jsonl", [
       { x: 1, y: 2, label: "a" },
@@ -106,6 +140,10 @@ describe("a table", () => {
     );
     expect(refusal({ train, ...points, weights: [1] })).toMatchInlineSnapshot(
       `"dataset "table": weights: weights go with streaming, one for each of 1 training files"`,
+    );
+    const mixed = { streaming: true, validation: [train, train], validationWeights: [1] };
+    expect(refusal({ train, ...points, ...mixed, testStopping: "all_exhausted" })).toMatchInlineSnapshot(
+      `"dataset "table": validationWeights: weights go with streaming, one for each of 2 validation files; testStopping: it goes with test_weights"`,
     );
   });
 });
