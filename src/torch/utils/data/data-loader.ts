@@ -6,6 +6,7 @@ import type { Collated } from "./collate.ts";
 import type { Dataset, WorkerExample } from "./dataset.ts";
 import { exampleRng } from "./example-rng.ts";
 import { Permutation } from "./permutation.ts";
+import { WeightedDraw } from "./weighted-draw.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 /** Is the place of the batch that comes next. */
@@ -59,6 +60,7 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
   /** Batches that are under way or ready, by their place; no more than are asked for ahead. */
   readonly #ahead = new Map<string, Promise<unknown[]>>();
   readonly #pool: WorkerPool | undefined;
+  readonly #weighted: WeightedDraw | undefined;
   /** Whether the data set answers later; unknown before the first example. */
   #isAsync: boolean | undefined;
 
@@ -71,7 +73,10 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
       requireWorkerCopy(dataset);
       this.#pool = new WorkerPool(numWorkers);
     }
-    if (weights !== undefined) checkWeights(weights, dataset.length, shuffle);
+    if (weights !== undefined) {
+      checkWeights(weights, dataset.length, shuffle);
+      this.#weighted = new WeightedDraw(weights);
+    }
     this.dataset = dataset;
     this.options = options;
     this.batchSize = batchSize;
@@ -211,10 +216,10 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
 
   /** Returns which example stands at which place of an epoch. */
   #draw(epoch: number): (place: number) => number {
-    const { shuffle = false, seed = 0, weights } = this.options;
+    const { shuffle = false, seed = 0 } = this.options;
     const rng = new Rng(seed, 2 * epoch);
     const { length } = this.dataset;
-    if (weights !== undefined) return valuesOf(drawWeighted(weights, length, rng));
+    if (this.#weighted !== undefined) return this.#weighted.draws(rng);
     if (!shuffle) return (place) => place;
     if (length > largestDealt) {
       const permutation = new Permutation(length, rng);
@@ -231,30 +236,14 @@ function valuesOf(values: Uint32Array): (place: number) => number {
   return (place) => values[place]!;
 }
 
-/** Draws `count` indices with replacement by their weights: a search in the running sum for each. */
-function drawWeighted(weights: ArrayLike<number>, count: number, rng: Rng): Uint32Array {
-  let total = 0;
-  const sums = Float64Array.from(weights, (weight) => (total += weight));
-  return Uint32Array.from({ length: count }, () => {
-    const target = rng.random() * total;
-    let [low, high] = [0, sums.length - 1];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (sums[middle]! > target) high = middle;
-      else low = middle + 1;
-    }
-    return low;
-  });
-}
-
 function checkWeights(weights: ArrayLike<number>, length: number, shuffle: boolean | undefined): void {
-  const values = Array.from(weights);
   if (shuffle === true)
     throw new UsageError("DataLoader: weights draw at random already. Leave out shuffle or weights.");
-  if (values.length !== length)
+  if (weights.length !== length)
     throw new UsageError(
-      `DataLoader: there must be one weight an example, got ${values.length} for ${length} examples.`,
+      `DataLoader: there must be one weight an example, got ${weights.length} for ${length} examples.`,
     );
+  const values = Float64Array.from(weights);
   const odd = values.find((weight) => !(weight >= 0 && weight < Infinity));
   if (odd !== undefined || !values.some((weight) => weight > 0))
     throw new UsageError(
