@@ -51,6 +51,33 @@ export const callbackSchema = z.discriminatedUnion("name", [
     log_weight_decay: flag().default(false),
   }),
   z.strictObject({
+    name: z.literal("learning_rate_finder"),
+    min_lr: number({ above: 0 }).default(1e-8),
+    max_lr: number({ above: 0 }).default(1),
+    /** Rates to try, one a step. */
+    num_training_steps: integer({ min: 1 }).default(100),
+    mode: choice(["exponential", "linear"]).default("exponential"),
+    /** Ends the test when the loss is so many times the best; null: never. */
+    early_stop_threshold: expecting(
+      "a number above 0, or null for no end",
+      z.number().gt(0).nullable(),
+    ).default(4),
+    update_attr: flag().default(true),
+    /** Empty: lr or learning_rate, whichever the model has. */
+    attr_name: expecting("a name", z.string()).default(""),
+  }),
+  z.strictObject({
+    name: z.literal("batch_size_finder"),
+    mode: choice(["power", "binsearch"]).default("power"),
+    steps_per_trial: integer({ min: 1 }).default(3),
+    init_val: integer({ min: 1 }).default(2),
+    max_trials: integer({ min: 1 }).default(25),
+    batch_arg_name: text("a name").default("batch_size"),
+    /** Share by which `binsearch` stays below what fits. */
+    margin: expecting("a number from 0 to below 1", z.number().min(0).lt(1)).default(0.05),
+    max_val: integer({ min: 1 }).default(8192),
+  }),
+  z.strictObject({
     name: z.literal("gradient_accumulation_scheduler"),
     /** Batches of a step by the epoch, counted from 0, from which that holds. */
     scheduling: expecting(
@@ -164,6 +191,8 @@ export const callbackKind: ComponentKind = {
       name: "lr_monitor",
       classes: ["LearningRateMonitor"],
     },
+    { name: "learning_rate_finder", classes: ["LearningRateFinder"] },
+    { name: "batch_size_finder", classes: ["BatchSizeFinder"] },
     { name: "gradient_accumulation_scheduler", classes: ["GradientAccumulationScheduler"] },
     { name: "weight_averaging", classes: ["WeightAveraging"], refusedOptions: { device } },
     { name: "ema_weight_averaging", classes: ["EMAWeightAveraging"], refusedOptions: { device } },
@@ -201,7 +230,7 @@ export const callbackKind: ComponentKind = {
     },
   ],
   unavailable: [
-    "backbone_finetuning base_finetuning batch_size_finder lambda_callback learning_rate_finder model_pruning",
+    "backbone_finetuning base_finetuning lambda_callback model_pruning",
     "on_exception_checkpoint",
     "base_prediction_writer",
     "tqdm_progress_bar rich_progress_bar",

@@ -171,6 +171,9 @@ function fillDefaults(value: ConfigMap, kinds: SectionKinds): void {
   if (mode !== undefined) (tune as ConfigMap)["direction"] ??= `${mode}imize`;
 }
 
+/** Where Lightning gives null a meaning of its own. */
+const meantNull = /^(trainer\.check_val_every_n_epoch|callbacks\..*early_stop_threshold)$/u;
+
 /** Copies a value without its nulls, whose paths it collects; what Hydra would replace is reported. */
 export function dropNulls(
   value: ConfigValue,
@@ -184,8 +187,7 @@ export function dropNulls(
   const result: ConfigMap = {};
   for (const [key, entry] of Object.entries(value)) {
     const at = [...path, key];
-    // Lightning gives this null a meaning of its own, which is not to be had here
-    if (entry === null && at.join(".") !== "trainer.check_val_every_n_epoch") nulls.push(at);
+    if (entry === null && !meantNull.test(at.join("."))) nulls.push(at);
     else result[key] = dropNulls(entry, at, nulls, sink);
   }
   return result;

@@ -90,6 +90,11 @@ export class TextLoader implements AsyncIterable<TextBatch> {
     this.numBatches = this.#plan(0).numBatches;
   }
 
+  /** Makes a loader of the same texts with batches of another size. */
+  withBatchSize(batchSize: number): TextLoader {
+    return new TextLoader({ ...this.#options, batchSize });
+  }
+
   /** Returns the place of the next batch, for a checkpoint. */
   get state(): LoaderState {
     return { ...this.#state };

@@ -96,6 +96,64 @@ describe("FrameworkTrainer", () => {
     );
   });
 
+  const rate = "num_training_steps: 20, early_stop_threshold: null";
+  const size = "init_val: 4, max_trials: 2";
+  test.each([
+    ["name", `[{name: learning_rate_finder, ${rate}}, {name: batch_size_finder, ${size}}]`],
+    [
+      "_target_",
+      `{lr: {_target_: lightning.pytorch.callbacks.LearningRateFinder, ${rate}},
+  size: {_target_: lightning.pytorch.callbacks.BatchSizeFinder, ${size}}}`,
+    ],
+    [
+      "class_path",
+      `[{class_path: LearningRateFinder, init_args: {${rate}}},
+  {class_path: pytorch_lightning.callbacks.BatchSizeFinder, init_args: {${size}}}]`,
+    ],
+    [
+      "module",
+      `[{module: lightning.pytorch.callbacks, func: LearningRateFinder, kwargs: {${rate}}},
+  {module: lightning.pytorch.callbacks, func: BatchSizeFinder, kwargs: {${size}}}]`,
+    ],
+  ])("finds the rate and the size of batches, by %s", async (spelling, callbacks) => {
+    write({
+      [`conf/find_${spelling}.yaml`]: `
+defaults: [model: points, dataset: points, optimizer: adamw, _self_]
+experiment: {name: found}
+dataset: {batch_size: 2}
+trainer: {max_epochs: 2, log_every_n_steps: 1, enable_progress_bar: false}
+callbacks: ${callbacks}
+`,
+    });
+    const config = compose({ configPath: join(project.root, "conf"), configName: `find_${spelling}` });
+    const { runId } = await new FrameworkTrainer(config, { projectRoot: project.root }).train();
+    const store = await openStore(`sqlite:///${project.database}`);
+    const rates = (await store.metricHistory(runId, "lr")).map(({ value }) => value);
+    await store.close();
+    expect(rates).toHaveLength(10); // of batches of 8 rows
+    expect(rates).toEqual(rates.map(() => rates[0]));
+    expect(rates[0]).not.toBe(0.05);
+  });
+
+  test("finds them for a text classifier too", async () => {
+    const { runId } = await trainer(
+      "model=tiny",
+      "dataset=demo",
+      "~callbacks",
+      `+callbacks=[{name: batch_size_finder, ${size}}, {name: learning_rate_finder, ${rate}}]`,
+      "dataset.batch_size=2",
+      "trainer.max_epochs=1",
+      "trainer.log_every_n_steps=1",
+      "+scheduler={name: constant}",
+    ).train();
+    const store = await openStore(`sqlite:///${project.database}`);
+    const rates = (await store.metricHistory(runId, "lr")).map(({ value }) => value);
+    await store.close();
+    expect(rates).toHaveLength(8); // of batches of 8 rows
+    expect(rates).toEqual(rates.map(() => rates[0]));
+    expect(rates[0]).not.toBe(0.05);
+  });
+
   test("is what a program's main runs", async () => {
     const { exitCode, jobs } = await runMain(
       {

@@ -2,7 +2,8 @@
 import { UsageError } from "../base/index.ts";
 import type { TrainerFlags } from "../config/index.ts";
 
-type LimitFlag =
+/** Flags that limit how many batches are taken. */
+export type LimitFlag =
   | "limit_train_batches"
   | "limit_val_batches"
   | "limit_test_batches"

@@ -3,11 +3,13 @@ import { camelCaseKeys } from "../base/index.ts";
 import type { CamelCaseKeys } from "../base/index.ts";
 import type { UseCaseConfig } from "../config/index.ts";
 import type { Callback } from "./callbacks/callback.ts";
+import { BatchSizeFinder } from "./callbacks/batch-size-finder.ts";
 import { DataWaitMonitor } from "./callbacks/data-wait-monitor.ts";
 import { DeviceStatsMonitor } from "./callbacks/device-stats-monitor.ts";
 import { EarlyStopping } from "./callbacks/early-stopping.ts";
 import { GradientAccumulationScheduler } from "./callbacks/gradient-accumulation-scheduler.ts";
 import { GradNormMonitor } from "./callbacks/grad-norm-monitor.ts";
+import { LearningRateFinder } from "./callbacks/learning-rate-finder.ts";
 import { LearningRateMonitor } from "./callbacks/lr-monitor.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
 import { ModelSummary, RichModelSummary } from "./callbacks/model-summary.ts";
@@ -30,6 +32,10 @@ function buildCallback(config: CallbackConfig): Callback | undefined {
       return new EarlyStopping(optionsOf(config));
     case "lr_monitor":
       return new LearningRateMonitor(optionsOf(config));
+    case "learning_rate_finder":
+      return new LearningRateFinder(optionsOf(config));
+    case "batch_size_finder":
+      return new BatchSizeFinder(optionsOf(config));
     case "gradient_accumulation_scheduler":
       return new GradientAccumulationScheduler(optionsOf(config));
     case "weight_averaging":

@@ -1,12 +1,13 @@
 // Judges a model batch by batch: validation and test.
 import { UsageError } from "../base/index.ts";
 import { lossOf } from "../contracts/index.ts";
-import type { BatchLoader, LogOptions, Stage } from "../contracts/index.ts";
+import type { LogOptions, Stage } from "../contracts/index.ts";
 import { RunningMean } from "../metrics/index.ts";
 import { dispose, scope } from "../torch/index.ts";
 import { batchSizeOf } from "./batch-size.ts";
 import { withPrecision } from "./precision.ts";
 import { PassThroughProfiler } from "./profilers/pass-through-profiler.ts";
+import type { LimitedLoader } from "./reloaded.ts";
 import type { Precision, ValidateOptions } from "./run.ts";
 import type { TrainableModule } from "./trainable-module.ts";
 import { withoutGradients } from "./without-gradients.ts";
@@ -34,8 +35,6 @@ export class LogMeans {
 }
 
 export interface EvaluateOptions extends Pick<ValidateOptions, "onBatchStart" | "onBatchEnd" | "profiler"> {
-  /** Batches of each loader, at most; undefined: all. */
-  limits?: readonly number[] | undefined;
   precision: Precision;
   /** @default true */
   inferenceMode?: boolean;
@@ -49,10 +48,9 @@ export interface EvaluateOptions extends Pick<ValidateOptions, "onBatchStart" | 
  */
 export async function evaluate(
   model: TrainableModule,
-  loaders: readonly BatchLoader[],
+  loaders: readonly LimitedLoader[],
   stage: Exclude<Stage, "train">,
   {
-    limits,
     precision,
     inferenceMode = true,
     collect,
@@ -67,11 +65,11 @@ export async function evaluate(
   }
   const action = `[Module]${model.constructor.name}.${stage === "val" ? "validation" : "test"}_step`;
   const metrics: Record<string, number> = {};
-  for (const [dataloaderIndex, loader] of loaders.entries()) {
+  for (const [dataloaderIndex, { loader, limit }] of loaders.entries()) {
     const means = new LogMeans();
     collect((name, value, options) => means.add(name, value, options));
     loader.seek({ epoch: 0, batch: 0 }); // the same batches at each validation
-    for (let index = 0; index < Math.min(limits?.[dataloaderIndex] ?? Infinity, loader.length); index++) {
+    for (let index = 0; index < Math.min(limit, loader.length); index++) {
       const content: unknown = await profiler.profile(`[EvaluationLoop].${stage}_next`, () => loader.next());
       if (content === undefined) break;
       means.rows = batchSizeOf(content);

@@ -3,8 +3,15 @@ import { createHash } from "node:crypto";
 import type { TrainerFlags } from "../config/index.ts";
 import type { TrainableModule } from "./trainable-module.ts";
 
-/** Identifies what must be equal for a checkpoint to fit: the weights' names and shapes, and how batches become steps. */
-export function fingerprintOf(model: TrainableModule, flags: TrainerFlags, batches: number): string {
+/**
+ * Identifies what must be equal for a checkpoint to fit: the weights' names and shapes, and how batches become steps.
+ * `batches` of an epoch are undefined where a finder chooses how many there are.
+ */
+export function fingerprintOf(
+  model: TrainableModule,
+  flags: TrainerFlags,
+  batches: number | undefined,
+): string {
   const shapes = Array.from(model.stateDict(), ([name, tensor]) => [name, tensor.shape]);
   const { precision, accumulate_grad_batches, gradient_clip_val, gradient_clip_algorithm } = flags;
   return createHash("sha256")

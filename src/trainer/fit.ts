@@ -4,7 +4,9 @@ import type { UseCaseConfig } from "../config/index.ts";
 import { useDeterministicAlgorithms } from "../torch/index.ts";
 import { countBatches } from "./batch-limits.ts";
 import type { Callback } from "./callbacks/callback.ts";
+import { BatchSizeFinder } from "./callbacks/batch-size-finder.ts";
 import { callHook } from "./callbacks/callback.ts";
+import { LearningRateFinder } from "./callbacks/learning-rate-finder.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
 import { ModelSummary } from "./callbacks/model-summary.ts";
 import { loadModelAndCallbacks, loadProgress } from "./checkpoint.ts";
@@ -20,7 +22,8 @@ import { PassThroughProfiler } from "./profilers/pass-through-profiler.ts";
 import { profiledCallback } from "./profilers/profiled-callback.ts";
 import { profileStage } from "./profilers/profiler.ts";
 import type { Profiler } from "./profilers/profiler.ts";
-import type { BatchSource, LoopConfig, MetricSink, Run, StopReason, Trainable } from "./run.ts";
+import { tryTraining } from "./trial.ts";
+import type { BatchSizing, BatchSource, LoopConfig, MetricSink, Run, StopReason, Trainable } from "./run.ts";
 
 /** The sections of a config that training reads. */
 export type TrainingConfig = Pick<UseCaseConfig, "trainer" | "callbacks">;
@@ -40,8 +43,8 @@ export interface FitOptions {
   checkpointFolder?: string | undefined;
   /** Checkpoint to continue from. */
   resumeFrom?: string | undefined;
-  /** Sees the run before it begins. */
-  onStart?: (run: Run) => void;
+  /** Lets the size of batches be changed. */
+  loaders?: ResizableLoaders;
   /** Callbacks beside those of the config. */
   callbacks?: readonly Callback[];
   /** Measures the run's actions. @default none does */
@@ -51,6 +54,16 @@ export interface FitOptions {
   flushMetrics?: () => Promise<void>;
   /** Signals that end the run. @default those that come while `fit` runs */
   interrupt?: Interrupt;
+}
+
+/** Loaders whose batches may get another size. */
+export interface ResizableLoaders {
+  /** What may hold the size, itself or in its `config`. */
+  owners: readonly object[];
+  /** Whether one batch holds all rows. */
+  isWhole: () => boolean;
+  /** Makes the loaders anew, and returns the batches of one validation. */
+  reload: () => Promise<number>;
 }
 
 export interface FitResult {
@@ -102,6 +115,7 @@ async function trainRun(options: FitOptions, profiler: Profiler): Promise<FitRes
       await options.flushMetrics?.();
     },
   };
+  run.sizing = options.loaders && batchSizing(run, options, options.loaders);
   await prepare(run, options);
   const interrupt = options.interrupt ?? catchSignals();
   interrupt.onSignal(() => (run.stop = "signal"));
@@ -124,15 +138,39 @@ async function trainRun(options: FitOptions, profiler: Profiler): Promise<FitRes
 }
 
 /** Makes what moves the weights, and restores a run that goes on, in Lightning's order: callbacks may freeze first. */
-async function prepare(run: Run, { optimization, onStart, resumeFrom }: FitOptions): Promise<void> {
+async function prepare(run: Run, { optimization, resumeFrom }: FitOptions): Promise<void> {
   for (const callback of run.callbacks) await callback.setup?.(run, "fit");
   if (resumeFrom !== undefined) loadModelAndCallbacks(run, resumeFrom);
-  Object.assign(run, optimization(run.task.model, totalSteps(run.config, run.source)));
-  onStart?.(run);
+  optimize(run, optimization);
   await callHook(run, "onFitStart");
   if (resumeFrom === undefined) return;
   loadProgress(run, resumeFrom);
   logger.info(`resumed from ${resumeFrom}: epoch ${run.state.epoch + 1}, step ${run.state.step}`);
+}
+
+function optimize(run: Run, optimization: MakeOptimization): void {
+  Object.assign(run, optimization(run.task.model, totalSteps(run.config, run.source)));
+  run.task.attach?.(run);
+}
+
+/** Changes the size of a run's batches, and all that follows from how many there are. */
+function batchSizing(run: Run, options: FitOptions, loaders: ResizableLoaders): BatchSizing {
+  return {
+    owners: loaders.owners,
+    get isWhole() {
+      return loaders.isWhole();
+    },
+    async reload() {
+      const changed = loopConfig({ ...options, validationBatches: await loaders.reload() });
+      const { valCheckInterval, limitValBatches, hasValidation } = changed;
+      Object.assign(run.config, { valCheckInterval, limitValBatches, hasValidation });
+      run.source.seek({ epoch: run.state.epoch, batch: run.state.batch });
+    },
+    attempt: (steps) => tryTraining(run, { steps, mayCut: false }),
+    settle() {
+      if (run.startedAt === 0) optimize(run, options.optimization); // schedules count the steps of the whole run
+    },
+  };
 }
 
 /** Optimizer steps of the whole run, for schedules. */
@@ -182,16 +220,22 @@ function batchesBetween(interval: number, perEpoch: number): number {
   return Math.max(1, Math.floor(interval * perEpoch));
 }
 
-/** Lists all callbacks; those that keep checkpoints last, so that they hold what the others made of the same moment. */
+/**
+ * Lists all callbacks. Finders come first, the size of batches before the rate that depends on it; those that keep
+ * checkpoints last, so that they hold what the others made of the same moment.
+ */
 function callbacksOf(options: FitOptions): Callback[] {
   const { config, callbacks = [] } = options;
   const chosen = [...callbacks, ...buildCallbacks(config.callbacks)];
   const summarizes = chosen.some((callback) => callback instanceof ModelSummary);
-  return [
+  const all = [
     ...(config.trainer.enable_model_summary && !summarizes ? [new ModelSummary()] : []),
     ...chosen,
     ...checkpointing(options),
   ];
+  const place = (callback: Callback) =>
+    callback instanceof BatchSizeFinder ? 0 : callback instanceof LearningRateFinder ? 1 : 2;
+  return all.sort((a, b) => place(a) - place(b));
 }
 
 function checkpointing({ config, checkpoints }: FitOptions): ModelCheckpoint[] {

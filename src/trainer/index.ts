@@ -11,6 +11,9 @@ export { GradientAccumulationScheduler } from "./callbacks/gradient-accumulation
 export { GradNormMonitor, gradNorm } from "./callbacks/grad-norm-monitor.ts";
 export type { GradNormMonitorConfig } from "./callbacks/grad-norm-monitor.ts";
 export { LambdaCallback } from "./callbacks/lambda-callback.ts";
+export { BatchSizeFinder } from "./callbacks/batch-size-finder.ts";
+export { LearningRateFinder } from "./callbacks/learning-rate-finder.ts";
+export type { LearningRateFinderConfig } from "./callbacks/learning-rate-finder.ts";
 export { LearningRateMonitor } from "./callbacks/lr-monitor.ts";
 export type { LearningRateMonitorConfig } from "./callbacks/lr-monitor.ts";
 export { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
@@ -37,6 +40,7 @@ export {
   saveCheckpoint,
   verifyCheckpoint,
 } from "./checkpoint.ts";
+export type { BatchSizeSearchOptions } from "./batch-size-search.ts";
 export type { CheckpointContent } from "./checkpoint.ts";
 export { catchSignals } from "./interrupt.ts";
 export type { Interrupt } from "./interrupt.ts";
@@ -49,6 +53,7 @@ export type { MakeOptimization, Optimization } from "./optimization.ts";
 export { withPrecision } from "./precision.ts";
 export type {
   Batch,
+  BatchSizing,
   BatchSource,
   FitStage,
   LoopConfig,
@@ -83,8 +88,9 @@ export type { PyTorchProfilerConfig } from "./profilers/pytorch-profiler.ts";
 export { SimpleProfiler } from "./profilers/simple-profiler.ts";
 export type { SimpleProfilerConfig } from "./profilers/simple-profiler.ts";
 export type { ModuleHooks, TrainableModule } from "./trainable-module.ts";
-export { LRFinder, Tuner } from "./tuner.ts";
-export type { LRFindOptions } from "./tuner.ts";
+export { LRFinder } from "./lr-finder.ts";
+export { Tuner } from "./tuner.ts";
+export type { LRFindOptions, ScaleBatchSizeOptions } from "./tuner.ts";
 export { Trainer } from "./trainer.ts";
 export type { FitModuleOptions, TrainerOptions } from "./trainer.ts";
 export type { FitOptions, FitResult, TrainingConfig } from "./fit.ts";

@@ -1,11 +1,10 @@
 // The training loop, readable from top to bottom. How a run is put together: ./fit.ts.
-import { TrainingError } from "../base/index.ts";
 import { autograd, optim, scope } from "../torch/index.ts";
 import { callHook } from "./callbacks/callback.ts";
 import type { Callback, StepInfo } from "./callbacks/callback.ts";
 import { judge } from "./judge.ts";
 import { computeInParts, tryLongest } from "./micro-batches.ts";
-import { findNonFinite } from "./non-finite.ts";
+import { NonFiniteLossError, findNonFinite } from "./non-finite.ts";
 import { withPrecision } from "./precision.ts";
 import type { Batch, Run, StopReason } from "./run.ts";
 
@@ -257,7 +256,7 @@ function refuseNonFinite(run: Run, batches: readonly Batch[], loss: number): nev
   const culprit = findNonFinite(task.model, () =>
     batches.forEach((batch) => withPrecision(run.config.precision, () => task.lossSum(batch))),
   );
-  throw new TrainingError(
+  throw new NonFiniteLossError(
     `train: the loss must be finite, got ${loss} at step ${state.step + 1} (epoch ${state.epoch + 1}, batch ${state.batch + 1}). ${culprit} ` +
       `The weights of step ${state.step} are untouched. Lower optimizer.lr, set trainer.gradient_clip_val, or use precision 32-true.`,
   );

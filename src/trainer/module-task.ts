@@ -4,12 +4,14 @@ import { lossOf } from "../contracts/index.ts";
 import type { BatchLoader, LogOptions, TrainerContext } from "../contracts/index.ts";
 import { Tensor, dispose } from "../torch/index.ts";
 import { batchSizeOf, splitRows } from "./batch-size.ts";
+import type { Callback } from "./callbacks/callback.ts";
 import { evaluate } from "./evaluate.ts";
 import type { CheckpointContent } from "./checkpoint.ts";
 import type { LogMeans } from "./evaluate.ts";
 import { Reloaded } from "./reloaded.ts";
 import type { LimitedLoader, Reloading } from "./reloaded.ts";
 import type { Batch, BatchSource, Precision, Run, RunState, Trainable, ValidateOptions } from "./run.ts";
+import { moduleHooks } from "./trainable-module.ts";
 import type { TrainableModule } from "./trainable-module.ts";
 
 /** One batch of a loader with what the loop needs of it. */
@@ -48,6 +50,11 @@ export class LoaderSource implements BatchSource<ModuleBatch> {
 
   get batchesPerEpoch(): number {
     return this.#present.limit;
+  }
+
+  /** Asks for the loader anew. */
+  reload(): void {
+    this.#present = this.#loaders.renew();
   }
 
   seek({ epoch, batch }: { epoch: number; batch: number }): void {
@@ -100,6 +107,7 @@ export interface ModuleTaskOptions {
 /** Trains a module as its own steps say. */
 export class ModuleTask implements Trainable<ModuleBatch> {
   readonly model: TrainableModule;
+  readonly hooks: Callback;
   readonly trainManually?: (batch: ModuleBatch) => number;
   readonly #options: ModuleTaskOptions;
   readonly #valLoaders: Reloaded<readonly BatchLoader[]>;
@@ -114,12 +122,17 @@ export class ModuleTask implements Trainable<ModuleBatch> {
 
   constructor(model: TrainableModule, options: ModuleTaskOptions) {
     this.model = model;
+    this.hooks = moduleHooks(model);
     this.#options = options;
     this.#valLoaders = new Reloaded(options.valLoaders, options.reloading);
     if (model.automaticOptimization === false) this.trainManually = (batch) => this.#trainManually(batch);
   }
 
-  /** Lends the model what it may use while the run is under way. */
+  /** Asks for the loaders of validation anew, and returns the batches of the longest. */
+  reload(): number {
+    return Math.max(0, ...this.#valLoaders.renew().map(({ length }) => length));
+  }
+
   attach({ optimizers, schedules, state }: Run): void {
     this.#state = state;
     const context: TrainerContext = {
@@ -146,8 +159,8 @@ export class ModuleTask implements Trainable<ModuleBatch> {
     try {
       const { precision, inferenceMode = true } = this.#options;
       const loaders = this.#valLoaders.at(this.#epoch());
-      return await evaluate(this.model, loaders, "val", {
-        limits: limit === undefined ? undefined : loaders.map(() => limit),
+      const limited = loaders.map((loader) => ({ loader, limit: limit ?? loader.length }));
+      return await evaluate(this.model, limited, "val", {
         precision,
         inferenceMode,
         collect: (log) => (this.#collector = log),

@@ -1,6 +1,15 @@
 // Finds where NaN or infinity came from.
+import { TrainingError } from "../base/index.ts";
 import { noGrad, scope, Tensor } from "../torch/index.ts";
 import type { nn } from "../torch/index.ts";
+
+/** Tells a loss that is not finite from other errors of training, as which it is shown. */
+export class NonFiniteLossError extends TrainingError {
+  constructor(message: string) {
+    super(message);
+    this.name = TrainingError.name;
+  }
+}
 
 /**
  * Says which weight, or else which module first put out a number that is not finite, by running `forward` again

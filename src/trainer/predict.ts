@@ -7,11 +7,14 @@ import type { Run } from "./run.ts";
 import type { TrainableModule } from "./trainable-module.ts";
 import { withoutGradients } from "./without-gradients.ts";
 
-/** Runs `predictStep` over loaders with the hooks around it, and returns what it gave; its tensors are the caller's. */
+/**
+ * Runs `predictStep` over loaders with the hooks around it, and returns what it gave; its tensors are the caller's. Which
+ * loaders, is asked after the first hooks.
+ */
 export async function predict(
   run: Run,
   model: TrainableModule,
-  loaders: readonly LimitedLoader[],
+  loaders: () => readonly LimitedLoader[],
   { inferenceMode }: { inferenceMode: boolean },
 ): Promise<unknown[]> {
   const { callbacks, config, profiler } = run;
@@ -22,7 +25,7 @@ export async function predict(
   model.eval();
   await callHook(run, "onPredictStart");
   await callHook(run, "onPredictEpochStart");
-  for (const [dataloaderIndex, { loader, limit }] of loaders.entries()) {
+  for (const [dataloaderIndex, { loader, limit }] of loaders().entries()) {
     loader.seek({ epoch: 0, batch: 0 });
     for (let index = 0; index < limit; index++) {
       const content: unknown = await profiler.profile("[PredictionLoop].predict_next", () => loader.next());

@@ -1,4 +1,5 @@
 // Loaders that are asked for anew every few epochs.
+import { UsageError } from "../base/index.ts";
 import type { BatchLoader } from "../contracts/index.ts";
 
 /** When loaders are made anew, and how. */
@@ -14,6 +15,13 @@ export interface LimitedLoader {
   limit: number;
 }
 
+/** Refuses a loader that stays the same when one of another batch size is asked for. */
+export function refuseSameLoader(method: string): never {
+  throw new UsageError(
+    `batch_size_finder: ${method}() must make a loader each time, of the size that the data module says then, and gives the same one again. Make it there, not in setup().`,
+  );
+}
+
 /** Keeps loaders for so many epochs, counted from the first that they are asked for in. */
 export class Reloaded<T> {
   readonly #reloading: Reloading<T> | undefined;
@@ -23,6 +31,12 @@ export class Reloaded<T> {
   constructor(loaders: T, reloading: Reloading<T> | undefined) {
     this.#loaders = loaders;
     this.#reloading = reloading;
+  }
+
+  /** Makes the loaders anew now, where it is known how. */
+  renew(): T {
+    if (this.#reloading !== undefined) this.#loaders = this.#reloading.make();
+    return this.#loaders;
   }
 
   /** Returns the loaders of an epoch. */

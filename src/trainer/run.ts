@@ -39,6 +39,24 @@ export interface Trainable<B extends Batch = Batch> {
   loadStateDict?(state: Readonly<Record<string, unknown>>): void;
   /** Reads what a checkpoint held, before callbacks do. */
   onLoadCheckpoint?(checkpoint: CheckpointContent): void;
+  /** Calls the model's own hooks; a run has them among its callbacks, and so do trials. */
+  readonly hooks?: Callback;
+  /** Lends the model what it may use while a run is under way. */
+  attach?(run: Run): void;
+}
+
+/** Lets the size of batches be changed. */
+export interface BatchSizing {
+  /** What may hold the size, itself or in its `config`: the model and its data. */
+  readonly owners: readonly object[];
+  /** Whether a batch of the present size holds all rows. */
+  readonly isWhole: boolean;
+  /** Makes the loaders anew, of the size that their owners say. */
+  reload(): Promise<void>;
+  /** Goes over so many batches as the run will, and keeps nothing of it. */
+  attempt(steps: number): Promise<void>;
+  /** Lets the run have batches of the size that was found. */
+  settle(): void;
 }
 
 export interface ValidateOptions {
@@ -134,6 +152,8 @@ export interface Run {
   readonly callbacks: readonly Callback[];
   readonly profiler: Profiler;
   readonly state: RunState;
+  /** Absent where batches have one size. */
+  sizing?: BatchSizing | undefined;
   /** Identifies config and data; a checkpoint of another job is refused. */
   readonly fingerprint: string;
   /** Where checkpoints go that name no folder. */

@@ -9,12 +9,15 @@ import { requireCallback } from "../contracts/index.ts";
 import type { BatchLoader, DataModule, DataStage } from "../contracts/index.ts";
 import { dispose, loadSafetensors, setDetectAnomaly, setNumThreads } from "../torch/index.ts";
 import { barebonesOptions } from "./barebones.ts";
+import { BatchSizeFinder } from "./callbacks/batch-size-finder.ts";
 import type { Callback } from "./callbacks/callback.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
 import { progressCallback } from "./callbacks/progress.ts";
 import { newestCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
+import { EvalLoaders } from "./eval-loaders.ts";
 import { evaluate } from "./evaluate.ts";
 import { countBatches, countTrainBatches } from "./batch-limits.ts";
+import type { LimitFlag } from "./batch-limits.ts";
 import { fit } from "./fit.ts";
 import type { FitResult } from "./fit.ts";
 import { fingerprintOf } from "./fingerprint.ts";
@@ -29,6 +32,7 @@ import { castWeights } from "./precision.ts";
 import { predict } from "./predict.ts";
 import { makeProfiler } from "./profilers/make-profiler.ts";
 import type { ProfilerName } from "./profilers/make-profiler.ts";
+import { refuseSameLoader } from "./reloaded.ts";
 import type { LimitedLoader } from "./reloaded.ts";
 import { profiledCallback } from "./profilers/profiled-callback.ts";
 import { Profiler, profileStage } from "./profilers/profiler.ts";
@@ -69,8 +73,8 @@ export interface FitModuleOptions {
  */
 export class Trainer {
   readonly flags: TrainerFlags;
-  readonly callbacks: readonly Callback[];
-  readonly loggers: readonly TrainingLogger[];
+  callbacks: readonly Callback[];
+  loggers: readonly TrainingLogger[];
   readonly defaultRootDir: string;
   readonly profiler: Profiler;
   readonly #optimization: MakeOptimization | undefined;
@@ -131,7 +135,8 @@ export class Trainer {
     };
     const isOverfit = flags.overfit_batches !== 0;
     const loadVal = () => (isOverfit ? [] : loadersOf(data.valDataloader?.()));
-    const { loader, limit } = loadTrain();
+    let present = loadTrain();
+    const { limit } = present;
     const valLoaders = loadVal();
     const everyNEpochs = isOverfit ? 0 : flags.reload_dataloaders_every_n_epochs; // its batches stay the same
     const task = new ModuleTask(model, {
@@ -142,7 +147,14 @@ export class Trainer {
       isBarebones: flags.barebones,
     });
     if (task.trainManually !== undefined) this.#refuseAutomatic(model);
+    const source = new LoaderSource(present.loader, {
+      limit,
+      isFixed: isOverfit,
+      weightOf: model.lossWeight?.bind(model),
+      reloading: { everyNEpochs, make: () => (present = loadTrain()) },
+    });
     const loggers = new LoggerCollection(this.loggers);
+    const isSizeFound = this.callbacks.some((callback) => callback instanceof BatchSizeFinder);
     const resumeFrom = await this.#resumable(ckptPath);
     const goesOn = ckptPath === "last" || (resumeFrom !== undefined && (await isNewestOfFolder(resumeFrom)));
     if (flags.detect_anomaly) setDetectAnomaly(true);
@@ -151,29 +163,32 @@ export class Trainer {
       const result = await fit({
         config: { trainer: flags, callbacks: [] },
         task: task as Trainable,
-        source: new LoaderSource(loader, {
-          limit,
-          isFixed: isOverfit,
-          weightOf: model.lossWeight?.bind(model),
-          reloading: { everyNEpochs, make: loadTrain },
-        }),
+        source,
         optimization: this.#optimization ?? ownOptimization(model),
-        onStart: (run) => {
-          if (flags.enable_autolog_hparams) loggers.logHyperparams(hyperparams(model)); // a run that goes on knows its logs by now
-          task.attach(run);
+        loaders: {
+          owners: [model, data],
+          isWhole: () => present.loader.length <= 1,
+          reload: async () => {
+            await opened.pop()?.close?.();
+            const { loader } = present;
+            source.reload();
+            if (loader === present.loader) refuseSameLoader("trainDataloader");
+            return task.reload();
+          },
         },
         validationBatches: Math.max(0, ...valLoaders.map(({ length }) => length)),
-        fingerprint: fingerprintOf(model, flags, limit),
+        fingerprint: fingerprintOf(model, flags, isSizeFound ? undefined : limit),
         checkpointFolder: this.#checkpointFolder(),
         resumeFrom,
         // checkpoints last, so that they hold what the others made of the same moment
         callbacks: [
-          ...(flags.enable_progress_bar
-            ? [progressCallback(this.#progress ?? terminalProgress(), limit)]
-            : []),
+          ...(flags.enable_progress_bar ? [progressCallback(this.#progress ?? terminalProgress())] : []),
           ...this.callbacks.filter(isNoCheckpoint),
-          loggersState(loggers, { goesOn }),
-          moduleHooks(model),
+          loggersState(loggers, {
+            goesOn,
+            hyperparams: () => (flags.enable_autolog_hparams ? hyperparams(model) : undefined),
+          }),
+          task.hooks,
           ...this.#checkpointing(),
         ],
         profiler: this.profiler,
@@ -219,21 +234,25 @@ export class Trainer {
     data: DataModule,
     { ckptPath }: FitModuleOptions = {},
   ): Promise<unknown[]> {
-    const { precision, inference_mode } = this.flags;
+    const { inference_mode: inferenceMode, precision } = this.flags;
     await prepare(data, "predict", this.profiler);
     await this.#restore(model, ckptPath);
     castWeights(model, precision);
-    const loaders = loadersOf(data.predictDataloader?.()).map((loader) => {
-      const limit = countBatches(this.flags, "limit_predict_batches", loader.length);
-      return { loader, limit };
-    });
-    const stage = { stage: "predict", model, steps: sum(loaders.map(({ limit }) => limit)) } as const;
-    const run = this.#idleRun(model, "predict");
-    const outputs = await profileStage(this.profiler, stage, () =>
-      predict(run, model, loaders, { inferenceMode: inference_mode }),
+    const loaders = new EvalLoaders("predictDataloader", () =>
+      this.#limited(data.predictDataloader?.(), "limit_predict_batches"),
     );
-    await data.teardown?.("predict");
-    return outputs;
+    const run = this.#idleRun(model, "predict");
+    run.sizing = loaders.sizing([model, data], async (tried) =>
+      dispose(await predict({ ...run, callbacks: [] }, model, () => tried, { inferenceMode })),
+    );
+    try {
+      const stage = { stage: "predict", model, steps: loaders.batches } as const;
+      return await profileStage(this.profiler, stage, () =>
+        predict(run, model, () => loaders.present, { inferenceMode }),
+      );
+    } finally {
+      await data.teardown?.("predict");
+    }
   }
 
   async #evaluate(
@@ -245,15 +264,14 @@ export class Trainer {
     const { flags } = this;
     const dataStage = stage === "val" ? "validate" : "test";
     await prepare(data, dataStage, this.profiler);
-    const loaders = loadersOf(stage === "val" ? data.valDataloader?.() : data.testDataloader?.());
-    if (loaders.length === 0) {
-      const method = stage === "val" ? "valDataloader" : "testDataloader";
+    const method = stage === "val" ? "valDataloader" : "testDataloader";
+    const flag = stage === "val" ? "limit_val_batches" : "limit_test_batches";
+    const loaders = new EvalLoaders(method, () => this.#limited(data[method]?.(), flag));
+    if (loaders.present.length === 0) {
       throw new UsageError(`Trainer.${dataStage}: the data must have a ${method}() that gives a loader.`);
     }
     await this.#restore(model, ckptPath);
     castWeights(model, flags.precision);
-    const flag = stage === "val" ? "limit_val_batches" : "limit_test_batches";
-    const limits = loaders.map(({ length }) => countBatches(flags, flag, length));
     let collector: ((name: string, value: number, options: object) => void) | undefined;
     const noOptimizers = { optimizers: [], lrSchedulers: [], currentEpoch: 0, globalStep: 0 };
     model.attach?.({
@@ -267,16 +285,22 @@ export class Trainer {
     });
     const loggers = new LoggerCollection(this.loggers);
     const run = this.#idleRun(model, dataStage, loggers);
+    const options = { precision: flags.precision, inferenceMode: flags.inference_mode };
+    run.sizing = loaders.sizing([model, data], async (tried) => {
+      try {
+        await evaluate(model, tried, stage, { ...options, collect: () => {} });
+      } finally {
+        model.logMetrics?.(stage); // begins them anew
+      }
+    });
     model.eval();
-    const profiled = { stage: dataStage, model, steps: sum(limits) } as const;
+    const profiled = { stage: dataStage, model, steps: loaders.batches } as const;
     try {
       return await profileStage(this.profiler, profiled, async () => {
         for (const callback of run.callbacks) await callback.setup?.(run, dataStage);
         const metrics = await judge(run, stage === "val" ? "Validation" : "Test", (hooks) =>
-          evaluate(model, loaders, stage, {
-            limits,
-            precision: flags.precision,
-            inferenceMode: flags.inference_mode,
+          evaluate(model, loaders.present, stage, {
+            ...options,
             collect: (log) => (collector = log),
             ...hooks,
           }),
@@ -294,6 +318,17 @@ export class Trainer {
       await loggers.finalize("success");
       await data.teardown?.(dataStage);
     }
+  }
+
+  /** Lists loaders with how many batches of them count. */
+  #limited(
+    loaders: BatchLoader | readonly BatchLoader[] | undefined,
+    flag: LimitFlag,
+  ): readonly LimitedLoader[] {
+    return loadersOf(loaders).map((loader) => ({
+      loader,
+      limit: countBatches(this.flags, flag, loader.length),
+    }));
   }
 
   #idleRun(model: TrainableModule, stage: "validate" | "test" | "predict", loggers?: LoggerCollection): Run {
@@ -384,10 +419,6 @@ async function prepare(data: DataModule, stage: DataStage, profiler: Profiler): 
 function loadersOf(loaders: BatchLoader | readonly BatchLoader[] | undefined): readonly BatchLoader[] {
   if (loaders === undefined) return [];
   return Array.isArray(loaders) ? loaders : [loaders as BatchLoader];
-}
-
-function sum(counts: readonly number[]): number {
-  return counts.reduce((total, count) => total + count, 0);
 }
 
 function isNoCheckpoint(callback: Callback): boolean {

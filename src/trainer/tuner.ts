@@ -1,60 +1,38 @@
-// Finds a learning rate before training, by Lightning's range test (Smith, 2017), and leaves everything as it was.
+// Finds settings before training, by the finders that are callbacks too, and leaves everything else as it was.
 import { UsageError, logger } from "../base/index.ts";
 import type { DataModule } from "../contracts/index.ts";
-import { dispose, getRngState, noGrad, setRngState } from "../torch/index.ts";
+import type { BatchSizeSearchOptions } from "./batch-size-search.ts";
+import { BatchSizeFinder } from "./callbacks/batch-size-finder.ts";
 import type { Callback } from "./callbacks/callback.ts";
-import { fit } from "./fit.ts";
-import { LoaderSource, ModuleTask } from "./module-task.ts";
-import { ownOptimization } from "./optimization.ts";
-import type { Run, Trainable } from "./run.ts";
+import { LearningRateFinder, rateSetting } from "./callbacks/learning-rate-finder.ts";
+import type { LRFinder, RangeTestOptions } from "./lr-finder.ts";
+import type { Run } from "./run.ts";
 import type { TrainableModule } from "./trainable-module.ts";
 import type { Trainer } from "./trainer.ts";
+import { withRng } from "./trial.ts";
 
 /** Options by Lightning's names. */
-export interface LRFindOptions {
-  /** @default 1e-8 */
-  minLr?: number;
-  /** @default 1 */
-  maxLr?: number;
-  /** Rates to try, one a step. @default 100 */
-  numTraining?: number;
-  /** How the rates lie between the two. @default "exponential" */
-  mode?: "exponential" | "linear";
-  /** Ends the test when the loss is so many times the best; undefined: never. @default 4 */
-  earlyStopThreshold?: number | undefined;
-  /** Sets `lr` of the model or of its config to what is suggested. @default false */
+export interface LRFindOptions extends RangeTestOptions {
+  /** Sets the rate of the model or of its config to what is suggested. @default true */
   updateAttr?: boolean;
+  /** What the rate is called there. @default lr or learningRate, whichever there is */
+  attrName?: string;
 }
 
-/** Holds the rates that were tried, with the smoothed loss of each. */
-export class LRFinder {
-  readonly lr: readonly number[];
-  readonly loss: readonly number[];
-
-  constructor({ lr, loss }: { lr: readonly number[]; loss: readonly number[] }) {
-    this.lr = lr;
-    this.loss = loss;
-  }
-
-  /** Returns the rate at which the loss falls most steeply; undefined where too few were tried. */
-  suggestion({ skipBegin = 10, skipEnd = 1 }: { skipBegin?: number; skipEnd?: number } = {}):
-    number | undefined {
-    const points = this.lr
-      .map((lr, i) => ({ lr, loss: this.loss[i]! }))
-      .slice(skipBegin, this.lr.length - skipEnd)
-      .filter(({ loss }) => Number.isFinite(loss));
-    if (points.length < 2) return undefined;
-    const slopes = points.map((_, i) => slopeAt(points, i));
-    return points[slopes.indexOf(Math.min(...slopes))]!.lr;
-  }
+/** Options by Lightning's names. */
+export interface ScaleBatchSizeOptions extends BatchSizeSearchOptions {
+  /** What a batch has to fit into memory for. @default "fit" */
+  method?: "fit" | "validate" | "test" | "predict";
 }
 
 /**
  * Finds settings by short trials. The model, the random generators and the trainer are afterwards as they were.
  *
  * @example
- * const finder = await new Tuner(trainer).lrFind(model, dataModule);
- * finder.suggestion(); // => 0.0123...
+ * const tuner = new Tuner(trainer);
+ * await tuner.scaleBatchSize(model, dataModule, { mode: "binsearch" }); // => 486, in dataModule.config.batchSize
+ * const finder = await tuner.lrFind(model, dataModule);
+ * finder?.suggestion(); // => 0.0123..., in model.config.lr
  */
 export class Tuner {
   readonly trainer: Trainer;
@@ -63,150 +41,75 @@ export class Tuner {
     this.trainer = trainer;
   }
 
-  /** Trains for a few steps at rates that rise, and notes the loss at each. */
+  /** Trains for a few steps at rates that rise, and notes the loss at each; undefined with fastDevRun. */
   async lrFind(
     model: TrainableModule,
     data: DataModule,
-    { updateAttr = false, ...options }: LRFindOptions = {},
-  ): Promise<LRFinder> {
-    const holder = updateAttr ? lrHolderOf(model) : undefined;
-    const test = new RangeTest(options);
-    const restore = remember(model);
-    try {
-      await data.prepareData?.();
-      await data.setup?.("fit");
-      await this.#train(model, data, test);
-    } finally {
-      restore();
-      model.attach?.(undefined);
-      await data.teardown?.("fit");
-    }
-    const finder = new LRFinder({ lr: test.lr, loss: test.loss });
-    const lr = finder.suggestion();
-    if (holder !== undefined && lr !== undefined) {
-      holder.lr = lr;
-      logger.info(`tuner: the learning rate is ${lr} now`);
-    }
-    return finder;
-  }
-
-  async #train(model: TrainableModule, data: DataModule, test: RangeTest): Promise<void> {
-    const { flags } = this.trainer;
-    const loader = data.trainDataloader?.();
-    if (loader === undefined)
-      throw new UsageError("Tuner.lrFind: the data must have a trainDataloader() that gives a loader.");
-    const task = new ModuleTask(model, { precision: flags.precision, valLoaders: [] });
-    await fit({
-      config: {
-        trainer: {
-          ...flags,
-          max_epochs: -1,
-          max_steps: test.numTraining,
-          max_time: undefined,
-          min_epochs: undefined,
-          min_steps: undefined,
-          fast_dev_run: 0,
-          enable_model_summary: false,
-        },
-        callbacks: [],
-      },
-      task: task as Trainable,
-      source: new LoaderSource(loader, { limit: loader.length }),
-      optimization: (own) => ({ ...ownOptimization(model)(own, test.numTraining), schedules: [] }),
-      onStart: (run) => task.attach(run),
-      validationBatches: 0,
-      callbacks: [test],
-      onMetrics: () => {},
-    });
-  }
-}
-
-/** Sets the rate of each step, and notes what the loss is. */
-class RangeTest implements Callback {
-  readonly name = "lr_range_test";
-  readonly lr: number[] = [];
-  readonly loss: number[] = [];
-  readonly numTraining: number;
-  readonly #rateAt: (step: number) => number;
-  readonly #threshold: number | undefined;
-  #average = 0;
-  #best = 0;
-
-  constructor(options: Omit<LRFindOptions, "updateAttr">) {
-    const { minLr = 1e-8, maxLr = 1, numTraining = 100, mode = "exponential" } = options;
-    if (!(minLr > 0 && maxLr > minLr && numTraining >= 1)) {
+    { numTraining = 100, ...options }: LRFindOptions = {},
+  ): Promise<LRFinder | undefined> {
+    if (this.#isSkipped("lrFind", LearningRateFinder)) return undefined;
+    if (options.updateAttr !== false && rateSetting(model, options.attrName) === undefined) {
       throw new UsageError(
-        `Tuner.lrFind: minLr must be above 0, maxLr above that and numTraining at least 1, got ${minLr}, ${maxLr} and ${numTraining}.`,
+        `Tuner.lrFind: to set the rate, ${model.constructor.name} or its config must have lr or learningRate, and neither has. Give it one, name it by attrName, or set updateAttr to false.`,
       );
     }
-    this.numTraining = numTraining;
-    this.#threshold = "earlyStopThreshold" in options ? options.earlyStopThreshold : 4;
-    this.#rateAt = (step) => {
-      const share = step === 0 ? 0 : (step + 1) / numTraining; // as Lightning's schedule counts
-      return mode === "linear" ? minLr + share * (maxLr - minLr) : minLr * (maxLr / minLr) ** share;
-    };
+    const finder = new OnlyLearningRate({ ...options, numTrainingSteps: numTraining });
+    await this.#runUntilFound(finder, () => this.trainer.fit(model, data));
+    return finder.optimalLr;
   }
 
-  onFitStart({ optimizers, task }: Run): void {
-    if (optimizers.length === 1 && task.trainManually === undefined) return;
-    throw new UsageError(
-      `Tuner.lrFind: works with one optimizer that the trainer steps, got ${optimizers.length}${task.trainManually === undefined ? "" : " that the model steps"}.`,
-    );
+  /** Finds the largest batch that fits into memory, and sets the data module's size to it; undefined with fastDevRun. */
+  async scaleBatchSize(
+    model: TrainableModule,
+    data: DataModule,
+    { method = "fit", ...options }: ScaleBatchSizeOptions = {},
+  ): Promise<number | undefined> {
+    if (this.#isSkipped("scaleBatchSize", BatchSizeFinder)) return undefined;
+    const finder = new OnlyBatchSize(options);
+    await this.#runUntilFound(finder, () => this.trainer[method](model, data));
+    return finder.optimalBatchSize;
   }
 
-  onTrainBatchStart({ optimizers, state }: Run): void {
-    const rate = this.#rateAt(state.step);
-    for (const group of optimizers[0]!.paramGroups) group.lr = rate;
-    this.lr.push(rate);
+  #isSkipped(method: string, Finder: typeof LearningRateFinder | typeof BatchSizeFinder): boolean {
+    const { callbacks, flags } = this.trainer;
+    if (callbacks.some((callback) => callback instanceof Finder)) {
+      throw new UsageError(
+        `Tuner.${method}: the trainer has a ${Finder.name} among its callbacks, which does this. Take it out, or leave the tuner out.`,
+      );
+    }
+    if (flags.fast_dev_run === 0) return false;
+    logger.warn(`Tuner.${method}: nothing is tried, as the trainer has fastDevRun`);
+    return true;
   }
 
-  onTrainBatchEnd(run: Run, { loss }: { loss: number }): void {
-    const { step } = run.state;
-    const beta = 0.98;
-    this.#average = beta * this.#average + (1 - beta) * loss;
-    const smoothed = this.#average / (1 - beta ** (step + 1));
-    if (this.#threshold !== undefined && step > 1 && smoothed > this.#threshold * this.#best)
-      run.stop = "early_stopping";
-    if (smoothed < this.#best || step === 1) this.#best = smoothed;
-    this.loss.push(smoothed);
+  async #runUntilFound(finder: Callback, run: () => Promise<unknown>): Promise<void> {
+    const { trainer } = this;
+    const { callbacks, loggers } = trainer;
+    trainer.callbacks = [finder, ...callbacks];
+    trainer.loggers = [];
+    try {
+      await withRng(run);
+    } catch (error) {
+      if (!(error instanceof Found)) throw error;
+    } finally {
+      Object.assign(trainer, { callbacks, loggers });
+    }
   }
 }
 
-/** Returns what puts weights, gradients, modes and random generators back. */
-function remember(model: TrainableModule): () => void {
-  const weights = noGrad(
-    () => new Map(Array.from(model.stateDict(), ([name, tensor]) => [name, tensor.detach().clone()])),
-  );
-  const modes = Array.from(model.modules(), (module) => [module, module.training] as const);
-  const rng = getRngState();
-  return () => {
-    model.loadStateDict(weights);
-    model.zeroGrad();
-    for (const [module, mode] of modes) module.training = mode;
-    setRngState(rng);
-    dispose(weights, rng);
-  };
+/** Ends a run that was begun for what a finder finds alone. */
+class Found extends Error {}
+
+class OnlyLearningRate extends LearningRateFinder {
+  override async lrFind(run: Run): Promise<void> {
+    await super.lrFind(run);
+    throw new Found();
+  }
 }
 
-/** Finds what has the rate that `configureOptimizers` reads. */
-function lrHolderOf(model: TrainableModule): { lr: number } {
-  const { config } = model as { config?: unknown };
-  for (const holder of [model, config])
-    if (typeof holder === "object" && holder !== null && "lr" in holder) return holder as { lr: number };
-  throw new UsageError(
-    `Tuner.lrFind: to set the rate, ${model.constructor.name} or its config must have lr, and neither has. Give it one, or leave updateAttr out.`,
-  );
-}
-
-/** Slope of the loss over the rate, by differences of second order within, of first order at the ends. */
-function slopeAt(points: readonly { lr: number; loss: number }[], i: number): number {
-  const [before, at, after] = [points[i - 1], points[i]!, points[i + 1]];
-  if (before === undefined) return (after!.loss - at.loss) / (after!.lr - at.lr);
-  if (after === undefined) return (at.loss - before.loss) / (at.lr - before.lr);
-  const [left, right] = [at.lr - before.lr, after.lr - at.lr];
-  return (
-    (-right / (left * (left + right))) * before.loss +
-    ((right - left) / (left * right)) * at.loss +
-    (left / (right * (left + right))) * after.loss
-  );
+class OnlyBatchSize extends BatchSizeFinder {
+  override async scaleBatchSize(run: Run): Promise<void> {
+    await super.scaleBatchSize(run);
+    throw new Found();
+  }
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { logger } from "../../base/index.ts";
 import type { UseCaseConfig } from "../../config/index.ts";
 import { classWeights, countClasses } from "../../data/index.ts";
-import type { TextData, TextPart } from "../../data/index.ts";
+import type { TextData, TextLoader, TextPart } from "../../data/index.ts";
 import { dispose, loadSafetensors } from "../../torch/index.ts";
 import {
   Throughput,
@@ -42,16 +42,18 @@ export async function fitClassifier(job: TextJob, callbacks: readonly Callback[]
     validation: validation && { part: validation, batchSize, cacheFolder: tokenFolder(job.resolved) },
   });
   const source = new TextBatchSource(loader, {
-    limit: trainBatches,
+    limitOf: (batches) => countTrainBatches(trainer, batches),
     weightOf: (labels) => task.weightOf(labels),
   });
+  const validationBatches = validation === undefined ? 0 : Math.ceil(validation.labels.length / batchSize);
   const throughput = new Throughput();
   const fitted = await fit({
     config,
     task,
     optimization: configuredOptimization(config),
     source,
-    validationBatches: validation === undefined ? 0 : Math.ceil(validation.labels.length / batchSize),
+    validationBatches,
+    loaders: resizable(config, source, loader, validationBatches),
     checkpoints: checkpointOptions(job),
     fingerprint: job.fingerprint,
     resumeFrom: job.checkpoint,
@@ -59,7 +61,7 @@ export async function fitClassifier(job: TextJob, callbacks: readonly Callback[]
     profiler: makeProfiler(trainer.profiler, { dirpath: folder.path }),
     callbacks: [
       throughput,
-      ...(trainer.enable_progress_bar ? [progressCallback(progress, source.batchesPerEpoch)] : []),
+      ...(trainer.enable_progress_bar ? [progressCallback(progress)] : []),
       ...callbacks,
     ],
     onMetrics: (metrics, step) => tracked.run.logMetrics(tracked.history.add(metrics, step), step),
@@ -69,6 +71,24 @@ export async function fitClassifier(job: TextJob, callbacks: readonly Callback[]
   stopIfAsked(job, fitted.steps);
   if (fitted.bestCheckpoint !== undefined) restoreWeights(classifier, fitted.bestCheckpoint);
   return { ...fitted, samplesPerSecond: throughput.samplesPerSecond };
+}
+
+/** Lets a finder change the size of the batches to train on; those of validation stay as they are. */
+function resizable(
+  { dataset }: UseCaseConfig,
+  source: TextBatchSource,
+  loader: TextLoader,
+  validationBatches: number,
+): NonNullable<FitOptions["loaders"]> {
+  const size = { batchSize: dataset.batch_size };
+  return {
+    owners: [size],
+    isWhole: () => source.isWhole,
+    reload: async () => {
+      source.use(loader.withBatchSize(size.batchSize));
+      return validationBatches;
+    },
+  };
 }
 
 /** What is judged between epochs: who overfits on purpose looks at the rows that are trained on. */

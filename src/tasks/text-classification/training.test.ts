@@ -47,7 +47,7 @@ function setUp({ classWeights, labelSmoothing }: { classWeights?: number[]; labe
     batchSize: 8,
   });
   const source = (limit: number) =>
-    new TextBatchSource(loader, { limit, weightOf: (batch) => training.weightOf(batch) });
+    new TextBatchSource(loader, { limitOf: () => limit, weightOf: (batch) => training.weightOf(batch) });
   return { classifier, training, source, labels };
 }
 

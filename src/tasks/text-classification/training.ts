@@ -10,23 +10,40 @@ import type { TextClassifier } from "./classifier.ts";
 /** One batch of texts with what the loop needs of it. */
 export type TrainingBatch = TextBatch & Batch;
 
-/** Gives a loader's batches to the loop; `limit` cuts epochs short. */
+/** Gives a loader's batches to the loop; `limitOf` so many of an epoch's. */
 export class TextBatchSource implements BatchSource<TrainingBatch> {
-  readonly batchesPerEpoch: number;
-  readonly #loader: TextLoader;
+  readonly #limitOf: (batches: number) => number;
   readonly #weightOf: (labels: BigInt64Array) => number;
-  readonly longest?: () => Promise<TrainingBatch>;
+  #loader!: TextLoader;
+  batchesPerEpoch!: number;
+  longest?: () => Promise<TrainingBatch>;
   #taken = 0;
 
   constructor(
     loader: TextLoader,
-    { limit, weightOf }: { limit: number; weightOf: (labels: BigInt64Array) => number },
+    {
+      limitOf,
+      weightOf,
+    }: { limitOf: (batches: number) => number; weightOf: (labels: BigInt64Array) => number },
   ) {
-    this.#loader = loader;
-    this.batchesPerEpoch = limit;
+    this.#limitOf = limitOf;
     this.#weightOf = weightOf;
+    this.use(loader);
+  }
+
+  /** Whether one batch holds all rows. */
+  get isWhole(): boolean {
+    return this.#loader.numBatches <= 1;
+  }
+
+  /** Takes batches from another loader from here on. */
+  use(loader: TextLoader): void {
+    this.#loader = loader;
+    this.batchesPerEpoch = this.#limitOf(loader.numBatches);
     // of a part of the data, the longest row of all says nothing
-    if (limit === loader.numBatches) this.longest = async () => this.#prepare(await loader.longest());
+    if (this.batchesPerEpoch === loader.numBatches)
+      this.longest = async () => this.#prepare(await loader.longest());
+    else delete this.longest;
   }
 
   seek({ epoch, batch }: { epoch: number; batch: number }): void {

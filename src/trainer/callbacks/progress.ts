@@ -4,14 +4,14 @@ import type { Run } from "../run.ts";
 import type { Callback } from "./callback.ts";
 
 /** Makes a callback that shows where training stands. */
-export function progressCallback(progress: ProgressListener, batchesPerEpoch: number): Callback {
+export function progressCallback(progress: ProgressListener): Callback {
   const phase = (epoch: number, of: number) => `epoch ${epoch + 1}${of === -1 ? "" : `/${of}`}`;
   let ofEpoch = -1;
   const begin = (run: Run) => {
     if (ofEpoch === run.state.epoch) return;
     if (ofEpoch !== -1) progress.end();
     ofEpoch = run.state.epoch;
-    progress.start(phase(ofEpoch, run.config.maxEpochs), batchesPerEpoch);
+    progress.start(phase(ofEpoch, run.config.maxEpochs), run.source.batchesPerEpoch);
   };
   return {
     name: "progress",

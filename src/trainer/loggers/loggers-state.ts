@@ -13,10 +13,20 @@ export function loggersOf(
   return Array.isArray(given) ? given : [given as TrainingLogger];
 }
 
-/** Keeps in checkpoints where the logs stand; a run that goes on from its newest checkpoint goes on with its logs. */
-export function loggersState(loggers: LoggerCollection, { goesOn }: { goesOn: boolean }): Callback {
+/**
+ * Keeps in checkpoints where the logs stand; a run that goes on from its newest checkpoint goes on with its logs. Logs the
+ * hyperparameters as training begins.
+ */
+export function loggersState(
+  loggers: LoggerCollection,
+  { goesOn, hyperparams }: { goesOn: boolean; hyperparams: () => Record<string, unknown> | undefined },
+): Callback {
   return {
     name: "loggers",
+    onFitStart() {
+      const params = hyperparams(); // with what finders have set
+      if (params !== undefined) loggers.logHyperparams(params);
+    },
     stateDict: () => loggers.stateDict(),
     loadStateDict(state) {
       if (goesOn) loggers.loadStateDict(state);
