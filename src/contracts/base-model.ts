@@ -1,5 +1,5 @@
 // The base of models that are trained: steps, logging and a default optimizer around a network.
-import { UsageError, logger } from "../base/index.ts";
+import { UsageError, logger, suggestion } from "../base/index.ts";
 import { Tensor, nn, optim } from "../torch/index.ts";
 import type { Metric } from "./metric.ts";
 import type { ConfigSchema, ISerializable, ITrainable, OptimizerSetup, StepOutput } from "./trainable.ts";
@@ -10,6 +10,8 @@ export interface LogOptions {
   onStep?: boolean;
   /** Logs the mean of the epoch. @default outside of training steps */
   onEpoch?: boolean;
+  /** Shows the value on the progress bar too. @default false, but for what `setupMetrics` gives */
+  progBar?: boolean;
   /** Rows that the value stands for, by which it is weighted in the mean. @default the rows of the batch */
   batchSize?: number;
 }
@@ -137,6 +139,7 @@ export abstract class BaseModel<Config extends object = Record<string, unknown>,
         `${this.constructor.name}.log: "${name}" must be one number, got a tensor of shape [${value.shape}]. Take its mean().`,
       );
     }
+    refuseUnknownOptions(`${this.constructor.name}.log("${name}")`, options);
     if (this.#context !== undefined) {
       this.#context.log(name, value instanceof Tensor ? value.item() : value, options);
     } else if (!this.#isWarned) {
@@ -183,7 +186,7 @@ export abstract class BaseModel<Config extends object = Record<string, unknown>,
     for (const [name, metric] of Object.entries(this.#metrics)) {
       const value = metric.compute();
       metric.reset();
-      this.log(`${stage}_${name}`, value, { onStep: false, onEpoch: true });
+      this.log(`${stage}_${name}`, value, { onStep: false, onEpoch: true, progBar: true });
     }
   }
 
@@ -201,6 +204,20 @@ export abstract class BaseModel<Config extends object = Record<string, unknown>,
     if (this.#context !== undefined) return this.#context;
     throw new UsageError(`${this.constructor.name}.${method}: works only while a trainer runs the model.`);
   }
+}
+
+const logOptions: readonly string[] = [
+  "onStep",
+  "onEpoch",
+  "progBar",
+  "batchSize",
+] satisfies (keyof LogOptions)[];
+
+/** Plugins are compiled without their types being checked. */
+function refuseUnknownOptions(where: string, options: LogOptions): void {
+  const wrong = Object.keys(options).find((key) => !logOptions.includes(key));
+  if (wrong === undefined) return;
+  throw new UsageError(`${where}: unknown option "${wrong}". ${suggestion(wrong, logOptions)}`);
 }
 
 function part(batch: unknown, index: number, key: string): unknown {

@@ -152,7 +152,7 @@ test("a domain is registered whole, or not at all", () => {
       datasets: { arm_moves: PointsData },
     });
   expect(second).toThrowErrorMatchingInlineSnapshot(
-    `[UsageError: register dataset: the name "arm_moves" is taken. Choose another name.]`,
+    `[UsageError: register dataset: the name "arm_moves" is taken by this program. Choose another name.]`,
   );
   expect([registry.has("model", "oven"), registry.has("domain", "kitchen")]).toEqual([false, false]);
 });

@@ -71,37 +71,6 @@ const registered: { kind: ComponentKindName; name: string }[] = [];
 const added = new Set<string>();
 let isBuiltIn = false;
 
-/** Makes components by their names, and says which there are. */
-export const registry = {
-  /** @throws UsageError for an unknown name, with the nearest one, or for a config that the class's schema refuses. */
-  createModel: (name: string, config: unknown = {}) => create("model", name, config),
-  createDataset: (name: string, config: unknown = {}) => create("dataset", name, config),
-  createMetric: (name: string, config: unknown = {}) => create("metric", name, config),
-  createLoss: (name: string, config: unknown = {}) => create("loss", name, config),
-  createCallback: (name: string, config: unknown = {}) => {
-    const callback = create("callback", name, config);
-    requireCallback(`callback "${name}"`, callback);
-    return callback;
-  },
-  createLogger: (name: string, config: unknown = {}) => create("logger", name, config),
-  createTask: (name: string, config: unknown = {}) => create("task", name, config),
-  createStrategy: (name: string, config: unknown = {}) => create("strategy", name, config),
-  createSampler: (name: string, config: unknown = {}) => create("sampler", name, config),
-  createStore: (name: string, config: unknown = {}) => create("store", name, config),
-  has: (kind: ComponentKindName, name: string): boolean => registries[kind].has(name),
-  names: (kind: ComponentKindName): string[] => registries[kind].names(),
-  /** Lists what plugins and programs have registered, without what comes along. */
-  added: (kind: ComponentKindName): string[] =>
-    registries[kind].names().filter((name) => added.has(key(kind, name))),
-  kinds: (): ComponentKindName[] => Object.keys(registries) as ComponentKindName[],
-  /** Returns the class's schema, by which a config is checked before anything is made. */
-  schema: (kind: keyof Kinds, name: string): ConfigSchema<unknown> | undefined =>
-    components[kind].get(name).schema,
-  domain: (name: string): Domain => domains.get(name),
-  /** Returns the plugin that registered a component; undefined for those that a program or Sconce itself registered. */
-  owner: (kind: ComponentKindName, name: string): string | undefined => owners.get(key(kind, name)),
-};
-
 /**
  * Says of everything that `run` registers that a plugin did, and takes it out again where `run` fails.
  * One plugin after the other: returns what this one registered, as `model my_model`.
@@ -203,6 +172,50 @@ export function registerDomain(name: string, domain: Domain): void {
   add("domain", name, domain);
 }
 
+/** Makes components by their names, says which there are, and takes new ones. */
+export const registry = {
+  /** @throws UsageError for an unknown name, with the nearest one, or for a config that the class's schema refuses. */
+  createModel: (name: string, config: unknown = {}) => create("model", name, config),
+  createDataset: (name: string, config: unknown = {}) => create("dataset", name, config),
+  createMetric: (name: string, config: unknown = {}) => create("metric", name, config),
+  createLoss: (name: string, config: unknown = {}) => create("loss", name, config),
+  createCallback: (name: string, config: unknown = {}) => {
+    const callback = create("callback", name, config);
+    requireCallback(`callback "${name}"`, callback);
+    return callback;
+  },
+  createLogger: (name: string, config: unknown = {}) => create("logger", name, config),
+  createTask: (name: string, config: unknown = {}) => create("task", name, config),
+  createStrategy: (name: string, config: unknown = {}) => create("strategy", name, config),
+  createSampler: (name: string, config: unknown = {}) => create("sampler", name, config),
+  createStore: (name: string, config: unknown = {}) => create("store", name, config),
+  registerModel,
+  registerDataset,
+  registerMetric,
+  registerLoss,
+  registerCallback,
+  registerLogger,
+  registerTask,
+  registerStrategy,
+  registerSampler,
+  registerStore,
+  registerOptimizer,
+  registerScheduler,
+  registerDomain,
+  has: (kind: ComponentKindName, name: string): boolean => registries[kind].has(name),
+  names: (kind: ComponentKindName): string[] => registries[kind].names(),
+  /** Lists what plugins and programs have registered, without what comes along. */
+  added: (kind: ComponentKindName): string[] =>
+    registries[kind].names().filter((name) => added.has(key(kind, name))),
+  kinds: (): ComponentKindName[] => Object.keys(registries) as ComponentKindName[],
+  /** Returns the class's schema, by which a config is checked before anything is made. */
+  schema: (kind: keyof Kinds, name: string): ConfigSchema<unknown> | undefined =>
+    components[kind].get(name).schema,
+  domain: (name: string): Domain => domains.get(name),
+  /** Returns the plugin that registered a component; undefined for those that a program or Sconce itself registered. */
+  owner: (kind: ComponentKindName, name: string): string | undefined => owners.get(key(kind, name)),
+};
+
 function registerer<T>(kind: ComponentKindName, check?: (name: string, component: T) => void): Register<T> {
   const register = (name: string, component: T): void => {
     check?.(name, component);
@@ -233,10 +246,10 @@ function add(kind: ComponentKindName, name: string, value: unknown): void {
 
 function refuseTaken(kind: ComponentKindName, name: string): void {
   if (!registries[kind].has(name)) return;
-  const owner = owners.get(key(kind, name));
-  throw new UsageError(
-    `register ${kind}: the name "${name}" is taken${owner === undefined ? "" : ` by the plugin ${owner}`}. Choose another name.`,
-  );
+  const plugin = owners.get(key(kind, name));
+  const other = added.has(key(kind, name)) ? "this program" : "Sconce itself";
+  const owner = plugin === undefined ? other : `the plugin ${plugin}`;
+  throw new UsageError(`register ${kind}: the name "${name}" is taken by ${owner}. Choose another name.`);
 }
 
 function create<K extends keyof Kinds>(kind: K, name: string, config: unknown): Kinds[K] {

@@ -1,14 +1,16 @@
 // Loads plugins one after the other. One that is broken is named, and takes neither the program nor others down.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, extname, join, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import type { Plugin } from "esbuild";
 import { SetupError, UsageError, logger, packageFolder, writeFileAtomic } from "../base/index.ts";
 import { registerAs, registry } from "../contracts/index.ts";
 import { discoverPlugins } from "./discover.ts";
 import type { PluginSource } from "./discover.ts";
+import { exportsOfSconce } from "./exports.ts";
+import { reasonOf, relativeTo } from "./reason.ts";
 
 /** What became of one plugin. */
 export interface LoadedPlugin {
@@ -66,19 +68,8 @@ async function load(source: PluginSource, projectRoot: string, timeoutMs: number
       from === "folder" || isTypeScript(path) ? await compile(source, projectRoot) : pathToFileURL(path).href;
     return { name, from, registered: await registerAs(name, () => withTimeout(run(url), timeoutMs)) };
   } catch (error) {
-    return { name, from, registered: [], error: reasonOf(error) };
+    return { name, from, registered: [], error: reasonOf(error, projectRoot) };
   }
-}
-
-/** Node tells of what an import does not find by paths of compiled files. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") return error.message;
-  const [, what, missing] = /^Cannot find (package|module) '([^']+)'/u.exec(error.message) ?? [];
-  if (missing === undefined) return error.message;
-  return what === "package"
-    ? `it imports the package "${missing}", which is not installed. Run: npm install ${missing}`
-    : `it imports ${missing}, which does not exist.`;
 }
 
 async function run(url: string): Promise<void> {
@@ -149,23 +140,6 @@ function ownPackages(projectRoot: string): Plugin {
   };
 }
 
-let exported: Record<string, string> | undefined;
-
-function exportsOfSconce(): Record<string, string> {
-  if (exported === undefined) {
-    const manifest = JSON.parse(readFileSync(join(packageFolder!, "package.json"), "utf8")) as {
-      exports: Record<string, string | { default: string }>;
-    };
-    exported = Object.fromEntries(
-      Object.entries(manifest.exports).map(([key, target]) => [
-        key,
-        typeof target === "string" ? target : target.default,
-      ]),
-    );
-  }
-  return exported;
-}
-
 /** Returns the nearest node_modules/.cache, or a folder of the project where nothing is installed. */
 function cacheFolder(projectRoot: string): string {
   const modules = join(projectRoot, "node_modules");
@@ -187,12 +161,6 @@ function compileErrors(error: unknown, projectRoot: string): string {
       return `${relativeTo(projectRoot, location.file)}:${location.line}:${location.column + 1}: ${told}`;
     })
     .join("; ");
-}
-
-/** esbuild names files from the current folder on. */
-function relativeTo(projectRoot: string, file: string): string {
-  const absolute = fileURLToPath(new URL(file, pathToFileURL(`${process.cwd()}/`)));
-  return absolute.startsWith(`${projectRoot}/`) ? absolute.slice(projectRoot.length + 1) : absolute;
 }
 
 async function withTimeout<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {

@@ -109,6 +109,7 @@ export class ModuleTask implements Trainable<ModuleBatch> {
   readonly model: TrainableModule;
   readonly hooks: Callback;
   readonly trainManually?: (batch: ModuleBatch) => number;
+  readonly shown = new Set<string>();
   readonly #options: ModuleTaskOptions;
   readonly #valLoaders: Reloaded<readonly BatchLoader[]>;
   #state: RunState | undefined;
@@ -235,6 +236,7 @@ export class ModuleTask implements Trainable<ModuleBatch> {
 
   #log(name: string, value: number, options: LogOptions): void {
     if (this.#options.isBarebones === true) return;
+    if (options.progBar === true) this.shown.add(name);
     if (this.#collector !== undefined) {
       this.#collector(name, value, options);
       return;

@@ -30,6 +30,8 @@ export interface Trainable<B extends Batch = Batch> {
   trainManually?(batch: B): number;
   /** Judges the model on the validation data; names as they are logged, `val_loss`. */
   validate(options: ValidateOptions): Promise<Record<string, number>>;
+  /** Names of what the model wants to see on the progress bar. */
+  readonly shown?: ReadonlySet<string>;
   /** Returns what the last step logged. */
   stepMetrics?(): Record<string, number>;
   /** Returns the means of what the epoch's steps logged, and begins them anew. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { PointsData, PointsModel, points } from "../../tests/fixtures/points.ts";
 import { makeTemporaryFolder } from "../../tests/fixtures/temporary-folder.ts";
-import type { ITrainable, OptimizerSetup } from "../contracts/index.ts";
+import type { ITrainable, OptimizerSetup, StepOutput } from "../contracts/index.ts";
 import { hashTensors, manualSeed, memoryStats, nn, noGrad, optim, utils } from "../torch/index.ts";
 import type { Tensor } from "../torch/index.ts";
 import { ModelCheckpoint, Trainer } from "./index.ts";
@@ -189,9 +189,40 @@ describe("Trainer.fit", () => {
       seeded(),
       new PointsData({ batchSize: 20 }),
     );
-    expect(told).toEqual(["epoch 1/2 of 2", "1", "2", "end", "epoch 2/2 of 2", "1", "2", "end"]);
+    // the last time after the validation, with what came of it
+    expect(told).toEqual(["epoch 1/2 of 2", "1", "2", "2", "end", "epoch 2/2 of 2", "1", "2", "2", "end"]);
     await quiet({ maxEpochs: 1, progress }).fit(seeded(), new PointsData());
-    expect(told).toHaveLength(8);
+    expect(told).toHaveLength(10);
+  });
+
+  test("shows the newest validation, and what the model logs with progBar", async () => {
+    class Telling extends PointsModel {
+      override trainingStep(batch: [Tensor, Tensor], index: number): StepOutput | undefined {
+        this.log("rows", batch[0].shape[0]!, { progBar: true });
+        this.log("hidden", 1);
+        return super.trainingStep(batch, index);
+      }
+    }
+    let shown = "";
+    const progress = { start() {}, update: (_: number, detail = "") => void (shown = detail), end() {} };
+    const trainer = quiet({ maxEpochs: 2, progress, enableProgressBar: true });
+    await trainer.fit(new Telling({}), new PointsData({ batchSize: 8 }));
+    const { val_loss, val_accuracy } = trainer.callbackMetrics;
+    expect(shown.replace(/^loss \S+ {2}/u, "")).toBe(
+      `val_loss ${val_loss!.toPrecision(4)}  val_accuracy ${val_accuracy!.toPrecision(4)}  rows 8.000`,
+    );
+  });
+
+  test("refuses an option of log that does not exist", async () => {
+    class Mistaken extends PointsModel {
+      override trainingStep(batch: [Tensor, Tensor], index: number): StepOutput | undefined {
+        this.log("rows", 1, { prog_bar: true } as object);
+        return super.trainingStep(batch, index);
+      }
+    }
+    await expect(quiet({ maxEpochs: 1 }).fit(new Mistaken({}), new PointsData())).rejects.toThrow(
+      'Mistaken.log("rows"): unknown option "prog_bar". Did you mean "progBar"? Valid: batchSize, onEpoch, onStep, progBar.',
+    );
   });
 
   test("detectAnomaly names the module whose gradient is not finite, and is off afterwards", async () => {

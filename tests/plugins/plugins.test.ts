@@ -59,7 +59,10 @@ describe("loadPlugins", () => {
         registerModel("my_model", MyModel);`,
       "plugins/_parts.ts": `export const width: number = 7;`,
       "plugins/my_model.test.ts": `throw new Error("not a plugin");`,
-      "plugins/more/index.js": `export function register(registry) { globalThis.given = registry.kinds().length; }`,
+      "plugins/more/index.js": `export function register({ kinds, registerLoss }) {
+        globalThis.given = kinds().length;
+        registerLoss("nothing", class { forward() {} });
+      }`,
       "plugins/several/one.mjs": metric("one"),
       "plugins/several/two.ts": metric("two"),
     });
@@ -67,7 +70,7 @@ describe("loadPlugins", () => {
       `[registry.createModel("my_model", { hidden: 3 }).model.weight.shape, registry.owner("model", "my-model"), globalThis.given]`,
     );
     expect(reports).toEqual([
-      { name: "plugins/more/index.js", from: "folder", registered: [] },
+      { name: "plugins/more/index.js", from: "folder", registered: ["loss nothing"] },
       { name: "plugins/my_model.ts", from: "folder", registered: ["model my_model"] },
       { name: "plugins/several/one.mjs", from: "folder", registered: ["metric one"] },
       { name: "plugins/several/two.ts", from: "folder", registered: ["metric two"] },
@@ -120,6 +123,10 @@ describe("loadPlugins", () => {
       "plugins/g_export.ts": `export const register = 5;`,
       "plugins/h_unknown.ts": `import { x } from "sconce/nothing"; x();`,
       "plugins/i_good.ts": metric("good"),
+      "plugins/j_name.ts": `import { Modle } from "sconce/torch"; new Modle();`,
+      "plugins/k_deep/index.ts": `import { fail } from "./deep.ts";\nfail({});`,
+      "plugins/k_deep/deep.ts": `export function fail(x: any): void {\n  // a line\n  x.y.z;\n}`,
+      "plugins/l_plain.mjs": `\n  undefined.x;`,
     });
     const { reports, result } = await load(`registry.names("metric")`, { timeoutMs: 2000 });
     expect(result).toEqual(["good", "shared"]);
@@ -127,7 +134,7 @@ describe("loadPlugins", () => {
       reports.map(({ name, error }) => [name.slice("plugins/".length), error]),
     );
     expect(errors["a_syntax.ts"]).toBe(`plugins/a_syntax.ts:1:10: Unexpected "="`);
-    expect(errors["b_throws.ts"]).toBe("no GPU here");
+    expect(errors["b_throws.ts"]).toBe("plugins/b_throws.ts:4:7: no GPU here");
     expect(errors["c_missing.ts"]).toBe(
       'it imports the package "some-package-that-is-not-there", which is not installed. Run: npm install some-package-that-is-not-there',
     );
@@ -141,6 +148,13 @@ describe("loadPlugins", () => {
     expect(errors["g_export.ts"]).toContain("must be a function");
     expect(errors["h_unknown.ts"]).toContain("there is no sconce/nothing");
     expect(errors["i_good.ts"]).toBeUndefined();
+    expect(errors["j_name.ts"]).toBe('it imports "Modle" from "sconce/torch", which has no such export.');
+    expect(errors["k_deep/index.ts"]).toBe(
+      "plugins/k_deep/deep.ts:3:7: Cannot read properties of undefined (reading 'z')",
+    );
+    expect(errors["l_plain.mjs"]).toBe(
+      "plugins/l_plain.mjs:2:13: Cannot read properties of undefined (reading 'x')",
+    );
   });
 
   test("loads what a config lists, from within the project alone", async () => {
