@@ -1,11 +1,10 @@
 // Names the lines whose tensors outlive a step: of one function, or of every scope where SCONCE_LEAK_CHECK is set.
-import { dirname, sep } from "node:path";
-import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { UsageError, logger } from "../base/index.ts";
 import { watchTensors } from "./binding.ts";
 import { native } from "./native.ts";
+import { ownFolder } from "./own-folder.ts";
 import type { Tensor } from "./tensor.ts";
 import { tensorsIn } from "./tensors-in.ts";
 
@@ -110,8 +109,6 @@ function placeOf(stack: string): string {
     .map((line) => line.replace(/^\s+at /, ""));
   return frames.find((frame) => !frame.includes(ownFolder) && !frame.includes("node:")) ?? frames[0] ?? "?";
 }
-
-const ownFolder = dirname(fileURLToPath(import.meta.url)) + sep;
 
 function describe(leaked: readonly Made[]): string {
   const places = new Map<string, Made[]>();

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { buildAddon, isAddonCurrent } from "../../native/build.mjs";
+import { bundle } from "./bundle.mjs";
 import { currentLibtorch, ensureLibtorch } from "./libtorch.mjs";
 import { SetupFailure, progress, say } from "./log.mjs";
 import { projectRoot } from "./paths.mjs";
@@ -99,6 +100,7 @@ function sourceStamp() {
     "bench",
     "examples",
     "main.ts",
+    "tools/setup/bundle.mjs",
     "tsconfig.json",
     "tsconfig.build.json",
     "package-lock.json",
@@ -117,6 +119,7 @@ async function build() {
     cwd: projectRoot,
   });
   if (code !== 0) throw new SetupFailure(`TypeScript: the sources do not compile.\n${tail(output, 40)}`);
+  await bundle();
   writeFileSync(buildStamp, stamp);
 }
 

@@ -16,6 +16,7 @@ function project(files: Record<string, string>, scripts: Record<string, string> 
   }
   mkdirSync(join(folder, "tools", "setup"));
   for (const name of [
+    "bundle",
     "libtorch-download",
     "libtorch",
     "lock",

@@ -1,11 +1,9 @@
 // Anomaly mode: backward says which operator failed, and in which module and line its forward was called.
-import { dirname } from "node:path";
-import { fileURLToPath } from "node:url";
 import { native } from "../native.ts";
+import { ownFolder } from "../own-folder.ts";
 import { wrapForwards } from "../wrap-forwards.ts";
 import type { WithModules } from "../wrap-forwards.ts";
 
-const torchFolder = dirname(dirname(fileURLToPath(import.meta.url)));
 const framesKept = 50; // a call passes through layers of modules before it reaches an operator
 let previousLimit: number | undefined;
 let module = "";
@@ -99,5 +97,5 @@ function describeForward(path: string, made: Error): string {
 
 /** Whether a line of a stack lies in the user's code. */
 function isOutside(line: string): boolean {
-  return !line.includes(torchFolder) && !line.includes("node:internal");
+  return !line.includes(ownFolder) && !line.includes("node:internal");
 }
