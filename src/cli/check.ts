@@ -28,8 +28,9 @@ one that has a defaults list, the config is composed as sconce train does; with
   --resolve    also prints the config with all defaults filled in
   --json       prints problems and paths as JSON
   --schema K   prints the JSON Schema of a kind of file, for editors: use-case,
-               config (with a defaults list), or a group of conf/: model,
-               dataset, optimizer, scheduler, trainer, callbacks, tracking
+               config (with a defaults list), multi-label (parts by module and
+               func), or a group of conf/: model, dataset, optimizer, scheduler,
+               trainer, callbacks, tracking
 
 Exit code 2 when there is a problem.
 

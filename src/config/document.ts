@@ -1,6 +1,6 @@
 // A config as it was read: its value, and where in the file each part of it stands.
 import type { ConfigIssue } from "../base/index.ts";
-import type { ConfigPath, ConfigValue } from "./value.ts";
+import { type ConfigPath, type ConfigValue, overlaps } from "./value.ts";
 
 /** Is a position in a text file, both 1-based; columns count UTF-16 units, as editors do. */
 export interface Place {
@@ -21,6 +21,11 @@ export interface ConfigDocument {
   issues?: readonly ConfigIssue[];
   /** Parts of the value that stand for something that is wrong already. */
   broken?: readonly ConfigPath[];
+}
+
+/** Tells whether a path leads into a part that is wrong already, or around one. */
+export function isBrokenAt({ broken = [] }: ConfigDocument, path: ConfigPath): boolean {
+  return broken.some((other) => overlaps(other, path));
 }
 
 /** Remembers where keys and values of a config stand in its file. */

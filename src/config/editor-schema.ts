@@ -2,12 +2,11 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { writeFileAtomic } from "../base/index.ts";
-import { configToJson } from "./write.ts";
 
 /** Writes out the JSON Schema of a kind of config file: `use-case`, `config`, or a group of conf/ such as `trainer`. */
 export async function printJsonSchema(kind: string): Promise<string> {
   const { jsonSchema } = await import("./json-schema.ts"); // loads zod (50 ms), which reading a config need not
-  return configToJson(jsonSchema(kind));
+  return `${JSON.stringify(jsonSchema(kind))}\n`; // for programs, and long
 }
 
 /** Is what `$schema` says in the config of a new use case, so that editors find what `writeEditorSchema` writes. */

@@ -3,6 +3,7 @@ import type * as z from "zod";
 import type { ConfigIssue } from "../base/index.ts";
 import { plainDocument } from "./composed-use-case.ts";
 import { NormalizeSink, normalizeComponent } from "./components.ts";
+import { isBrokenAt } from "./document.ts";
 import type { multiLabelSchema } from "./multi-label-schema.ts";
 import { inFileOrder } from "./in-file-order.ts";
 import type { MapNode } from "./node.ts";
@@ -47,10 +48,8 @@ export async function checkMultiLabel(job: MapNode): Promise<MultiLabelReport> {
   const untold = issues.filter(({ path }) => !unresolved.some((told) => startsWith(path, told)));
   const rules = data === undefined ? [] : checkFit(data);
   const locate = locateIn(document);
-  const isBroken = (path: ConfigPath): boolean =>
-    document.broken?.some((broken) => startsWith(path, broken)) ?? false;
   const placed = [...sink.issues, ...(await withReasons(untold, value)), ...rules]
-    .filter(({ path }) => !isBroken(path))
+    .filter(({ path }) => !isBrokenAt(document, path))
     .map((issue) => locate({ ...issue, path: sink.original(issue.path) }));
   const all = [...(document.issues ?? []), ...placed];
   return {

@@ -1,7 +1,7 @@
 // From the value of a config file to a typed UseCaseConfig. Every mistake is collected; none ends the search.
 import type * as z from "zod";
 import type { ConfigIssue } from "../base/index.ts";
-import type { ConfigDocument } from "./document.ts";
+import { type ConfigDocument, isBrokenAt } from "./document.ts";
 import type { SectionKinds } from "./normalize-use-case.ts";
 import { type OverrideResult, applyOverrides } from "./overrides.ts";
 import type { SchemaIssue } from "./schema-issues.ts";
@@ -12,6 +12,7 @@ import {
   formatPath,
   formatValue,
   isConfigMap,
+  overlaps,
   startsWith,
   valueAt,
 } from "./value.ts";
@@ -70,8 +71,7 @@ export async function validateUseCase(
   const isWrong = (path: ConfigPath): boolean => wrong.some((issue) => overlaps(issue.path, path));
   const draft = checked.data ?? draftOf(value, wrong, (part) => checkSchema(useCaseSchema, part));
   const rules = draft === undefined ? { issues: [], warnings: [] } : checkRules(draft);
-  const isUnresolved = (path: ConfigPath): boolean =>
-    document.broken?.some((broken) => overlaps(broken, path)) ?? false;
+  const isUnresolved = (path: ConfigPath): boolean => isBrokenAt(document, path);
   const all = [...wrong, ...rules.issues.filter(({ path }) => !isWrong(path))].filter(
     ({ path }) => !isUnresolved(path),
   );
@@ -115,7 +115,7 @@ export async function checkDocumentWith<T extends z.ZodType>(
   const { data, issues } = checkSchema(schema, normalized.value);
   const { value } = normalized;
   const all = refuse([...normalized.issues, ...issues], value, kinds)
-    .filter(({ path }) => !(document.broken?.some((broken) => overlaps(broken, path)) ?? false))
+    .filter(({ path }) => !isBrokenAt(document, path))
     .map(locate);
   return {
     ...(data !== undefined && { config: data }),
@@ -227,9 +227,4 @@ function takeOut(draft: ConfigMap, { path, code }: SchemaIssue): void {
     const parent = valueAt(draft, path.slice(0, depth - 1));
     if (isConfigMap(parent) && depth > 0) delete parent[path[depth - 1]!];
   }
-}
-
-/** Tells whether one path lies within the other; the root itself is no part of either. */
-function overlaps(a: ConfigPath, b: ConfigPath): boolean {
-  return a.length > 0 && b.length > 0 && (startsWith(a, b) || startsWith(b, a));
 }

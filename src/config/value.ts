@@ -40,6 +40,11 @@ export function startsWith(path: ConfigPath, start: ConfigPath): boolean {
   return start.every((step, index) => path[index] === step);
 }
 
+/** Tells whether one path lies within the other; the root itself is no part of either. */
+export function overlaps(a: ConfigPath, b: ConfigPath): boolean {
+  return a.length > 0 && b.length > 0 && (startsWith(a, b) || startsWith(b, a));
+}
+
 /** Writes a path as `callbacks.0.patience`; a key that holds a dot is quoted: `space["optimizer.lr"]`. */
 export function formatPath(path: ConfigPath): string {
   let text = "";

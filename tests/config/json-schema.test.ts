@@ -5,11 +5,12 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { jsonSchema, schemaKinds } from "../../src/config/json-schema.ts";
 
-const ajv = new Ajv2020({ strict: false });
+const ajv = new Ajv2020({ strict: false, inlineRefs: false });
 const validators = Object.fromEntries(schemaKinds.map((kind) => [kind, ajv.compile(jsonSchema(kind))]));
 const accepts = (kind: string, value: unknown): boolean => validators[kind]!(value) as boolean;
 
 const conf = new URL("../../conf/", import.meta.url);
+const tree = parse(readFileSync(new URL("../fixtures/multi-label.yaml", import.meta.url), "utf8")) as object;
 const useCases = new URL("../../use_cases/", import.meta.url);
 
 /** Says which schema a file of conf/ has: its group's, or that of whole configs where it goes to the root. */
@@ -94,6 +95,106 @@ describe("the schema of use cases", () => {
   ];
   test.each(mistakes)("refuses %s: %j", (section, value) => {
     expect(accepts("use-case", { ...valid, [section]: value })).toBe(false);
+  });
+});
+
+describe("the schemas of trees of module and func", () => {
+  const changed = (path: string, value: unknown): object => {
+    const copy = structuredClone(tree) as Record<string, any>;
+    const steps = path.split(".");
+    const parent = steps.slice(0, -1).reduce((part, step) => part[step], copy["trainer_config"]);
+    if (value === undefined) delete parent[steps.at(-1)!];
+    else parent[steps.at(-1)!] = value;
+    return copy;
+  };
+  const module = "lightning_module_config";
+  const data = "data_module_config";
+  const adamw = (kwargs: object): object => ({ module: "torch.optim", func: "AdamW", kwargs });
+  const stopping = (kwargs: object): object => ({
+    module: "lightning.pytorch.callbacks",
+    func: "EarlyStopping",
+    kwargs,
+  });
+
+  test.each<[path: string, value: unknown]>([
+    ["seed", 7],
+    ["seed", null],
+    ["seed", "${oc.env:SEED}"],
+    ["kwargs.default_root_dir", "out"],
+    ["mlflow_config", undefined],
+    ["callbacks.0.kwargs", null],
+    ["callbacks.0", { _target_: "lightning.pytorch.callbacks.EarlyStopping", patience: 2, verbose: true }],
+    ["callbacks.0", { class_path: "EarlyStopping", init_args: { patience: 2 } }],
+    ["callbacks.0.module", "lightning.pytorch.callbacks"],
+    ["callbacks.1", "lr_monitor"],
+    ["loggers.1", { name: "csv", save_dir: "logs" }],
+    [`${module}.optimizer`, "adamw"],
+    [`${module}.optimizer`, { ...adamw({ lr: "${lr}" }) }],
+    [`${module}.optimizer`, { _target_: "torch.optim.adamw.AdamW", lr: 1e-3, _partial_: true }],
+    [`${module}.predict`, "sigmoid"],
+    [`${data}.process_data.kwargs.labels_columns`, ["home", "${second}"]],
+  ])("accept %s: %j", (path, value) => {
+    for (const kind of ["multi-label", "config"])
+      expect([kind, accepts(kind, changed(path, value)), validators[kind]!.errors]).toEqual([
+        kind,
+        true,
+        null,
+      ]);
+  });
+
+  test("accept the whole file, also where a use case's is asked for", () => {
+    for (const kind of ["multi-label", "use-case", "config"])
+      expect([kind, accepts(kind, tree), validators[kind]!.errors]).toEqual([kind, true, null]);
+  });
+
+  test.each<[path: string, value: unknown]>([
+    ["sed", 7],
+    ["seed", "x"],
+    ["kwargs.max_epoch", 3],
+    ["kwargs.max_epochs", 1.5],
+    ["mlflow_config.tag", {}],
+    ["mlflow_config.model_path", 3],
+    ["mlflow_config.model_path", undefined],
+    ["callbacks", stopping({})],
+    ["callbacks.0.func", "EarlyStoping"],
+    ["callbacks.0.module", "pytorch_lightning.calbacks"],
+    ["callbacks.0.kwarg", {}],
+    ["callbacks.0.kwargs.patienc", 3],
+    ["callbacks.0.kwargs.patience", "many"],
+    ["callbacks.0.kwargs.mode", "up"],
+    ["callbacks.0", { module: "lightning.pytorch.callbacks", kwargs: {} }],
+    ["callbacks.0", { _target_: "lightning.pytorch.callbacks.EarlyStopping", patienc: 2 }],
+    ["callbacks.0", { class_path: "EarlyStopping", init_args: { patienc: 2 } }],
+    ["callbacks.0", { class_path: "mine.EarlyStopping" }],
+    ["loggers.0.kwargs.tracking", "mlruns"],
+    ["loggers.0.func", "MLflow"],
+    [`${module}.model.dropout_prob`, 1],
+    [`${module}.model.num_class`, 3],
+    [`${module}.model.pretrained_model.path`, undefined],
+    [`${module}.model.calculate_predictions.func`, "predict"],
+    [`${module}.optimizer.func`, "AdamX"],
+    [`${module}.optimizer.kwargs.lr`, "fast"],
+    [`${module}.optimizer.kwargs.lrr`, 1],
+    [`${module}.define_loss.kwargs`, { weights: 1 }],
+    [`${module}.define_loss`, undefined],
+    [`${module}.calculate_best_thresholds.kwargs.vmin`, -1],
+    [`${data}.dataset.batch_size`, 0],
+    [`${data}.dataset.tokenizer_config.output_keys`, ["inputs"]],
+    [`${data}.dataset.tokenizer_config.kwargs.padding`, "left"],
+    [`${data}.load_data.kwargs.file_path`, undefined],
+    [`${data}.load_data.kwargs.file`, "a.csv"],
+    [`${data}.load_data.kwargs`, undefined],
+    [`${data}.split.kwargs.train_ratio`, 2],
+    [`${data}.split.kwargs.labels_columns`, []],
+    [`${data}.splits`, {}],
+  ])("refuse %s: %j", (path, value) => {
+    for (const kind of ["multi-label", "use-case"])
+      expect([kind, accepts(kind, changed(path, value))]).toEqual([kind, false]);
+  });
+
+  test("refuse a section where it does not belong", () => {
+    const { trainer_config } = tree as { trainer_config: Record<string, unknown> };
+    expect(accepts("config", { lightning_module_config: trainer_config[module] })).toBe(false);
   });
 });
 
