@@ -11,7 +11,6 @@ import {
   valueOf,
 } from "./node.ts";
 import { issueAt } from "./omega/failure.ts";
-import { neutralFlags } from "./neutral-flags.ts";
 import { type ConfigPath, formatPath, formatValue } from "./value.ts";
 
 /** Is what translating a tree found, beside the tree itself. */
@@ -203,9 +202,6 @@ class Translation {
     this.#hoist(flags, "callbacks", "callbacks");
     this.#hoist(flags, "logger", "loggers");
     if (this.#entries.has("logger") && !this.#entries.has("loggers")) this.#hoistLogger();
-    for (const [flag, { node }] of flags)
-      if (node.kind === "scalar" && (neutralFlags[String(flag)] ?? []).includes(node.value))
-        flags.delete(flag);
     this.#endless(entry, flags);
   }
 

@@ -10,6 +10,7 @@ import { select } from "./omega/resolve.ts";
 import type { SchemaIssue } from "./schema-issues.ts";
 import { checkOutputs, checkTracking } from "./surroundings.ts";
 import { defaultTrackingUri } from "./tracking-uri.ts";
+import { checkTrainingRules } from "./training-rules.ts";
 import { checkDocumentWith } from "./use-case.ts";
 import { type ConfigMap, type ConfigPath, isConfigMap } from "./value.ts";
 
@@ -57,12 +58,10 @@ export async function checkModule(
   projectRoot: string,
   registered?: RegisteredNames,
 ): Promise<ModuleReport> {
-  const [{ moduleSchemaWith }, { moduleKinds, nothingRegistered }, { checkTrainingRules }] =
-    await Promise.all([
-      import("./module-schema.ts"),
-      import("./module-kinds.ts"),
-      import("./rules.ts"), // all load zod (50 ms), which reading a config need not
-    ]);
+  const [{ moduleSchemaWith }, { moduleKinds, nothingRegistered }] = await Promise.all([
+    import("./module-schema.ts"), // both load zod (50 ms), which reading a config need not
+    import("./module-kinds.ts"),
+  ]);
   const names = registered ?? nothingRegistered;
   const { document, components } = composedModule(job);
   const checked = await checkDocumentWith(moduleSchemaWith(names), document, moduleKinds(names));

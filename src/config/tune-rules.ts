@@ -1,7 +1,7 @@
 // Checks of the tune section: its metric, and that each key of its space is a setting that may take those values.
 import { didYouMean } from "../base/index.ts";
 import { metricMode } from "./metric-names.ts";
-import type { RuleFindings } from "./rules.ts";
+import type { RuleFindings } from "./rule-findings.ts";
 import { type SchemaIssue, checkSchema, fieldPaths, schemaAt } from "./schema-issues.ts";
 import type { UseCaseConfig } from "./use-case.ts";
 import { useCaseSchema } from "./use-case-schema.ts";
@@ -13,23 +13,18 @@ type Space = NonNullable<UseCaseConfig["tune"]>["space"];
 export function checkTune(config: UseCaseConfig, findings: RuleFindings): void {
   const { tune } = config;
   if (tune === undefined) return;
-  const { issues, warnings, unlogged } = findings;
-  const problem = unlogged(tune.metric);
-  if (problem !== undefined) issues.push({ path: ["tune", "metric"], code: "value", message: problem });
-  else if (`${metricMode(tune.metric)}imize` !== tune.direction) {
-    const message = `"${tune.metric}" improves the other way. Is "${tune.direction}" meant?`;
-    warnings.push({ path: ["tune", "direction"], code: "value", message });
-  }
-  if (Object.keys(tune.space).length === 0) {
-    issues.push({
-      path: ["tune", "space"],
-      code: "missing",
-      message: 'nothing to search. Add a key such as "optimizer.lr".',
-    });
-  }
+  const problem = findings.unlogged(tune.metric);
+  if (problem !== undefined) findings.report(["tune", "metric"], problem);
+  else if (`${metricMode(tune.metric)}imize` !== tune.direction)
+    findings.warn(
+      ["tune", "direction"],
+      `"${tune.metric}" improves the other way. Is "${tune.direction}" meant?`,
+    );
+  if (Object.keys(tune.space).length === 0)
+    findings.report(["tune", "space"], 'nothing to search. Add a key such as "optimizer.lr".', "missing");
   for (const [key, dimension] of Object.entries(tune.space)) {
     const wrong = rangeIssues(dimension, ["tune", "space", key]);
-    issues.push(...(wrong.length > 0 ? wrong : targetIssues(config, key, dimension)));
+    findings.issues.push(...(wrong.length > 0 ? wrong : targetIssues(config, key, dimension)));
   }
 }
 
