@@ -12,7 +12,7 @@ import type { Recording } from "./job.ts";
 import { buildModel } from "./text-classification/build-model.ts";
 import { TextClassifier } from "./text-classification/classifier.ts";
 import type { Prediction, ScoreOptions } from "./text-classification/classifier.ts";
-import { evalBatchSize, loadDataset } from "./text-classification/dataset.ts";
+import { loadDataset } from "./text-classification/dataset.ts";
 import { evaluateFile } from "./text-classification/evaluate-file.ts";
 import { fitClassifier } from "./text-classification/fit.ts";
 import type { TextJob } from "./text-classification/job.ts";
@@ -131,7 +131,7 @@ export class BertTrainerTorch {
       pairColumn: dataset.text_pair_column,
       labelColumn: dataset.label_column,
       delimiter: dataset.delimiter,
-      batchSize: evalBatchSize(this.config),
+      batchSize: dataset.eval_batch_size,
     });
   }
 

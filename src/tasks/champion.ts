@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { FileError, fsyncDirectory, logger, writeFileAtomic } from "../base/index.ts";
-import { bareMetricName, metricMode } from "../config/index.ts";
+import { bareMetricName } from "../config/index.ts";
 import type { UseCaseConfig } from "../config/index.ts";
 import { compareModels } from "../metrics/index.ts";
 import type { ClassificationMetric, ModelComparison } from "../metrics/index.ts";
@@ -48,7 +48,7 @@ export interface ChampionDecision {
 /** Returns the rule of a config. */
 export function championRule({ champion }: Pick<UseCaseConfig, "champion">): ChampionRule {
   const metric = bareMetricName(champion.metric);
-  return { metric, mode: champion.mode ?? metricMode(metric) ?? "max", minDelta: champion.min_delta };
+  return { metric, mode: champion.mode, minDelta: champion.min_delta };
 }
 
 const evidenceFile = "champion.json";

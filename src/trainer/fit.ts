@@ -186,9 +186,7 @@ function loopConfig({ config: { trainer }, source, validationBatches }: FitOptio
   const limitVal = validationLimit(trainer, validationBatches);
   const interval = trainer.val_check_interval;
   return {
-    maxEpochs: devRun
-      ? 1
-      : (trainer.max_epochs ?? (maxSteps === -1 && trainer.max_time === undefined ? 3 : -1)),
+    maxEpochs: devRun ? 1 : trainer.max_epochs,
     minEpochs: trainer.min_epochs ?? 0,
     maxSteps: devRun ? trainer.fast_dev_run : maxSteps,
     minSteps: trainer.min_steps ?? 0,

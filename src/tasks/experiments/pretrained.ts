@@ -5,7 +5,7 @@ import { manualSeed } from "../../torch/index.ts";
 import { ActiveRun } from "../../tracking/index.ts";
 import { fetchBaseModel } from "../base-model.ts";
 import { TextClassifier } from "../text-classification/classifier.ts";
-import { evalBatchSize, loadDataset, tokenFolder } from "../text-classification/dataset.ts";
+import { loadDataset, tokenFolder } from "../text-classification/dataset.ts";
 import { judgeRows } from "../text-classification/judge.ts";
 import type { CellJob } from "./run-cell.ts";
 
@@ -41,7 +41,7 @@ export async function evaluatePretrained({ configFile, root, recording }: CellJo
   try {
     run.logParams({ ...config, ...params });
     const { evaluation } = await judgeRows(classifier, data.validation ?? data.train, {
-      batchSize: evalBatchSize(config),
+      batchSize: config.dataset.eval_batch_size,
       cacheFolder: tokenFolder(resolved),
       bootstrap: false,
     });

@@ -14,7 +14,7 @@ import {
 } from "../champion.ts";
 import type { ChampionDecision } from "../champion.ts";
 import { TextClassifier } from "./classifier.ts";
-import { evalBatchSize, tokenFolder } from "./dataset.ts";
+import { tokenFolder } from "./dataset.ts";
 import type { TextJob } from "./job.ts";
 import { judgeRows } from "./judge.ts";
 import type { Judgement } from "./judge.ts";
@@ -51,7 +51,7 @@ async function register(
   { config, resolved, tracked: { store } }: TextJob,
   decision: ChampionDecision,
 ): Promise<ChampionDecision> {
-  const name = config.register ?? config.use_case;
+  const name = config.register;
   const { runId, value } = decision.candidate;
   await getOrCreateRegisteredModel(store, { name });
   const version =
@@ -100,7 +100,7 @@ async function scoreChampion({ config, resolved, classifier }: TextJob, { part }
     return undefined;
   }
   const { scores, evaluation } = await judgeRows(present, part, {
-    batchSize: evalBatchSize(config),
+    batchSize: config.dataset.eval_batch_size,
     cacheFolder: tokenFolder(resolved),
     bootstrap: false,
   });

@@ -35,11 +35,6 @@ export function tokenFolder({ location }: ResolvedUseCase): string {
   return join(location.projectRoot, "outputs", "cache", "tokens");
 }
 
-/** Returns how many rows are judged at a time: without gradients, twice as many fit as are trained on. */
-export function evalBatchSize({ dataset }: UseCaseConfig): number {
-  return dataset.eval_batch_size ?? 2 * dataset.batch_size;
-}
-
 /** Returns the first rows of a part. */
 export function firstRows(part: TextPart, count: number): TextPart {
   const { texts, pairs, labels } = part;

@@ -18,7 +18,7 @@ import { championRule } from "../champion.ts";
 import { stopIfAsked } from "../interrupted.ts";
 import type { TrainingJob } from "../job.ts";
 import type { TextClassifier } from "./classifier.ts";
-import { evalBatchSize, firstRows, tokenFolder } from "./dataset.ts";
+import { firstRows, tokenFolder } from "./dataset.ts";
 import type { TextJob } from "./job.ts";
 import { TextBatchSource, TextTraining } from "./training.ts";
 
@@ -33,7 +33,7 @@ export async function fitClassifier(job: TextJob, callbacks: readonly Callback[]
   const { trainer } = config;
   const trainBatches = countTrainBatches(trainer, loader.numBatches);
   const validation = validationPart(config, data, trainBatches);
-  const batchSize = evalBatchSize(config);
+  const batchSize = config.dataset.eval_batch_size;
   const task = new TextTraining({
     classifier,
     precision: trainer.precision,

@@ -5,7 +5,7 @@ import type { ClassificationEvaluation } from "../../metrics/index.ts";
 import { countBatches } from "../../trainer/index.ts";
 import { stopIfAsked } from "../interrupted.ts";
 import type { TextClassifier } from "./classifier.ts";
-import { evalBatchSize, firstRows, tokenFolder } from "./dataset.ts";
+import { firstRows, tokenFolder } from "./dataset.ts";
 import type { TextJob } from "./job.ts";
 
 /** How a model did on the rows that decide. */
@@ -19,7 +19,7 @@ export interface Judgement extends JudgedRows {
 export async function judge(job: TextJob, steps: number): Promise<Judgement> {
   const { config, data, classifier, progress } = job;
   const { name, part: whole } = decidingPart(data);
-  const batchSize = evalBatchSize(config);
+  const batchSize = config.dataset.eval_batch_size;
   const limit = countBatches(
     config.trainer,
     "limit_test_batches",
