@@ -29,6 +29,8 @@ export interface DataModule<B = any> {
   testDataloader?(): BatchLoader<B> | readonly BatchLoader<B>[] | undefined;
   predictDataloader?(): BatchLoader<B> | readonly BatchLoader<B>[] | undefined;
   teardown?(stage: DataStage): void | Promise<void>;
+  /** Identifies the training data and their order: a checkpoint of another one is refused. @default it is not asked */
+  fingerprint?(): string | Promise<string>;
 }
 
 /** Options that every data module understands. */

@@ -156,6 +156,7 @@ export class Trainer {
     const loggers = new LoggerCollection(this.loggers);
     const isSizeFound = this.callbacks.some((callback) => callback instanceof BatchSizeFinder);
     const resumeFrom = await this.#resumable(ckptPath);
+    const isSaved = flags.enable_checkpointing || resumeFrom !== undefined;
     const goesOn = ckptPath === "last" || (resumeFrom !== undefined && (await isNewestOfFolder(resumeFrom)));
     if (flags.detect_anomaly) setDetectAnomaly(true);
     let status: "success" | "failed" | "interrupted" = "failed";
@@ -177,7 +178,11 @@ export class Trainer {
           },
         },
         validationBatches: Math.max(0, ...valLoaders.map(({ length }) => length)),
-        fingerprint: fingerprintOf(model, flags, isSizeFound ? undefined : limit),
+        fingerprint: fingerprintOf(model, flags, {
+          batches: isSizeFound ? undefined : limit,
+          // files are read for it, which is no use where no checkpoint is written or read
+          data: isSaved ? await data.fingerprint?.() : undefined,
+        }),
         checkpointFolder: this.#checkpointFolder(),
         resumeFrom,
         // checkpoints last, so that they hold what the others made of the same moment

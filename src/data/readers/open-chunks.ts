@@ -4,6 +4,7 @@ import { DataError, suggestion } from "../../base/index.ts";
 import type { ChunkedFile } from "./chunked-file.ts";
 import type { ReadTableOptions } from "./read-table.ts";
 import { openDelimited, openJsonLines } from "./text-chunks.ts";
+import { openUnchanged } from "./unchanged.ts";
 
 const openers: Record<string, (path: string, options: ReadTableOptions) => Promise<ChunkedFile>> = {
   csv: openDelimited,
@@ -26,5 +27,5 @@ export async function openChunks(path: string, options: ReadTableOptions = {}): 
     throw new DataError(
       `${path}: a file of format "${name}" cannot be read in pieces. ${suggestion(name, Object.keys(openers))} Write it as one of these, or read it whole.`,
     );
-  return opener(path, options);
+  return openUnchanged(path, () => opener(path, options));
 }

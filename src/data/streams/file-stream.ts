@@ -38,6 +38,7 @@ export class FileStream implements RowStream {
   readonly length: number;
   readonly #pieces: readonly Piece[];
   readonly #options: Required<Pick<FileStreamOptions, "shuffle" | "bufferRows" | "seed">>;
+  #rowsRead = 0;
   #present: { piece: Piece; rows: Promise<StreamRow[]> } | undefined;
 
   private constructor(files: readonly ChunkedFile[], columns: readonly string[], options: FileStreamOptions) {
@@ -70,6 +71,11 @@ export class FileStream implements RowStream {
         throw new DataError(`${path}: no column "${missing}". ${suggestion(missing, [...present])}`);
     }
     return new FileStream(files, wanted, options);
+  }
+
+  /** Rows that were read from the files so far, those of pieces that are read again included. */
+  get rowsRead(): number {
+    return this.#rowsRead;
   }
 
   async *read(epoch: number, start = 0): AsyncGenerator<StreamRow> {
@@ -114,6 +120,7 @@ export class FileStream implements RowStream {
 
   async #readPiece({ file, chunk, rows }: Piece): Promise<StreamRow[]> {
     const { values, positions } = await file.readChunk(chunk, this.columns);
+    this.#rowsRead += rows;
     return Array.from({ length: rows }, (_, row) => ({
       cells: Object.fromEntries(this.columns.map((name, column) => [name, values[column]![row]])),
       place: file.unit === "line" ? `${file.path}:${positions[row]}` : `${file.path}, row ${positions[row]}`,

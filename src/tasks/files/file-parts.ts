@@ -1,8 +1,9 @@
 // The parts of a data set that is named by its files: read whole, or streamed. What rows become is the module's matter.
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
-import { packageFolder, snakeCase } from "../../base/index.ts";
+import { packageFolder, sha256File, snakeCase } from "../../base/index.ts";
 import { dataFileProblems } from "../../config/index.ts";
 import type { BaseDataModule, DataModuleConfig, DataStage, Parts } from "../../contracts/index.ts";
 import {
@@ -179,6 +180,26 @@ export class FileParts<T> {
       train: loader(await this.#openMixed("train"), batchSize, { dropLast }),
       ...(validation !== undefined && { val: loader(await this.#openMixed("validation"), evalBatchSize) }),
     };
+  }
+
+  /** Identifies the content of the training and validation files, and what the order of their rows follows from. */
+  async fingerprint(): Promise<string> {
+    const { train, validation = [], classes, validationRatio, seed, dropLast } = this.#config;
+    const { streaming, bufferRows, weights, stopping, validationWeights, validationStopping } = this.#config;
+    const { columns, labelColumn } = this.#content;
+    const hashesOf = (names: string | readonly string[]): Promise<string[]> =>
+      Promise.all([names].flat().map((name) => sha256File(findFile(name))));
+    const order = { classes, validationRatio, seed, dropLast, streaming, bufferRows };
+    const mixtures = { weights, stopping, validationWeights, validationStopping };
+    const content = [
+      await hashesOf(train),
+      await hashesOf(validation),
+      columns,
+      labelColumn,
+      order,
+      mixtures,
+    ];
+    return createHash("sha256").update(JSON.stringify(content)).digest("hex");
   }
 
   /** Returns the classes: those of the config, else all that stand in the training files. */

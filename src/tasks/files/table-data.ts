@@ -64,6 +64,10 @@ export class TableDataModule extends BaseDataModule<TableExample, TableDataConfi
     return this.#files.fill(this, stage);
   }
 
+  fingerprint(): Promise<string> {
+    return this.#files.fingerprint();
+  }
+
   override collate(examples: TableExample[]): [Tensor, Tensor] {
     const width = this.config.features.length;
     const numbers = new Float32Array(examples.length * width);

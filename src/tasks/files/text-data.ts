@@ -78,4 +78,8 @@ export class TextFileDataModule extends BaseNLPDataModule<TextFileDataConfig> {
   override setup(stage: DataStage): Promise<void> {
     return this.#files.fill(this, stage);
   }
+
+  fingerprint(): Promise<string> {
+    return this.#files.fingerprint();
+  }
 }
