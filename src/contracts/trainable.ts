@@ -4,13 +4,17 @@ import type { Tensor, optim } from "../torch/index.ts";
 /** What a step returns: its mean loss over the batch, alone or beside whatever else hooks want to see. */
 export type StepOutput = Tensor | { loss: Tensor; readonly [name: string]: unknown };
 
-/** Says when a scheduler moves on; names are Lightning's. */
+/** Says when a scheduler moves on; names are Lightning's. In manual optimisation the model itself moves it. */
 export interface SchedulerSetup {
   scheduler: optim.LRScheduler | optim.ReduceLROnPlateau;
   /** @default "epoch" */
   interval?: "epoch" | "step";
-  /** Metric that a `ReduceLROnPlateau` looks at after each validation. @default "val_loss" */
+  /** Moves on after so many epochs, or steps of an epoch, which are counted by batches. @default 1 */
+  frequency?: number;
+  /** Metric whose last value a `ReduceLROnPlateau` looks at. @default "val_loss" */
   monitor?: string;
+  /** Takes a metric that nothing has logged for an error; otherwise the scheduler waits for it. @default true */
+  strict?: boolean;
 }
 
 /** Is an optimizer with the scheduler of its learning rate. */

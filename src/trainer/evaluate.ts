@@ -38,7 +38,10 @@ export interface EvaluateOptions extends Pick<ValidateOptions, "onBatchStart" | 
   precision: Precision;
   /** @default true */
   inferenceMode?: boolean;
-  /** Takes what the model logs to where `evaluate` collects it. */
+  /**
+   * Takes what the model logs to where `evaluate` collects it. What hooks log after the last batch still comes to the metrics
+   * that were returned.
+   */
   collect: (log: LogMeans["add"]) => void;
 }
 
@@ -94,5 +97,10 @@ export async function evaluate(
     const suffix = loaders.length === 1 ? "" : `/dataloader_idx_${dataloaderIndex}`;
     for (const [name, value] of Object.entries(means.read())) metrics[name + suffix] = value;
   }
+  const late = new LogMeans();
+  collect((name, value) => {
+    late.add(name, value, { batchSize: 1 });
+    metrics[name] = late.read()[name]!;
+  });
   return metrics;
 }

@@ -196,8 +196,7 @@ function loopConfig({ config: { trainer }, source, validationBatches }: FitOptio
     autoFindBatchSize: trainer.auto_find_batch_size,
     gradientClipVal: trainer.gradient_clip_val ?? 0,
     gradientClipAlgorithm: trainer.gradient_clip_algorithm,
-    valCheckInterval:
-      interval === undefined || interval === 1 ? undefined : batchesBetween(interval, source.batchesPerEpoch),
+    valCheckInterval: interval === undefined ? undefined : batchesBetween(interval, source.batchesPerEpoch),
     checkValEveryNEpoch: trainer.check_val_every_n_epoch,
     limitValBatches: limitVal === validationBatches ? undefined : limitVal,
     numSanityValSteps: devRun || trainer.overfit_batches !== 0 ? 0 : trainer.num_sanity_val_steps,

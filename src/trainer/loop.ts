@@ -1,12 +1,13 @@
 // The training loop, readable from top to bottom. How a run is put together: ./fit.ts.
 import { autograd, optim, scope } from "../torch/index.ts";
-import { callHook } from "./callbacks/callback.ts";
+import { byMonitoring, callHook } from "./callbacks/callback.ts";
 import type { Callback, StepInfo } from "./callbacks/callback.ts";
 import { judge } from "./judge.ts";
 import { computeInParts, tryLongest } from "./micro-batches.ts";
 import { NonFiniteLossError, findNonFinite } from "./non-finite.ts";
 import { withPrecision } from "./precision.ts";
 import type { Batch, Run, StopReason } from "./run.ts";
+import type { ScheduleInterval } from "./schedule.ts";
 
 /** Trains until a limit, a callback or a signal ends it. */
 export async function train(run: Run): Promise<StopReason> {
@@ -38,6 +39,7 @@ export async function train(run: Run): Promise<StopReason> {
 
 async function trainEpoch(run: Run): Promise<void> {
   const { config, source, state } = run;
+  const [others, monitoring] = byMonitoring(run.callbacks);
   while (state.batch < source.batchesPerEpoch && (run.stop === undefined || !mayStop(run))) {
     await callHook(run, "onTrainBatchStart");
     const askedAt = performance.now();
@@ -50,9 +52,11 @@ async function trainEpoch(run: Run): Promise<void> {
     state.batch += batches.length;
     state.step++;
     logStep(run, step);
-    for (const schedule of run.schedules) schedule.step("step");
-    if (validationDue(run, before)) await validate(run);
-    for (const callback of run.callbacks) await callback.onTrainBatchEnd?.(run, step);
+    moveSchedules(run, "step", state.batch);
+    for (const callback of others) await callback.onTrainBatchEnd?.(run, step);
+    if (validationDue(run, before)) await validate(run, { isWithinEpoch: true });
+    else observe(run, "step", state.batch);
+    for (const callback of monitoring) await callback.onTrainBatchEnd?.(run, step); // what they save is whole
     await signals();
     stopAtLimits(run);
     if (run.stop === "signal") return;
@@ -60,15 +64,29 @@ async function trainEpoch(run: Run): Promise<void> {
   if (state.batch < source.batchesPerEpoch && run.stop !== undefined) return; // stopped within the epoch
   state.epoch++;
   state.batch = 0;
-  for (const schedule of run.schedules) schedule.step("epoch"); // before callbacks save, so that a resumed run does not lack it
+  moveSchedules(run, "epoch", state.epoch);
   const due = config.valCheckInterval === undefined && state.epoch % config.checkValEveryNEpoch === 0;
   if (due && config.hasValidation) await validate(run);
   const means = run.task.epochMetrics?.() ?? {};
   if (Object.keys(means).length > 0) run.log(means);
   noteLoss(run);
-  if (!config.hasValidation) for (const schedule of run.schedules) schedule.observe(run.state.metrics);
-  await callHook(run, "onTrainEpochEnd");
+  for (const callback of others) await callback.onTrainEpochEnd?.(run);
+  if (!config.hasValidation) observe(run, "validation", state.epoch);
+  observe(run, "epoch", state.epoch);
+  for (const callback of monitoring) await callback.onTrainEpochEnd?.(run);
   stopAtLimits(run);
+}
+
+/** Moves the schedules that look at no metric; in manual optimisation the model moves all of them itself. */
+function moveSchedules({ schedules, task }: Run, interval: ScheduleInterval, count: number): void {
+  if (task.trainManually !== undefined) return;
+  for (const schedule of schedules) schedule.step(interval, count);
+}
+
+/** Moves the schedules that look at a metric. */
+function observe({ schedules, state, task }: Run, interval: ScheduleInterval, count: number): void {
+  if (task.trainManually !== undefined) return;
+  for (const schedule of schedules) schedule.observe(interval, count, state.metrics);
 }
 
 type StepResult = Omit<StepInfo, "dataSeconds">;
@@ -162,7 +180,7 @@ function clip(run: Run): number | undefined {
 }
 
 /** Judges the model on the validation data and logs what it finds. */
-export async function validate(run: Run): Promise<void> {
+export async function validate(run: Run, { isWithinEpoch = false } = {}): Promise<void> {
   const { config, optimizers, task } = run;
   const modes = Array.from(task.model.modules(), (module) => [module, module.training] as const);
   task.model.eval();
@@ -173,7 +191,8 @@ export async function validate(run: Run): Promise<void> {
   for (const optimizer of optimizers) optimizer.train();
   run.log(metrics);
   noteLoss(run);
-  for (const schedule of run.schedules) schedule.observe(run.state.metrics);
+  observe(run, "validation", 1);
+  if (isWithinEpoch) observe(run, "step", run.state.batch);
   for (const callback of run.callbacks) await callback.onValidationEnd?.(run, metrics);
 }
 

@@ -89,6 +89,8 @@ export class LoaderSource implements BatchSource<ModuleBatch> {
   }
 }
 
+const all = ({ length }: BatchLoader): number => length;
+
 /** Sums of values times rows, and the rows, by name. */
 type EpochSums = Record<string, { sum: number; rows: number }>;
 
@@ -96,6 +98,8 @@ type EpochSums = Record<string, { sum: number; rows: number }>;
 export interface ModuleTaskOptions {
   precision: Precision;
   valLoaders: readonly BatchLoader[];
+  /** Says how many batches of one of them are taken. @default all */
+  limitOf?: (loader: BatchLoader) => number;
   /** Of `valLoaders`. */
   reloading?: Reloading<readonly BatchLoader[]>;
   /** How the model runs where it is judged. @default true */
@@ -117,21 +121,28 @@ export class ModuleTask implements Trainable<ModuleBatch> {
   #hasSkipped = false;
   /** What the present batch logged: in parts where it did not fit into memory at once. */
   #parts: { rows: number; values: Record<string, number> }[] = [{ rows: 1, values: {} }];
+  /** What was logged before the present batch. */
+  #early: Record<string, number> = {};
+  /** What the model does; between the steps it logs for the epoch, unless it says otherwise. */
+  #moment: "epoch" | "batch start" | "step" = "epoch";
+  /** Names that were logged by step and by epoch: the mean of the epoch can be monitored by the bare name. */
+  readonly #bothWays = new Set<string>();
   #epochSums: EpochSums = {};
   /** Takes what is logged while the model is judged; undefined while it is trained. */
   #collector: LogMeans["add"] | undefined;
 
   constructor(model: TrainableModule, options: ModuleTaskOptions) {
     this.model = model;
-    this.hooks = moduleHooks(model);
+    this.hooks = this.#loggingHooks();
     this.#options = options;
     this.#valLoaders = new Reloaded(options.valLoaders, options.reloading);
     if (model.automaticOptimization === false) this.trainManually = (batch) => this.#trainManually(batch);
   }
 
-  /** Asks for the loaders of validation anew, and returns the batches of the longest. */
+  /** Asks for the loaders of validation anew, and returns how many batches of the longest are taken. */
   reload(): number {
-    return Math.max(0, ...this.#valLoaders.renew().map(({ length }) => length));
+    const { limitOf = all } = this.#options;
+    return Math.max(0, ...this.#valLoaders.renew().map(limitOf));
   }
 
   attach({ optimizers, schedules, state }: Run): void {
@@ -156,35 +167,35 @@ export class ModuleTask implements Trainable<ModuleBatch> {
     return batch.weight === 0 ? undefined : this.#step(batch)?.mul(batch.weight);
   }
 
-  async validate({ limit, ...hooks }: ValidateOptions): Promise<Record<string, number>> {
-    try {
-      const { precision, inferenceMode = true } = this.#options;
-      const loaders = this.#valLoaders.at(this.#epoch());
-      const limited = loaders.map((loader) => ({ loader, limit: limit ?? loader.length }));
-      return await evaluate(this.model, limited, "val", {
-        precision,
-        inferenceMode,
-        collect: (log) => (this.#collector = log),
-        ...hooks,
-      });
-    } finally {
-      this.#collector = undefined;
-    }
+  async validate({ limit = Infinity, ...hooks }: ValidateOptions): Promise<Record<string, number>> {
+    const { precision, inferenceMode = true, limitOf = all } = this.#options;
+    const loaders = this.#valLoaders.at(this.#epoch());
+    const limited = loaders.map((loader) => ({ loader, limit: Math.min(limit, limitOf(loader)) }));
+    return evaluate(this.model, limited, "val", {
+      precision,
+      inferenceMode,
+      collect: (log) => (this.#collector = log),
+      ...hooks,
+    });
   }
 
   stepMetrics(): Record<string, number> {
     const [first, ...others] = this.#parts;
-    if (others.length === 0) return first!.values;
+    if (others.length === 0) return { ...this.#early, ...first!.values };
     const sums: EpochSums = {};
     for (const { rows, values } of this.#parts) {
       for (const [name, value] of Object.entries(values)) addTo(sums, name, value, rows);
     }
-    return meansOf(sums);
+    return { ...this.#early, ...meansOf(sums) };
   }
 
   epochMetrics(): Record<string, number> {
     const means = meansOf(this.#epochSums);
     this.#epochSums = {};
+    for (const name of this.#bothWays) {
+      const mean = means[`${name}_epoch`];
+      if (mean !== undefined) this.#state!.metrics[name] = mean;
+    }
     return means;
   }
 
@@ -198,6 +209,34 @@ export class ModuleTask implements Trainable<ModuleBatch> {
 
   onLoadCheckpoint(checkpoint: CheckpointContent): void {
     this.model.onLoadCheckpoint?.(checkpoint);
+  }
+
+  /** The model's hooks, and what it logs in them. */
+  #loggingHooks(): Callback {
+    const hooks = moduleHooks(this.model);
+    return {
+      ...hooks,
+      onTrainBatchStart: async (run) => {
+        this.#early = {};
+        this.#moment = "batch start";
+        await hooks.onTrainBatchStart!(run);
+        this.#moment = "step";
+      },
+      onTrainBatchEnd: async (run, step) => {
+        this.#forgetStep();
+        await hooks.onTrainBatchEnd!(run, step);
+        this.#moment = "epoch";
+        logIfAny(run, run.state.step % run.config.logEveryNSteps === 0 ? this.stepMetrics() : {});
+      },
+      onTrainEpochEnd: async (run) => {
+        await hooks.onTrainEpochEnd!(run);
+        logIfAny(run, this.epochMetrics());
+      },
+      onValidationEpochEnd: async (run, metrics) => {
+        await hooks.onValidationEpochEnd!(run, metrics);
+        this.#collector = undefined;
+      },
+    };
   }
 
   #trainManually(batch: ModuleBatch): number {
@@ -241,11 +280,23 @@ export class ModuleTask implements Trainable<ModuleBatch> {
       this.#collector(name, value, options);
       return;
     }
-    const { onStep = true, onEpoch = false, batchSize = this.#rows } = options;
+    const isEpoch = this.#moment === "epoch";
+    const { onStep = !isEpoch, onEpoch = isEpoch, batchSize = isEpoch ? 1 : this.#rows } = options;
     const isBoth = onStep && onEpoch;
-    if (onStep) this.#parts.at(-1)!.values[isBoth ? `${name}_step` : name] = value;
+    if (isBoth) this.#bothWays.add(name);
+    const ofStep = this.#moment === "batch start" ? this.#early : this.#parts.at(-1)!.values;
+    if (onStep) ofStep[isBoth ? `${name}_step` : name] = value;
     if (onEpoch) addTo(this.#epochSums, isBoth ? `${name}_epoch` : name, value, batchSize);
   }
+
+  #forgetStep(): void {
+    this.#early = {};
+    this.#parts = [{ rows: 1, values: {} }];
+  }
+}
+
+function logIfAny(run: Run, metrics: Record<string, number>): void {
+  if (Object.keys(metrics).length > 0) run.log(metrics);
 }
 
 function addTo(sums: EpochSums, name: string, value: number, rows: number): void {

@@ -1,9 +1,9 @@
 // Optimizers and their schedules: as a config says, or as a model configures them itself.
-import { UsageError } from "../base/index.ts";
+import { UsageError, suggestion } from "../base/index.ts";
 import { metricMode } from "../config/index.ts";
 import type { UseCaseConfig } from "../config/index.ts";
 import { optimizersOf } from "../contracts/index.ts";
-import type { ITrainable, OptimizerWithScheduler } from "../contracts/index.ts";
+import type { ITrainable, OptimizerWithScheduler, SchedulerSetup } from "../contracts/index.ts";
 import { nn, optim } from "../torch/index.ts";
 import { Schedule } from "./schedule.ts";
 
@@ -32,10 +32,17 @@ export function configuredOptimization({
 export function ownOptimization(model: ITrainable): MakeOptimization {
   return () => {
     const pairs = optimizersOf(model.configureOptimizers());
-    for (const { optimizer } of pairs) {
-      if (optimizer instanceof optim.Optimizer) continue;
+    const { automaticOptimization } = model as { automaticOptimization?: boolean };
+    if (automaticOptimization !== false && pairs.length > 1) {
       throw new UsageError(
-        `${model.constructor.name}.configureOptimizers: must return optimizers, or { optimizer, lrScheduler }, got ${String(optimizer)}.`,
+        `${model.constructor.name}.configureOptimizers: returns ${pairs.length} optimizers, and the trainer steps one. Set automaticOptimization = false, and step them in trainingStep.`,
+      );
+    }
+    for (const pair of pairs) {
+      refuseUnknown(pair, ["optimizer", "lrScheduler"]);
+      if (pair.optimizer instanceof optim.Optimizer) continue;
+      throw new UsageError(
+        `${model.constructor.name}.configureOptimizers: must return optimizers, or { optimizer, lrScheduler }, got ${String(pair.optimizer)}.`,
       );
     }
     return {
@@ -48,9 +55,28 @@ export function ownOptimization(model: ITrainable): MakeOptimization {
 }
 
 function ownSchedule(given: NonNullable<OptimizerWithScheduler["lrScheduler"]>): Schedule {
-  const { scheduler, interval = "epoch", monitor } = "scheduler" in given ? given : { scheduler: given };
-  const isPlateau = scheduler instanceof optim.ReduceLROnPlateau;
-  return new Schedule(scheduler, { interval, monitor: isPlateau ? (monitor ?? "val_loss") : undefined });
+  const setup: SchedulerSetup = "scheduler" in given ? given : { scheduler: given };
+  refuseUnknown(setup, ["scheduler", "interval", "frequency", "monitor", "strict"]);
+  const { scheduler, interval = "epoch", frequency = 1, monitor = "val_loss", strict = true } = setup;
+  if (!["epoch", "step"].includes(interval))
+    throw new UsageError(`configureOptimizers: interval must be "epoch" or "step", got "${interval}".`);
+  if (!Number.isInteger(frequency) || frequency < 1)
+    throw new UsageError(
+      `configureOptimizers: frequency must be an integer of at least 1, got ${frequency}.`,
+    );
+  const isPlateau = scheduler instanceof optim.ReduceLROnPlateau || scheduler instanceof optim.GreedyLR;
+  return new Schedule(scheduler, {
+    interval,
+    frequency,
+    strict,
+    monitor: isPlateau ? monitor : undefined,
+  });
+}
+
+function refuseUnknown(given: object, keys: readonly string[]): void {
+  const unknown = Object.keys(given).find((key) => !keys.includes(key));
+  if (unknown !== undefined)
+    throw new UsageError(`configureOptimizers: unknown key "${unknown}". ${suggestion(unknown, keys)}`);
 }
 
 function buildOptimizer(model: nn.Module, config: UseCaseConfig["optimizer"]): optim.Optimizer {
@@ -117,5 +143,5 @@ function buildSchedule(
     warmupSteps,
     trainingSteps,
   });
-  return new Schedule(scheduler, { interval, monitor });
+  return new Schedule(scheduler, { interval: monitor === undefined ? interval : "validation", monitor });
 }

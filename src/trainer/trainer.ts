@@ -10,6 +10,7 @@ import type { BatchLoader, DataModule, DataStage } from "../contracts/index.ts";
 import { dispose, loadSafetensors, setDetectAnomaly, setNumThreads } from "../torch/index.ts";
 import { barebonesOptions } from "./barebones.ts";
 import { BatchSizeFinder } from "./callbacks/batch-size-finder.ts";
+import { byMonitoring } from "./callbacks/callback.ts";
 import type { Callback } from "./callbacks/callback.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
 import { progressCallback } from "./callbacks/progress.ts";
@@ -134,7 +135,9 @@ export class Trainer {
       return { loader, limit: countTrainBatches(flags, loader.length) };
     };
     const isOverfit = flags.overfit_batches !== 0;
-    const loadVal = () => (isOverfit ? [] : loadersOf(data.valDataloader?.()));
+    const loadVal = () => (flags.limit_val_batches === 0 ? [] : loadersOf(data.valDataloader?.()));
+    const valFlag = isOverfit ? "overfit_batches" : "limit_val_batches";
+    const limitOf = ({ length }: BatchLoader) => countBatches(flags, valFlag, length);
     let present = loadTrain();
     const { limit } = present;
     const valLoaders = loadVal();
@@ -142,6 +145,7 @@ export class Trainer {
     const task = new ModuleTask(model, {
       precision,
       valLoaders,
+      limitOf,
       reloading: { everyNEpochs, make: loadVal },
       inferenceMode: flags.inference_mode,
       isBarebones: flags.barebones,
@@ -155,6 +159,7 @@ export class Trainer {
     });
     const loggers = new LoggerCollection(this.loggers);
     const isSizeFound = this.callbacks.some((callback) => callback instanceof BatchSizeFinder);
+    const [others, monitoring] = byMonitoring(this.callbacks.filter(isNoCheckpoint));
     const resumeFrom = await this.#resumable(ckptPath);
     const isSaved = flags.enable_checkpointing || resumeFrom !== undefined;
     const goesOn = ckptPath === "last" || (resumeFrom !== undefined && (await isNewestOfFolder(resumeFrom)));
@@ -162,7 +167,7 @@ export class Trainer {
     let status: "success" | "failed" | "interrupted" = "failed";
     try {
       const result = await fit({
-        config: { trainer: flags, callbacks: [] },
+        config: { trainer: { ...flags, limit_val_batches: undefined }, callbacks: [] },
         task: task as Trainable,
         source,
         optimization: this.#optimization ?? ownOptimization(model),
@@ -177,7 +182,7 @@ export class Trainer {
             return task.reload();
           },
         },
-        validationBatches: Math.max(0, ...valLoaders.map(({ length }) => length)),
+        validationBatches: Math.max(0, ...valLoaders.map(limitOf)),
         fingerprint: fingerprintOf(model, flags, {
           batches: isSizeFound ? undefined : limit,
           // files are read for it, which is no use where no checkpoint is written or read
@@ -188,12 +193,13 @@ export class Trainer {
         // checkpoints last, so that they hold what the others made of the same moment
         callbacks: [
           ...(flags.enable_progress_bar ? [progressCallback(this.#progress ?? terminalProgress())] : []),
-          ...this.callbacks.filter(isNoCheckpoint),
+          ...others,
           loggersState(loggers, {
             goesOn,
             hyperparams: () => (flags.enable_autolog_hparams ? hyperparams(model) : undefined),
           }),
           task.hooks,
+          ...monitoring,
           ...this.#checkpointing(),
         ],
         profiler: this.profiler,

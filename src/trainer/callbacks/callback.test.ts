@@ -4,7 +4,7 @@ import { Trainer } from "../trainer.ts";
 import type { Callback } from "./callback.ts";
 
 test("the hooks that a callback is held to are those of the interface", () => {
-  expectTypeOf<Exclude<keyof Callback, "name">>().toEqualTypeOf<CallbackHook>();
+  expectTypeOf<Exclude<keyof Callback, "name" | "isMonitoring">>().toEqualTypeOf<CallbackHook>();
 });
 
 test("a trainer refuses callbacks that nothing would call", () => {

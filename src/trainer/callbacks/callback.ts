@@ -32,6 +32,11 @@ export interface EvaluatedBatch {
 export interface Callback {
   /** Key of its state in a checkpoint; unique within a run. */
   readonly name: string;
+  /**
+   * Whether it acts on what the others and the model log: it then comes after them, and after schedules and the validation
+   * of the same moment.
+   */
+  readonly isMonitoring?: boolean;
   /** Runs first, before the optimizers are made. */
   setup?(run: Run, stage: FitStage): void | Promise<void>;
   /** Runs last, not after an error. */
@@ -98,4 +103,12 @@ export type PlainHook = {
 /** Calls a hook of every callback, one after the other. */
 export async function callHook(run: Run, hook: PlainHook): Promise<void> {
   for (const callback of run.callbacks) await callback[hook]?.(run);
+}
+
+/** Parts callbacks into those that look on and those that act on what is logged. */
+export function byMonitoring(callbacks: readonly Callback[]): [others: Callback[], monitoring: Callback[]] {
+  return [
+    callbacks.filter((callback) => callback.isMonitoring !== true),
+    callbacks.filter((callback) => callback.isMonitoring === true),
+  ];
 }

@@ -12,26 +12,14 @@ export class DataWaitMonitor implements Callback {
   #waited = 0;
   #total = 0;
   #steps = 0;
-  /** Milliseconds of validation within the present step. */
-  #paused = 0;
-  #validationStartedAt = 0;
 
   onTrainBatchStart(): void {
     this.#startedAt = performance.now();
-    this.#paused = 0;
-  }
-
-  onValidationStart(): void {
-    this.#validationStartedAt = performance.now();
-  }
-
-  onValidationEnd(): void {
-    this.#paused += performance.now() - this.#validationStartedAt;
   }
 
   onTrainBatchEnd(run: Run, { dataSeconds }: StepInfo): void {
     this.#waited += dataSeconds;
-    this.#total += (performance.now() - this.#startedAt - this.#paused) / 1000;
+    this.#total += (performance.now() - this.#startedAt) / 1000;
     this.#steps++;
     if (run.state.step % run.config.logEveryNSteps !== 0) return;
     run.log({

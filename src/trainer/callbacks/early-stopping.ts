@@ -19,7 +19,7 @@ export interface EarlyStoppingConfig {
   divergenceThreshold?: number | undefined;
   /**
    * Judges at the end of each epoch; otherwise after each validation. Either way the last value of anything that was
-   * logged counts, `train_loss` too. @default true where nothing is validated
+   * logged counts, `train_loss` too. @default false where an epoch has several validations, or not every epoch has one
    */
   checkOnTrainEpochEnd?: boolean | undefined;
   /** Takes a metric that nothing logs for an error; otherwise waits until it is there. @default true */
@@ -31,6 +31,7 @@ export interface EarlyStoppingConfig {
 /** Ends the training when a metric has stopped getting better. */
 export class EarlyStopping implements Callback {
   readonly name = "early_stopping";
+  readonly isMonitoring = true;
   readonly config: EarlyStoppingConfig;
   #best: number;
   #waited = 0;
@@ -66,7 +67,8 @@ export class EarlyStopping implements Callback {
   }
 
   #checksAtEpochEnd({ config }: Run): boolean {
-    return this.config.checkOnTrainEpochEnd ?? !config.hasValidation;
+    const isOnceAnEpoch = config.valCheckInterval === undefined && config.checkValEveryNEpoch === 1;
+    return this.config.checkOnTrainEpochEnd ?? (isOnceAnEpoch || !config.hasValidation);
   }
 
   #check(run: Run, metrics: Readonly<Record<string, number>>): void {

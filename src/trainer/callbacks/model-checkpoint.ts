@@ -60,11 +60,12 @@ interface Saved {
 /** Saves checkpoints while the run trains, and keeps the best by a metric and the newest. */
 export class ModelCheckpoint implements Callback {
   readonly name = "model_checkpoint";
+  readonly isMonitoring = true;
   readonly config: ModelCheckpointConfig;
   #saved: Saved[] = [];
   #newestStep = -1;
   #dirpath: string | undefined;
-  /** A step's save that waits for the validation which comes at the end of the epoch. */
+  /** A save that waits for the end of the epoch, where all is measured and counted that belongs to it. */
   #isDeferred = false;
   /** Names to remove, when the checkpoint that does not list them is whole. */
   #dropped: string[] = [];
@@ -114,13 +115,14 @@ export class ModelCheckpoint implements Callback {
   }
 
   async onValidationEnd(run: Run): Promise<void> {
-    if (run.isSanityChecking) return;
-    if (this.#isDeferred || (!this.#savesAtEpochEnd(run) && this.#isEpochDue(run))) await this.#save(run);
-    this.#isDeferred = false;
+    if (run.isSanityChecking || this.#savesAtEpochEnd(run) || !this.#isEpochDue(run)) return;
+    if (run.state.batch === 0) this.#isDeferred = true;
+    else await this.#save(run);
   }
 
   async onTrainEpochEnd(run: Run): Promise<void> {
-    if (this.#savesAtEpochEnd(run) && this.#isEpochDue(run)) await this.#save(run);
+    if (this.#isDeferred || (this.#savesAtEpochEnd(run) && this.#isEpochDue(run))) await this.#save(run);
+    this.#isDeferred = false;
   }
 
   async onTrainEnd(run: Run): Promise<void> {

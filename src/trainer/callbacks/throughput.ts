@@ -9,7 +9,7 @@ export class Throughput implements Callback {
   #seconds = 0;
   #intervalItems = 0;
   #intervalSeconds = 0;
-  #since = 0;
+  #startedAt = 0;
 
   /** Rows per second since training began. */
   get samplesPerSecond(): number {
@@ -17,31 +17,17 @@ export class Throughput implements Callback {
   }
 
   onTrainBatchStart(): void {
-    this.#since = performance.now();
+    this.#startedAt = performance.now();
   }
 
-  onValidationStart(run: Run): void {
-    if (run.stage === "fit" && !run.isSanityChecking) this.#count(0);
-  }
-
-  onValidationEnd(): void {
-    this.#since = performance.now();
-  }
-
-  onTrainBatchEnd(run: Run, step: StepInfo): void {
-    this.#count(step.items);
-    if (run.state.step % run.config.logEveryNSteps !== 0) return;
-    run.log({ samples_per_second: this.#intervalItems / this.#intervalSeconds });
-    this.#intervalItems = this.#intervalSeconds = 0;
-  }
-
-  #count(items: number): void {
-    const now = performance.now();
-    const seconds = (now - this.#since) / 1000;
-    this.#since = now;
+  onTrainBatchEnd(run: Run, { items }: StepInfo): void {
+    const seconds = (performance.now() - this.#startedAt) / 1000;
     this.#items += items;
     this.#seconds += seconds;
     this.#intervalItems += items;
     this.#intervalSeconds += seconds;
+    if (run.state.step % run.config.logEveryNSteps !== 0) return;
+    run.log({ samples_per_second: this.#intervalItems / this.#intervalSeconds });
+    this.#intervalItems = this.#intervalSeconds = 0;
   }
 }
