@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { basename, dirname, extname, join, relative } from "node:path";
 import { UsageError, packageFolder, suggestion } from "../base/index.ts";
+import { isLightningFlag, readLightningWords } from "./lightning-words.ts";
 import type { CheckReport, MainOptions, MapNode, ModuleReport, MultiLabelReport } from "../config/index.ts";
 
 /** The groups that come with the package. */
@@ -14,17 +15,21 @@ const shippedConf = join(packageFolder ?? ".", "conf");
 export async function composedOptions(
   given: readonly string[],
 ): Promise<(MainOptions & { argv: string[] }) | undefined> {
-  const words = asLightningCli(given);
+  const { files, rest } = readLightningWords(given);
+  const words = files.length === 1 ? [...files, ...rest] : rest;
   const [first = ""] = words;
   const isFile = first !== "" && !/^[-+~]|=/u.test(first);
-  const isConfigFlag = given.some((word) => /^--config(=|$)/u.test(word)); // LightningCLI's files are always composed
-  if (isFile && !isConfigFlag && !isComposed(first)) return undefined;
-  const { findProjectRoot } = await import("../config/index.ts");
+  if (isFile && files.length === 0 && !isComposed(first)) return undefined; // LightningCLI's files are always composed
+  const { findProjectRoot, storeLightningFiles } = await import("../config/index.ts");
   const projectRoot = findProjectRoot(process.cwd());
   process.env["PROJECT_ROOT"] ??= projectRoot; // the well-known template's paths begin there, its scripts set it
   const own = join(projectRoot, "conf");
   const shipped = { provider: "sconce", path: `file://${shippedConf}` };
   const common = { jobName: "train", baseFolder: projectRoot };
+  if (files.length > 1) {
+    const store = await storeLightningFiles(files);
+    return { ...common, store, configName: "lightning-cli", searchPath: [shipped], argv: [...words] };
+  }
   if (isFile) {
     const configName = basename(first, extname(first));
     return { ...common, configPath: dirname(first), configName, searchPath: [shipped], argv: words.slice(1) };
@@ -54,10 +59,6 @@ export async function refuseUnknownFlags(
   }
 }
 
-function isLightningFlag(flag: string): boolean {
-  return flag === "--config" || /^--[a-z_]+\./u.test(flag) || cliFlags.includes(flag.slice(2));
-}
-
 /** Tells whether a file is composed: it has a defaults list, or is a tree of Lightning's or of module and func. */
 function isComposed(path: string): boolean {
   if (!/\.ya?ml$/u.test(path) || !existsSync(path)) return false;
@@ -69,41 +70,6 @@ const topKeys =
   /^(defaults|seed_everything|fit|trainer_config|lightning_module_config|data_module_config)\s*:/mu;
 const namedParts =
   /^(model|data|datamodule|trainer)\s*:[^\n]*\n(?:[ \t#][^\n]*\n|\n)*?[ \t]+(_target_|class_path)\s*:/mu;
-
-/**
- * Reads the words of LightningCLI: `--config FILE` names the file, `--trainer.max_epochs 3` changes a key of it. What is no
- * such word stays.
- */
-function asLightningCli(words: readonly string[]): string[] {
-  const rest: string[] = [];
-  const files: string[] = [];
-  for (let at = 0; at < words.length; at++) {
-    const [, flag, attached] = /^--([a-z_]+(?:\.\w+)*)(?:=(.*))?$/su.exec(words[at]!) ?? [];
-    const isOurs =
-      flag === "config" || (flag !== undefined && (flag.includes(".") || cliFlags.includes(flag)));
-    if (!isOurs) {
-      rest.push(words[at]!);
-      continue;
-    }
-    const value = attached ?? words[++at];
-    if (value === undefined) throw new UsageError(`--${flag}: a value must follow.`);
-    if (flag === "config") files.push(value);
-    else rest.push(`++${initArgs(flag)}=${value}`);
-  }
-  if (files.length > 1)
-    throw new UsageError(`--config: one file can be given, got ${files.join(" and ")}. Put them together.`);
-  return [...files, ...rest];
-}
-
-const cliFlags = ["seed_everything", "ckpt_path"];
-
-/** The options of a class may be named without `init_args`. */
-function initArgs(flag: string): string {
-  const [part = "", option = "", ...deeper] = flag.split(".");
-  const isClass = ["model", "data", "optimizer", "lr_scheduler"].includes(part);
-  if (!isClass || ["class_path", "init_args", "dict_kwargs"].includes(option)) return flag;
-  return [part, "init_args", option, ...deeper].join(".");
-}
 
 /** Says which configs of use cases there are, for who asked for none and has no conf/ of the project either. */
 export function useCaseHint({ configPath, baseFolder = "." }: MainOptions): string {

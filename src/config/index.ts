@@ -9,6 +9,7 @@ export type { ModuleConfig, ModuleReport } from "./module-config.ts";
 export type { RegisteredNames } from "./module-kinds.ts";
 export { helperKeys } from "./lightning-tree.ts";
 export { checkMultiLabel, isMultiLabelTree } from "./multi-label.ts";
+export { storeLightningFiles } from "./lightning-files.ts";
 export type { MultiLabelConfig, MultiLabelReport } from "./multi-label.ts";
 export { nodeOf } from "./node.ts";
 export { loadConfig, parseConfig } from "./load.ts";

@@ -7,6 +7,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { makeTemporaryFolder } from "../fixtures/temporary-folder.ts";
+import { mergeLightningFiles } from "../../src/config/lightning-files.ts";
+import { valueOf } from "../../src/config/node.ts";
 import { writeFiles } from "../fixtures/write-files.ts";
 import { sconce } from "./run.ts";
 
@@ -235,6 +237,54 @@ describe("the file of LightningCLI", () => {
     const { code, stderr } = await run("check", "--config", "config.yaml", ...flags.flat());
     expect(code).toBe(2);
     expect(stderr.replaceAll(/ Valid: .*| Known: .*/gu, "")).toMatchSnapshot();
+  });
+
+  const files = ["base.yaml", "change.yaml"];
+
+  test("is several files as jsonargparse merges them, a later one over those before it", async () => {
+    const text = readFileSync(new URL("../goldens/config/lightning-cli-files.yaml", import.meta.url), "utf8");
+    const printed = parse(text) as object;
+    const merged = await mergeLightningFiles(files.map((file) => join(root, file)));
+    expect(printed).toMatchObject(valueOf(merged) as object);
+    const printedSingly = await mergeLightningFiles([join(root, "base.yaml")]);
+    expect(printed).not.toMatchObject(valueOf(printedSingly) as object);
+  });
+
+  test("trains by several files, of fit or of all subcommands, and tells of options that are left out", async () => {
+    const [first, second] = files.map((file) => readFileSync(join(root, file), "utf8"));
+    writeFiles(root, { "second.yaml": `fit:\n${second!.replaceAll(/^/gmu, "  ")}` });
+    expect(first).toContain("amsgrad");
+    const words = [
+      "fit",
+      "--config",
+      "base.yaml",
+      "--config=second.yaml",
+      "--trainer.limit_val_batches",
+      "1",
+    ];
+    const { code, stderr, stdout } = await run("train", ...words, "--json");
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain(
+      "optimizer.amsgrad of base.yaml:6 is left out, as torch.optim.SGD does not take it.",
+    );
+    expect((JSON.parse(stdout) as Result).checkpoint).toContain("epoch=1-step=");
+  });
+
+  test.each([
+    [["--config", "base.yaml", "--config", "none.yaml"], 'there is no file "none.yaml"'],
+    [["--trainer.max_epochs", "3", "--config", "base.yaml"], "Put the files first"],
+    [["validate", "--config", "base.yaml"], 'Leave out "validate"'],
+    [["--config", "base.yaml", "--config", "wrong.yaml"], "wrong.yaml:1:12: trainer.max_epoch: unknown key"],
+    [["--config", "base.yaml", "--config", "composed.yaml"], "has a defaults list"],
+    [["--config", "base.yaml", "--config", "list.yaml"], "holds no mapping"],
+  ])("refuses %j", async (words, says) => {
+    writeFiles(root, {
+      "wrong.yaml": "trainer: { max_epoch: 3 }",
+      "composed.yaml": "defaults: []",
+      "list.yaml": "[1]",
+    });
+    const { code, stderr } = await run("check", ...words);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(says)]);
   });
 
   test("one without names of classes is asked for them, one for all subcommands is read as that of fit", async () => {

@@ -1,4 +1,5 @@
-"""Writes tests/goldens/config/lightning-cli.yaml: what `python main.py fit --print_config` of LightningCLI prints.
+"""Writes what `python main.py fit --print_config` of LightningCLI prints to tests/goldens/config: lightning-cli.yaml of flags,
+lightning-cli-files.yaml of several files.
 
 Run: python tools/golden/lightning_cli.py   (lightning 2.6.6, jsonargparse[signatures] 4.53.0)
 """
@@ -11,7 +12,9 @@ import sys
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningCLI
 
-OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "goldens" / "config" / "lightning-cli.yaml"
+TESTS = pathlib.Path(__file__).resolve().parents[2] / "tests"
+OUT = TESTS / "goldens" / "config"
+FILES = TESTS / "fixtures" / "lightning-cli"
 
 ARGS = """fit --model lightning_cli.Net --model.hidden 8 --data lightning_cli.Points
 --optimizer AdamW --optimizer.lr 0.02 --lr_scheduler CosineAnnealingLR --lr_scheduler.T_max 10
@@ -31,9 +34,16 @@ class Points(LightningDataModule):
         super().__init__()
 
 
-if __name__ == "__main__":
-    printed = io.StringIO()
-    sys.argv[1:] = ARGS.split()
-    with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+def printed(*args):
+    """Returns what the program prints for these words."""
+    text = io.StringIO()
+    sys.argv[1:] = args
+    with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
         LightningCLI(subclass_mode_model=True, subclass_mode_data=True)
-    OUT.write_text(printed.getvalue())
+    return text.getvalue()
+
+
+if __name__ == "__main__":
+    (OUT / "lightning-cli.yaml").write_text(printed(*ARGS.split()))
+    files = [f"--config={FILES / name}" for name in ("base.yaml", "change.yaml")]
+    (OUT / "lightning-cli-files.yaml").write_text(printed("fit", *files, "--print_config"))
