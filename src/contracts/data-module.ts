@@ -1,6 +1,7 @@
 // The base of data modules: what is downloaded, what is read, and the batches of each part.
 import { UsageError } from "../base/index.ts";
 import { utils } from "../torch/index.ts";
+import { registry } from "./registry.ts";
 import type { ConfigSchema } from "./trainable.ts";
 
 /** What a data module is set up for; names are Lightning's. */
@@ -47,6 +48,8 @@ export interface DataModuleConfig {
   numWorkers?: number;
   /** Batches, of each worker, that are made ahead of their use. @default 2 */
   prefetchFactor?: number;
+  /** A registered sampler of the training examples, with its options. @default all in another order each epoch */
+  sampler?: string | { name: string };
   /** Keeps the threads of the training loader from one epoch to the next. @default true */
   persistentWorkers?: boolean;
 }
@@ -112,8 +115,14 @@ export abstract class BaseDataModule<
         `${this.constructor.name}: setup("fit") must fill parts.train, it has ${Object.keys(this.parts).join(", ") || "no part"}.`,
       );
     }
-    const { batchSize = 32, seed = 42, dropLast = false, persistentWorkers = true } = this.config;
-    return this.#loader(this.parts.train, { batchSize, seed, dropLast, shuffle: true, persistentWorkers });
+    const { batchSize = 32, seed = 42, dropLast = false, persistentWorkers = true, sampler } = this.config;
+    return this.#loader(this.parts.train, {
+      batchSize,
+      seed,
+      dropLast,
+      persistentWorkers,
+      ...(sampler === undefined ? { shuffle: true } : { sampler: samplerOf(sampler) }),
+    });
   }
 
   valDataloader(): BatchLoader | undefined {
@@ -146,4 +155,9 @@ export abstract class BaseDataModule<
       collateFn: (examples) => this.collate(examples),
     });
   }
+}
+
+function samplerOf(sampler: string | { name: string }): utils.data.Sampler {
+  const { name, ...options } = typeof sampler === "string" ? { name: sampler } : sampler;
+  return registry.createSampler(name, options);
 }

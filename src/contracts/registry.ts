@@ -1,6 +1,6 @@
 // Components by name: models, data sets, callbacks and the rest, the built-in ones and those of plugins.
 import { Registry, UsageError, normalizeName } from "../base/index.ts";
-import { optim } from "../torch/index.ts";
+import { optim, utils } from "../torch/index.ts";
 import { hookProblems, requireCallback } from "./callback-hooks.ts";
 import { ContractError } from "./contract-error.ts";
 import type { DataModule } from "./data-module.ts";
@@ -25,7 +25,7 @@ interface Kinds {
   logger: { readonly name: string };
   task: object;
   strategy: object;
-  sampler: object;
+  sampler: utils.data.Sampler;
   store: object;
 }
 
@@ -51,7 +51,7 @@ const components = {
   logger: new Registry<ComponentClass<Kinds["logger"]>>("logger"),
   task: new Registry<ComponentClass<object>>("task"),
   strategy: new Registry<ComponentClass<object>>("strategy"),
-  sampler: new Registry<ComponentClass<object>>("sampler"),
+  sampler: new Registry<ComponentClass<utils.data.Sampler>>("sampler"),
   store: new Registry<ComponentClass<object>>("store"),
 } satisfies { [K in keyof Kinds]: Registry<ComponentClass<Kinds[K]>> };
 
@@ -147,8 +147,10 @@ export const registerLogger = registerer("logger", (name, logger: ComponentClass
 export const registerTask = registerer<ComponentClass<object>>("task");
 /** Registers a class of strategies. */
 export const registerStrategy = registerer<ComponentClass<object>>("strategy");
-/** Registers a class of samplers. */
-export const registerSampler = registerer<ComponentClass<object>>("sampler");
+/** Registers a class of samplers, whose `order` chooses the examples of an epoch. */
+export const registerSampler = registerer("sampler", (name, sampler: ComponentClass<utils.data.Sampler>) =>
+  requireMethods("registerSampler", name, sampler, ["order"]),
+);
 /** Registers a class of stores. */
 export const registerStore = registerer<ComponentClass<object>>("store");
 /** Registers a maker of optimizers: `(params, options) => new MyOptimizer(params, options)`. */

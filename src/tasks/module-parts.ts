@@ -51,7 +51,8 @@ function checkParts(report: ModuleReport): ConfigIssue[] {
     ...checkOptions(report, "model", ["model"]),
     ...checkOptions(report, "dataset", ["dataset"]),
     ...components.flatMap((path) => checkNested(report, path)),
-    ...lossesAndMetrics(report).flatMap(({ kind, path }) => checkOptions(report, kind, path)),
+    ...checkSampler(report),
+    ...namedOptions(report).flatMap(({ kind, path }) => checkOptions(report, kind, path)),
     ...sections.flatMap(({ kind, path }) => checkOptions(report, kind as ClassKind, path)),
     ...(isAdded("optimizer", value["optimizer"]) ? checkOptimizer(report) : []),
     ...(isAdded("scheduler", value["scheduler"]) ? checkScheduler(report) : []),
@@ -68,15 +69,25 @@ function checkOptions(report: ModuleReport, kind: ClassKind, path: ConfigPath): 
   return checkAgainst(registry.schema(kind, registered), report, { path, options: camelCaseDeep(options) });
 }
 
-/** A model's `loss` and `metrics` are registered ones wherever they are mappings with a name. */
-function lossesAndMetrics({ value, components }: ModuleReport): { kind: ClassKind; path: ConfigPath }[] {
+/** A model's `loss` and `metrics` and a data set's `sampler` are registered ones wherever they are mappings with a name. */
+function namedOptions({ value, components }: ModuleReport): { kind: ClassKind; path: ConfigPath }[] {
   const metrics = Object.keys(partAt(value, ["model", "metrics"]) ?? {});
   const named = [
     { kind: "loss" as const, path: ["model", "loss"] },
+    { kind: "sampler" as const, path: ["dataset", "sampler"] },
     ...metrics.map((key) => ({ kind: "metric" as const, path: ["model", "metrics", key] })),
   ];
   const isChecked = (path: ConfigPath): boolean => components.some((other) => other.join() === path.join());
   return named.filter(({ path }) => partAt(value, path)?.["name"] !== undefined && !isChecked(path));
+}
+
+/** Checks a sampler that is a name alone; whether the data set takes a sampler, its class says. */
+function checkSampler(report: ModuleReport): ConfigIssue[] {
+  const path = ["dataset", "sampler"];
+  const sampler = valueAt(report.value, path);
+  if (typeof sampler !== "string") return [];
+  if (!registry.has("sampler", sampler)) return [report.locate(path, unknown("sampler", sampler))];
+  return checkAgainst(registry.schema("sampler", sampler), report, { path, options: {} });
 }
 
 function checkNested(report: ModuleReport, path: ConfigPath): ConfigIssue[] {
@@ -189,13 +200,15 @@ export function makeParts(
 
 /**
  * Returns the registered name that a config means: `my_model` as it is; `my_package.models.MyModel` where that is
- * registered, or else `MyModel` or `my_model`.
+ * registered, or else `MyModel` or `my_model`; `RandomSampler` is the sampler `random`.
  */
 export function registeredName(kind: ComponentKindName, given: string): string | undefined {
   if (registry.has(kind, given)) return given;
   if (!given.includes(".")) return undefined;
   const last = given.slice(given.lastIndexOf(".") + 1);
-  return registry.names(kind).find((name) => foldName(name) === foldName(last));
+  const isMeant = (name: string): boolean =>
+    [name, `${name}_${kind}`].some((each) => foldName(each) === foldName(last));
+  return registry.names(kind).find(isMeant);
 }
 
 function isAdded(kind: ComponentKindName, part: unknown): boolean {

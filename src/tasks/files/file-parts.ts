@@ -16,6 +16,7 @@ import {
 } from "../../data/index.ts";
 import type { RowStream, StoppingStrategy, StreamRow } from "../../data/index.ts";
 import { scope, utils } from "../../torch/index.ts";
+import { dataModuleOptions } from "../data-options.ts";
 
 /** Options of data modules that read files. */
 export interface FileDataConfig extends DataModuleConfig {
@@ -57,6 +58,7 @@ const mixOptions = {
 
 /** How the schemas of such modules check their options. */
 export const fileDataOptions = {
+  ...dataModuleOptions,
   train: files,
   validation: files.exactOptional(),
   test: files.exactOptional(),
@@ -70,10 +72,6 @@ export const fileDataOptions = {
   testWeights: weights,
   testStopping: stopping,
   validationRatio: z.number().min(0).lt(1).exactOptional(),
-  batchSize: z.int().min(1).exactOptional(),
-  evalBatchSize: z.int().min(1).exactOptional(),
-  seed: z.int().exactOptional(),
-  dropLast: z.boolean().exactOptional(),
 };
 
 /** Checks that the files of a config are there and have its columns; `columns` are listed by the option that names them. */
@@ -83,6 +81,8 @@ export function checkFiles(
   { addIssue }: { addIssue(issue: { code: "custom"; path: string[]; message: string }): void },
 ): void {
   const report = (path: string, message: string) => addIssue({ code: "custom", path: [path], message });
+  if (config.streaming === true && config.sampler !== undefined)
+    report("sampler", "it chooses rows in any order, which a stream cannot give. Delete it, or streaming");
   for (const part of ["train", "validation", "test"] as const) {
     const { weights, stopping, what } = mixOptions[part];
     const numFiles = [config[part] ?? []].flat().length;

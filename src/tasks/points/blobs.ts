@@ -5,6 +5,7 @@ import { BaseDataModule } from "../../contracts/index.ts";
 import type { ConfigSchema, DataModuleConfig } from "../../contracts/index.ts";
 import { fromTypedArray, utils } from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
+import { dataModuleOptions } from "../data-options.ts";
 
 export interface BlobsConfig extends DataModuleConfig {
   /** @default 600 */
@@ -24,14 +25,11 @@ export interface BlobsConfig extends DataModuleConfig {
  */
 export class BlobsDataModule extends BaseDataModule<Tensor[], BlobsConfig> {
   static override readonly schema: ConfigSchema<any> = z.strictObject({
+    ...dataModuleOptions,
     rows: z.int().min(30).exactOptional(),
     features: z.int().min(1).exactOptional(),
     classes: z.int().min(2).exactOptional(),
     spread: z.number().positive().exactOptional(),
-    batchSize: z.int().min(1).exactOptional(),
-    evalBatchSize: z.int().min(1).exactOptional(),
-    seed: z.int().exactOptional(),
-    dropLast: z.boolean().exactOptional(),
   });
 
   override setup(): void {

@@ -6,7 +6,8 @@ import type { Collated } from "./collate.ts";
 import type { Dataset, WorkerExample } from "./dataset.ts";
 import { exampleRng } from "./example-rng.ts";
 import { Permutation } from "./permutation.ts";
-import { WeightedDraw } from "./weighted-draw.ts";
+import { WeightedRandomSampler } from "./sampler.ts";
+import type { Sampler } from "./sampler.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 /** Is the place of the batch that comes next. */
@@ -26,7 +27,9 @@ export interface DataLoaderOptions<T, B = Collated<T>> {
   dropLast?: boolean;
   /** Seed of order and augmentation. @default 0 */
   seed?: number;
-  /** Draws examples, with replacement, in proportion to these weights, one an example. */
+  /** Chooses the examples of an epoch and their order. @default all of them, in the order that `shuffle` says */
+  sampler?: Sampler<T>;
+  /** Draws examples, with replacement, in proportion to these weights, one an example: a `WeightedRandomSampler`. */
   weights?: ArrayLike<number>;
   /** Batches, of each worker, that are asked for ahead of their use; data sets that answer later then work side by side. @default 2 */
   prefetchFactor?: number;
@@ -55,17 +58,19 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
   readonly options: Readonly<DataLoaderOptions<T, B>>;
   /** Batches of an epoch. */
   readonly length: number;
+  readonly #sampler: Sampler<T> | undefined;
+  /** Examples of an epoch. */
+  readonly #numSamples: number;
   #position: LoaderPosition = { epoch: 0, batch: 0 };
   #order: { epoch: number; at: (place: number) => number } | undefined;
   /** Batches that are under way or ready, by their place; no more than are asked for ahead. */
   readonly #ahead = new Map<string, Promise<unknown[]>>();
   readonly #pool: WorkerPool | undefined;
-  readonly #weighted: WeightedDraw | undefined;
   /** Whether the data set answers later; unknown before the first example. */
   #isAsync: boolean | undefined;
 
   constructor(dataset: Dataset<T>, options: DataLoaderOptions<T, B> = {}) {
-    const { batchSize = 1, dropLast = false, prefetchFactor = 2, numWorkers = 0, weights, shuffle } = options;
+    const { batchSize = 1, dropLast = false, prefetchFactor = 2, numWorkers = 0 } = options;
     requireWhole("batchSize", batchSize, 1);
     requireWhole("prefetchFactor", prefetchFactor, 0);
     requireWhole("numWorkers", numWorkers, 0);
@@ -73,17 +78,15 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
       requireWorkerCopy(dataset);
       this.#pool = new WorkerPool(numWorkers);
     }
-    if (weights !== undefined) {
-      checkWeights(weights, dataset.length, shuffle);
-      this.#weighted = new WeightedDraw(weights);
-    }
     this.dataset = dataset;
     this.options = options;
     this.batchSize = batchSize;
-    this.length = (dropLast ? Math.floor : Math.ceil)(dataset.length / batchSize);
+    this.#sampler = samplerOf(options);
+    this.#numSamples = this.#sampler === undefined ? dataset.length : this.#sampled(0).length;
+    this.length = (dropLast ? Math.floor : Math.ceil)(this.#numSamples / batchSize);
     if (this.length === 0) {
       throw new UsageError(
-        `DataLoader: there must be one batch at least, got ${dataset.length} examples at a batchSize of ${batchSize}` +
+        `DataLoader: there must be one batch at least, got ${this.#numSamples} examples at a batchSize of ${batchSize}` +
           `${dropLast ? ", and dropLast leaves out what is not full" : ""}.`,
       );
     }
@@ -204,7 +207,7 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
 
   #rows(epoch: number, batch: number): Uint32Array {
     const start = batch * this.batchSize;
-    const end = Math.min(start + this.batchSize, this.dataset.length);
+    const end = Math.min(start + this.batchSize, this.#numSamples);
     const order = this.#orderOf(epoch);
     return Uint32Array.from({ length: end - start }, (_, i) => order(start + i));
   }
@@ -216,39 +219,51 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
 
   /** Returns which example stands at which place of an epoch. */
   #draw(epoch: number): (place: number) => number {
-    const { shuffle = false, seed = 0 } = this.options;
-    const rng = new Rng(seed, 2 * epoch);
+    if (this.#sampler !== undefined) return this.#sampled(epoch).at;
     const { length } = this.dataset;
-    if (this.#weighted !== undefined) return this.#weighted.draws(rng);
-    if (!shuffle) return (place) => place;
+    if (this.options.shuffle !== true) return (place) => place;
+    const rng = this.#rng(epoch);
     if (length > largestDealt) {
       const permutation = new Permutation(length, rng);
       return (place) => permutation.at(place);
     }
-    return valuesOf(rng.shuffle(Uint32Array.from({ length }, (_, index) => index)));
+    const order = rng.shuffle(Uint32Array.from({ length }, (_, index) => index));
+    return (place) => order[place]!;
+  }
+
+  #rng(epoch: number): Rng {
+    return new Rng(this.options.seed ?? 0, 2 * epoch);
+  }
+
+  /** Asks the sampler for the order of an epoch. */
+  #sampled(epoch: number): { length: number; at: (place: number) => number } {
+    const { length } = this.dataset;
+    const order = this.#sampler!.order(this.dataset, { epoch, rng: this.#rng(epoch) });
+    const name = this.#sampler!.constructor.name;
+    if (epoch > 0 && order.length !== this.#numSamples)
+      throw new UsageError(
+        `${name}.order: every epoch must have ${this.#numSamples} examples as the first, got ${order.length} in epoch ${epoch}.`,
+      );
+    const at = (place: number): number => {
+      const index = order.at(place);
+      if (index !== undefined && Number.isInteger(index) && index >= 0 && index < length) return index;
+      throw new UsageError(
+        `${name}.order: indices must lie within the ${length} examples of the data set, got ${index}.`,
+      );
+    };
+    return { length: order.length, at };
   }
 }
 
 /** Most examples that are shuffled all at once; of more, a run that goes on would wait for the order of all. */
 const largestDealt = 2 ** 20;
 
-function valuesOf(values: Uint32Array): (place: number) => number {
-  return (place) => values[place]!;
-}
-
-function checkWeights(weights: ArrayLike<number>, length: number, shuffle: boolean | undefined): void {
-  if (shuffle === true)
-    throw new UsageError("DataLoader: weights draw at random already. Leave out shuffle or weights.");
-  if (weights.length !== length)
-    throw new UsageError(
-      `DataLoader: there must be one weight an example, got ${weights.length} for ${length} examples.`,
-    );
-  const values = Float64Array.from(weights);
-  const odd = values.find((weight) => !(weight >= 0 && weight < Infinity));
-  if (odd !== undefined || !values.some((weight) => weight > 0))
-    throw new UsageError(
-      `DataLoader: weights must be finite numbers from 0, and one above it, got ${odd ?? "zeros"}.`,
-    );
+function samplerOf<T>({ sampler, weights, shuffle }: DataLoaderOptions<T, any>): Sampler<T> | undefined {
+  const given = Object.entries({ sampler, weights, shuffle: shuffle === true ? true : undefined });
+  const [first, second] = given.flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  if (second !== undefined)
+    throw new UsageError(`DataLoader: ${first} and ${second} each say which examples come. Leave one out.`);
+  return weights === undefined ? sampler : new WeightedRandomSampler({ weights });
 }
 
 function requireWorkerCopy(dataset: Dataset<unknown>): void {

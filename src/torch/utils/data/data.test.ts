@@ -113,18 +113,18 @@ describe("DataLoader", () => {
       `[UsageError: DataLoader: there must be one batch at least, got 0 examples at a batchSize of 1.]`,
     );
     expect(() => new DataLoader(numbers(3), { weights: [1, 2] })).toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: DataLoader: there must be one weight an example, got 2 for 3 examples.]`,
+      `[UsageError: WeightedRandomSampler: there must be one weight an example, got 2 for 3 examples.]`,
     );
     expect(() => new DataLoader(numbers(2), { weights: [1, NaN] })).toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: DataLoader: weights must be finite numbers from 0, and one above it, got NaN.]`,
+      `[UsageError: WeightedRandomSampler: weights must be finite numbers from 0, and one above it, got NaN.]`,
     );
     expect(() => new DataLoader(numbers(2), { weights: [0, 0] })).toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: DataLoader: weights must be finite numbers from 0, and one above it, got zeros.]`,
+      `[UsageError: WeightedRandomSampler: weights must be finite numbers from 0, and one above it, got zeros.]`,
     );
     expect(
       () => new DataLoader(numbers(2), { weights: [1, 1], shuffle: true }),
     ).toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: DataLoader: weights draw at random already. Leave out shuffle or weights.]`,
+      `[UsageError: DataLoader: weights and shuffle each say which examples come. Leave one out.]`,
     );
   });
 });

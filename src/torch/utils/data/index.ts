@@ -5,3 +5,11 @@ export { DataLoader } from "./data-loader.ts";
 export type { DataLoaderOptions, LoaderPosition } from "./data-loader.ts";
 export { ConcatDataset, Subset, TensorDataset, randomSplit } from "./dataset.ts";
 export type { Dataset, ExampleContext, WorkerCopy, WorkerExample } from "./dataset.ts";
+export { RandomSampler, SequentialSampler, WeightedRandomSampler } from "./sampler.ts";
+export type {
+  RandomSamplerOptions,
+  SampleOrder,
+  Sampler,
+  SamplerContext,
+  WeightedRandomSamplerOptions,
+} from "./sampler.ts";
