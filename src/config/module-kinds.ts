@@ -10,10 +10,17 @@ export interface RegisteredNames {
   logger: readonly string[];
   optimizer: readonly string[];
   scheduler: readonly string[];
+  strategy: readonly string[];
 }
 
 /** Is what a config may name where nothing is registered. */
-export const nothingRegistered: RegisteredNames = { callback: [], logger: [], optimizer: [], scheduler: [] };
+export const nothingRegistered: RegisteredNames = {
+  callback: [],
+  logger: [],
+  optimizer: [],
+  scheduler: [],
+  strategy: [],
+};
 
 /** Returns the kinds of such a training's sections. */
 export function moduleKinds({ callback, logger, optimizer, scheduler }: RegisteredNames): SectionKinds {

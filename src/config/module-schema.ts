@@ -30,6 +30,7 @@ export const moduleCallbackSchema = extendKind(callbackSchema, "model_checkpoint
 export const moduleTrainerSchema = moduleFlagsSchema.extend({
   /** Folder of checkpoints; absent: one for each run under outputs/TrainedModels. */
   default_root_dir: text("a folder").optional(),
+  strategy: strategySchema([]),
 });
 
 /** Accepts a whole config in which everything has a built-in name; see `moduleSchemaWith`. */
@@ -65,15 +66,27 @@ export function moduleSchemaWith({
   logger,
   optimizer,
   scheduler,
+  strategy,
 }: RegisteredNames): typeof moduleSchema {
   const callbacks = z.array(withNames(moduleCallbackSchema, callback));
   const loggers = z.array(withNames(moduleLoggerSchema, logger));
   return moduleSchema.extend({
+    trainer: moduleTrainerSchema.extend({ strategy: strategySchema(strategy) }).prefault({}),
     optimizer: withNames(optimizerSchema, optimizer).optional(),
     scheduler: withNames(schedulerSchema, scheduler).optional(),
     callbacks: expecting("a list of callbacks", callbacks).default([]),
     loggers: expecting("a list of loggers", loggers).default([]),
   }) as unknown as typeof moduleSchema;
+}
+
+/** Accepts the name of a strategy, or a mapping with it and the strategy's own options, and makes a mapping of it. */
+function strategySchema(registered: readonly string[]) {
+  const names = ["auto", "single_device", ...registered];
+  const name = z.enum(names);
+  return expecting(
+    `${names.join(", ")}${registered.length === 0 ? ", as training runs in one process" : ""}`,
+    z.union([name.transform((given) => ({ name: given })), z.looseObject({ name })]),
+  ).default({ name: "auto" });
 }
 
 /** Adds kinds by name with any options: what those may be, the registered classes say. */

@@ -6,7 +6,9 @@ import { encodeSegment } from "./segments.ts";
 import type { UseCaseConfig } from "./use-case.ts";
 
 /** Is what is common to the configs of all trainings. */
-export type CommonConfig = Pick<UseCaseConfig, "use_case" | "experiment" | "trainer" | "callbacks"> & {
+export type CommonConfig = Pick<UseCaseConfig, "use_case" | "experiment" | "callbacks"> & {
+  trainer: Omit<UseCaseConfig["trainer"], "strategy">;
+} & {
   [Key in "optimizer" | "scheduler"]?: UseCaseConfig[Key] | undefined;
 };
 

@@ -47,6 +47,7 @@ export {
   registry,
 } from "./registry.ts";
 export type { ComponentClass, ComponentKindName, Domain, Register } from "./registry.ts";
+export { Strategy } from "./strategy.ts";
 export { lossOf, optimizersOf } from "./step-output.ts";
 export type {
   ConfigSchema,

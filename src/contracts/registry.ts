@@ -6,6 +6,7 @@ import { ContractError } from "./contract-error.ts";
 import type { DataModule } from "./data-module.ts";
 import type { Metric } from "./metric.ts";
 import { ModelContract } from "./model-contract.ts";
+import { Strategy } from "./strategy.ts";
 import type { ConfigSchema, ITrainable } from "./trainable.ts";
 
 /** Is a class of components: instances are made of a config, which its `schema` accepts where it has one. */
@@ -24,7 +25,7 @@ interface Kinds {
   callback: { readonly name: string };
   logger: { readonly name: string };
   task: object;
-  strategy: object;
+  strategy: Strategy;
   sampler: utils.data.Sampler;
   store: object;
 }
@@ -50,10 +51,13 @@ const components = {
   callback: new Registry<ComponentClass<Kinds["callback"]>>("callback"),
   logger: new Registry<ComponentClass<Kinds["logger"]>>("logger"),
   task: new Registry<ComponentClass<object>>("task"),
-  strategy: new Registry<ComponentClass<object>>("strategy"),
+  strategy: new Registry<ComponentClass<Strategy>>("strategy"),
   sampler: new Registry<ComponentClass<utils.data.Sampler>>("sampler"),
   store: new Registry<ComponentClass<object>>("store"),
 } satisfies { [K in keyof Kinds]: Registry<ComponentClass<Kinds[K]>> };
+
+components.strategy.register("auto", Strategy);
+components.strategy.register("single_device", Strategy);
 
 const domains = new Registry<Domain>("domain");
 const registries = {
@@ -145,8 +149,15 @@ export const registerLogger = registerer("logger", (name, logger: ComponentClass
 );
 /** Registers a class of tasks. */
 export const registerTask = registerer<ComponentClass<object>>("task");
-/** Registers a class of strategies. */
-export const registerStrategy = registerer<ComponentClass<object>>("strategy");
+/** Registers a class of strategies, which extends `Strategy`; `trainer.strategy` takes its name. */
+export const registerStrategy = registerer("strategy", (name, strategy: ComponentClass<Strategy>) =>
+  requireMethods("registerStrategy", name, strategy, [
+    "setup",
+    "backward",
+    "reduceGradients",
+    "optimizerStep",
+  ]),
+);
 /** Registers a class of samplers, whose `order` chooses the examples of an epoch. */
 export const registerSampler = registerer("sampler", (name, sampler: ComponentClass<utils.data.Sampler>) =>
   requireMethods("registerSampler", name, sampler, ["order"]),

@@ -203,9 +203,14 @@ function makeTrainer(
   },
 ): Trainer {
   const { optimizer, scheduler = { name: "constant" }, trainer } = config;
-  const { default_root_dir: _, ...flags } = trainer;
+  const {
+    default_root_dir: _,
+    strategy: { name: strategyName, ...strategyOptions },
+    ...flags
+  } = trainer;
   return new Trainer({
     ...camelCaseKeys(flags),
+    strategy: registry.createStrategy(strategyName, camelCaseDeep(strategyOptions)),
     callbacks: makeCallbacks(config, projectRoot),
     logger: loggers,
     defaultRootDir: folder,

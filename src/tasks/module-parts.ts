@@ -28,6 +28,7 @@ export async function checkRegistered(job: MapNode, projectRoot: string): Promis
     logger: registry.added("logger"),
     optimizer: registry.added("optimizer"),
     scheduler: registry.added("scheduler"),
+    strategy: registry.added("strategy"),
   });
   const issues = inFileOrder([
     ...report.issues,
@@ -51,9 +52,10 @@ function checkParts(report: ModuleReport): ConfigIssue[] {
     ...checkOptions(report, "model", ["model"]),
     ...checkOptions(report, "dataset", ["dataset"]),
     ...components.flatMap((path) => checkNested(report, path)),
-    ...checkSampler(report),
+    ...checkName(report, "sampler", ["dataset", "sampler"]),
     ...namedOptions(report).flatMap(({ kind, path }) => checkOptions(report, kind, path)),
     ...sections.flatMap(({ kind, path }) => checkOptions(report, kind as ClassKind, path)),
+    ...checkStrategy(report),
     ...(isAdded("optimizer", value["optimizer"]) ? checkOptimizer(report) : []),
     ...(isAdded("scheduler", value["scheduler"]) ? checkScheduler(report) : []),
   ];
@@ -81,13 +83,21 @@ function namedOptions({ value, components }: ModuleReport): { kind: ClassKind; p
   return named.filter(({ path }) => partAt(value, path)?.["name"] !== undefined && !isChecked(path));
 }
 
-/** Checks a sampler that is a name alone; whether the data set takes a sampler, its class says. */
-function checkSampler(report: ModuleReport): ConfigIssue[] {
-  const path = ["dataset", "sampler"];
-  const sampler = valueAt(report.value, path);
-  if (typeof sampler !== "string") return [];
-  if (!registry.has("sampler", sampler)) return [report.locate(path, unknown("sampler", sampler))];
-  return checkAgainst(registry.schema("sampler", sampler), report, { path, options: {} });
+/** Checks a component that is a name alone: the class must do without options. */
+function checkName(report: ModuleReport, kind: "sampler" | "strategy", path: ConfigPath): ConfigIssue[] {
+  const name = valueAt(report.value, path);
+  if (typeof name !== "string") return [];
+  if (!registry.has(kind, name)) return [report.locate(path, unknown(kind, name))];
+  return checkAgainst(registry.schema(kind, name), report, { path, options: {} });
+}
+
+/** Names that nothing has are told already, by the schema of the trainer's flags. */
+function checkStrategy(report: ModuleReport): ConfigIssue[] {
+  const path = ["trainer", "strategy"];
+  const given = valueAt(report.value, path);
+  const name = isConfigMap(given) ? given["name"] : given;
+  if (typeof name !== "string" || !registry.has("strategy", name)) return [];
+  return isConfigMap(given) ? checkOptions(report, "strategy", path) : checkName(report, "strategy", path);
 }
 
 function checkNested(report: ModuleReport, path: ConfigPath): ConfigIssue[] {

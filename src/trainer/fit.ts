@@ -1,6 +1,7 @@
 // Puts a run together from its config and trains it: optimizer, schedule, callbacks, checkpoints, signals.
 import { logger } from "../base/index.ts";
 import type { UseCaseConfig } from "../config/index.ts";
+import { Strategy } from "../contracts/index.ts";
 import { useDeterministicAlgorithms } from "../torch/index.ts";
 import { countBatches } from "./batch-limits.ts";
 import type { Callback } from "./callbacks/callback.ts";
@@ -47,6 +48,8 @@ export interface FitOptions {
   loaders?: ResizableLoaders;
   /** Callbacks beside those of the config. */
   callbacks?: readonly Callback[];
+  /** How its steps run. @default in one process on one device */
+  strategy?: Strategy;
   /** Measures the run's actions. @default none does */
   profiler?: Profiler;
   onMetrics: MetricSink;
@@ -86,7 +89,7 @@ export async function fit(options: FitOptions): Promise<FitResult> {
 }
 
 async function trainRun(options: FitOptions, profiler: Profiler): Promise<FitResult> {
-  const { config, task, source, onMetrics } = options;
+  const { config, task, source, strategy = new Strategy(), onMetrics } = options;
   castWeights(task.model, config.trainer.precision);
   const { deterministic } = config.trainer;
   if (deterministic !== false) useDeterministicAlgorithms(true, { warnOnly: deterministic === "warn" });
@@ -99,8 +102,11 @@ async function trainRun(options: FitOptions, profiler: Profiler): Promise<FitRes
     source,
     optimizers: [],
     schedules: [],
-    callbacks: callbacksOf(options).map((callback) => profiledCallback(callback, profiler)),
+    callbacks: [...strategyCallback(strategy), ...callbacksOf(options)].map((callback) =>
+      profiledCallback(callback, profiler),
+    ),
     profiler,
+    strategy,
     state: initialState(),
     fingerprint: options.fingerprint ?? "",
     checkpointFolder: options.checkpointFolder,

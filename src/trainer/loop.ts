@@ -104,7 +104,7 @@ function takeStep(run: Run, batches: readonly Batch[]): StepResult {
 
 /** One optimizer update. */
 function trainStep(run: Run, batches: readonly Batch[]): StepResult {
-  const { profiler } = run;
+  const { profiler, strategy } = run;
   const optimizer = run.optimizers[0]!;
   const info = counts(batches);
 
@@ -112,10 +112,11 @@ function trainStep(run: Run, batches: readonly Batch[]): StepResult {
   const loss = computeInParts(run, batches, (parts) => accumulate(run, parts, run.callbacks, info.weight));
   if (!Number.isFinite(loss)) refuseNonFinite(run, batches, loss);
 
-  // clip, update, forget the gradients
+  // share, clip, update, forget the gradients
+  strategy.reduceGradients(run.task.model.parameters());
   for (const callback of run.callbacks) callback.onBeforeOptimizerStep?.(run, optimizer);
   const gradNorm = clip(run);
-  profiler.profile(actionOf(run, "optimizer_step"), () => optimizer.step());
+  profiler.profile(actionOf(run, "optimizer_step"), () => strategy.optimizerStep(optimizer));
   for (const callback of run.callbacks) callback.onBeforeZeroGrad?.(run, optimizer);
   profiler.profile(actionOf(run, "optimizer_zero_grad"), () => optimizer.zeroGrad());
   return { ...info, loss, gradNorm };
@@ -131,7 +132,7 @@ function accumulate(
   callbacks: readonly Callback[],
   weight = counts(batches).weight,
 ): number {
-  const { config, profiler, task } = run;
+  const { config, profiler, strategy, task } = run;
   const lossOf = (batch: Batch): number => {
     const loss = profiler
       .profile(actionOf(run, "training_step"), () =>
@@ -140,7 +141,7 @@ function accumulate(
       ?.div(weight);
     if (loss === undefined) return 0;
     for (const callback of callbacks) callback.onBeforeBackward?.(run, loss);
-    profiler.profile(actionOf(run, "backward"), () => loss.backward());
+    profiler.profile(actionOf(run, "backward"), () => strategy.backward(loss));
     for (const callback of callbacks) callback.onAfterBackward?.(run);
     return loss.item();
   };

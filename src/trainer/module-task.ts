@@ -145,7 +145,7 @@ export class ModuleTask implements Trainable<ModuleBatch> {
     return Math.max(0, ...this.#valLoaders.renew().map(limitOf));
   }
 
-  attach({ optimizers, schedules, state }: Run): void {
+  attach({ optimizers, schedules, state, strategy }: Run): void {
     this.#state = state;
     const context: TrainerContext = {
       optimizers,
@@ -157,7 +157,7 @@ export class ModuleTask implements Trainable<ModuleBatch> {
         return state.step;
       },
       log: (name, value, options) => this.#log(name, value, options),
-      backward: (loss) => loss.backward(),
+      backward: (loss) => strategy.backward(loss),
     };
     this.model.attach?.(context);
   }

@@ -1,5 +1,6 @@
 // What one training run is made of: settings that do not change, and the state that a checkpoint restores.
 import { UsageError } from "../base/index.ts";
+import { Strategy } from "../contracts/index.ts";
 import type { Tensor, nn, optim } from "../torch/index.ts";
 import type { Callback, EvaluatedBatch } from "./callbacks/callback.ts";
 import type { CheckpointContent } from "./checkpoint.ts";
@@ -153,6 +154,7 @@ export interface Run {
   schedules: readonly Schedule[];
   readonly callbacks: readonly Callback[];
   readonly profiler: Profiler;
+  readonly strategy: Strategy;
   readonly state: RunState;
   /** Absent where batches have one size. */
   sizing?: BatchSizing | undefined;
@@ -217,6 +219,7 @@ export function idleRun(
     schedules: [],
     callbacks,
     profiler,
+    strategy: new Strategy(),
     state: initialState(),
     fingerprint: "",
     checkpointFolder: undefined,

@@ -5,8 +5,8 @@ import { UsageError, terminalProgress } from "../base/index.ts";
 import type { ProgressListener } from "../base/index.ts";
 import { loadTrainerOptions } from "../config/index.ts";
 import type { TrainerFlagOptions, TrainerFlags } from "../config/index.ts";
-import { requireCallback } from "../contracts/index.ts";
-import type { BatchLoader, DataModule, DataStage } from "../contracts/index.ts";
+import { registry, requireCallback } from "../contracts/index.ts";
+import type { BatchLoader, DataModule, DataStage, Strategy } from "../contracts/index.ts";
 import { dispose, loadSafetensors, setDetectAnomaly, setNumThreads } from "../torch/index.ts";
 import { barebonesOptions } from "./barebones.ts";
 import { BatchSizeFinder } from "./callbacks/batch-size-finder.ts";
@@ -45,9 +45,11 @@ import type { TrainableModule } from "./trainable-module.ts";
 const { readTrainerFlags } = await loadTrainerOptions();
 
 /** Options by Lightning's flags, in camelCase. */
-export interface TrainerOptions extends Omit<TrainerFlagOptions, "profiler"> {
+export interface TrainerOptions extends Omit<TrainerFlagOptions, "profiler" | "strategy"> {
   /** What measures the trainer's actions, or the name of it: `simple`, `advanced`, `pytorch`. @default nothing is measured */
   profiler?: Profiler | ProfilerName | undefined;
+  /** How steps run, or the name of a registered strategy. @default "auto", in one process on one device */
+  strategy?: Strategy | string | undefined;
   callbacks?: readonly Callback[];
   /** False: none; true: `CSVLogger` in `defaultRootDir`. @default true */
   logger?: boolean | TrainingLogger | readonly TrainingLogger[];
@@ -78,6 +80,7 @@ export class Trainer {
   loggers: readonly TrainingLogger[];
   readonly defaultRootDir: string;
   readonly profiler: Profiler;
+  readonly strategy: Strategy;
   readonly #optimization: MakeOptimization | undefined;
   readonly #progress: ProgressListener | undefined;
   /** Optimizer steps of the last fit. */
@@ -91,12 +94,19 @@ export class Trainer {
       logger = true,
       defaultRootDir = ".",
       profiler,
+      strategy = "auto",
       progress,
       optimization,
       ...flags
     } = options.barebones === true ? barebonesOptions(options) : options;
     const isNamed = !(profiler instanceof Profiler);
-    this.flags = readTrainerFlags(isNamed ? { ...flags, profiler } : flags);
+    const isUnknown = typeof strategy === "string" && !registry.has("strategy", strategy); // refused with its reason
+    this.flags = readTrainerFlags({
+      ...flags,
+      ...(isNamed && { profiler }),
+      ...(isUnknown && { strategy: strategy as "auto" }),
+    });
+    this.strategy = typeof strategy === "string" ? registry.createStrategy(strategy) : strategy;
     for (const [index, callback] of callbacks.entries())
       requireCallback(`Trainer: callbacks[${index}]`, callback);
     this.defaultRootDir = defaultRootDir;
@@ -203,6 +213,7 @@ export class Trainer {
           ...this.#checkpointing(),
         ],
         profiler: this.profiler,
+        strategy: this.strategy,
         onMetrics: (metrics, step) => {
           Object.assign(this.callbackMetrics, metrics);
           this.globalStep = step;
