@@ -43,6 +43,7 @@ export {
   registerStore,
   registerStrategy,
   registerTask,
+  Strategy,
   registry,
 } from "./contracts/index.ts";
 export type {

@@ -21,6 +21,7 @@ import { castWeights } from "./precision.ts";
 import { initialState } from "./run.ts";
 import { PassThroughProfiler } from "./profilers/pass-through-profiler.ts";
 import { profiledCallback } from "./profilers/profiled-callback.ts";
+import { strategyCallback } from "./strategy-callback.ts";
 import { profileStage } from "./profilers/profiler.ts";
 import type { Profiler } from "./profilers/profiler.ts";
 import { tryTraining } from "./trial.ts";

@@ -1,5 +1,5 @@
 // The training loop, readable from top to bottom. How a run is put together: ./fit.ts.
-import { autograd, optim, scope } from "../torch/index.ts";
+import { autograd, noGrad, optim, scope } from "../torch/index.ts";
 import { byMonitoring, callHook } from "./callbacks/callback.ts";
 import type { Callback, StepInfo } from "./callbacks/callback.ts";
 import { judge } from "./judge.ts";
@@ -113,7 +113,7 @@ function trainStep(run: Run, batches: readonly Batch[]): StepResult {
   if (!Number.isFinite(loss)) refuseNonFinite(run, batches, loss);
 
   // share, clip, update, forget the gradients
-  strategy.reduceGradients(run.task.model.parameters());
+  noGrad(() => strategy.reduceGradients(run.task.model.parameters()));
   for (const callback of run.callbacks) callback.onBeforeOptimizerStep?.(run, optimizer);
   const gradNorm = clip(run);
   profiler.profile(actionOf(run, "optimizer_step"), () => strategy.optimizerStep(optimizer));
