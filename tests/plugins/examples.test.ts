@@ -22,11 +22,12 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 /** Loads the examples in a process of its own, evaluates `body` there and returns its `result`. */
 async function run<T>(body: string): Promise<T> {
   const script = `
+    import { readFileSync, rmSync } from "node:fs";
     import { loadPlugins } from ${dist("plugins")};
     import { DataContract, ModelContract, registry } from ${dist("contracts")};
     import { FrameworkTrainer } from ${dist("tasks")};
     import * as torch from ${dist("torch")};
-    import { Trainer } from ${dist("trainer")};
+    import { ModelCheckpoint, Trainer } from ${dist("trainer")};
     const root = ${JSON.stringify(root)};
     const plugins = await loadPlugins(root);
     const quiet = { enableProgressBar: false, logger: false, defaultRootDir: root };
@@ -49,10 +50,14 @@ describe("the examples of plugins", () => {
         "plugins/examples/domain.ts",
         ["model matrix_factorization", "dataset ratings", "metric rmse", "domain recommendation"],
       ],
+      ["plugins/examples/logger.ts", ["logger best_values"]],
       ["plugins/examples/loss.ts", ["loss focal"]],
       ["plugins/examples/metric.ts", ["metric top_k_accuracy"]],
       ["plugins/examples/model.ts", ["model residual_mlp"]],
       ["plugins/examples/optimizer.ts", ["optimizer sign_sgd"]],
+      ["plugins/examples/sampler.ts", ["sampler curriculum"]],
+      ["plugins/examples/scheduler.ts", ["scheduler half_sine"]],
+      ["plugins/examples/strategy.ts", ["strategy sign_gradients"]],
     ]);
   });
 
@@ -81,6 +86,84 @@ describe("the examples of plugins", () => {
     expect(spirals!["test_top2"]).toBeGreaterThanOrEqual(spirals!["test_accuracy"]!);
     expect(ratings!["test_rmse"]).toBeLessThan(0.4); // the ratings' own deviation is about 0.7
     expect(ratings!["test_rmse"]! ** 2).toBeCloseTo(ratings!["test_loss"]!, 5);
+  });
+
+  test("schedule, sampler, strategy and logger train by a config, and each does its part", async () => {
+    const { accuracy, best, rates, orders } = await run<{
+      accuracy: number;
+      best: string[][];
+      rates: number[];
+      orders: number[][];
+    }>(`
+      const config = {
+        use_case: "examples",
+        seed: 3,
+        model: { name: "residual_mlp", loss: { name: "focal", gamma: 1 } },
+        dataset: { name: "blobs", features: 2, classes: 3, sampler: { name: "curriculum", start: 0.5, epochs: 2 } },
+        optimizer: { name: "sgd", lr: 0.02, momentum: 0.9 },
+        scheduler: { name: "half_sine", floor: 0.2 },
+        trainer: { max_epochs: 4, enable_progress_bar: false, strategy: "sign_gradients", log_every_n_steps: 1 },
+        loggers: [
+          { name: "best_values", path: root + "/best/values.tsv" },
+          { name: "jsonl", path: root + "/best/all.jsonl" },
+        ],
+      };
+      const { metrics } = await new FrameworkTrainer(config, { projectRoot: root }).train();
+      const lines = (file) => readFileSync(root + "/best/" + file, "utf8").trim().split("\\n");
+      const sampler = registry.createSampler("curriculum", { start: 0.5, epochs: 2 });
+      const order = (epoch) => {
+        const loader = new torch.utils.data.DataLoader({ length: 100, get: (i) => i }, { sampler, batchSize: 100, collateFn: (x) => x });
+        loader.seek({ epoch, batch: 0 });
+        return loader.next();
+      };
+      result = {
+        accuracy: metrics.test_accuracy,
+        best: lines("values.tsv").map((line) => line.split("\\t")),
+        rates: lines("all.jsonl").map((line) => JSON.parse(line).lr).filter((rate) => rate !== undefined),
+        orders: [await order(0), await order(0), await order(2)],
+      };`);
+    expect(accuracy).toBeGreaterThan(0.9);
+    const losses = best.filter(([name]) => name === "val_loss");
+    expect(losses).toHaveLength(1);
+    const highest = Math.max(...rates);
+    expect(highest).toBeCloseTo(0.02, 4);
+    expect(Math.abs(rates.indexOf(highest) - rates.length / 2)).toBeLessThan(3);
+    const [first, again, later] = orders;
+    expect(again).toEqual(first);
+    expect(Math.max(...first!)).toBeLessThan(50);
+    expect(Math.max(...later!)).toBeGreaterThan(90);
+  });
+
+  test("the strategy loses nothing for good, and goes on from a checkpoint with what it still owes", async () => {
+    const { sum, owed, resumed, whole } = await run<Record<string, number[]>>(`
+      const strategy = registry.createStrategy("sign_gradients");
+      const layer = new torch.nn.Linear(2, 1, { bias: false });
+      strategy.setup(layer);
+      const sent = torch.zeros([1, 2]);
+      for (const given of [[3, 1], [-1, 0.5], [0.25, 4]]) {
+        layer.weight.grad = torch.tensor([given]);
+        strategy.reduceGradients(layer.parameters());
+        sent.add_(layer.weight.grad);
+      }
+      const owed = strategy.stateDict().get("weight");
+      const hashOf = (model) => model.parameters().flatMap((weight) => weight.flatten().tolist());
+      const fit = async (maxSteps, ckptPath) => {
+        torch.manualSeed(4);
+        const model = registry.createModel("residual_mlp");
+        const data = registry.createDataset("spirals", { batchSize: 16 });
+        const trainer = new Trainer({ ...quiet, maxSteps, strategy: "sign_gradients", callbacks: [new ModelCheckpoint({ everyNTrainSteps: 5 })] });
+        await trainer.fit(model, data, ckptPath === undefined ? {} : { ckptPath });
+        return { weights: hashOf(model), trainer };
+      };
+      const whole = await fit(9);
+      rmSync(root + "/checkpoints", { recursive: true, force: true });
+      await fit(5);
+      const resumed = await fit(9, "last");
+      result = { sum: sent.add(owed).flatten().tolist(), owed: owed.flatten().tolist(), whole: whole.weights, resumed: resumed.weights };`);
+    expect(sum![0]).toBeCloseTo(3 - 1 + 0.25, 5);
+    expect(sum![1]).toBeCloseTo(1 + 0.5 + 4, 5);
+    expect(owed).not.toEqual([0, 0]);
+    expect(resumed).toEqual(whole);
   });
 
   test("the callback ends a training, and a checkpoint holds the optimizer's state", async () => {

@@ -59,7 +59,7 @@ describe("a sampler", () => {
         return [0, 3];
       }
     }
-    expect(() => loaderOf(new Odd())).toThrowErrorMatchingInlineSnapshot(
+    await expect(epochOf(loaderOf(new Odd()))).rejects.toThrowErrorMatchingInlineSnapshot(
       `[UsageError: Odd.order: indices must lie within the 3 examples of the data set, got 3.]`,
     );
     class Growing implements Sampler {
