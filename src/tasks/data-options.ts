@@ -1,5 +1,6 @@
 // The options that all data modules of the package share, as their schemas check them.
 import { z } from "zod";
+import "./samplers.ts"; // which the option names
 
 export const dataModuleOptions = {
   batchSize: z.int().min(1).exactOptional(),

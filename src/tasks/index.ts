@@ -34,7 +34,6 @@ export { TableDataModule, TextFileDataModule } from "./files/domain.ts";
 export type { TableDataConfig, TableExample } from "./files/table-data.ts";
 export type { TextFileDataConfig } from "./files/text-data.ts";
 export type { BlobsConfig } from "./points/blobs.ts";
-import "./samplers.ts";
 export { BlobsDataModule, MLPClassifier } from "./points/domain.ts";
 export type { MLPClassifierConfig } from "./points/mlp.ts";
 export type { Cifar10Config } from "./vision/cifar10.ts";

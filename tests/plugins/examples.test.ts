@@ -119,7 +119,7 @@ describe("the examples of plugins", () => {
       result = {
         accuracy: metrics.test_accuracy,
         best: lines("values.tsv").map((line) => line.split("\\t")),
-        rates: lines("all.jsonl").map((line) => JSON.parse(line).lr).filter((rate) => rate !== undefined),
+        rates: lines("all.jsonl").map((line) => JSON.parse(line).metrics?.lr).filter((rate) => rate !== undefined),
         orders: [await order(0), await order(0), await order(2)],
       };`);
     expect(accuracy).toBeGreaterThan(0.9);
