@@ -46,7 +46,8 @@ export async function writePart(given: string, { command, kind, folder }: NewPar
     writeFileSync(target, text, { flag: "wx" });
   }
   const shown = Object.keys(files).map((path) => `  ${relative(folder, join(root, path))}`);
-  const ready = nextCommands(kind, name, existsSync(join(root, "conf", "config.yaml")));
+  const ownConfig = join(root, "conf", "config.yaml");
+  const ready = nextCommands(kind, name, existsSync(ownConfig) ? readFileSync(ownConfig, "utf8") : undefined);
   return ["Made", ...shown, "", "Next", ...ready.map((line) => `  ${line}`)].join("\n");
 }
 
@@ -140,15 +141,24 @@ function namesOf(kind: PartKind, name: string): [PartKind, string][] {
   ];
 }
 
-/** A config of the project's own may have no group `optimizer`; that which comes along has a rate for fine-tuning. */
-function nextCommands(kind: PartKind, name: string, hasOwnConfig: boolean): string[] {
-  const test = `node --test plugins/${name}.test.mjs`;
+/** What the config of a project's own is composed of, it need not have; that which comes along has a rate for fine-tuning. */
+function nextCommands(kind: PartKind, name: string, ownConfig: string | undefined): string[] {
+  const group = (key: string): string => {
+    const isComposed = ownConfig === undefined || new RegExp(`\\b${key}:`, "u").test(ownConfig);
+    return `${isComposed ? "" : "+"}${key}=${name}`;
+  };
   const choices: Partial<Record<PartKind, string>> = {
     model: `model=${name} dataset=blobs`,
     dataset: `model=mlp dataset=${name}`,
     domain: `model=${name}_net dataset=${name}_data`,
+    callback: `model=mlp dataset=blobs +callbacks.${name}={}`,
+    logger: `model=mlp dataset=blobs +loggers.${name}={}`,
+    optimizer: `model=mlp dataset=blobs ${group("optimizer")}`,
+    scheduler: `model=mlp dataset=blobs ${group("scheduler")}`,
   };
+  const test = `node --test plugins/${name}.test.mjs`;
   const choice = choices[kind];
   if (choice === undefined) return [test];
-  return [`sconce train ${choice}${hasOwnConfig ? "" : " optimizer.lr=0.01"}`, test];
+  const rate = ownConfig === undefined && kind !== "optimizer" ? " optimizer.lr=0.01" : "";
+  return [`sconce train ${choice}${rate}`, test];
 }

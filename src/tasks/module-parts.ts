@@ -142,9 +142,13 @@ function checkOptimizer({ value, locate }: ModuleReport): ConfigIssue[] {
     return [];
   } catch (error) {
     const { message } = error as Error;
-    const option = Object.keys(options).find((key) =>
-      new RegExp(`\\b${Object.keys(camelCaseKeys({ [key]: 0 }))[0]}\\b`, "u").test(message),
-    );
+    const unknownOption = /unknown option "(\w+)"\./u.exec(message);
+    const option = Object.keys(options).find((key) => {
+      const spelt = Object.keys(camelCaseKeys({ [key]: 0 }))[0]!;
+      return unknownOption === null
+        ? new RegExp(`\\b${spelt}\\b`, "u").test(message)
+        : spelt === unknownOption[1];
+    });
     return [locate(option === undefined ? ["optimizer"] : ["optimizer", option], message)];
   }
 }
@@ -166,7 +170,7 @@ const scheduleOptions = ["interval", "monitor", "mode", "warmup_steps", "warmup_
 
 function checkScheduler({ value, locate }: ModuleReport): ConfigIssue[] {
   const { name, ...options } = value["scheduler"] as ConfigMap & { name: string };
-  const { options: own, required = [] } = optim.schedulers.get(name);
+  const { options: own, required = [], warmup = false } = optim.schedulers.get(name);
   const known = [...own.map(snakeCase), ...scheduleOptions];
   const given = Object.keys(options);
   const missing = required.filter((key) => key !== "trainingSteps" && !given.includes(snakeCase(key)));
@@ -174,6 +178,14 @@ function checkScheduler({ value, locate }: ModuleReport): ConfigIssue[] {
     ...given
       .filter((key) => !known.includes(key))
       .map((key) => locate(["scheduler", key], `unknown option. ${suggestion(key, known)}`, "unknown_key")),
+    ...given
+      .filter((key) => !warmup && key.startsWith("warmup_") && Number(options[key]) > 0)
+      .map((key) =>
+        locate(
+          ["scheduler", key],
+          `the schedule "${name}" has no warm-up. Delete the option, or set it to 0.`,
+        ),
+      ),
     ...missing.map((key) => locate(["scheduler"], `${snakeCase(key)} must be given.`, "missing")),
   ];
 }
@@ -252,7 +264,13 @@ function refusals(
   known: readonly string[],
 ): { path: (string | number)[]; message: string; code?: ConfigIssue["code"] }[] {
   const { issues, message } = error as {
-    issues?: { path: (string | number)[]; code?: string; message: string; keys?: string[] }[];
+    issues?: {
+      path: (string | number)[];
+      code?: string;
+      expected?: string;
+      message: string;
+      keys?: string[];
+    }[];
     message: string;
   };
   if (!Array.isArray(issues)) return [{ path: [], message }];
@@ -266,6 +284,8 @@ function refusals(
       }));
     }
     const value = valueAt(given as ConfigMap, issue.path);
+    if (value === undefined && issue.code === "invalid_type")
+      return [{ path, message: `must be given, as ${issue.expected}.`, code: "missing" as const }];
     const got = value === undefined || issue.code === "custom" ? "" : `, got ${JSON.stringify(value)}`;
     return [{ path, message: `${issue.message}${got}.` }];
   });

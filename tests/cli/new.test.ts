@@ -47,6 +47,13 @@ describe("every kind of part", () => {
       expect(told).toContain(`  node --test plugins/made_${kind}.test.mjs\n`);
       expect(readFileSync(join(root, `plugins/made_${kind}.ts`), "utf8")).not.toMatch(/my_?part/iu);
     }
+    const next = [
+      "+callbacks.made_callback={} optimizer.lr=0.01",
+      "+loggers.made_logger={} optimizer.lr=0.01",
+      "optimizer=made_optimizer",
+      "scheduler=made_scheduler optimizer.lr=0.01",
+    ];
+    for (const words of next) expect(told).toContain(`  sconce train model=mlp dataset=blobs ${words}\n`);
     expect((await run("new", "model", "TinyNet")).stdout).toMatchInlineSnapshot(`
       "Made
         plugins/tiny_net.ts
@@ -80,6 +87,8 @@ describe("every kind of part", () => {
     ["model=tiny_net dataset=blobs", "test_accuracy"],
     ["model=mlp dataset=made_dataset", "test_accuracy"],
     ["model=made_domain_net dataset=made_domain_data", "test_f1"],
+    ["model=mlp dataset=blobs optimizer=made_optimizer scheduler=made_scheduler", "test_accuracy"],
+    ["model=mlp dataset=blobs +callbacks.made_callback={} +loggers.made_logger={}", "test_accuracy"],
   ])("of those that train, %s is checked and learns", async (choice, metric) => {
     const words = [...choice.split(" "), "optimizer.lr=0.01", "trainer.max_epochs=10"];
     const check = await run("check", ...words);

@@ -76,7 +76,7 @@ model:
   loss: {name: focal, gama: 1}
 dataset: {name: spirals}
 optimizer: {name: sign_sgd, momentum: 2}
-scheduler: {name: halving, evry: 3}
+scheduler: {name: halving, evry: 3, warmup_ratio: 0.1}
 callbacks:
   - {name: stop_at, monitor: val_accuracy, value: high}
   - name: stop_att
@@ -91,12 +91,20 @@ loggers:
     conf/wrong.yaml:6:39: optimizer.momentum: SignSGD: momentum must be at least 0 and below 1, got 2.
     conf/wrong.yaml:7:12: scheduler: every must be given.
     conf/wrong.yaml:7:28: scheduler.evry: unknown option. Did you mean "every"? Valid: every, interval, mode, monitor, warmup_ratio, warmup_steps.
+    conf/wrong.yaml:7:51: scheduler.warmup_ratio: the schedule "halving" has no warm-up. Delete the option, or set it to 0.
     conf/wrong.yaml:9:51: callbacks.0.value: Invalid input: expected number, received string, got "high".
     conf/wrong.yaml:10:11: callbacks.1.name: unknown callback "stop_att". Did you mean "stop_at"?
-    conf/wrong.yaml:12:5: loggers.0.file: Invalid input: expected string, received undefined.
+    conf/wrong.yaml:12:5: loggers.0.file: must be given, as string.
     conf/wrong.yaml:12:18: loggers.0.fil: unknown option. Did you mean "file"? Valid: file, only_loss.
     "
   `);
+});
+
+test("what a registered optimizer does not know is told at the option", async () => {
+  const words = ["check", "optimizer.lr=1", "+optimizer.weight_decay=0.1"];
+  const { code, stderr } = await sconce(words, { cwd: root });
+  expect(code).toBe(2);
+  expect(stderr).toContain("+optimizer.weight_decay=0.1: optimizer.weight_decay: SignSGD: ");
 });
 
 test("they are checked without libtorch and tokenizers", () => {

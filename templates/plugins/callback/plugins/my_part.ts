@@ -1,5 +1,5 @@
-// A callback: logs how long each epoch took. A program gives it to the trainer:
-// new Trainer({ callbacks: [registry.createCallback("my_part")] }).
+// A callback: logs how long each epoch took. sconce train takes it as +callbacks.my_part={}, a program gives it to the
+// trainer: new Trainer({ callbacks: [registry.createCallback("my_part")] }).
 import { type Callback, registerCallback } from "sconce";
 import type { Run } from "sconce/trainer";
 import * as z from "zod";

@@ -1,5 +1,5 @@
-// A logger: appends what a run logs to a text file. A program gives it to the trainer:
-// new Trainer({ logger: registry.createLogger("my_part", { path: "metrics.tsv" }) }).
+// A logger: appends what a run logs to a text file. sconce train takes it as +loggers.my_part={}, a program gives it to
+// the trainer: new Trainer({ logger: registry.createLogger("my_part", { path: "metrics.tsv" }) }).
 import { appendFileSync, mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { registerLogger } from "sconce";

@@ -1,4 +1,5 @@
-// An optimizer: gradient descent with momentum. A model makes it in configureOptimizers:
+// An optimizer: gradient descent with momentum. Its options stand in conf/optimizer/my_part.yaml for
+// sconce train optimizer=my_part; a model makes it in configureOptimizers by
 // optim.createOptimizer("my_part", this.parameters(), { lr: 0.01 }).
 import { registerOptimizer } from "sconce";
 import { optim } from "sconce/torch";

@@ -1,4 +1,5 @@
-// A schedule of the learning rate: it falls as 1 / (1 + decay * step). A model makes it in configureOptimizers:
+// A schedule of the learning rate: it falls as 1 / (1 + decay * step). Its options stand in conf/scheduler/my_part.yaml for
+// sconce train scheduler=my_part; a model makes it in configureOptimizers by
 // optim.createScheduler("my_part", optimizer, { decay: 0.01 }).
 import { registerScheduler } from "sconce";
 import { optim } from "sconce/torch";
