@@ -1,5 +1,6 @@
 // The process in which `sconce train` trains registered models by a composed config.
-import { UsageError, logger, terminalProgress } from "../base/index.ts";
+import { relative } from "node:path";
+import { UsageError, terminalProgress } from "../base/index.ts";
 import { OmegaConf } from "../config/index.ts";
 import type { MapNode } from "../config/index.ts";
 import { FrameworkTrainer } from "../tasks/index.ts";
@@ -19,8 +20,6 @@ await runWorker(async (words) => {
   }).train({
     resume: flags.resume,
   });
-  if (result.runId !== "")
-    logger.info(`run ${result.runId} is done, its best checkpoint: ${result.checkpoint ?? "none"}`);
   if (flags.json === true) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
   else process.stdout.write(`${summaryOf(result)}\n`);
   return 0;
@@ -38,7 +37,7 @@ function summaryOf({
   const lines = shown.map(([name, value]) => `  ${name.padEnd(width)}${value.toPrecision(4)}`);
   const places: [string, string | undefined][] = [
     ["Model", modelUri],
-    ["Best", checkpoint],
+    ["Best", checkpoint && (relative(process.cwd(), checkpoint) || ".")],
     ["Run", runId],
   ];
   return [

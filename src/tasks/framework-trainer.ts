@@ -1,7 +1,7 @@
 // One entry for whatever a composed config trains: a text classifier, or a registered model on a registered data set.
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { ConfigError, UsageError, absoluteStoreUri, camelCaseKeys } from "../base/index.ts";
+import { ConfigError, UsageError, absoluteStoreUri, camelCaseKeys, logger } from "../base/index.ts";
 import type { ProgressListener } from "../base/index.ts";
 import {
   checkComposed,
@@ -76,7 +76,9 @@ export class FrameworkTrainer {
    * @throws ConfigError with everything that is wrong with the config, before anything is loaded
    */
   async train({ resume }: { resume?: string | undefined } = {}): Promise<FrameworkResult> {
-    return isModuleConfig(this.config) ? this.#trainModule(resume) : this.#trainText(resume);
+    const result = await (isModuleConfig(this.config) ? this.#trainModule(resume) : this.#trainText(resume));
+    if (result.runId !== "") logger.info(`run ${result.runId} is done: ${judgements(result.metrics)}`);
+    return result;
   }
 
   async #trainText(resume: string | undefined): Promise<FrameworkResult> {
@@ -254,4 +256,15 @@ async function recordModel(model: TrainableModule, trackingUri: string, runId: s
 
 function isTree(config: ConfigMap | MapNode): config is MapNode {
   return config["kind" as never] === "map" && (config as MapNode).entries instanceof Map;
+}
+
+/** Lays out on one line what came of the test, or of validation where nothing was tested. */
+function judgements(metrics: Readonly<Record<string, number>>): string {
+  const of = (stage: string) => Object.entries(metrics).filter(([name]) => name.startsWith(stage));
+  const [tested, validated] = [of("test_"), of("val_")];
+  return (
+    (tested.length > 0 ? tested : validated)
+      .map(([name, value]) => `${name} ${value.toPrecision(4)}`)
+      .join(", ") || "nothing was judged"
+  );
 }

@@ -332,14 +332,14 @@ function addonPath(): string {
 function load(): Native {
   const path = addonPath();
   if (!existsSync(path)) {
-    throw new SetupError(`sconce/torch: the addon is not built, looked for ${path}. Run: npm run setup`);
+    throw new SetupError(`sconce/torch: the addon is not built, looked for ${path}. Run: npx sconce setup`);
   }
   let addon: Native;
   try {
     addon = createRequire(import.meta.url)(path) as Native;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new SetupError(`sconce/torch: ${path} does not load: ${reason}. Run: npm run setup`, {
+    throw new SetupError(`sconce/torch: ${path} does not load: ${reason}. Run: npx sconce setup`, {
       cause: error,
     });
   }

@@ -179,7 +179,7 @@ test("a model and a data set of the project's plugins are trained by their names
   expect(existsSync(join(result.checkpoint, "model.safetensors"))).toBe(true);
   expect(result.checkpoint).toContain("outputs/TrainedModels/points/net_points/");
   expect(readFileSync(join(project.root, "outputs/net/train.log"), "utf8")).toContain(
-    `run ${result.runId} is done`,
+    `run ${result.runId} is done: test_loss ${result.metrics["test_loss"]!.toPrecision(4)}`,
   );
   const trial = await run("train", ...words, "+trainer.fast_dev_run=1");
   expect([trial.code, trial.stdout]).toEqual([

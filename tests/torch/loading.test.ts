@@ -45,6 +45,6 @@ test("without the addon imports work, and what needs it says where it was looked
     { SCONCE_ADDON: "/nowhere/sconce.node" },
   );
   const told =
-    "SetupError: sconce/torch: the addon is not built, looked for /nowhere/sconce.node. Run: npm run setup";
+    "SetupError: sconce/torch: the addon is not built, looked for /nowhere/sconce.node. Run: npx sconce setup";
   expect(answers).toEqual(["unknown", told, told]);
 });
