@@ -9,11 +9,13 @@ import {
   rmSync,
   statSync,
 } from "node:fs";
+import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import {
   FileError,
   fsyncDirectory,
   isPlainObject,
+  isProcessGone,
   logger,
   sha256File,
   writeFileAtomic,
@@ -57,6 +59,14 @@ export interface CheckpointContent {
   data: Record<string, unknown>;
 }
 
+/** Says whose a checkpoint is, where several runs save into one folder. */
+export interface SaveMark {
+  /** Identifies the callback that saved it, of a run and of those that go on with it. */
+  id: string;
+  /** Counts the runs of the folder: the checkpoints of a later one are newer, whatever their steps. */
+  number: number;
+}
+
 interface Manifest {
   files: Record<string, { bytes: number; sha256: string }>;
 }
@@ -64,14 +74,15 @@ interface Manifest {
 const weightsFile = "model.safetensors";
 const tensorsFile = "optimizer.safetensors";
 const trainerFile = "trainer.json";
+const markFile = "saved-by.json";
 
 /**
  * Saves a run into `folder`: weights, optimizer, schedule, random generators, callbacks and position. The folder
  * appears whole (temporary name, fsync, rename), its manifest of sizes and hashes written last; at no moment is there
  * less than before.
  */
-export function saveCheckpoint(run: Run, folder: string): Promise<void> {
-  return writeWhole(folder, (temporary) => {
+export function saveCheckpoint(run: Run, folder: string, savedBy?: SaveMark): Promise<void> {
+  return writeWhole(folder, savedBy, (temporary) => {
     const optimizers = run.optimizers.map((optimizer) => optimizer.stateDict());
     const data = scope(() => {
       const { tensors, trained, data: added } = writeWeights(run, temporary);
@@ -103,8 +114,8 @@ export function saveCheckpoint(run: Run, folder: string): Promise<void> {
 }
 
 /** Saves the weights alone, from which no run can go on; otherwise as `saveCheckpoint`. */
-export function saveWeights(run: Run, folder: string): Promise<void> {
-  return writeWhole(folder, (temporary) => scope(() => void writeWeights(run, temporary)));
+export function saveWeights(run: Run, folder: string, savedBy?: SaveMark): Promise<void> {
+  return writeWhole(folder, savedBy, (temporary) => scope(() => void writeWeights(run, temporary)));
 }
 
 /** Restores a run that was built from the same config from a checkpoint that `verifyCheckpoint` passed. */
@@ -194,7 +205,11 @@ function writeWeights(
 }
 
 /** Lets a folder appear whole, with its manifest; what stood there before is removed only then. */
-async function writeWhole(folder: string, write: (temporary: string) => void): Promise<void> {
+async function writeWhole(
+  folder: string,
+  savedBy: SaveMark | undefined,
+  write: (temporary: string) => void,
+): Promise<void> {
   const temporary = `${folder}.${process.pid}.tmp`;
   const old = `${folder}.${process.pid}.old.tmp`;
   try {
@@ -203,6 +218,7 @@ async function writeWhole(folder: string, write: (temporary: string) => void): P
     rmSync(temporary, { recursive: true, force: true });
     mkdirSync(temporary);
     write(temporary);
+    if (savedBy !== undefined) writeFileAtomic(join(temporary, markFile), JSON.stringify(savedBy));
     await writeManifest(temporary);
     // a folder cannot be put in the place of another: killed in between, the run goes on from the temporary one
     if (existsSync(folder)) renameSync(folder, old);
@@ -240,8 +256,8 @@ export async function settleSaves(folder: string): Promise<void> {
   if (!existsSync(folder)) return;
   // "x.12.tmp" sorts after "x.12.old.tmp", and is the newer
   for (const name of readdirSync(folder).sort().reverse()) {
-    if (!name.endsWith(".tmp")) continue;
     const path = join(folder, name);
+    if (!name.endsWith(".tmp") || isUnderWay(path)) continue;
     const final = join(folder, name.replace(/\.\d+(\.old)?\.tmp$/, ""));
     const isWanted = lstatSync(path).isDirectory() && !existsSync(final);
     if (isWanted && (await verifyCheckpoint(path)) === undefined) renameSync(path, final);
@@ -249,6 +265,16 @@ export async function settleSaves(folder: string): Promise<void> {
   }
   fsyncDirectory(folder);
 }
+
+/** Whether another process that lives writes a folder: two runs may save into one. */
+function isUnderWay(path: string): boolean {
+  const pid = Number(/\.(\d+)(\.old)?\.tmp$/.exec(path)?.[1]);
+  if (Number.isNaN(pid) || pid === process.pid) return false;
+  if (Date.now() - lstatSync(path).mtimeMs > hour) return false; // numbers of processes are given out anew
+  return !isProcessGone({ pid, host: hostname() });
+}
+
+const hour = 3_600_000;
 
 const trainedPrefix = "trained.";
 const addedPrefix = "callbacks.";
@@ -297,8 +323,8 @@ export async function verifyCheckpoint(folder: string): Promise<string | undefin
 }
 
 /**
- * Returns the newest checkpoint of a folder of checkpoints that is whole; damaged newer ones are passed over with
- * a warning. One whose save was killed in its last moment counts. Undefined when there is none.
+ * Returns the newest checkpoint of a folder of checkpoints that is whole: the last one of the run that began last. Damaged
+ * newer ones are passed over with a warning. One whose save was killed in its last moment counts. Undefined when there is none.
  */
 export async function newestCheckpoint(folder: string): Promise<string | undefined> {
   if (!existsSync(folder)) return undefined;
@@ -307,14 +333,48 @@ export async function newestCheckpoint(folder: string): Promise<string | undefin
     .map((entry) => join(folder, entry.name))
     .filter((path) => !isTemporary(path) || readManifest(path) !== undefined)
     .filter((path) => !holdsWeightsAlone(path))
-    .map((path) => ({ path, step: stepOf(path) ?? -1 }))
-    .sort((a, b) => b.step - a.step || Number(isTemporary(a.path)) - Number(isTemporary(b.path)));
+    .map((path) => ({ path, step: stepOf(path) ?? -1, number: markOf(path)?.number ?? Infinity }))
+    .sort(
+      (a, b) =>
+        newerRun(a.number, b.number) ||
+        b.step - a.step ||
+        Number(isTemporary(a.path)) - Number(isTemporary(b.path)),
+    );
   for (const { path } of candidates) {
     const damage = await verifyCheckpoint(path);
     if (damage === undefined) return path;
     logger.warn(`${path}: not used, ${damage}; looking for an older checkpoint`);
   }
   return undefined;
+}
+
+/** Orders runs by their numbers, the newest first; what has none is of any. */
+function newerRun(a: number, b: number): number {
+  return a === Infinity || b === Infinity ? 0 : b - a;
+}
+
+/** Reads whose a checkpoint is; undefined where it does not say. */
+export function markOf(folder: string): SaveMark | undefined {
+  try {
+    const mark: unknown = JSON.parse(readFileSync(join(folder, markFile), "utf8"));
+    return isMark(mark) ? mark : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Numbers a run that begins to save into a folder, or to go on there at a step: above those of the runs whose checkpoints
+ * are there, unless nothing there is newer than what it goes on from.
+ */
+export function numberRun(folder: string, { id, number }: SaveMark, step: number): number {
+  const others = existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
+  const numbers = others.flatMap((path) => {
+    const mark = markOf(path);
+    const isNewer = mark !== undefined && (mark.id !== id || (stepOf(path) ?? 0) > step);
+    return isNewer && mark.number >= number ? [mark.number] : [];
+  });
+  return numbers.length === 0 ? number : Math.max(...numbers) + 1;
 }
 
 /** Reads at which step a checkpoint was saved; undefined where that cannot be known. */
@@ -349,6 +409,10 @@ function readManifest(folder: string): Manifest | undefined {
   } catch {
     return undefined;
   }
+}
+
+function isMark(value: unknown): value is SaveMark {
+  return isPlainObject(value) && typeof value["id"] === "string" && Number.isSafeInteger(value["number"]);
 }
 
 async function writeManifest(folder: string): Promise<void> {

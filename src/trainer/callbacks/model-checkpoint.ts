@@ -1,8 +1,18 @@
 // Saves the run while it trains, and keeps the best and the newest checkpoints.
+import { randomUUID } from "node:crypto";
 import { existsSync, readdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UsageError, logger } from "../../base/index.ts";
-import { saveCheckpoint, saveError, saveWeights, settleSaves, stepOf } from "../checkpoint.ts";
+import {
+  markOf,
+  numberRun,
+  saveCheckpoint,
+  saveError,
+  saveWeights,
+  settleSaves,
+  stepOf,
+} from "../checkpoint.ts";
+import type { SaveMark } from "../checkpoint.ts";
 import { secondsOf } from "../duration.ts";
 import type { Duration } from "../duration.ts";
 import type { Run } from "../run.ts";
@@ -71,6 +81,7 @@ export class ModelCheckpoint implements Callback {
   #dropped: string[] = [];
   #savedAt = 0;
   readonly #interval: number | undefined;
+  #mark: SaveMark = { id: randomUUID(), number: 0 };
 
   constructor(config: ModelCheckpointConfig = {}) {
     refuseContradictions(config);
@@ -100,7 +111,9 @@ export class ModelCheckpoint implements Callback {
   /** Settles what a killed process left half written. */
   async onTrainStart(run: Run): Promise<void> {
     this.#savedAt = performance.now();
-    await settleSaves(this.#folder(run));
+    const folder = this.#folder(run);
+    await settleSaves(folder);
+    this.#mark = { ...this.#mark, number: numberRun(folder, this.#mark, run.state.step) };
   }
 
   async onTrainBatchEnd(run: Run): Promise<void> {
@@ -139,10 +152,11 @@ export class ModelCheckpoint implements Callback {
   }
 
   stateDict(): Record<string, unknown> {
-    return { saved: this.#saved, dropped: this.#dropped };
+    return { saved: this.#saved, dropped: this.#dropped, mark: this.#mark };
   }
 
-  loadStateDict({ saved, dropped }: Readonly<Record<string, unknown>>): void {
+  loadStateDict({ saved, dropped, mark }: Readonly<Record<string, unknown>>): void {
+    if (mark !== undefined) this.#mark = mark as SaveMark;
     this.#saved = saved as Saved[];
     this.#dropped = (dropped as string[] | undefined) ?? [];
     this.#newestStep = Math.max(-1, ...this.#saved.map(({ step }) => step));
@@ -184,7 +198,7 @@ export class ModelCheckpoint implements Callback {
     this.#dropped = [...this.#dropped, ...before.map((saved) => saved.name)].filter((old) => !kept.has(old));
     try {
       await run.flush();
-      await (saveWeightsOnly ? saveWeights : saveCheckpoint)(run, join(dirpath, name));
+      await (saveWeightsOnly ? saveWeights : saveCheckpoint)(run, join(dirpath, name), this.#mark);
     } catch (error) {
       this.#saved = before;
       throw error;
@@ -200,9 +214,10 @@ export class ModelCheckpoint implements Callback {
     const metrics = { ...state.metrics, epoch: state.epoch, step: state.step };
     const name = checkpointName(filename ?? "{epoch}-{step}", metrics, { autoInsertMetricName });
     // a checkpoint of the same step is what an interrupted run left of this one
-    const isTaken = (candidate: string) =>
-      existsSync(join(dirpath, candidate)) &&
-      (hasNewWeights || stepOf(join(dirpath, candidate)) !== state.step);
+    const isTaken = (candidate: string) => {
+      const path = join(dirpath, candidate);
+      return existsSync(path) && (hasNewWeights || stepOf(path) !== state.step || !this.#isOwn(path));
+    };
     if (!enableVersionCounter || !isTaken(name)) return name;
     let version = 1;
     while (isTaken(`${name}-v${version}`)) version++;
@@ -219,14 +234,20 @@ export class ModelCheckpoint implements Callback {
 
   /** Removes folders that the list does not name, left by a killed process too; newer ones may be resumed from. */
   #removeDropped(dirpath: string, newestStep: number): void {
-    for (const name of this.#dropped) remove(join(dirpath, name));
+    for (const path of this.#dropped.map((name) => join(dirpath, name))) if (this.#isOwn(path)) remove(path);
     this.#dropped = [];
     if (this.config.filename !== undefined) return;
     const kept = new Set(this.#saved.map(({ name }) => name));
     for (const name of readdirSync(dirpath)) {
-      const step = /^epoch=\d+-step=(\d+)$/.exec(name)?.[1];
-      if (step !== undefined && Number(step) <= newestStep && !kept.has(name)) remove(join(dirpath, name));
+      const step = /^epoch=\d+-step=(\d+)(-v\d+)?$/.exec(name)?.[1];
+      if (step === undefined || Number(step) > newestStep || kept.has(name)) continue;
+      if (this.#isOwn(join(dirpath, name))) remove(join(dirpath, name));
     }
+  }
+
+  /** Whether this callback saved a checkpoint, in this run or before it went on; other runs may use the folder too. */
+  #isOwn(path: string): boolean {
+    return markOf(path)?.id === this.#mark.id;
   }
 
   #ranked(): Saved[] {
