@@ -51,6 +51,24 @@ export const callbackSchema = z.discriminatedUnion("name", [
     log_weight_decay: flag().default(false),
   }),
   z.strictObject({
+    name: z.literal("on_exception_checkpoint"),
+    /** Name of the checkpoint's folder. */
+    filename: text("the name of a folder").default("on_exception"),
+  }),
+  z.strictObject({ name: z.literal("tqdm_progress_bar"), refresh_rate: integer({ min: 0 }).default(1) }),
+  z.strictObject({ name: z.literal("rich_progress_bar"), refresh_rate: integer({ min: 0 }).default(100) }),
+  z.strictObject({
+    name: z.literal("backbone_finetuning"),
+    /** Counted from 0. */
+    unfreeze_backbone_at_epoch: integer({ min: 0 }).default(10),
+    /** First rate of the backbone, as a share of the model's. */
+    backbone_initial_ratio_lr: number({ above: 0 }).default(0.1),
+    backbone_initial_lr: number({ above: 0 }).optional(),
+    should_align: flag().default(true),
+    train_bn: flag().default(true),
+    verbose: flag().default(false),
+  }),
+  z.strictObject({
     name: z.literal("learning_rate_finder"),
     min_lr: number({ above: 0 }).default(1e-8),
     max_lr: number({ above: 0 }).default(1),
@@ -156,6 +174,9 @@ export const loggerSchema = z.discriminatedUnion("name", [z.strictObject({ name:
 
 const verbose = "what a callback does is always logged";
 const anyVerbosity = { verbose: [true, false] };
+const leave = [true, false];
+const lineStays = "a line of each epoch stays";
+const ownCallback = "register a callback of your own in a plugin (registerCallback), and name that";
 const device = "the average is kept where the model is";
 
 /** Names the callbacks and their Python spellings. */
@@ -193,6 +214,37 @@ export const callbackKind: ComponentKind = {
     },
     { name: "learning_rate_finder", classes: ["LearningRateFinder"] },
     { name: "batch_size_finder", classes: ["BatchSizeFinder"] },
+    {
+      name: "on_exception_checkpoint",
+      classes: ["OnExceptionCheckpoint"],
+      refusedOptions: { dirpath: "the checkpoint stands among those of the run" },
+    },
+    {
+      name: "tqdm_progress_bar",
+      classes: ["TQDMProgressBar"],
+      neutralOptions: { leave, process_position: [0] },
+      refusedOptions: { leave: lineStays, process_position: "the bar is the only one" },
+    },
+    {
+      name: "rich_progress_bar",
+      classes: ["RichProgressBar"],
+      neutralOptions: { leave },
+      refusedOptions: {
+        leave: lineStays,
+        theme: "the bar has no colours",
+        console_kwargs: "the bar is drawn to standard error",
+      },
+    },
+    {
+      name: "backbone_finetuning",
+      classes: ["BackboneFinetuning"],
+      neutralOptions: { initial_denom_lr: [10], rounding: [12] },
+      refusedOptions: {
+        lambda_func: "a config never names code; the backbone's rate doubles each epoch",
+        initial_denom_lr: "the backbone's first rate is backbone_initial_lr, or a share of the model's",
+        rounding: "rates are told as they are",
+      },
+    },
     { name: "gradient_accumulation_scheduler", classes: ["GradientAccumulationScheduler"] },
     { name: "weight_averaging", classes: ["WeightAveraging"], refusedOptions: { device } },
     { name: "ema_weight_averaging", classes: ["EMAWeightAveraging"], refusedOptions: { device } },
@@ -229,12 +281,17 @@ export const callbackKind: ComponentKind = {
       refusedOptions: { summarize_kwargs: "the log is plain text" },
     },
   ],
-  unavailable: [
-    "backbone_finetuning base_finetuning lambda_callback model_pruning",
-    "on_exception_checkpoint",
-    "base_prediction_writer",
-    "tqdm_progress_bar rich_progress_bar",
-  ].flatMap((names) => names.split(" ")),
+  unavailable: [],
+  refused: {
+    callback: `it is the base of all callbacks and does nothing. Instead, ${ownCallback}`,
+    checkpoint: "it is the base of those that save checkpoints. Use model_checkpoint",
+    progress_bar: "it is the base of progress bars. Use tqdm_progress_bar",
+    lambda_callback: `it is made of code, which a config never names. Instead, ${ownCallback}`,
+    base_finetuning: `it is the base of those that freeze parts of a model. Use backbone_finetuning, or ${ownCallback}`,
+    model_pruning: `torch.nn.utils.prune is not there, and fewer weights make nothing faster without sparse kernels. To keep weights at 0, ${ownCallback}, which multiplies them by a mask in onBeforeZeroGrad`,
+    base_prediction_writer:
+      "it is the base of those that write predictions, which the run of a config does not make. Use sconce predict, or in code new Trainer({ callbacks }).predict()",
+  },
 };
 
 /** Names the loggers and their Python spellings. */

@@ -38,6 +38,8 @@ export interface ComponentKind {
   components: readonly ComponentNames[];
   /** Names that users of the Python peers know and that are not available here yet. */
   unavailable: readonly string[];
+  /** Names that mean nothing in a config, each with the reason and what to use instead. */
+  refused?: Readonly<Record<string, string>>;
 }
 
 /** Collects what normalising finds, and remembers where the parts of a config were written. */
@@ -174,9 +176,10 @@ function byName(
   sink.report(
     path,
     "value",
-    isUnavailable(name, kind)
-      ? `the ${kind.kind} "${name}" is not available yet. Available: ${nameList(kind)}.`
-      : `unknown ${kind.kind} "${name}". ${suggestion(name, names(kind))}`,
+    refusalOf(name, kind) ??
+      (isUnavailable(name, kind)
+        ? `the ${kind.kind} "${name}" is not available yet. Available: ${nameList(kind)}.`
+        : `unknown ${kind.kind} "${name}". ${suggestion(name, names(kind))}`),
   );
   return undefined;
 }
@@ -205,11 +208,12 @@ function byTarget(
   sink.report(
     path,
     "value",
-    isKnownModule && isUnavailable(className, kind)
-      ? `the ${kind.kind} "${className}" is not available yet. Available: ${classes.join(", ")}.`
-      : `no ${kind.kind} is known as "${target}"; a config never imports code.` +
+    (isKnownModule || isShort ? refusalOf(className, kind) : undefined) ??
+      (isKnownModule && isUnavailable(className, kind)
+        ? `the ${kind.kind} "${className}" is not available yet. Available: ${classes.join(", ")}.`
+        : `no ${kind.kind} is known as "${target}"; a config never imports code.` +
           (isKnownModule ? didYouMean(className, classes) : "") +
-          ` Known: ${classes.join(", ")} of ${kind.modules.join(", ")}.`,
+          ` Known: ${classes.join(", ")} of ${kind.modules.join(", ")}.`),
   );
   return undefined;
 }
@@ -220,6 +224,11 @@ const isDotted = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/u;
 function isNamed({ name, classes, aliases = [] }: ComponentNames, ...spellings: string[]): boolean {
   const known = [name, ...classes, ...aliases].map(foldName);
   return spellings.some((spelling) => known.includes(foldName(spelling)));
+}
+
+function refusalOf(name: string, { kind, refused = {} }: ComponentKind): string | undefined {
+  const known = Object.keys(refused).find((other) => foldName(other) === foldName(name));
+  return known && `the ${kind} "${name}" is refused: ${refused[known]}.`;
 }
 
 function isUnavailable(name: string, { unavailable }: ComponentKind): boolean {

@@ -92,7 +92,6 @@ class Translation {
     for (const key of ["model", "dataset"]) this.#part(key);
     this.#optimizer();
     this.#trainer();
-    this.#progressBars();
     this.#extras();
     this.#entries.delete("weights_only"); // our checkpoints hold no code, so that it is always so
     for (const key of this.#helpers) this.#entries.delete(key);
@@ -239,32 +238,6 @@ class Translation {
     if (epochs !== undefined && !isNull(epochs)) return;
     if (["max_steps", "max_time", "fast_dev_run"].some(isSaid)) return;
     flags.set("max_epochs", { origin, node: scalarNode(origin, 1000) });
-  }
-
-  /** Lightning's bars are callbacks, ours is a flag of the trainer. */
-  #progressBars(): void {
-    const part = this.#entries.get("callbacks")?.node;
-    const isBar = (node: ConfigNode): boolean =>
-      isMap(node) && /^(.*\.)?(RichProgressBar|TQDMProgressBar)$/u.test(targetOf(node));
-    const found =
-      part?.kind === "list"
-        ? part.items.filter(isBar)
-        : isMap(part)
-          ? Array.from(part.entries.values(), ({ node }) => node).filter(isBar)
-          : [];
-    if (found.length === 0) return;
-    if (part?.kind === "list") {
-      const rest = part.items.filter((item) => !isBar(item));
-      part.items.splice(0, part.items.length, ...rest);
-    } else if (isMap(part))
-      for (const [key, { node }] of part.entries) if (isBar(node)) part.entries.delete(key);
-    for (const bar of found) {
-      const [option] = [...flatOptions(bar as MapNode)].filter(
-        ([key, { node }]) => key !== "name" && !isNull(node),
-      );
-      if (option !== undefined)
-        this.#report(option[1], ["callbacks", String(option[0])], "the bar has no options here. Delete it.");
-    }
   }
 
   /** The template's extras are Python's matter, but for one. */

@@ -143,6 +143,15 @@ function checkCallbacks({ callbacks, trainer }: CommonConfig, findings: RuleFind
   for (const [index, callback] of callbacks.entries()) {
     const path = ["callbacks", index];
     if (callback.name === "early_stopping") findings.checkMonitor(callback, path);
+    if (isProgressBar(callback)) {
+      if (callbacks.findIndex(isProgressBar) < index)
+        findings.report(path, "one progress bar can be drawn. Delete this one.");
+      if (!trainer.enable_progress_bar)
+        findings.report(
+          path,
+          "trainer.enable_progress_bar is false. Delete this callback, or set it to true.",
+        );
+    }
     if (callback.name !== "model_checkpoint") continue;
     const { monitor, mode, save_top_k, every_n_train_steps, every_n_epochs } = callback;
     if (monitor !== undefined) findings.checkMonitor({ monitor, mode }, path);
@@ -159,4 +168,8 @@ function checkCallbacks({ callbacks, trainer }: CommonConfig, findings: RuleFind
         "trainer.enable_checkpointing is false. Delete this callback, or set it to true.",
       );
   }
+}
+
+function isProgressBar({ name }: CommonConfig["callbacks"][number]): boolean {
+  return name === "tqdm_progress_bar" || name === "rich_progress_bar";
 }

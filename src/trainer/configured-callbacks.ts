@@ -7,12 +7,15 @@ import { BatchSizeFinder } from "./callbacks/batch-size-finder.ts";
 import { DataWaitMonitor } from "./callbacks/data-wait-monitor.ts";
 import { DeviceStatsMonitor } from "./callbacks/device-stats-monitor.ts";
 import { EarlyStopping } from "./callbacks/early-stopping.ts";
+import { BackboneFinetuning } from "./callbacks/finetuning.ts";
 import { GradientAccumulationScheduler } from "./callbacks/gradient-accumulation-scheduler.ts";
 import { GradNormMonitor } from "./callbacks/grad-norm-monitor.ts";
 import { LearningRateFinder } from "./callbacks/learning-rate-finder.ts";
 import { LearningRateMonitor } from "./callbacks/lr-monitor.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
 import { ModelSummary, RichModelSummary } from "./callbacks/model-summary.ts";
+import { OnExceptionCheckpoint } from "./callbacks/on-exception-checkpoint.ts";
+import { RichProgressBar, TQDMProgressBar } from "./callbacks/progress-bar.ts";
 import { SpikeDetection } from "./callbacks/spike-detection.ts";
 import { StochasticWeightAveraging } from "./callbacks/stochastic-weight-averaging.ts";
 import { ThroughputMonitor } from "./callbacks/throughput-monitor.ts";
@@ -32,6 +35,14 @@ function buildCallback(config: CallbackConfig): Callback | undefined {
       return new EarlyStopping(optionsOf(config));
     case "lr_monitor":
       return new LearningRateMonitor(optionsOf(config));
+    case "on_exception_checkpoint":
+      return new OnExceptionCheckpoint(optionsOf(config));
+    case "tqdm_progress_bar":
+      return new TQDMProgressBar(optionsOf(config));
+    case "rich_progress_bar":
+      return new RichProgressBar(optionsOf(config));
+    case "backbone_finetuning":
+      return new BackboneFinetuning(optionsOf(config));
     case "learning_rate_finder":
       return new LearningRateFinder(optionsOf(config));
     case "batch_size_finder":

@@ -1,5 +1,6 @@
 // Puts a run together from its config and trains it: optimizer, schedule, callbacks, checkpoints, signals.
 import { logger } from "../base/index.ts";
+import type { ProgressListener } from "../base/index.ts";
 import type { UseCaseConfig } from "../config/index.ts";
 import { Strategy } from "../contracts/index.ts";
 import { useDeterministicAlgorithms } from "../torch/index.ts";
@@ -9,6 +10,7 @@ import { BatchSizeFinder } from "./callbacks/batch-size-finder.ts";
 import { callHook } from "./callbacks/callback.ts";
 import { LearningRateFinder } from "./callbacks/learning-rate-finder.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
+import { withProgressBar } from "./callbacks/progress-bar.ts";
 import { ModelSummary } from "./callbacks/model-summary.ts";
 import { loadModelAndCallbacks, loadProgress } from "./checkpoint.ts";
 import { buildCallbacks, configuredCheckpoint } from "./configured-callbacks.ts";
@@ -51,6 +53,8 @@ export interface FitOptions {
   callbacks?: readonly Callback[];
   /** How its steps run. @default in one process on one device */
   strategy?: Strategy;
+  /** Is told where training stands, unless the config switches the bar off. @default nothing is */
+  progress?: ProgressListener;
   /** Measures the run's actions. @default none does */
   profiler?: Profiler;
   onMetrics: MetricSink;
@@ -229,8 +233,11 @@ function batchesBetween(interval: number, perEpoch: number): number {
  * checkpoints last, so that they hold what the others made of the same moment.
  */
 function callbacksOf(options: FitOptions): Callback[] {
-  const { config, callbacks = [] } = options;
-  const chosen = [...callbacks, ...buildCallbacks(config.callbacks)];
+  const { config, callbacks = [], progress } = options;
+  const chosen = withProgressBar([...callbacks, ...buildCallbacks(config.callbacks)], {
+    isEnabled: config.trainer.enable_progress_bar,
+    listener: progress,
+  });
   const summarizes = chosen.some((callback) => callback instanceof ModelSummary);
   const all = [
     ...(config.trainer.enable_model_summary && !summarizes ? [new ModelSummary()] : []),

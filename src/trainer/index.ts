@@ -2,7 +2,8 @@ export type { Callback, EvaluatedBatch, StepInfo } from "./callbacks/callback.ts
 export { DataWaitMonitor } from "./callbacks/data-wait-monitor.ts";
 export { DeviceStatsMonitor } from "./callbacks/device-stats-monitor.ts";
 export type { Duration } from "./duration.ts";
-export { progressCallback } from "./callbacks/progress.ts";
+export { ProgressBar, RichProgressBar, TQDMProgressBar } from "./callbacks/progress-bar.ts";
+export type { ProgressBarConfig } from "./callbacks/progress-bar.ts";
 export { EarlyStopping } from "./callbacks/early-stopping.ts";
 export type { EarlyStoppingConfig } from "./callbacks/early-stopping.ts";
 export { BackboneFinetuning, BaseFinetuning } from "./callbacks/finetuning.ts";

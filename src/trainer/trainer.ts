@@ -13,7 +13,6 @@ import { BatchSizeFinder } from "./callbacks/batch-size-finder.ts";
 import { byMonitoring } from "./callbacks/callback.ts";
 import type { Callback } from "./callbacks/callback.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
-import { progressCallback } from "./callbacks/progress.ts";
 import { newestCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
 import { EvalLoaders } from "./eval-loaders.ts";
 import { evaluate } from "./evaluate.ts";
@@ -202,7 +201,6 @@ export class Trainer {
         resumeFrom,
         // checkpoints last, so that they hold what the others made of the same moment
         callbacks: [
-          ...(flags.enable_progress_bar ? [progressCallback(this.#progress ?? terminalProgress())] : []),
           ...others,
           loggersState(loggers, {
             goesOn,
@@ -212,6 +210,7 @@ export class Trainer {
           ...monitoring,
           ...this.#checkpointing(),
         ],
+        progress: this.#progress ?? terminalProgress(),
         profiler: this.profiler,
         strategy: this.strategy,
         onMetrics: (metrics, step) => {

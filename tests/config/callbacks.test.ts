@@ -1,8 +1,11 @@
 // The callbacks that a config may name, held to Lightning's options. Golden: tools/golden/lightning_callback_options.py
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { makeTemporaryFolder } from "../fixtures/temporary-folder.ts";
 import { fitToy } from "../fixtures/toy-training.ts";
 import { callbackKind, callbackSchema } from "../../src/config/callbacks.ts";
+import { NormalizeSink, normalizeComponent } from "../../src/config/components.ts";
 
 const golden = JSON.parse(
   readFileSync(new URL("../goldens/config/lightning-callbacks.json", import.meta.url), "utf8"),
@@ -20,13 +23,27 @@ describe("callbacks of a config", () => {
     expect([...taken, ...Object.keys(refusedOptions)].sort()).toEqual([...golden[classes[0]!]!].sort());
   });
 
-  test("are all that Lightning has, or are named as not available", () => {
-    const fold = (name: string) => name.replaceAll("_", "").toLowerCase();
-    const known = [
-      ...callbackKind.components.flatMap(({ classes }) => classes),
-      ...callbackKind.unavailable,
-    ].map(fold);
-    expect(Object.keys(golden).filter((name) => !known.includes(fold(name)))).toEqual([]);
+  test.each(Object.keys(golden))("%s works by its class, or is refused with what to use instead", (name) => {
+    for (const spelling of [
+      `lightning.pytorch.callbacks.${name}`,
+      `pytorch_lightning.callbacks.${name}`,
+      name,
+    ]) {
+      const sink = new NormalizeSink();
+      const found = normalizeComponent({ class_path: spelling }, callbackKind, ["callbacks", 0], sink);
+      const works = callbackKind.components.some(({ classes }) => classes.includes(name));
+      if (works) expect([found?.["name"], sink.issues]).toEqual([expect.any(String), []]);
+      else
+        expect(sink.issues.map(({ message }) => message)).toEqual([
+          expect.stringMatching(
+            new RegExp(`^the callback "${name}" is refused: .*(Use|Instead|To keep).*$`, "u"),
+          ),
+        ]);
+    }
+  });
+
+  test("are not merely called unavailable", () => {
+    expect(callbackKind.unavailable).toEqual([]);
   });
 
   test("act when they are named", async () => {
@@ -48,6 +65,15 @@ describe("callbacks of a config", () => {
     expect(watched.series("train/device/items_per_sec")).toHaveLength(11);
     expect(watched.series("train/data_wait_share")).toHaveLength(12);
     expect(watched.series("grad_inf_norm/pg1").at(-1)![1]).toBeGreaterThan(0);
+    const folder = makeTemporaryFolder("sconce-on-exception-");
+    const saved = fitToy({
+      trainer: { max_epochs: 1, num_sanity_val_steps: 0 },
+      callbacks: [{ name: "spike_detection", rtol: 0, warmup: 0 }, { name: "on_exception_checkpoint" }],
+      checkpointFolder: folder,
+    });
+    await expect(saved).rejects.toThrow("must not jump");
+    expect(existsSync(join(folder, "on_exception", "model.safetensors"))).toBe(true);
+    rmSync(folder, { recursive: true });
     const weight = async (...callbacks: Record<string, unknown>[]) =>
       (await run(...callbacks)).model.first.weight.tolist();
     const plain = await weight();

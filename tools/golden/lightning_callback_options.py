@@ -1,4 +1,4 @@
-"""Writes tests/goldens/config/lightning-callbacks.json: the callbacks of Lightning with the names of their options.
+"""Writes tests/goldens/config/lightning-callbacks.json: all callbacks of Lightning with the names of their options.
 
 Run: python tools/golden/lightning_callback_options.py   (pytorch-lightning 2.6.6)
 """
@@ -14,9 +14,8 @@ OUT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "goldens" / "confi
 
 if __name__ == "__main__":
     options = {
-        name: [option for option in inspect.signature(getattr(callbacks, name)).parameters if option != "kwargs"]
+        name: [option for option in inspect.signature(getattr(callbacks, name)).parameters if option not in ("args", "kwargs")]
         for name in sorted(callbacks.__all__)
-        if name not in ("Callback", "Checkpoint", "ProgressBar")
     }
     # hands its further options on to this class, but for two that it sets itself
     further = set(inspect.signature(Throughput).parameters) - {"available_flops", "world_size"}

@@ -11,7 +11,6 @@ import {
   countTrainBatches,
   fit,
   makeProfiler,
-  progressCallback,
 } from "../../trainer/index.ts";
 import type { Callback, FitOptions, FitResult } from "../../trainer/index.ts";
 import { championRule } from "../champion.ts";
@@ -59,11 +58,9 @@ export async function fitClassifier(job: TextJob, callbacks: readonly Callback[]
     resumeFrom: job.checkpoint,
     interrupt,
     profiler: makeProfiler(trainer.profiler, { dirpath: folder.path }),
-    callbacks: [
-      throughput,
-      ...(trainer.enable_progress_bar ? [progressCallback(progress)] : []),
-      ...callbacks,
-    ],
+    checkpointFolder: folder.checkpoints,
+    progress,
+    callbacks: [throughput, ...callbacks],
     onMetrics: (metrics, step) => tracked.run.logMetrics(tracked.history.add(metrics, step), step),
     // a store that fails does not end the training; it is told again when the run ends
     flushMetrics: () => tracked.run.flush().catch((error: Error) => logger.warn(error.message)),

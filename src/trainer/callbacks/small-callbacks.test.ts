@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { goldenFit } from "../../../tests/fixtures/golden-training.ts";
 import { PointsData, PointsModel } from "../../../tests/fixtures/points.ts";
 import { makeTemporaryFolder } from "../../../tests/fixtures/temporary-folder.ts";
+import type { ProgressListener } from "../../base/index.ts";
 import { hashTensors, nn, optim } from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import {
@@ -14,7 +15,10 @@ import {
   DeviceStatsMonitor,
   LambdaCallback,
   OnExceptionCheckpoint,
+  ProgressBar,
+  RichProgressBar,
   SpikeDetection,
+  TQDMProgressBar,
   Timer,
   Trainer,
   verifyCheckpoint,
@@ -104,12 +108,64 @@ test("on_exception_checkpoint saves a run that fails, and the one that goes on r
     },
   };
   await expect(goldenFit(saving(), { callbacks: [breaking] })).rejects.toThrow("broken");
-  const { ckptPath } = saving();
+  const ckptPath = saving().ckptPath!;
   expect(await verifyCheckpoint(ckptPath)).toBeUndefined();
   const resumed = await goldenFit(saving(), { ckptPath });
   const whole = await goldenFit({ name: "none" });
   expect(hashTensors(resumed.model.stateDict())).toBe(hashTensors(whole.model.stateDict()));
   expect(existsSync(ckptPath)).toBe(false);
+});
+
+test("on_exception_checkpoint saves among the run's checkpoints where it is given no folder", async () => {
+  const breaking = new LambdaCallback({
+    onTrainEpochStart() {
+      throw new Error("broken");
+    },
+  });
+  const saving = new OnExceptionCheckpoint();
+  const fitted = goldenFit(saving, { callbacks: [breaking], defaultRootDir: root });
+  await expect(fitted).rejects.toThrow("broken");
+  expect(saving.ckptPath).toBe(join(root, "checkpoints", "on_exception"));
+  expect(await verifyCheckpoint(saving.ckptPath!)).toBeUndefined();
+});
+
+describe("progress bars", () => {
+  const listen = () => {
+    const told: string[] = [];
+    const listener: ProgressListener = {
+      start: (phase, total) => void told.push(`${phase} of ${total}`),
+      update: (done) => void told.push(String(done)),
+      end: () => void told.push("end"),
+    };
+    return { told, listener };
+  };
+
+  test.each([
+    ["each step", new TQDMProgressBar(), ["1", "2", "3", "4"]],
+    ["every third and the last", new TQDMProgressBar({ refreshRate: 3 }), ["3", "4"]],
+    ["the last of an epoch", new RichProgressBar(), ["4"]],
+  ])("draw at their refreshRate: %s", async (_, bar, updates) => {
+    const { told, listener } = listen();
+    await goldenFit(bar, { progress: listener, maxEpochs: 2 });
+    // the validation of an epoch is told at its last step
+    expect(told).toEqual(["1", "2"].flatMap((epoch) => [`epoch ${epoch}/2 of 4`, ...updates, "4", "end"]));
+  });
+
+  test("draw nothing at a refreshRate of 0", async () => {
+    const { told, listener } = listen();
+    await goldenFit(new ProgressBar({ refreshRate: 0 }), { progress: listener });
+    expect(told).toEqual([]);
+  });
+
+  test("are one, and none where they are switched off", async () => {
+    const two = goldenFit(new TQDMProgressBar(), { callbacks: [new RichProgressBar()] });
+    await expect(two).rejects.toThrow("Trainer: one progress bar can be drawn, got 2. Take the others out.");
+    const off = goldenFit(new TQDMProgressBar(), { enableProgressBar: false });
+    await expect(off).rejects.toThrow("enableProgressBar is false, and callbacks hold a bar. Take one out.");
+    expect(() => new TQDMProgressBar({ refreshRate: -1 })).toThrow(
+      "progress_bar: refreshRate must be a whole number of steps, 0 to draw nothing, got -1.",
+    );
+  });
 });
 
 test("device_stats_monitor logs what the machine and the process use", async () => {
