@@ -27,7 +27,7 @@ export interface YamlDialect {
   /** Tags of scalars, without `tag:yaml.org,2002:`, that the schema lacks and `scalar` reads. */
   tags: readonly string[];
   /** Reads a scalar; a text says why it cannot stand here. `isCutOff` is true at the end of text without a newline. */
-  scalar(node: Scalar, isCutOff: boolean): YamlScalar | string;
+  scalar(node: Pick<Scalar, "value" | "type" | "tag" | "source">, isCutOff: boolean): YamlScalar | string;
   /** Reads the key that a scalar is; undefined where it can be none. */
   key(scalar: YamlScalar): ConfigKey | undefined;
 }

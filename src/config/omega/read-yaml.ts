@@ -1,8 +1,8 @@
 // Reads YAML as OmegaConf does, through PyYAML: YAML 1.1 words, more floats, and no dates.
-import type { Scalar } from "yaml";
 import { ConfigError } from "../../base/index.ts";
 import { SyntaxIssues, limits, syntaxIssue } from "../document.ts";
 import { type ConfigNode, documentNode } from "../node.ts";
+import { readPlainYaml } from "../plain-yaml.ts";
 import { parseJson } from "../parse-json.ts";
 import { type YamlDialect, type YamlScalar, readYamlTree } from "../yaml-tree.ts";
 import { contentIssues } from "./content-issues.ts";
@@ -16,7 +16,11 @@ import { type PlainTag, omegaTag, readTagged } from "./plain-scalar.ts";
  * well-formed, text of more than 1 MiB, and a key that stands twice, also where it is a number.
  */
 export function readYaml(text: string, source: string): ConfigNode {
-  return reading(text, source, (content) => readYamlTree(content, source, omegaDialect));
+  return reading(
+    text,
+    source,
+    (content) => readPlainYaml(content, source, omegaDialect) ?? readYamlTree(content, source, omegaDialect),
+  );
 }
 
 /** Reads JSON text to a tree, as `readYaml` reads YAML. */
@@ -47,10 +51,10 @@ function reading(text: string, source: string, read: (content: string) => Config
 const scalarTags: readonly PlainTag[] = ["bool", "float", "int", "null"];
 const tagPrefix = "tag:yaml.org,2002:";
 
-const omegaDialect: YamlDialect = {
+export const omegaDialect: YamlDialect = {
   schema: "failsafe",
   tags: scalarTags,
-  scalar({ value, type, tag }: Scalar, isCutOff: boolean): YamlScalar | string {
+  scalar({ value, type, tag }, isCutOff): YamlScalar | string {
     // YAML 1.2 ends a block with a newline that PyYAML leaves out where the text has none
     const isCutBlock = isCutOff && (type === "BLOCK_LITERAL" || type === "BLOCK_FOLDED");
     const text = isCutBlock ? String(value).replace(/\n$/u, "") : String(value);
