@@ -36,10 +36,12 @@ const beyond = new Error("beyond plain YAML");
 const key = /([\w/](?:[\w./@$-]| (?=[\w./@$-]))*):(?= |$)/y;
 
 /** A value without quotes: no sign of YAML begins it. */
-const word = /(?:[^\s\-?:,[\]{}#&*!|>'"%@`]|-(?=[\w.])|\?(?=[\w?]))(?:[^\s:#]|:(?=\S)|(?<=\S)#| +(?=[^\s#]))*/y;
+const word =
+  /(?:[^\s\-?:,[\]{}#&*!|>'"%@`]|-(?=[\w.])|\?(?=[\w?]))(?:[^\s:#]|:(?=\S)|(?<=\S)#| +(?=[^\s#]))*/y;
 
 /** The same within brackets. */
-const flowWord = /(?:[^\s\-?:,[\]{}#&*!|>'"%@`]|-(?=[\w.])|\?(?=[\w?]))(?:[^\s:#,[\]{}]| +(?=[^\s:#,[\]{}]))*/y;
+const flowWord =
+  /(?:[^\s\-?:,[\]{}#&*!|>'"%@`]|-(?=[\w.])|\?(?=[\w?]))(?:[^\s:#,[\]{}]| +(?=[^\s:#,[\]{}]))*/y;
 
 /** A quoted value in which nothing is escaped. */
 const quoted = /"([^"\\]*)"|'([^']*)'(?!')/y;
@@ -60,6 +62,7 @@ class PlainYamlReader {
   readonly #lines: Line[] = [];
   /** The line that comes next, of those that hold something. */
   #next = 0;
+  readonly #keys = new Map<string, ConfigKey>();
   #nodes = 0;
   #depth = 0;
 
@@ -197,8 +200,11 @@ class PlainYamlReader {
   }
 
   #key(text: string): ConfigKey {
+    const known = this.#keys.get(text);
+    if (known !== undefined) return known;
     const name = this.#dialect.key(this.#scalar(text, "PLAIN"));
     if (name === undefined || keyProblem(String(name)) !== undefined) throw beyond;
+    this.#keys.set(text, name);
     return name;
   }
 

@@ -13,7 +13,7 @@ import { formatPath } from "../value.ts";
 import { type Locks, assign, listItem, locksWithin, refuseChange, unlocked } from "./assign.ts";
 import { conform } from "./conform.ts";
 import { ResolutionFailure, configError, issueAt } from "./failure.ts";
-import { isInterpolation, isMissing } from "./kinds.ts";
+import { isMissing } from "./kinds.ts";
 import type { Position } from "./position.ts";
 import { Resolution } from "./resolution.ts";
 
@@ -115,7 +115,7 @@ class Merger {
   /** Writes out an interpolation that leads to a mapping or list, so that what is merged over it adds to that. */
   #expand(target: MapNode, key: ConfigKey, path: readonly ConfigKey[]): void {
     const entry = target.entries.get(key);
-    if (entry === undefined || !isInterpolation(entry.node)) return;
+    if (entry === undefined || !mayBeContainer(entry.node)) return;
     const found = followed(this.#root, path);
     if (found !== undefined && found.node.kind !== "scalar" && !found.isFinal)
       entry.node = cloneNode(found.node);
@@ -141,6 +141,11 @@ class Merger {
     const message = `${kindName(other)} cannot be merged over ${kindName(target)} (${first}). Write the same kind, or remove the earlier one.`;
     this.#issues.push(issueAt(other, formatPath(path.map(String)), message, "type"));
   }
+}
+
+/** Tells whether an interpolation may lead to a mapping or list: beside other text it gives a text. */
+function mayBeContainer(node: ConfigNode): boolean {
+  return node.kind === "scalar" && typeof node.value === "string" && /^\$\{.*\}$/su.test(node.value);
 }
 
 /** Follows the interpolation at a path as far as it can be followed now. */

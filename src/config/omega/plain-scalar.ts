@@ -27,8 +27,19 @@ const patterns: readonly [PlainTag, RegExp][] = [
 const omegaFloat =
   /^(?:[-+]?[0-9]+(?:_[0-9]+)*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+(?:_[0-9]+)*[eE][-+]?[0-9]+)$/;
 
+/** What begins so is a text, but for these words. */
+const begunLikeText = /^[A-Za-z_$/]/;
+const words = new Set(
+  ["yes", "no", "true", "false", "on", "off", "null"].flatMap((word) => [
+    word,
+    word[0]!.toUpperCase() + word.slice(1),
+    word.toUpperCase(),
+  ]),
+);
+
 /** Names the type that PyYAML gives a plain word when it writes. */
 export function plainTag(text: string): PlainTag {
+  if (begunLikeText.test(text) && !words.has(text)) return "str";
   return patterns.find(([, pattern]) => pattern.test(text))?.[0] ?? "str";
 }
 
