@@ -12,6 +12,7 @@ import type { MainOptions } from "../config/index.ts";
 import { noWords, parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
 import { checkJob, composedOptions, refuseUnknownFlags } from "./composed.ts";
+import { writeJson } from "./table.ts";
 import { takeFlags } from "./take-flags.ts";
 
 export const command: Command = {
@@ -59,7 +60,7 @@ Examples:
     const { issues, warnings, config, resolved } = await checkUseCase(path, overrides);
     if (flags.json === true) {
       const shown = { issues, warnings, resolved, ...(flags.resolve === true && { config }) };
-      process.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
+      writeJson(shown);
       return issues.length === 0 ? 0 : 2;
     }
     if (warnings.length > 0)
@@ -95,7 +96,7 @@ async function checkJobs(options: MainOptions & { argv: string[] }, own: readonl
       ...("named" in report && { components: report.named }),
       ...(shows("--resolve") && { config }),
     }));
-    process.stdout.write(`${JSON.stringify(jobs.length === 1 ? shown[0] : shown, null, 2)}\n`);
+    writeJson(jobs.length === 1 ? shown[0] : shown);
     return isBroken ? 2 : 0;
   }
   for (const { job, overrides, source, issues, config, ...report } of reports) {

@@ -5,6 +5,7 @@ import type { Command } from "./command.ts";
 import { checkInstallation } from "./doctor/installation.ts";
 import { checkProject } from "./doctor/project.ts";
 import type { Finding } from "./doctor/finding.ts";
+import { writeResult } from "./table.ts";
 
 export const command: Command = {
   help: `Usage: sconce doctor [--torch] [--network] [--json]
@@ -38,13 +39,12 @@ Example:
       findings.push(...(await checkTorch()));
     }
     const isHealthy = findings.every(({ state }) => state !== "missing");
-    const text = flags.json ? JSON.stringify({ ok: isHealthy, findings }, null, 2) : format(findings);
-    process.stdout.write(`${text}\n`);
+    writeResult(flags.json, { ok: isHealthy, findings }, format(findings));
     return isHealthy ? 0 : 1;
   },
 };
 
-function format(findings: readonly Finding[]): string {
+function format(findings: readonly Finding[]): string[] {
   const lines = findings.map(({ name, state, detail, remedy }) => {
     const mark = { ok: "ok", note: "note", missing: "MISSING" }[state];
     const line = `  ${mark.padEnd(9)}${name.padEnd(13)}${detail}`;
@@ -55,5 +55,5 @@ function format(findings: readonly Finding[]): string {
     missing.length === 0
       ? "Everything that is needed is there."
       : `Missing: ${missing.map(({ name }) => name).join(", ")}.`;
-  return [...lines, "", verdict].join("\n");
+  return [...lines, "", verdict];
 }

@@ -2,6 +2,7 @@
 import { UsageError, terminalProgress } from "../base/index.ts";
 import { countOf, noWords, parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
+import { writeResult } from "./table.ts";
 
 export const command: Command = {
   help: `Usage: sconce evaluate --model MODEL --data FILE [--json]
@@ -56,10 +57,8 @@ Example:
       },
     });
     progress.end();
-    if (flags.json) {
-      const { predictions: _, ...shown } = evaluation;
-      process.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
-    } else process.stdout.write(`${formatEvaluation(evaluation)}\n`);
+    const { predictions: _, ...shown } = evaluation;
+    writeResult(flags.json, shown, [formatEvaluation(evaluation)]);
     return 0;
   },
 };

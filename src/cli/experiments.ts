@@ -1,10 +1,11 @@
 // `sconce experiments`: runs a grid of trainings, and says which run is the best.
 import { UsageError } from "../base/index.ts";
 import { findProjectRoot } from "../config/index.ts";
-import { ModelSelector, openStore } from "../tracking/index.ts";
+import { ModelSelector } from "../tracking/index.ts";
 import type { MetricMode, Run } from "../tracking/index.ts";
 import { countOf, onlyWord, parseWords, runAction } from "./command.ts";
 import type { Command } from "./command.ts";
+import { withStore } from "./find-run.ts";
 import { storeUri } from "./store-uri.ts";
 import { formatMetric, table, writeResult } from "./table.ts";
 
@@ -88,8 +89,7 @@ async function showBest(words: readonly string[]): Promise<number> {
   if (metric === undefined) throw new UsageError("sconce experiments best: --metric is missing.");
   if (mode !== undefined && mode !== "max" && mode !== "min")
     throw new UsageError(`--mode: must be max or min, got "${mode}".`);
-  const store = await openStore(storeUri(flags["tracking-uri"]));
-  try {
+  return withStore(flags, async (store) => {
     const selector = new ModelSelector({
       store,
       experimentName,
@@ -116,7 +116,5 @@ async function showBest(words: readonly string[]): Promise<number> {
     );
     writeResult(flags.json, found, table(rows));
     return 0;
-  } finally {
-    await store.close();
-  }
+  });
 }

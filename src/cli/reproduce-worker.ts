@@ -7,6 +7,7 @@ import { amountOf, parseWords } from "./command.ts";
 import { compareRuns, formatComparison } from "./compare-runs.ts";
 import { checkSameData, loadRecordedUseCase } from "./recorded-use-case.ts";
 import { reproduceFlags } from "./reproduce.ts";
+import { writeResult } from "./table.ts";
 import { runWorker } from "./worker.ts";
 
 await runWorker(async (words) => {
@@ -22,16 +23,14 @@ await runWorker(async (words) => {
   await tag(trackingUri, runId, { "sconce.reproduces": recorded.record.runId });
 
   const comparison = await compareRuns(folder, modelFolder, amountOf("--tolerance", flags.tolerance));
-  if (flags.json) {
-    process.stdout.write(
-      `${JSON.stringify({ run: folder, reproduction: modelFolder, runId, ...comparison }, null, 2)}\n`,
-    );
-  } else {
-    const short = (path: string) => relative(process.cwd(), path) || ".";
-    process.stdout.write(
-      `\nRun           ${short(folder)}\nTrained again ${short(modelFolder)}\n\n${formatComparison(comparison)}\n`,
-    );
-  }
+  const short = (path: string) => relative(process.cwd(), path) || ".";
+  writeResult(flags.json, { run: folder, reproduction: modelFolder, runId, ...comparison }, [
+    "",
+    `Run           ${short(folder)}`,
+    `Trained again ${short(modelFolder)}`,
+    "",
+    formatComparison(comparison),
+  ]);
   return comparison.verdict === "different" ? 1 : 0;
 });
 

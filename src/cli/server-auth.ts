@@ -1,9 +1,8 @@
 // What the flags and variables of `sconce server` say about users.
-import { dirname, join } from "node:path";
-import { UsageError, logger, suggestion } from "../base/index.ts";
+import { UsageError, logger, sqlitePath, suggestion } from "../base/index.ts";
 import { UserStore, defaultPermissions } from "../tracking/index.ts";
 import type { AuthOptions } from "../tracking/index.ts";
-import { storeUri } from "./store-uri.ts";
+import { besideStore, storeUri } from "./store-uri.ts";
 
 interface Flags {
   "app-name"?: string | undefined;
@@ -15,9 +14,8 @@ interface Flags {
 /** Returns the file of users: the one that is named, else basic_auth.db beside the SQLite store or in this folder. */
 export function authDatabase(flags: Flags): string {
   const named = flags["auth-database"];
-  if (named !== undefined) return /^sqlite:\/\/\/(.+)$/i.exec(named)?.[1] ?? named;
-  const store = /^sqlite:\/\/\/([^?#]+)$/i.exec(storeUri(flags["backend-store-uri"]))?.[1];
-  return store === undefined ? "basic_auth.db" : join(dirname(decodeURIComponent(store)), "basic_auth.db");
+  if (named !== undefined) return sqlitePath(named) ?? named;
+  return besideStore(storeUri(flags["backend-store-uri"]), "basic_auth.db") ?? "basic_auth.db";
 }
 
 /** Opens the users of a server that has them, with an admin among them; undefined for a server without users. */

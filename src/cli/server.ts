@@ -1,5 +1,4 @@
 // `sconce server`: serves a tracking store and registry over MLflow's REST API.
-import { dirname, join } from "node:path";
 import { logger } from "../base/index.ts";
 import {
   AuditLog,
@@ -15,7 +14,7 @@ import { noWords, parseWords, portOf } from "./command.ts";
 import type { Command } from "./command.ts";
 import { openAuth, warnOfPlainHttp } from "./server-auth.ts";
 import { runUsers } from "./server-users.ts";
-import { storeUri } from "./store-uri.ts";
+import { besideStore, storeUri } from "./store-uri.ts";
 
 const repairEveryMs = 30_000;
 
@@ -96,7 +95,11 @@ Example:
     const artifactRoot =
       flags["default-artifact-root"] ?? (servesArtifacts ? "mlflow-artifacts:/" : undefined);
     const destination = servesArtifacts
-      ? { destination: localUri(flags["artifacts-destination"] ?? defaultDestination(uri)) }
+      ? {
+          destination: localUri(
+            flags["artifacts-destination"] ?? besideStore(uri, "Artifacts") ?? "mlartifacts",
+          ),
+        }
       : {};
     const auth = await openAuth(flags);
     const auditLog = flags["audit-log"] === undefined ? undefined : AuditLog.open(flags["audit-log"]);
@@ -129,11 +132,6 @@ Example:
     return 0;
   },
 };
-
-function defaultDestination(uri: string): string {
-  const database = /^sqlite:\/\/\/([^?#]+)$/i.exec(uri)?.[1];
-  return database === undefined ? "mlartifacts" : join(dirname(decodeURIComponent(database)), "Artifacts");
-}
 
 async function openNotifier(file: string): Promise<Notifier> {
   const { readNotifications } = await import("../config/index.ts");

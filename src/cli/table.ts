@@ -1,13 +1,15 @@
 // How commands print what they found: as a table for people, or as JSON.
 import { printable, printableJson, printableLines } from "../base/index.ts";
 
+/** Prints a value as JSON, without characters that would move the cursor of a terminal. */
+export function writeJson(value: unknown): void {
+  process.stdout.write(`${printableJson(JSON.stringify(value, null, 2))}\n`);
+}
+
 /** Prints a value as JSON, or lines for people. */
 export function writeResult(asJson: boolean, value: unknown, lines: readonly string[]): void {
-  process.stdout.write(
-    asJson
-      ? `${printableJson(JSON.stringify(value, null, 2))}\n`
-      : `${lines.map(printableLines).join("\n")}\n`,
-  );
+  if (asJson) writeJson(value);
+  else process.stdout.write(`${lines.map(printableLines).join("\n")}\n`);
 }
 
 /** Lines up columns; what other people named cannot move the cursor of a terminal. */

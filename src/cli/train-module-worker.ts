@@ -5,6 +5,7 @@ import { OmegaConf } from "../config/index.ts";
 import type { MapNode } from "../config/index.ts";
 import { FrameworkTrainer } from "../tasks/index.ts";
 import { parseWords } from "./command.ts";
+import { writeResult } from "./table.ts";
 import { trainFlags } from "./train.ts";
 import { joinJobLog, runWorker } from "./worker.ts";
 
@@ -20,8 +21,7 @@ await runWorker(async (words) => {
   }).train({
     resume: flags.resume,
   });
-  if (flags.json === true) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-  else process.stdout.write(`${summaryOf(result)}\n`);
+  writeResult(flags.json === true, result, summaryOf(result));
   return 0;
 });
 
@@ -30,8 +30,8 @@ function summaryOf({
   runId,
   modelUri,
   checkpoint,
-}: Awaited<ReturnType<FrameworkTrainer["train"]>>): string {
-  if (runId === "") return "Trial run: all steps work. Nothing was recorded or kept.";
+}: Awaited<ReturnType<FrameworkTrainer["train"]>>): string[] {
+  if (runId === "") return ["Trial run: all steps work. Nothing was recorded or kept."];
   const shown = Object.entries(metrics).filter(([name]) => /^(val|test)_/u.test(name));
   const width = Math.max(10, ...shown.map(([name]) => name.length + 2));
   const lines = shown.map(([name, value]) => `  ${name.padEnd(width)}${value.toPrecision(4)}`);
@@ -44,5 +44,5 @@ function summaryOf({
     ...lines,
     "",
     ...places.flatMap(([label, text]) => (text === undefined ? [] : [label.padEnd(11) + text])),
-  ].join("\n");
+  ];
 }

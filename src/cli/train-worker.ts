@@ -2,6 +2,7 @@
 import { terminalProgress } from "../base/index.ts";
 import { BertTrainerTorch } from "../tasks/index.ts";
 import { parseWords } from "./command.ts";
+import { writeResult } from "./table.ts";
 import { trainFlags } from "./train.ts";
 import { joinJobLog, runWorker } from "./worker.ts";
 
@@ -11,9 +12,7 @@ await runWorker(async (words) => {
   await joinJobLog(config!);
   const trainer = await BertTrainerTorch.fromFile(config!, { overrides, progress: terminalProgress() });
   const result = await trainer.train({ resume: flags.resume });
-  if (flags.json === true) {
-    const { evaluation: _, summary: __, ...shown } = result;
-    process.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
-  } else process.stdout.write(`${result.summary}\n`);
+  const { evaluation: _, summary, ...shown } = result;
+  writeResult(flags.json === true, shown, [summary]);
   return 0;
 });
