@@ -18,7 +18,7 @@ export { TextClassifier } from "./text-classification/classifier.ts";
 export type { Prediction, ScoreOptions, TextColumns } from "./text-classification/classifier.ts";
 export { evaluateFile } from "./text-classification/evaluate-file.ts";
 export type { EvaluateFileOptions } from "./text-classification/evaluate-file.ts";
-export { formatEvaluation } from "./text-classification/report.ts";
+export { formatEvaluation } from "./text-classification/summary.ts";
 export type { TrainResult } from "./text-classification/result.ts";
 export { ExperimentManager } from "./experiments/experiment-manager.ts";
 export type {

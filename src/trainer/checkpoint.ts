@@ -29,7 +29,7 @@ import {
   scope,
   setRngState,
 } from "../torch/index.ts";
-import type { Tensor, optim } from "../torch/index.ts";
+import type { Tensor, nn, optim } from "../torch/index.ts";
 import type { Callback } from "./callbacks/callback.ts";
 import type { Run, RunState } from "./run.ts";
 
@@ -116,6 +116,16 @@ export function saveCheckpoint(run: Run, folder: string, savedBy?: SaveMark): Pr
 /** Saves the weights alone, from which no run can go on; otherwise as `saveCheckpoint`. */
 export function saveWeights(run: Run, folder: string, savedBy?: SaveMark): Promise<void> {
   return writeWhole(folder, savedBy, (temporary) => scope(() => void writeWeights(run, temporary)));
+}
+
+/** Gives a model the weights of a checkpoint. */
+export function loadWeights(model: nn.Module, folder: string): void {
+  const weights = loadSafetensors(join(folder, weightsFile));
+  try {
+    model.loadStateDict(weights);
+  } finally {
+    dispose(weights);
+  }
 }
 
 /** Restores a run that was built from the same config from a checkpoint that `verifyCheckpoint` passed. */

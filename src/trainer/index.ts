@@ -36,6 +36,7 @@ export type { ThroughputMonitorConfig } from "./callbacks/throughput-monitor.ts"
 export { Throughput } from "./callbacks/throughput.ts";
 export {
   loadCheckpoint,
+  loadWeights,
   newestCheckpoint,
   refuseOtherJob,
   saveCheckpoint,

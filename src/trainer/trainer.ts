@@ -7,13 +7,13 @@ import { loadTrainerOptions } from "../config/index.ts";
 import type { TrainerFlagOptions, TrainerFlags } from "../config/index.ts";
 import { registry, requireCallback } from "../contracts/index.ts";
 import type { BatchLoader, DataModule, DataStage, Strategy } from "../contracts/index.ts";
-import { dispose, loadSafetensors, setDetectAnomaly, setNumThreads } from "../torch/index.ts";
+import { dispose, setDetectAnomaly, setNumThreads } from "../torch/index.ts";
 import { barebonesOptions } from "./barebones.ts";
 import { BatchSizeFinder } from "./callbacks/batch-size-finder.ts";
 import { byMonitoring } from "./callbacks/callback.ts";
 import type { Callback } from "./callbacks/callback.ts";
 import { ModelCheckpoint } from "./callbacks/model-checkpoint.ts";
-import { newestCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
+import { loadWeights, newestCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
 import { EvalLoaders } from "./eval-loaders.ts";
 import { evaluate } from "./evaluate.ts";
 import { countBatches, countTrainBatches } from "./batch-limits.ts";
@@ -420,9 +420,7 @@ export class Trainer {
         "Trainer: there is no best checkpoint, as no ModelCheckpoint monitors a metric. Set its monitor.",
       );
     if (folder === undefined) return;
-    const weights = loadSafetensors(join(folder, "model.safetensors"));
-    model.loadStateDict(weights);
-    dispose(weights);
+    loadWeights(model, folder);
   }
 }
 

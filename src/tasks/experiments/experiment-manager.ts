@@ -4,17 +4,12 @@ import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Notification } from "../../base/index.ts";
 import { UsageError, logger, sha256File, suggestion, writeFileAtomic, silent } from "../../base/index.ts";
-import {
-  defaultTrackingUri,
-  findProjectRoot,
-  loadUseCase,
-  locateUseCase,
-  resolveBaseModel,
-} from "../../config/index.ts";
+import { configToJson, defaultTrackingUri, findProjectRoot, resolveBaseModel } from "../../config/index.ts";
 import { eachPage, getOrCreateExperiment, openNotifyingStore, runTypeTag } from "../../tracking/index.ts";
 import type { Run, Store } from "../../tracking/index.ts";
 import { fetchBaseModel } from "../base-model.ts";
 import type { Recording } from "../job.ts";
+import { cellLocation, loadCell } from "./cell-config.ts";
 import { gridCells, withHyperparameters } from "./grid.ts";
 import type { Cell, GridOptions } from "./grid.ts";
 import { evaluatePretrained } from "./pretrained.ts";
@@ -198,8 +193,8 @@ export class ExperimentManager {
     for (const cell of this.cells) {
       const configFile = join(folder, `${cell.name}.json`);
       const config = this.#configOf(cell);
-      writeFileAtomic(configFile, `${JSON.stringify(config, null, 2)}\n`);
-      const { mlops } = (await loadUseCase(configFile, [], locationIn(this.#root))).config;
+      writeFileAtomic(configFile, configToJson(config));
+      const { mlops } = (await loadCell({ configFile, root: this.#root })).config;
       const { notifications } = mlops;
       prepared.push({ cell, configFile, notifications, key: await this.#keyOf(cell, config) });
     }
@@ -224,8 +219,7 @@ export class ExperimentManager {
 
   /** Identifies a cell by what its result depends on. */
   async #keyOf(cell: Cell, config: Record<string, unknown>): Promise<string> {
-    const location = locationIn(this.#root);
-    const source = resolveBaseModel(cell.baseModel, location);
+    const source = resolveBaseModel(cell.baseModel, cellLocation(this.#root));
     const folder =
       "problem" in source || source.kind === "hub"
         ? undefined
@@ -270,10 +264,6 @@ interface Prepared {
   key: string;
   configFile: string;
   notifications: readonly Notification[];
-}
-
-function locationIn(root: string) {
-  return { ...locateUseCase(join(root, "grid.json")), projectRoot: root, useCaseFolder: root };
 }
 
 /** Returns the finished runs of an experiment by the keys of their cells. */

@@ -1,12 +1,12 @@
 // Evaluates a base model on a grid's validation data as it is, so that what training brings can be seen.
 import { logger, silent } from "../../base/index.ts";
-import { loadUseCase, locateUseCase } from "../../config/index.ts";
 import { manualSeed } from "../../torch/index.ts";
 import { ActiveRun } from "../../tracking/index.ts";
 import { fetchBaseModel } from "../base-model.ts";
 import { TextClassifier } from "../text-classification/classifier.ts";
 import { loadDataset, tokenFolder } from "../text-classification/dataset.ts";
 import { judgeRows } from "../text-classification/judge.ts";
+import { loadCell } from "./cell-config.ts";
 import type { CellJob } from "./run-cell.ts";
 
 /** Tag that says that a head was drawn at random, so that the metrics are those of chance. */
@@ -14,8 +14,7 @@ const headTag = "head";
 
 /** Evaluates the base model of a cell, and returns the id of its run. */
 export async function evaluatePretrained({ configFile, root, recording }: CellJob): Promise<string> {
-  const location = { ...locateUseCase(configFile), projectRoot: root, useCaseFolder: root };
-  const { config, resolved } = await loadUseCase(configFile, [], location);
+  const { config, resolved } = await loadCell({ configFile, root });
   const data = await loadDataset(config, resolved, silent);
   const base = await fetchBaseModel(resolved.baseModel, { store: recording.store }, silent);
   manualSeed(config.seed);

@@ -4,9 +4,9 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { TrainingError } from "../../base/index.ts";
 import type { Notification } from "../../base/index.ts";
-import { loadUseCase, locateUseCase } from "../../config/index.ts";
 import { BertTrainerTorch } from "../bert-trainer.ts";
 import type { Recording } from "../job.ts";
+import { loadCell } from "./cell-config.ts";
 
 /** Says what is trained and how it is recorded. */
 export interface CellJob {
@@ -18,8 +18,7 @@ export interface CellJob {
 
 /** Trains a cell, and returns the id of its run. */
 export async function trainCell({ configFile, root, recording }: CellJob): Promise<string> {
-  const location = { ...locateUseCase(configFile), projectRoot: root, useCaseFolder: root };
-  const checked = await loadUseCase(configFile, [], location);
+  const checked = await loadCell({ configFile, root });
   const trainer = new BertTrainerTorch({ ...checked, source: configFile }, { recording });
   return (await trainer.train()).runId;
 }

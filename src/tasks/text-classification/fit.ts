@@ -1,22 +1,20 @@
 // Trains a classifier as its config says. The loop itself is in trainer/.
-import { join } from "node:path";
 import { logger } from "../../base/index.ts";
 import type { UseCaseConfig } from "../../config/index.ts";
 import { classWeights, countClasses } from "../../data/index.ts";
 import type { TextData, TextLoader, TextPart } from "../../data/index.ts";
-import { dispose, loadSafetensors } from "../../torch/index.ts";
 import {
   Throughput,
   configuredOptimization,
   countTrainBatches,
   fit,
+  loadWeights,
   makeProfiler,
 } from "../../trainer/index.ts";
 import type { Callback, FitOptions, FitResult } from "../../trainer/index.ts";
 import { championRule } from "../champion.ts";
 import { stopIfAsked } from "../interrupted.ts";
 import type { TrainingJob } from "../job.ts";
-import type { TextClassifier } from "./classifier.ts";
 import { firstRows, tokenFolder } from "./dataset.ts";
 import type { TextJob } from "./job.ts";
 import { TextBatchSource, TextTraining } from "./training.ts";
@@ -66,7 +64,7 @@ export async function fitClassifier(job: TextJob, callbacks: readonly Callback[]
     flushMetrics: () => tracked.run.flush().catch((error: Error) => logger.warn(error.message)),
   });
   stopIfAsked(job, fitted.steps);
-  if (fitted.bestCheckpoint !== undefined) restoreWeights(classifier, fitted.bestCheckpoint);
+  if (fitted.bestCheckpoint !== undefined) loadWeights(classifier.model, fitted.bestCheckpoint);
   return { ...fitted, samplesPerSecond: throughput.samplesPerSecond };
 }
 
@@ -113,10 +111,4 @@ function checkpointOptions({ config, folder }: TrainingJob): FitOptions["checkpo
   if (!enable_checkpointing || fast_dev_run > 0) return undefined;
   const { metric, mode } = championRule(config);
   return { dirpath: folder.checkpoints, monitor: `val_${metric}`, mode };
-}
-
-function restoreWeights({ model }: TextClassifier, checkpoint: string): void {
-  const weights = loadSafetensors(join(checkpoint, "model.safetensors"));
-  model.loadStateDict(weights);
-  dispose(weights);
 }

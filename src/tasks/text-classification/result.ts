@@ -5,7 +5,7 @@ import type { ChampionDecision } from "../champion.ts";
 import type { Fitted } from "./fit.ts";
 import type { TextJob } from "./job.ts";
 import type { Judgement } from "./judge.ts";
-import { formatSummary } from "./report.ts";
+import { formatSummary } from "./summary.ts";
 import type { StoredResults } from "./store-results.ts";
 
 export interface TrainResult {

@@ -6,7 +6,7 @@ import type { ChampionDecision } from "../champion.ts";
 import { considerChampion } from "./consider-champion.ts";
 import type { TextJob } from "./job.ts";
 import type { Judgement } from "./judge.ts";
-import { drawPlots } from "./report.ts";
+import { drawPlots } from "./plots.ts";
 
 /** What was stored of a training. */
 export interface StoredResults {
