@@ -5,7 +5,7 @@ import { sha256File } from "../base/index.ts";
 import { dispose, loadSafetensors, scope } from "../torch/index.ts";
 
 /** One metric of both runs; null where it is undefined. */
-export interface MetricPair {
+interface MetricPair {
   name: string;
   recorded: number | null;
   reproduced: number | null;

@@ -6,10 +6,10 @@ import { artifactRepository, flattenParams } from "../tracking/index.ts";
 import type { Run, Store } from "../tracking/index.ts";
 
 /** One value for each run, undefined where it has none. */
-export type Row<T> = readonly (T | undefined)[];
+type Row<T> = readonly (T | undefined)[];
 
 /** The best point of a metric. */
-export interface BestPoint {
+interface BestPoint {
   value: number;
   step: number;
 }

@@ -16,7 +16,7 @@ export type ConfigKey = string | number | boolean | null;
 export type ConfigNode = MapNode | ListNode | ScalarNode;
 
 /** Is what every part may carry beside its value. */
-export interface NodeMarks {
+interface NodeMarks {
   /** The type that the part is held to; without one it may be anything. */
   type?: ConfigType;
 }

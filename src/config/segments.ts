@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { UsageError } from "../base/index.ts";
 
 /** Bytes that a name may take as a folder name; file systems stop at 255. */
-export const maxSegmentBytes = 240;
+const maxSegmentBytes = 240;
 
 /**
  * Writes a name as one folder name: letters, digits and `_.@+=,-` stay, all else becomes `%XX` of its UTF-8 bytes.

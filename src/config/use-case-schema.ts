@@ -76,7 +76,7 @@ const championSchema = z.strictObject({
 const range = { log: flag().default(false) };
 
 /** Accepts one dimension of a search. */
-export const spaceSchema = z.discriminatedUnion("type", [
+const spaceSchema = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("float"),
     low: number(),

@@ -3,7 +3,7 @@ import { foldName, nearest } from "../base/index.ts";
 import { ContractError } from "./contract-error.ts";
 
 /** Lists the hooks of a callback, and what checkpoints keep of it. */
-export const callbackHooks = [
+const callbackHooks = [
   "setup",
   "teardown",
   "onFitStart",

@@ -224,7 +224,7 @@ export function makeParts(
  * Returns the registered name that a config means: `my_model` as it is; `my_package.models.MyModel` where that is
  * registered, or else `MyModel` or `my_model`; `RandomSampler` is the sampler `random`.
  */
-export function registeredName(kind: ComponentKindName, given: string): string | undefined {
+function registeredName(kind: ComponentKindName, given: string): string | undefined {
   if (registry.has(kind, given)) return given;
   if (!given.includes(".")) return undefined;
   const last = given.slice(given.lastIndexOf(".") + 1);

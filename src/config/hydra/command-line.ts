@@ -2,13 +2,13 @@
 import { UsageError, suggestion } from "../../base/index.ts";
 
 /** Lists what `--info` can tell. */
-export const infoTopics = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"] as const;
+const infoTopics = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"] as const;
 
 /** Is something that `--info` can tell. */
 export type InfoTopic = (typeof infoTopics)[number];
 
 /** Lists the parts of a config that `--cfg` can show. */
-export const configParts = ["job", "hydra", "all"] as const;
+const configParts = ["job", "hydra", "all"] as const;
 
 /** Is a part of a config that `--cfg` can show. */
 export type ConfigPart = (typeof configParts)[number];

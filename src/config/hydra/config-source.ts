@@ -30,7 +30,7 @@ export interface ConfigSource {
 }
 
 /** Is a config as it was read, with its defaults list still in it. Nobody may change its tree. */
-export interface Reading {
+interface Reading {
   node: ConfigNode;
   package: PackageHeader | undefined;
   /** The file as the user knows it. */

@@ -8,7 +8,7 @@ import { overrideText, valueText } from "./override-text.ts";
 import { rangeValues } from "./range-values.ts";
 
 /** Is the most jobs that one sweep may have. */
-export const maxJobs = 100_000;
+const maxJobs = 100_000;
 
 export interface SweepOptions {
   /** Lists the options of a config group, for `glob(...)`. */

@@ -11,20 +11,20 @@ import { type TargetDescription, type TargetLookup, findTarget } from "./target.
 export type Plan = ValuePlan | ListPlan | MapPlan | CallPlan;
 
 /** Is data that is handed over as it is. */
-export interface ValuePlan {
+interface ValuePlan {
   kind: "value";
   node: ConfigNode;
   keepsOrigin: boolean;
 }
 
-export interface ListPlan {
+interface ListPlan {
   kind: "list";
   node: ListNode;
   items: Plan[];
   keepsOrigin: boolean;
 }
 
-export interface MapPlan {
+interface MapPlan {
   kind: "map";
   node: MapNode;
   entries: [ConfigKey, Plan][];

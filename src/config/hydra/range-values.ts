@@ -4,7 +4,7 @@ import { addDecimals, compareDecimals, decimalOf, numberOf } from "./decimal.ts"
 import type { NumberNode, RangeSweep } from "./override.ts";
 
 /** Is the most values that one range may have; more is a slip of the pen rather than a sweep. */
-export const maxRangeValues = 100_000;
+const maxRangeValues = 100_000;
 
 /** Lists a range: whole numbers where all three parts are, else floats. Throws a `RangeError` of one sentence. */
 export function rangeValues({

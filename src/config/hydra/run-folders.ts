@@ -55,7 +55,7 @@ export function openSweepFolder(
 }
 
 /** Returns the folder that a job's config names, as an absolute path. */
-export function runFolderOf(
+function runFolderOf(
   config: MapNode,
   { isSweep = false, baseFolder = process.cwd() }: RunFolderOptions = {},
 ): string {
@@ -83,7 +83,7 @@ export function readRunFolder(path: string): MapNode {
 }
 
 /** Notes what is known only when a job starts. */
-export function setRuntime(hydra: MapNode, key: string, text: string): void {
+function setRuntime(hydra: MapNode, key: string, text: string): void {
   setIn(hydra, ["runtime", key], text);
 }
 

@@ -47,7 +47,7 @@ function isWhole({ package: packageName }: ShowOptions): boolean {
 }
 
 /** Takes the section `hydra`, without its help texts, out of a config; interpolations still find the rest. */
-export function hydraConfig(whole: MapNode): MapNode {
+function hydraConfig(whole: MapNode): MapNode {
   const hydra = whole.entries.get("hydra");
   if (hydra?.node.kind !== "map") return mapNode(whole.origin);
   const kept = [...hydra.node.entries].filter(([key]) => key !== "help" && key !== "hydra_help");

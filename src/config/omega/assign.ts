@@ -60,7 +60,7 @@ export function refuseChange({ origin }: Pick<ConfigNode, "origin">, { path, iss
 }
 
 /** Gives the type that a key of a mapping is held to. */
-export function typeOfKey({ type }: MapNode, key: ConfigKey): ConfigType | undefined {
+function typeOfKey({ type }: MapNode, key: ConfigKey): ConfigType | undefined {
   if (type?.kind === "dict") return type.value.kind === "any" ? undefined : type.value;
   if (type?.kind !== "object" || typeof key !== "string" || !Object.hasOwn(type.fields, key))
     return undefined;

@@ -30,7 +30,7 @@ export function contentIssues(root: ConfigNode): ConfigIssue[] {
 }
 
 /** Says why a text with interpolations cannot be read, or returns undefined. */
-export function interpolationProblem(text: string): string | undefined {
+function interpolationProblem(text: string): string | undefined {
   try {
     parseText(text);
     return undefined;

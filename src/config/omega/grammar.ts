@@ -7,7 +7,7 @@ export type Text = readonly (string | Interpolation)[];
 export type Interpolation = NodeInterpolation | ResolverInterpolation;
 
 /** Is `${a.b[0]}`; parts are dots, brackets and keys, in their order. */
-export interface NodeInterpolation {
+interface NodeInterpolation {
   kind: "node";
   parts: Text;
   /** As it was written, for messages. */

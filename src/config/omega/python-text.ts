@@ -64,7 +64,7 @@ export function pythonText(node: ConfigNode): string {
 }
 
 /** Writes a value as `repr()` does. */
-export function pythonRepr(node: ConfigNode): string {
+function pythonRepr(node: ConfigNode): string {
   if (node.kind === "list") return `[${node.items.map(pythonRepr).join(", ")}]`;
   if (node.kind === "map") {
     const entries = [...node.entries].map(

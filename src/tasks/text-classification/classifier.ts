@@ -217,7 +217,7 @@ export function batchTensors({ inputIds, attentionMask, tokenTypeIds, shape }: T
 }
 
 /** Names the best label of each row of probabilities `[rows, labels]`. */
-export function describeScores(scores: Float64Array, names: readonly string[]): Prediction[] {
+function describeScores(scores: Float64Array, names: readonly string[]): Prediction[] {
   return Array.from(argmaxRows(scores, names.length), (best, row) => ({
     label: names[best]!,
     score: scores[row * names.length + best]!,
