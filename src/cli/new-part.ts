@@ -16,8 +16,10 @@ export const partKinds = [
   "optimizer",
   "scheduler",
 ] as const;
+/** Names a kind of part. */
 export type PartKind = (typeof partKinds)[number];
 
+/** Tells whether there is a template for a kind of part. */
 export function isPartKind(text: string): text is PartKind {
   return (partKinds as readonly string[]).includes(text);
 }

@@ -13,6 +13,7 @@ const notificationSchema = z.strictObject({
   secret_env: text("the name of an environment variable").optional(),
 });
 
+/** Accepts a list of notifications. */
 export const notificationsSchema = expecting("a list of notifications", z.array(notificationSchema));
 
 /** Says what of a list does not fit together, with paths that begin at `path`. */

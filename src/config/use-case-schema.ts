@@ -18,6 +18,7 @@ const label = () =>
     z.preprocess((value) => (typeof value === "number" ? String(value) : value), z.string().min(1)),
   );
 
+/** Accepts the section of the model. */
 export const modelSchema = z.strictObject({
   /** Overrides `hidden_dropout_prob` of the base model. */
   dropout: number({ min: 0, below: 1 }).optional(),
@@ -31,6 +32,7 @@ export const modelSchema = z.strictObject({
   gradient_checkpointing: flag().default(false),
 });
 
+/** Accepts the section of the data. */
 export const datasetSchema = z.strictObject({
   train: text("the path of a data file"),
   test: text("the path of a data file").optional(),

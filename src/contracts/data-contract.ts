@@ -4,6 +4,7 @@ import { Tensor, dispose, tensorsIn } from "../torch/index.ts";
 import { ContractError } from "./contract-error.ts";
 import type { BatchLoader, DataModule } from "./data-module.ts";
 
+/** Says how much of a data module is looked at. */
 export interface DataContractOptions {
   /** Batches of each loader that are looked at; undefined: all, so that no shared row is overlooked. */
   maxBatches?: number;

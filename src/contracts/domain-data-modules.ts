@@ -14,6 +14,7 @@ export interface VisionExample {
   label: number;
 }
 
+/** Options of data modules of images. */
 export interface VisionDataConfig extends DataModuleConfig {
   /** Mean of each channel, of images from 0 to 1. @default not subtracted */
   mean?: readonly number[];
@@ -42,6 +43,7 @@ export interface TextExample {
   label: number;
 }
 
+/** Options of data modules of texts. */
 export interface NLPDataConfig extends DataModuleConfig {
   /** Folder with the tokenizer's files. */
   tokenizer: string;
@@ -101,6 +103,7 @@ export abstract class BaseNLPDataModule<Config extends NLPDataConfig = NLPDataCo
   }
 }
 
+/** Options of data modules of time series. */
 export interface TimeSeriesDataConfig extends DataModuleConfig {
   /** Time steps that a forecast is made from. */
   contextLength: number;
@@ -161,6 +164,7 @@ export interface AudioExample {
   label: number;
 }
 
+/** Options of data modules of sounds. */
 export interface AudioDataConfig extends DataModuleConfig {
   /** Samples a second. */
   sampleRate: number;

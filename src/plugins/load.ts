@@ -22,6 +22,7 @@ export interface LoadedPlugin {
   error?: string;
 }
 
+/** Says which plugins are loaded, and for how long each is waited for. */
 export interface LoadPluginsOptions {
   /** What a config lists under `plugins`. */
   listed?: readonly string[];

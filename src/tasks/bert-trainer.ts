@@ -23,6 +23,7 @@ import { storeResults } from "./text-classification/store-results.ts";
 import { closeRun, openRun } from "./tracked-run.ts";
 import type { TrackedRun } from "./tracked-run.ts";
 
+/** Says what goes along with a training beside its config. */
 export interface BertTrainerOptions {
   /** Hydra-style `a.b=value` changes to the config. */
   overrides?: readonly string[];
@@ -33,6 +34,7 @@ export interface BertTrainerOptions {
   recording?: Recording | undefined;
 }
 
+/** Says whether a training begins or goes on. */
 export interface TrainOptions {
   /** `last`, or the path of a run or checkpoint to go on from. */
   resume?: string | undefined;

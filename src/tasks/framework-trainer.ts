@@ -32,6 +32,7 @@ import { camelCaseDeep, checkRegistered, makeParts } from "./module-parts.ts";
 import { RunFolder } from "./run-folder.ts";
 import { logModel } from "./torch-model.ts";
 
+/** Says where a training stands, and who is shown how far it is. */
 export interface FrameworkTrainerOptions {
   /** Folder from which relative paths, plugins and outputs go. @default the project around the current folder */
   projectRoot?: string;

@@ -49,6 +49,7 @@ export interface Recording {
   folder: string;
 }
 
+/** Says what is trained, and whether it goes on. */
 export interface BeginJobOptions extends Pick<
   TrainingJob,
   "config" | "resolved" | "source" | "progress" | "dataHash"

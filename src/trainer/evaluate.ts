@@ -34,6 +34,7 @@ export class LogMeans {
   }
 }
 
+/** Says in which format a model is judged, and who looks on. */
 export interface EvaluateOptions extends Pick<ValidateOptions, "onBatchStart" | "onBatchEnd" | "profiler"> {
   precision: Precision;
   /** @default true */

@@ -32,6 +32,7 @@ import type { BatchSizing, BatchSource, LoopConfig, MetricSink, Run, StopReason,
 /** The sections of a config that training reads. */
 export type TrainingConfig = Pick<UseCaseConfig, "trainer" | "callbacks">;
 
+/** Says what is trained, on what and by whom it is watched. */
 export interface FitOptions {
   config: TrainingConfig;
   task: Trainable;
@@ -74,6 +75,7 @@ export interface ResizableLoaders {
   reload: () => Promise<number>;
 }
 
+/** What a training came to. */
 export interface FitResult {
   reason: StopReason;
   /** Exit code that a signal asks for (130, 143); undefined when no signal came. */

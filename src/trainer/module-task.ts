@@ -23,6 +23,7 @@ export interface ModuleBatch extends Batch {
   continues?: boolean;
 }
 
+/** Says how much of a loader an epoch takes. */
 export interface LoaderSourceOptions {
   /** Batches of an epoch. */
   limit: number;

@@ -62,6 +62,7 @@ export interface BatchSizing {
   settle(): void;
 }
 
+/** Says how much is judged, and who looks on. */
 export interface ValidateOptions {
   /** Batches, at most. */
   limit?: number | undefined;
@@ -174,6 +175,7 @@ export interface Run {
   flush(): Promise<void>;
 }
 
+/** Returns where a run stands before its first step. */
 export function initialState(): RunState {
   return { epoch: 0, batch: 0, step: 0, lossSum: 0, lossWeight: 0, metrics: {} };
 }

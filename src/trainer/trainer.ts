@@ -60,6 +60,7 @@ export interface TrainerOptions extends Omit<TrainerFlagOptions, "profiler" | "s
   optimization?: MakeOptimization;
 }
 
+/** Says what a training or a judgement begins from. */
 export interface FitModuleOptions {
   /** Checkpoint to go on from: a folder, or `last`, which is the newest that is whole. */
   ckptPath?: string;

@@ -27,6 +27,7 @@ export interface DefaultsNode {
   parent: DefaultsNode | undefined;
 }
 
+/** Says where configs are found, and which choices are made among them. */
 export interface TreeOptions {
   repository: Repository;
   choices: Choices;

@@ -10,6 +10,7 @@ import { rangeValues } from "./range-values.ts";
 /** Is the most jobs that one sweep may have. */
 const maxJobs = 100_000;
 
+/** Says how the jobs of a sweep are made up. */
 export interface SweepOptions {
   /** Lists the options of a config group, for `glob(...)`. */
   groupOptions?: (group: string) => readonly string[];

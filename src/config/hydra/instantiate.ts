@@ -8,6 +8,7 @@ import { typeName } from "../value.ts";
 import { type CallPlan, type Plan, planCall } from "./plan-call.ts";
 import type { Callable, TargetLookup } from "./target.ts";
 
+/** Says what names mean, and how their arguments are given. */
 export interface InstantiateOptions {
   /** Finds what `_target_` names. */
   lookup: TargetLookup;

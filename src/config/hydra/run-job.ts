@@ -29,6 +29,7 @@ export type Task<T> = (config: ConfigMap, job: Job) => T | Promise<T>;
 /** Is what came of a job: what its task returned, or the error that it threw. */
 export type JobResult<T> = Job & ({ status: "completed"; value: T } | { status: "failed"; error: unknown });
 
+/** Says which job of a sweep it is, where it runs, and who is told of it. */
 export interface RunJobOptions {
   number?: number | undefined;
   baseFolder?: string | undefined;

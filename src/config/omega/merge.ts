@@ -20,6 +20,7 @@ import { Resolution } from "./resolution.ts";
 /** Says what becomes of a list that meets another: the later one stands, or its items follow the earlier one's. */
 export type ListMergeMode = "replace" | "extend" | "extend_unique";
 
+/** Says how lists are merged. */
 export interface MergeOptions {
   /**
    * `extend_unique` adds only the items that the list does not hold already.

@@ -42,6 +42,7 @@ export type Config = MapNode | ListNode;
 /** Is what a config can be made of: a tree, plain data, or text of YAML. */
 export type ConfigInput = ConfigNode | ConfigValue;
 
+/** Says what becomes of interpolations and missing values. */
 export interface ToContainerOptions extends ResolveOptions {
   /** Replaces interpolations. @default false */
   resolve?: boolean;

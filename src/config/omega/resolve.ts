@@ -6,6 +6,7 @@ import { isMissing, missing } from "./kinds.ts";
 import type { Position } from "./position.ts";
 import { Resolution } from "./resolution.ts";
 
+/** Says what becomes of interpolations that fail. */
 export interface ResolveOptions {
   /** Throws for an interpolation that leads to "???", which otherwise becomes "???" itself. @default false */
   throwOnMissing?: boolean;
@@ -40,6 +41,7 @@ export function resolve(
 
 const maxIssues = 100;
 
+/** Says what is returned where nothing stands. */
 export interface SelectOptions {
   /** Stands for a part that is absent or "???". */
   default?: ConfigNode;

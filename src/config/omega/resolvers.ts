@@ -19,6 +19,7 @@ export interface ResolverContext {
   node: ConfigNode;
 }
 
+/** Says how a resolver is called. */
 export interface ResolverOptions {
   /** Takes the place of a resolver of the same name. @default false */
   replace?: boolean;

@@ -6,6 +6,7 @@ import { resolve } from "./resolve.ts";
 import { analyzeScalar } from "./scalar-style.ts";
 import { YamlWriter } from "./yaml-writer.ts";
 
+/** Says how YAML is written. */
 export interface ToYamlOptions {
   /** Replaces interpolations; one that leads to "???" throws. @default false */
   resolve?: boolean;

@@ -33,6 +33,7 @@ export interface UnionType extends Optional {
   of: readonly PrimitiveType[];
 }
 
+/** Is a list whose items are of one type. */
 export interface ListType extends Optional {
   kind: "list";
   item: ConfigType;
@@ -52,6 +53,7 @@ export interface ObjectType extends Optional {
   fields: Readonly<Record<string, ConfigField>>;
 }
 
+/** Is a field of a structured config: its type and default. */
 export interface ConfigField {
   type: ConfigType;
   /** Stands until a value is given. @default "???" */

@@ -22,6 +22,7 @@ import { mergeAt } from "./merge.ts";
 import { pythonInt } from "./python-text.ts";
 import { splitKey } from "./split-key.ts";
 
+/** Says how a value is put in place. */
 export interface UpdateOptions {
   /** Merges a mapping or list into the one that is there; otherwise it takes its place. @default true */
   merge?: boolean;

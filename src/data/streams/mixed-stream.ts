@@ -5,6 +5,7 @@ import type { RowStream, StreamRow } from "./row-stream.ts";
 /** When an epoch of a mixture ends; names are those of Hugging Face's `interleave_datasets`. */
 export type StoppingStrategy = "first_exhausted" | "all_exhausted";
 
+/** Says how often each of several streams is drawn from, and when that ends. */
 export interface MixOptions {
   /** Shares of the sources, in any unit. @default equal */
   weights?: readonly number[];

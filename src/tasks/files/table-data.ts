@@ -10,6 +10,7 @@ import type { Tensor } from "../../torch/index.ts";
 import { FileParts, checkFiles, fileDataOptions } from "./file-parts.ts";
 import type { FileDataConfig } from "./file-parts.ts";
 
+/** Options of `TableDataModule`. */
 export interface TableDataConfig extends FileDataConfig {
   /** Columns of numbers. */
   features: readonly string[];

@@ -7,6 +7,7 @@ import type { TokenRow } from "../../data/index.ts";
 import { FileParts, checkFiles, fileDataOptions } from "./file-parts.ts";
 import type { FileDataConfig } from "./file-parts.ts";
 
+/** Options of `TextFileDataModule`. */
 export interface TextFileDataConfig extends FileDataConfig, NLPDataConfig {
   /** @default "text" */
   textColumn?: string;

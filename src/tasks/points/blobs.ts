@@ -7,6 +7,7 @@ import { fromTypedArray, utils } from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import { dataModuleOptions } from "../data-options.ts";
 
+/** Options of `BlobsDataModule`. */
 export interface BlobsConfig extends DataModuleConfig {
   /** @default 600 */
   rows?: number;

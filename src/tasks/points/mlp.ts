@@ -5,6 +5,7 @@ import type { ConfigSchema, Metric } from "../../contracts/index.ts";
 import { nn } from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 
+/** Options of `MLPClassifier`. */
 export interface MLPClassifierConfig {
   /** Numbers of a row. @default 2 */
   inputs?: number;

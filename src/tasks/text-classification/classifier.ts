@@ -22,6 +22,7 @@ export interface Prediction {
   scores: Record<string, number>;
 }
 
+/** Says how rows are scored. */
 export interface ScoreOptions {
   /** @default the classifier's */
   precision?: Precision;

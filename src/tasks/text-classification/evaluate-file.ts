@@ -4,6 +4,7 @@ import type { ClassificationEvaluation } from "../../metrics/index.ts";
 import type { TextClassifier } from "./classifier.ts";
 import { judgeRows } from "./judge.ts";
 
+/** Says what is judged, and which of its columns. */
 export interface EvaluateFileOptions {
   path: string;
   /** @default the one that the classifier was trained on; so for the other columns */

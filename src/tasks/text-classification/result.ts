@@ -8,6 +8,7 @@ import type { Judgement } from "./judge.ts";
 import { formatSummary } from "./summary.ts";
 import type { StoredResults } from "./store-results.ts";
 
+/** What a training of a text classifier gives back. */
 export interface TrainResult {
   /** Of the final evaluation, by bare name, and the last validation's by `val_*`. */
   metrics: Record<string, number>;

@@ -83,6 +83,7 @@ function splitRows(batch: TextBatch, rows: number): TextBatch[] {
   });
 }
 
+/** Says what is trained, by which loss, and on which rows it is judged. */
 export interface TextTrainingOptions {
   classifier: TextClassifier;
   /** Weight of each class in the loss; undefined: all 1. */

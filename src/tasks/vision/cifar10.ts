@@ -13,6 +13,7 @@ import { cutOut, drawSquare, middleSquare } from "./pixels.ts";
 import type { Pixels } from "./pixels.ts";
 import { imageDataOptions } from "./schema.ts";
 
+/** Options of `Cifar10DataModule`. */
 export interface Cifar10Config extends VisionDataConfig {
   /** Folder that holds `cifar-10-batches-bin`. */
   root: string;

@@ -13,6 +13,7 @@ import type { ImageOrigin } from "./image-cache.ts";
 import type { ImageFile, PlainImage } from "./image-examples.ts";
 import { imageDataOptions } from "./schema.ts";
 
+/** Options of `ImageFolderDataModule`. */
 export interface ImageFolderConfig extends VisionDataConfig {
   /** Folder that holds `train`, and `val` and `test` if there are such. */
   root: string;

@@ -4,6 +4,7 @@ import { dataModuleOptions } from "../data-options.ts";
 
 const perChannel = z.array(z.number()).min(1).exactOptional();
 
+/** How the schemas of such modules check their options. */
 export const imageDataOptions = {
   ...dataModuleOptions,
   root: z.string().min(1),

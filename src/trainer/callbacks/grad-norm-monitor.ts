@@ -5,6 +5,7 @@ import type { Tensor, nn } from "../../torch/index.ts";
 import type { Run } from "../run.ts";
 import type { Callback } from "./callback.ts";
 
+/** Options of `GradNormMonitor`. */
 export interface GradNormMonitorConfig {
   /** Which p-norm: a number above 0, or "inf". @default 2 */
   normType?: number | "inf";

@@ -6,6 +6,7 @@ import { configToYaml } from "../../config/index.ts";
 import type { TrainingLogger } from "./logger.ts";
 import { versionName } from "./version-name.ts";
 
+/** Options by Lightning's names. */
 export interface CSVLoggerOptions {
   saveDir: string;
   /** @default "lightning_logs" */

@@ -4,6 +4,7 @@ import { ActiveRun, openStore } from "../../tracking/index.ts";
 import type { Store } from "../../tracking/index.ts";
 import type { LoggedStatus, TrainingLogger } from "./logger.ts";
 
+/** Options by Lightning's names. */
 export interface MLFlowLoggerOptions {
   /** @default "lightning_logs" */
   experimentName?: string;

@@ -9,6 +9,7 @@ import type { TrainingLogger } from "./logger.ts";
 import { hparamsEvents, scalarsEvent, versionEvent } from "./tensorboard/events.ts";
 import { versionName } from "./version-name.ts";
 
+/** Options by Lightning's names. */
 export interface TensorBoardLoggerOptions {
   saveDir: string;
   /** @default "lightning_logs" */
