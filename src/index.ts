@@ -53,6 +53,9 @@ export type {
   ITrainable,
   Metric,
   OptimizerSetup,
+  Task,
+  TaskContext,
+  TaskResult,
 } from "./contracts/index.ts";
 export {
   LabelMap,

@@ -11,7 +11,7 @@ const independent = ["config", "data", "hub", "metrics", "plots", "torch", "trac
 const mayImport: Record<string, readonly string[]> = {
   base: [],
   ...Object.fromEntries(independent.map((layer) => [layer, ["base"]])),
-  contracts: ["base", "torch", "data", "metrics"],
+  contracts: ["base", "torch", "tracking", "data", "metrics"],
   plugins: ["base", "contracts"],
   models: ["base", "torch", "hub"],
   testing: ["base", "torch", "tracking"],

@@ -53,6 +53,8 @@ export {
   storeFolder,
   storeKind,
   storeKinds,
+  registeredStores,
+  schemeOf,
   storeUriForms,
   withoutPassword,
 } from "./store-uri.ts";

@@ -2,11 +2,15 @@
 import { existsSync } from "node:fs";
 import { isAbsolute, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { Registry } from "./registry.ts";
 
 export const storeKinds = ["sqlite", "postgresql", "mongodb", "rest", "databricks", "file"] as const;
 
-/** Is a kind of tracking store. */
-export type StoreKind = (typeof storeKinds)[number];
+/** Is a kind of tracking store; `registered` is one that a plugin opens. */
+export type StoreKind = (typeof storeKinds)[number] | "registered";
+
+/** What opens the stores of URIs with a scheme of their own, `NAME:...`, by that name. */
+export const registeredStores = new Registry<{ open(options: any): Promise<object> }>("store");
 
 /** Says how stores are named, for messages. */
 export const storeUriForms =
@@ -19,7 +23,13 @@ export function storeKind(uri: string): StoreKind | undefined {
   if (/^mongodb(\+srv)?:\/\//i.test(uri)) return "mongodb";
   if (/^https?:\/\//i.test(uri)) return URL.canParse(uri) ? "rest" : undefined;
   if (/^databricks($|:\/\/)/i.test(uri)) return "databricks";
-  return storeFolder(uri) === undefined ? undefined : "file";
+  if (storeFolder(uri) !== undefined) return "file";
+  return registeredStores.has(schemeOf(uri)) ? "registered" : undefined;
+}
+
+/** Returns what stands before the first colon of a URI. */
+export function schemeOf(uri: string): string {
+  return uri.slice(0, Math.max(0, uri.indexOf(":")));
 }
 
 /** Tells whether a URI names a database, which keeps no files of others. */

@@ -1,7 +1,7 @@
 // The runs that a command is told of, in the store that it is told of.
 import { UsageError } from "../base/index.ts";
-import { openStore } from "../tracking/index.ts";
 import type { Run, Store } from "../tracking/index.ts";
+import { openStore } from "./open-store.ts";
 import { storeUri } from "./store-uri.ts";
 
 /** Flags of each command that shows runs. */

@@ -1,7 +1,8 @@
 // `sconce gc`: empties the trash of a tracking store.
 import { UsageError, printable } from "../base/index.ts";
-import { collectGarbage, openStore } from "../tracking/index.ts";
+import { collectGarbage } from "../tracking/index.ts";
 import type { GarbageItem } from "../tracking/index.ts";
+import { openStore } from "./open-store.ts";
 import { noWords, parseWords } from "./command.ts";
 import type { Command } from "./command.ts";
 import { exitCodes } from "./report.ts";

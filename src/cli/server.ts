@@ -6,10 +6,10 @@ import {
   TrackingServer,
   localUri,
   notifyingStore,
-  openStore,
   repairRuns,
 } from "../tracking/index.ts";
 import type { Store } from "../tracking/index.ts";
+import { openStore } from "./open-store.ts";
 import { noWords, parseWords, portOf } from "./command.ts";
 import type { Command } from "./command.ts";
 import { openAuth, warnOfPlainHttp } from "./server-auth.ts";

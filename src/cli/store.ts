@@ -1,8 +1,9 @@
 // `sconce store`: copies a whole tracking store into another, or into a file as a backup.
 import { statSync } from "node:fs";
 import { UsageError, terminalProgress } from "../base/index.ts";
-import { backupStore, copyStore, openStore } from "../tracking/index.ts";
+import { backupStore, copyStore } from "../tracking/index.ts";
 import type { CopyPhase, CopyReport, CopyStoreOptions, Store } from "../tracking/index.ts";
+import { openStore } from "./open-store.ts";
 import { parseWords, runAction } from "./command.ts";
 import type { Command } from "./command.ts";
 import { formatBytes } from "./units.ts";

@@ -40,6 +40,8 @@ export const moduleSchema = z.strictObject({
   seed: integer({ min: 0, max: 2 ** 32 - 1 }).default(42),
   model: part("model"),
   dataset: part("data set"),
+  /** A registered task, which trains by all that stands beside it; absent: the model is trained on the data set. */
+  task: nameOrMapping(text("the name of a task")).optional(),
   /** Absent: what the model configures itself. */
   optimizer: optimizerSchema.optional(),
   scheduler: schedulerSchema.optional(),
@@ -82,11 +84,15 @@ export function moduleSchemaWith({
 /** Accepts the name of a strategy, or a mapping with it and the strategy's own options, and makes a mapping of it. */
 function strategySchema(registered: readonly string[]) {
   const names = ["auto", "single_device", ...registered];
-  const name = z.enum(names);
   return expecting(
     `${names.join(", ")}${registered.length === 0 ? ", as training runs in one process" : ""}`,
-    z.union([name.transform((given) => ({ name: given })), z.looseObject({ name })]),
+    nameOrMapping(z.enum(names)),
   ).default({ name: "auto" });
+}
+
+/** Accepts a component as a name, or as a mapping with it and the component's own options, and makes a mapping of it. */
+function nameOrMapping<T extends z.ZodType<string>>(name: T) {
+  return z.union([name.transform((given) => ({ name: given })), z.looseObject({ name })]);
 }
 
 /** Adds kinds by name with any options: what those may be, the registered classes say. */

@@ -48,6 +48,7 @@ export {
 } from "./registry.ts";
 export type { ComponentClass, ComponentKindName, Domain, Register } from "./registry.ts";
 export { Strategy } from "./strategy.ts";
+export type { Task, TaskContext, TaskResult } from "./task.ts";
 export { lossOf, optimizersOf } from "./step-output.ts";
 export type {
   ConfigSchema,

@@ -1,12 +1,14 @@
 // Components by name: models, data sets, callbacks and the rest, the built-in ones and those of plugins.
-import { Registry, UsageError, normalizeName } from "../base/index.ts";
+import { Registry, UsageError, normalizeName, registeredStores } from "../base/index.ts";
 import { optim, utils } from "../torch/index.ts";
+import type { Store, StoreClass } from "../tracking/index.ts";
 import { hookProblems, requireCallback } from "./callback-hooks.ts";
 import { ContractError } from "./contract-error.ts";
 import type { DataModule } from "./data-module.ts";
 import type { Metric } from "./metric.ts";
 import { ModelContract } from "./model-contract.ts";
 import { Strategy } from "./strategy.ts";
+import type { Task } from "./task.ts";
 import type { ConfigSchema, ITrainable } from "./trainable.ts";
 
 /** Is a class of components: instances are made of a config, which its `schema` accepts where it has one. */
@@ -24,14 +26,13 @@ interface Kinds {
   loss: object;
   callback: { readonly name: string };
   logger: { readonly name: string };
-  task: object;
+  task: Task;
   strategy: Strategy;
   sampler: utils.data.Sampler;
-  store: object;
 }
 
 /** Names a kind of component. */
-export type ComponentKindName = keyof Kinds | "optimizer" | "scheduler" | "domain";
+export type ComponentKindName = keyof Kinds | "optimizer" | "scheduler" | "store" | "domain";
 
 /** Is a field of work with the components that belong to it. */
 export interface Domain {
@@ -40,7 +41,7 @@ export interface Domain {
   datasets?: Readonly<Record<string, ComponentClass<DataModule>>>;
   metrics?: Readonly<Record<string, ComponentClass<Metric>>>;
   losses?: Readonly<Record<string, ComponentClass<object>>>;
-  tasks?: Readonly<Record<string, ComponentClass<object>>>;
+  tasks?: Readonly<Record<string, ComponentClass<Task>>>;
 }
 
 const components = {
@@ -50,10 +51,9 @@ const components = {
   loss: new Registry<ComponentClass<object>>("loss"),
   callback: new Registry<ComponentClass<Kinds["callback"]>>("callback"),
   logger: new Registry<ComponentClass<Kinds["logger"]>>("logger"),
-  task: new Registry<ComponentClass<object>>("task"),
+  task: new Registry<ComponentClass<Task>>("task"),
   strategy: new Registry<ComponentClass<Strategy>>("strategy"),
   sampler: new Registry<ComponentClass<utils.data.Sampler>>("sampler"),
-  store: new Registry<ComponentClass<object>>("store"),
 } satisfies { [K in keyof Kinds]: Registry<ComponentClass<Kinds[K]>> };
 
 components.strategy.register("auto", Strategy);
@@ -65,6 +65,7 @@ const registries = {
   optimizer: optim.optimizers,
   scheduler: optim.schedulers,
   domain: domains,
+  store: registeredStores,
 } as Record<ComponentKindName, Registry<unknown>>;
 
 /** Who registered what: `model my_model` by the name of the plugin. */
@@ -147,8 +148,10 @@ export const registerCallback = registerer(
 export const registerLogger = registerer("logger", (name, logger: ComponentClass<Kinds["logger"]>) =>
   requireMethods("registerLogger", name, logger, ["logMetrics"]),
 );
-/** Registers a class of tasks. */
-export const registerTask = registerer<ComponentClass<object>>("task");
+/** Registers a class of tasks, whose `train` takes a config as a whole; the config's `task` names it. */
+export const registerTask = registerer("task", (name, task: ComponentClass<Task>) =>
+  requireMethods("registerTask", name, task, ["train"]),
+);
 /** Registers a class of strategies, which extends `Strategy`; `trainer.strategy` takes its name. */
 export const registerStrategy = registerer("strategy", (name, strategy: ComponentClass<Strategy>) =>
   requireMethods("registerStrategy", name, strategy, [
@@ -162,8 +165,19 @@ export const registerStrategy = registerer("strategy", (name, strategy: Componen
 export const registerSampler = registerer("sampler", (name, sampler: ComponentClass<utils.data.Sampler>) =>
   requireMethods("registerSampler", name, sampler, ["order"]),
 );
-/** Registers a class of stores. */
-export const registerStore = registerer<ComponentClass<object>>("store");
+/**
+ * Registers what opens the tracking stores of URIs that begin with the name, `my_store:...`: a class with a static `open`.
+ * `storeContract` of `sconce/testing` holds a store to what those that come along do.
+ */
+export const registerStore = registerer("store", (name, store: StoreClass) => {
+  const { open } = store as { open?: unknown };
+  if (typeof open !== "function")
+    throw new ContractError(`registerStore("${name}")`, ["the static method open is missing."]);
+  if (!/^[a-z][a-z0-9+.-]+$/u.test(name))
+    throw new UsageError(
+      `registerStore: the name is the scheme of URIs, lower-case letters, digits, "+", "-" and ".", got "${name}".`,
+    );
+});
 /** Registers a maker of optimizers: `(params, options) => new MyOptimizer(params, options)`. */
 export const registerOptimizer = registerer<optim.OptimizerFactory>("optimizer");
 /** Registers a kind of learning-rate schedule. */
@@ -201,7 +215,9 @@ export const registry = {
   createTask: (name: string, config: unknown = {}) => create("task", name, config),
   createStrategy: (name: string, config: unknown = {}) => create("strategy", name, config),
   createSampler: (name: string, config: unknown = {}) => create("sampler", name, config),
-  createStore: (name: string, config: unknown = {}) => create("store", name, config),
+  /** Opens the store of a registered scheme; `uri` begins with the name. */
+  createStore: (name: string, options: { uri: string }): Promise<Store> =>
+    registeredStores.get(name).open(options) as Promise<Store>,
   registerModel,
   registerDataset,
   registerMetric,

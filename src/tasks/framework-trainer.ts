@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { ConfigError, UsageError, absoluteStoreUri, camelCaseKeys, logger } from "../base/index.ts";
 import type { ProgressListener } from "../base/index.ts";
 import {
+  OmegaConf,
   checkComposed,
   findProjectRoot,
   isModuleConfig,
@@ -13,6 +14,7 @@ import {
 } from "../config/index.ts";
 import type { ConfigMap, MapNode, ModuleConfig } from "../config/index.ts";
 import { registry } from "../contracts/index.ts";
+import type { TaskResult } from "../contracts/index.ts";
 import { manualSeed } from "../torch/index.ts";
 import { ActiveRun, logsSystemMetrics, openStore } from "../tracking/index.ts";
 import {
@@ -40,15 +42,7 @@ export interface FrameworkTrainerOptions {
 }
 
 /** What a training came to. */
-export interface FrameworkResult {
-  /** Of validation (`val_*`) and test. */
-  metrics: Record<string, number>;
-  runId: string;
-  /** `runs:/ID/model`; undefined where no model was logged. */
-  modelUri: string | undefined;
-  /** Folder of the best checkpoint, or of the model. */
-  checkpoint: string | undefined;
-}
+export type FrameworkResult = TaskResult;
 
 /**
  * Trains as a composed config says. With `model.base_model` it fine-tunes a text classifier; else `model.name` and
@@ -97,6 +91,7 @@ export class FrameworkTrainer {
     const report = await checkRegistered(this.config, this.projectRoot);
     const { config, issues, source, trackingUri } = report;
     if (config === undefined) throw new ConfigError(source, issues);
+    if (config.task !== undefined) return this.#runTask(config.task, resume);
     manualSeed(config.seed);
     const { model, dataset } = makeParts(config, report);
     const loggers = makeLoggers(config, { trackingUri, projectRoot: this.projectRoot });
@@ -118,6 +113,16 @@ export class FrameworkTrainer {
     if (runId === undefined) return { metrics: {}, runId: "", modelUri: undefined, checkpoint: undefined }; // a trial run
     const modelUri = await recordModel(model, trackingUri, runId);
     return { metrics: { ...trainer.callbackMetrics }, runId, modelUri, checkpoint: best };
+  }
+
+  /** Hands the config, as it was composed, to the task that it names. */
+  async #runTask(
+    { name, ...options }: NonNullable<ModuleConfig["task"]>,
+    resume: string | undefined,
+  ): Promise<FrameworkResult> {
+    const { task: _, ...config } = OmegaConf.toContainer(this.config, { resolve: true }) as ConfigMap;
+    const task = registry.createTask(name, camelCaseDeep(options));
+    return task.train({ config, projectRoot: this.projectRoot, resume, progress: this.#progress });
   }
 
   /** Makes the run's folder under outputs/TrainedModels, or finds that of the run to go on with. */

@@ -52,8 +52,9 @@ function checkParts(report: ModuleReport): ConfigIssue[] {
     ...checkOptions(report, "model", ["model"]),
     ...checkOptions(report, "dataset", ["dataset"]),
     ...components.flatMap((path) => checkNested(report, path)),
-    ...checkName(report, "sampler", ["dataset", "sampler"]),
-    ...namedOptions(report).flatMap(({ kind, path }) => checkOptions(report, kind, path)),
+    ...checkNamed(report, "task", ["task"]),
+    ...checkSampler(report),
+    ...lossesAndMetrics(report).flatMap(({ kind, path }) => checkOptions(report, kind, path)),
     ...sections.flatMap(({ kind, path }) => checkOptions(report, kind as ClassKind, path)),
     ...checkStrategy(report),
     ...(isAdded("optimizer", value["optimizer"]) ? checkOptimizer(report) : []),
@@ -71,24 +72,30 @@ function checkOptions(report: ModuleReport, kind: ClassKind, path: ConfigPath): 
   return checkAgainst(registry.schema(kind, registered), report, { path, options: camelCaseDeep(options) });
 }
 
-/** A model's `loss` and `metrics` and a data set's `sampler` are registered ones wherever they are mappings with a name. */
-function namedOptions({ value, components }: ModuleReport): { kind: ClassKind; path: ConfigPath }[] {
+/** A model's `loss` and `metrics` are registered ones wherever they are mappings with a name. */
+function lossesAndMetrics({ value, components }: ModuleReport): { kind: ClassKind; path: ConfigPath }[] {
   const metrics = Object.keys(partAt(value, ["model", "metrics"]) ?? {});
   const named = [
     { kind: "loss" as const, path: ["model", "loss"] },
-    { kind: "sampler" as const, path: ["dataset", "sampler"] },
     ...metrics.map((key) => ({ kind: "metric" as const, path: ["model", "metrics", key] })),
   ];
   const isChecked = (path: ConfigPath): boolean => components.some((other) => other.join() === path.join());
   return named.filter(({ path }) => partAt(value, path)?.["name"] !== undefined && !isChecked(path));
 }
 
-/** Checks a component that is a name alone: the class must do without options. */
-function checkName(report: ModuleReport, kind: "sampler" | "strategy", path: ConfigPath): ConfigIssue[] {
+/** Checks a component that is a name alone, or a mapping with it and its options. */
+function checkNamed(report: ModuleReport, kind: ClassKind, path: ConfigPath): ConfigIssue[] {
   const name = valueAt(report.value, path);
-  if (typeof name !== "string") return [];
+  if (typeof name !== "string") return checkOptions(report, kind, path);
   if (!registry.has(kind, name)) return [report.locate(path, unknown(kind, name))];
   return checkAgainst(registry.schema(kind, name), report, { path, options: {} });
+}
+
+/** A sampler in a dialect of its own is among the nested components. */
+function checkSampler(report: ModuleReport): ConfigIssue[] {
+  const path = ["dataset", "sampler"];
+  const isNested = report.components.some((other) => other.join() === path.join());
+  return isNested ? [] : checkNamed(report, "sampler", path);
 }
 
 /** Names that nothing has are told already, by the schema of the trainer's flags. */
@@ -96,8 +103,8 @@ function checkStrategy(report: ModuleReport): ConfigIssue[] {
   const path = ["trainer", "strategy"];
   const given = valueAt(report.value, path);
   const name = isConfigMap(given) ? given["name"] : given;
-  if (typeof name !== "string" || !registry.has("strategy", name)) return [];
-  return isConfigMap(given) ? checkOptions(report, "strategy", path) : checkName(report, "strategy", path);
+  const isKnown = typeof name === "string" && registry.has("strategy", name);
+  return isKnown ? checkNamed(report, "strategy", path) : [];
 }
 
 function checkNested(report: ModuleReport, path: ConfigPath): ConfigIssue[] {

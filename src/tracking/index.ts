@@ -98,7 +98,7 @@ export type { NotifierOptions } from "./notifications/notifier.ts";
 export { notifyingStore } from "./notifications/notifying-store.ts";
 export { openNotifyingStore } from "./notifications/open-notifying.ts";
 export { openStore } from "./open-store.ts";
-export type { OpenStoreOptions, Store } from "./open-store.ts";
+export type { OpenStoreOptions, StoreClass, Store } from "./open-store.ts";
 export { eachPage, pagedList } from "./paged-list.ts";
 export type { PagedList } from "./paged-list.ts";
 export { backupStore } from "./backup-store.ts";

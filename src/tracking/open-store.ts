@@ -3,6 +3,8 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import {
   UsageError,
+  registeredStores,
+  schemeOf,
   sqlitePath,
   storeFolder,
   storeKind,
@@ -13,6 +15,11 @@ import type { RegistryStore, TrackingStore } from "./store.ts";
 
 /** Is a store of runs and a registry in one. */
 export type Store = TrackingStore & RegistryStore;
+
+/** Opens the stores of a scheme; `registerStore("NAME", ...)` makes them those of URIs that begin with `NAME:`. */
+export interface StoreClass {
+  open(options: { uri: string } & Omit<OpenStoreOptions, "mustExist">): Promise<Store>;
+}
 
 /** Says what is not in the URI. */
 export interface OpenStoreOptions {
@@ -28,7 +35,7 @@ export interface OpenStoreOptions {
  * Opens the store that a URI names: `sqlite:///path`, `postgresql://user@host/database`,
  * `mongodb://user@host/database`, `http(s)://host:port` (an
  * MLflow server), `databricks`, `databricks://PROFILE`, or MLflow's `mlruns` folder
- * as `file:///path` or a path: `mlruns`, `./runs`, `/data/runs`.
+ * as `file:///path` or a path: `mlruns`, `./runs`, `/data/runs`; or one of a registered scheme, `NAME:...`.
  *
  * @throws UsageError for a URI of another kind, naming those that are known
  */
@@ -59,6 +66,10 @@ export async function openStore(
     case "file": {
       const { FileStore } = await import("./stores/file/file-store.ts");
       return FileStore.open({ path: storeFolder(uri)!, ...options });
+    }
+    case "registered": {
+      const { open } = registeredStores.get(schemeOf(uri));
+      return (await open({ uri, ...options })) as Store;
     }
     case undefined:
       throw new UsageError(

@@ -57,7 +57,9 @@ describe("the examples of plugins", () => {
       ["plugins/examples/optimizer.ts", ["optimizer sign_sgd"]],
       ["plugins/examples/sampler.ts", ["sampler curriculum"]],
       ["plugins/examples/scheduler.ts", ["scheduler half_sine"]],
+      ["plugins/examples/store.ts", ["store journal"]],
       ["plugins/examples/strategy.ts", ["strategy sign_gradients"]],
+      ["plugins/examples/task.ts", ["task seeds"]],
     ]);
   });
 
@@ -132,6 +134,62 @@ describe("the examples of plugins", () => {
     expect(again).toEqual(first);
     expect(Math.max(...first!)).toBeLessThan(50);
     expect(Math.max(...later!)).toBeGreaterThan(90);
+  });
+
+  test("the task trains by the rest of its config, and a mistake in its options is told at its place", async () => {
+    const { metrics, runs, refusals } = await run<{
+      metrics: Record<string, number>;
+      runs: Record<string, number>[];
+      refusals: string[];
+    }>(`
+      const config = {
+        use_case: "seeds",
+        model: { name: "residual_mlp" },
+        dataset: { name: "spirals" },
+        trainer: { max_epochs: 1, enable_progress_bar: false },
+      };
+      const train = async (more) => (await new FrameworkTrainer({ ...config, ...more }, { projectRoot: root }).train()).metrics;
+      const refusals = [];
+      for (const task of ["sedes", { name: "seeds", count: 1 }, { name: "seeds", folds: 3 }])
+        await train({ task }).catch((error) => refusals.push(error.message));
+      const metrics = await train({ task: { name: "seeds", count: 2 }, seed: 7 });
+      result = { metrics, runs: [await train({ seed: 7 }), await train({ seed: 8 })], refusals };`);
+    const [one, other] = runs;
+    expect(metrics["test_loss"]).toBeCloseTo((one!["test_loss"]! + other!["test_loss"]!) / 2, 10);
+    const std = Math.abs(one!["test_loss"]! - other!["test_loss"]!) / Math.SQRT2;
+    expect(metrics["test_loss_std"]).toBeCloseTo(std, 10);
+    expect(std).toBeGreaterThan(0);
+    expect(refusals).toMatchInlineSnapshot(`
+      [
+        "the config: task: unknown task "sedes". Did you mean "seeds"? Valid: seeds.",
+        "the config: task.count: Too small: expected number to be >=2, got 1.",
+        "the config: task.folds: unknown option. Valid: count, monitor.",
+      ]
+    `);
+  });
+
+  test("the store is opened by its scheme, in a training and by commands", async () => {
+    const { runId, changes } = await run<{ runId: string; changes: string[] }>(`
+      const uri = "journal:sqlite:///" + root + "/journalled.db";
+      const config = {
+        use_case: "journalled",
+        model: { name: "residual_mlp" },
+        dataset: { name: "spirals" },
+        trainer: { max_epochs: 1, enable_progress_bar: false },
+        mlops: { tracking: { uri } },
+      };
+      const { runId } = await new FrameworkTrainer(config, { projectRoot: root }).train();
+      const lines = readFileSync("journal.jsonl", "utf8").trim().split("\\n");
+      result = { runId, changes: lines.map((line) => JSON.parse(line).change) };`);
+    expect(changes[0]).toBe("createExperiment");
+    expect(changes).toEqual(expect.arrayContaining(["createRun", "logBatch", "updateRun"]));
+    const sconce = fileURLToPath(new URL("bin/sconce", packageRoot));
+    const uri = `journal:sqlite:///${root}/journalled.db`;
+    const list = (trackingUri: string) =>
+      promisify(execFile)(sconce, ["runs", "--json", "--tracking-uri", trackingUri], { cwd: root });
+    const { stdout } = await list(uri);
+    expect(stdout).toContain(runId);
+    await expect(list(uri.replace("journal", "diary"))).rejects.toThrow(/it must be sqlite:/u);
   });
 
   test("the strategy loses nothing for good, and goes on from a checkpoint with what it still owes", async () => {
