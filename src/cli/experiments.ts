@@ -3,7 +3,6 @@ import { UsageError } from "../base/index.ts";
 import { findProjectRoot } from "../config/index.ts";
 import { ModelSelector } from "../tracking/index.ts";
 import type { MetricMode, Run } from "../tracking/index.ts";
-import { openStore } from "./open-store.ts";
 import { countOf, onlyWord, parseWords, runAction } from "./command.ts";
 import type { Command } from "./command.ts";
 import { withStore } from "./find-run.ts";
