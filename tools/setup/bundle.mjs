@@ -55,6 +55,7 @@ async function write(files, folder, plugin) {
       entryFileNames: "[name].js",
       chunkFileNames: "[name]-[hash].js",
       sourcemap: true,
+      comments: false, // they are in the declarations, and reading them takes time at each start
       keepNames: true, // messages and summaries name classes
     });
   } finally {
