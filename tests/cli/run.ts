@@ -60,20 +60,27 @@ const entry = new URL("../../dist/src/cli/main.js", import.meta.url).href;
 
 /** Runs a command in a plain process and returns the native libraries that it has loaded at the end. */
 export function librariesAfter(words: readonly string[], cwd?: string): string[] {
+  return endOf(words, cwd).libraries;
+}
+
+/** Runs a command in a plain process; returns what it has loaded at the end, and the processors' time that it took. */
+export function endOf(words: readonly string[], cwd?: string): { libraries: string[]; cpuMs: number } {
   const script = `
     import { main } from ${JSON.stringify(entry)};
     const write = process.stdout.write;
     process.stdout.write = () => true;
     await main(${JSON.stringify(words)});
     process.stdout.write = write;
-    console.log(JSON.stringify(process.report.getReport().sharedObjects));
+    const { user, system } = process.cpuUsage();
+    const libraries = process.report.getReport().sharedObjects;
+    console.log(JSON.stringify({ libraries, cpuMs: (user + system) / 1000 }));
   `;
   const output = execFileSync(process.execPath, ["--input-type=module", "-e", script], {
     ...(cwd !== undefined && { cwd }),
     encoding: "utf8",
     stdio: ["ignore", "pipe", "ignore"],
   });
-  return JSON.parse(output.trim().split("\n").at(-1)!) as string[];
+  return JSON.parse(output.trim().split("\n").at(-1)!) as { libraries: string[]; cpuMs: number };
 }
 
 /** Returns the SHA-256 of every file below a folder by path, links as where they lead to. */
