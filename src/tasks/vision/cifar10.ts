@@ -6,8 +6,8 @@ import { z } from "zod";
 import { FileError, UsageError } from "../../base/index.ts";
 import { BaseVisionDataModule } from "../../contracts/index.ts";
 import type { ConfigSchema, DataStage, VisionDataConfig, VisionExample } from "../../contracts/index.ts";
-import { fromTypedArray } from "../../torch/index.ts";
-import type { utils } from "../../torch/index.ts";
+import { fromTypedArray, nn, scope } from "../../torch/index.ts";
+import type { Tensor, utils } from "../../torch/index.ts";
 import { holdOut } from "./hold-out.ts";
 import { cutOut, drawSquare, middleSquare } from "./pixels.ts";
 import type { Pixels } from "./pixels.ts";
@@ -19,6 +19,8 @@ export interface Cifar10Config extends VisionDataConfig {
   root: string;
   /** Images of the training files that are held out for validation. @default a tenth of them */
   valSize?: number;
+  /** Pixels of a side, to which images are enlarged, bilinearly, for models that take larger ones. @default 32 */
+  size?: number;
   /** Trains on windows of images that are 4 pixels wider on every side, half of them mirrored. @default true */
   augment?: boolean;
 }
@@ -52,6 +54,7 @@ export class Cifar10DataModule extends BaseVisionDataModule<Cifar10Config> {
   static override readonly schema: ConfigSchema<any> = z.strictObject({
     ...imageDataOptions,
     valSize: z.int().min(0).exactOptional(),
+    size: z.int().min(side).exactOptional(),
   });
 
   /** Names of the classes, in the order of the labels. */
@@ -62,28 +65,28 @@ export class Cifar10DataModule extends BaseVisionDataModule<Cifar10Config> {
   }
 
   override async setup(stage: DataStage): Promise<void> {
-    const { root, augment = true, seed = 42 } = this.config;
+    const { root, augment = true, size = side, seed = 42 } = this.config;
     if (stage === "test" || stage === "predict") {
-      this.parts = { ...this.parts, [stage]: examplesOf(await readRecords(root, [testFile])) };
+      this.parts = { ...this.parts, [stage]: examplesOf(await readRecords(root, [testFile]), { size }) };
       return;
     }
     if (this.parts.train !== undefined) return;
     const records = await readRecords(root, trainFiles);
-    const judged = examplesOf(records);
+    const judged = examplesOf(records, { size });
     const { valSize = Math.floor(judged.length / 10) } = this.config;
     if (valSize >= judged.length) {
       throw new UsageError(
         `Cifar10DataModule: valSize must leave images to train on, got ${valSize} of ${judged.length} images.`,
       );
     }
-    const trained = augment ? examplesOf(records, { augment }) : judged;
+    const trained = augment ? examplesOf(records, { size, augment }) : judged;
     this.parts = { ...this.parts, ...holdOut({ trained, judged }, valSize, seed) };
   }
 }
 
 function examplesOf(
   records: Uint8Array,
-  { augment = false }: { augment?: boolean } = {},
+  { size, augment = false }: { size: number; augment?: boolean },
 ): utils.data.Dataset<VisionExample> {
   return {
     length: records.length / recordBytes,
@@ -97,9 +100,22 @@ function examplesOf(
         strides: [side * side, side, 1],
       };
       const square = augment ? drawSquare(image, side, { rng, padding }) : middleSquare(image, side);
-      return { image: fromTypedArray(cutOut(image, square), [3, side, side]), label: records[start]! };
+      const pixels = fromTypedArray(cutOut(image, square), [3, side, side]);
+      return { image: size === side ? pixels : enlarged(pixels, size), label: records[start]! };
     },
   };
+}
+
+/** Shapes: bytes `[3, 32, 32]` -> `[3, size, size]`. */
+function enlarged(pixels: Tensor, size: number): Tensor {
+  return scope(() => {
+    const image = pixels.unsqueeze(0).to("float32");
+    return nn.functional
+      .interpolate(image, { size: [size, size], mode: "bilinear" })
+      .round()
+      .squeeze(0)
+      .to("uint8");
+  });
 }
 
 /** Reads files of records, one behind the other. */

@@ -187,6 +187,16 @@ describe("CIFAR-10", () => {
     expect(seen.size).toBe(9 + 9 + 2); // -4 to 4 in both directions
   });
 
+  test("images are enlarged to the size that a model takes", async () => {
+    writeCifar(2, (pixels) => pixels.fill(7).fill(200, 512, 1024)); // the lower half is red
+    const data = new Cifar10DataModule({ root, valSize: 1, size: 64, augment: false });
+    await data.setup("fit");
+    const { image } = await exampleAt(data.parts.train, 0);
+    expect([image.shape, image.dtype]).toEqual([[3, 64, 64], "uint8"]);
+    const red = [0, 30, 31, 32, 33, 63].map((row) => rowOf(image, 0, row)[5]);
+    expect(red).toEqual([7, 7, 55, 152, 200, 200]); // a quarter and three quarters of the way
+  });
+
   test("batches are normalised by the mean and deviation of CIFAR-10, or as the config says", async () => {
     writeCifar(2);
     const batchOf = async (config: object): Promise<Tensor> => {
