@@ -25,6 +25,16 @@ test("four metrics are shown, those by which the runs are ordered first", () => 
   expect(heads("metrics.other")).toEqual(heads());
 });
 
+test("metrics of test and validation come before others", () => {
+  const trained = [run("c", { epoch_seconds: 3, lr: 0.1, test_loss: 1, "val/loss": 2, val_f1: 0.5 })];
+  expect(listRuns(trained, {})[0]?.split(/ +/).slice(4)).toEqual([
+    "test_loss",
+    "val/loss",
+    "val_f1",
+    "epoch_seconds",
+  ]);
+});
+
 test("on a narrow terminal ids are short, and as many metrics are shown as fit", () => {
   expect(listRuns(runs, { columns: 120 })[1]).toContain("a".repeat(32));
   expect(listRuns(runs, { columns: 60, orderBy: ["metrics.f1"] })).toMatchInlineSnapshot(`

@@ -4,7 +4,7 @@ import { formatMetric, formatTime, table } from "./table.ts";
 
 /** Says what is shown of runs. */
 export interface ListRunsOptions {
-  /** @default four of the runs' metrics, those by which they are ordered first */
+  /** @default four of the runs' metrics, first those by which they are ordered, then those of test and validation */
   metrics?: readonly string[] | undefined;
   /** How the runs were ordered, `metrics.f1 DESC`, say. */
   orderBy?: readonly string[] | undefined;
@@ -47,6 +47,10 @@ function chooseMetrics(runs: readonly Run[], orderBy: readonly string[]): string
   const names = [...new Set(runs.flatMap(({ data }) => Object.keys(data.metrics)))];
   const terms = orderBy.map((term) => /^\s*metrics?\.[`"]?(.+?)[`"]?(\s+(asc|desc))?\s*$/i.exec(term)?.[1]);
   const deciding = terms.filter((name) => name !== undefined && names.includes(name)) as string[];
-  const others = names.filter((name) => !name.startsWith("system/")).sort();
+  const judged = (name: string) => Number(!/^(test|val)[_/]/u.test(name)); // what a model is judged by comes first
+  const others = names
+    .filter((name) => !name.startsWith("system/"))
+    .sort()
+    .sort((a, b) => judged(a) - judged(b));
   return [...new Set([...deciding, ...others])].slice(0, 4);
 }

@@ -94,7 +94,10 @@ function winnersOf(values: Row<BestPoint>, mode: "min" | "max"): number[] {
 
 /** Returns the values of each key that are not the same in all. */
 function differing<T>(records: readonly Readonly<Record<string, T>>[]): Map<string, Row<T>> {
-  const keys = [...new Set(records.flatMap((record) => Object.keys(record)))].sort();
+  const isSystem = (key: string) => Number(key.startsWith("system/")); // what the machine did comes last
+  const keys = [...new Set(records.flatMap((record) => Object.keys(record)))]
+    .sort()
+    .sort((a, b) => isSystem(a) - isSystem(b));
   const rows = keys.map(
     (key) => [key, records.map((record) => (Object.hasOwn(record, key) ? record[key] : undefined))] as const,
   );

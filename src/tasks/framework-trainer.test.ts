@@ -56,7 +56,11 @@ describe("FrameworkTrainer", () => {
     const store = await openStore(`sqlite:///${project.database}`);
     const { info, data } = await store.getRun(runId);
     expect(info.status).toBe("FINISHED");
-    expect(data.params).toMatchObject({ hidden: "6" });
+    expect(data.params).toMatchObject({
+      hidden: "6",
+      "model.name": "points_model",
+      "trainer.max_epochs": "4",
+    });
     expect(data.metrics["test_accuracy"]).toBe(metrics["test_accuracy"]);
     expect((await store.getExperiment(info.experimentId)).name).toBe("points/points_model");
     await store.close();

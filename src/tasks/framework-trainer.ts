@@ -101,6 +101,7 @@ export class FrameworkTrainer {
       folder,
       projectRoot: this.projectRoot,
       progress: this.#progress,
+      recorded: recordedParams(report.value),
     });
     const from = ckptPath === undefined ? {} : { ckptPath };
     const best = config.train ? (await trainer.fit(model, dataset, from)).bestCheckpoint : undefined;
@@ -203,11 +204,14 @@ function makeTrainer(
     folder,
     projectRoot,
     progress,
+    recorded,
   }: {
-    loggers: readonly TrainingLogger[];
+    loggers: readonly [MLFlowLogger, ...TrainingLogger[]];
     folder: string;
     projectRoot: string;
     progress: ProgressListener | undefined;
+    /** What the run records of its config. */
+    recorded: ConfigMap;
   },
 ): Trainer {
   const { optimizer, scheduler = { name: "constant" }, trainer } = config;
@@ -216,15 +220,23 @@ function makeTrainer(
     strategy: { name: strategyName, ...strategyOptions },
     ...flags
   } = trainer;
+  const isRecorded = flags.fast_dev_run === 0 && !flags.barebones;
+  const record: Callback = { name: "config", onFitStart: () => loggers[0].logHyperparams(recorded) };
   return new Trainer({
     ...camelCaseKeys(flags),
     strategy: registry.createStrategy(strategyName, camelCaseDeep(strategyOptions)),
-    callbacks: makeCallbacks(config, projectRoot),
+    callbacks: [...makeCallbacks(config, projectRoot), ...(isRecorded ? [record] : [])],
     logger: loggers,
     defaultRootDir: folder,
     ...(progress !== undefined && { progress }),
     ...(optimizer !== undefined && { optimization: configuredOptimization({ optimizer, scheduler }) }),
   });
+}
+
+/** Picks what decides how a training goes, `optimizer.lr` and so on; addresses of stores may be secret. */
+function recordedParams(value: ConfigMap): ConfigMap {
+  const keys = ["model", "dataset", "optimizer", "scheduler", "trainer", "callbacks", "seed"];
+  return Object.fromEntries(keys.flatMap((key) => (value[key] === undefined ? [] : [[key, value[key]]])));
 }
 
 /** Makes the callbacks of a config, registered ones too; without a checkpoint among them there is the usual one. */
