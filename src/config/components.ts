@@ -101,7 +101,8 @@ interface Spelling {
   options?: string;
 }
 
-const hydraMarks = ["_partial_", "_recursive_", "_convert_"]; // how Python calls the target: nothing to do here
+/** Says how Python calls a target: nothing to do here. */
+export const hydraMarks: readonly string[] = ["_partial_", "_recursive_", "_convert_"];
 const spellings: readonly Spelling[] = [
   { key: "_target_", beside: hydraMarks },
   { key: "class_path", beside: [], options: "init_args" },

@@ -9,6 +9,7 @@ import {
   type MapNode,
   listNode,
   mapNode,
+  renameKey,
   scalarNode,
   valueOf,
 } from "./node.ts";
@@ -93,7 +94,7 @@ function pathsOf(root: MapNode): Map<ConfigNode, ConfigPath> {
 function documentOf({ root, written, issues, broken }: Parts): ConfigDocument {
   const { entries } = root;
   nameExperiment(entries, issues);
-  rename(entries, "logger", "loggers");
+  renameKey(entries, "logger", "loggers");
   for (const key of ["callbacks", "loggers"]) {
     const entry = entries.get(key);
     if (entry?.node.kind === "map") entries.set(key, { ...entry, node: listOf(entry.node, written) });
@@ -134,13 +135,6 @@ function take(entries: Map<ConfigKey, MapEntry>, section: string, key: string): 
   const entry = part.entries.get(key);
   part.entries.delete(key);
   return entry;
-}
-
-function rename(entries: Map<ConfigKey, MapEntry>, from: string, to: string): void {
-  const entry = entries.get(from);
-  if (entry === undefined || entries.has(to)) return;
-  entries.delete(from);
-  entries.set(to, entry);
 }
 
 /** Turns components by key into a list; the key is the name of one that names itself in no other way. */

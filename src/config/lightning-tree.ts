@@ -7,9 +7,11 @@ import {
   type MapEntry,
   type MapNode,
   listNode,
+  renameKey,
   scalarNode,
   valueOf,
 } from "./node.ts";
+import { hydraMarks } from "./components.ts";
 import { issueAt } from "./omega/failure.ts";
 import { type ConfigPath, formatPath, formatValue } from "./value.ts";
 
@@ -85,10 +87,10 @@ class Translation {
   run(): Translated {
     this.#unwrapSubcommand();
     this.#seed();
-    this.#rename("data", "dataset");
-    this.#rename("datamodule", "dataset");
-    this.#rename("lr_scheduler", "scheduler");
-    this.#rename("task_name", "experiment");
+    renameKey(this.#entries, "data", "dataset");
+    renameKey(this.#entries, "datamodule", "dataset");
+    renameKey(this.#entries, "lr_scheduler", "scheduler");
+    renameKey(this.#entries, "task_name", "experiment");
     for (const key of ["model", "dataset"]) this.#part(key);
     this.#optimizer();
     this.#trainer();
@@ -116,13 +118,6 @@ class Translation {
     // without a number Lightning takes 0
     const isTrue = node.kind === "scalar" && node.value === true;
     this.#entries.set("seed", isTrue ? { ...entry, node: scalarNode(node.origin, 0) } : entry);
-  }
-
-  #rename(from: string, to: string): void {
-    const entry = this.#entries.get(from);
-    if (entry === undefined || this.#entries.has(to)) return;
-    this.#entries.delete(from);
-    this.#entries.set(to, entry);
   }
 
   /** Brings model or data set to a name with options; its optimizer and schedule move to their sections. */
@@ -155,12 +150,7 @@ class Translation {
     options.delete(key);
     if (!this.#entries.has(section) || isNull(this.#entries.get(section)!.node))
       this.#entries.set(section, entry);
-    else
-      this.#report(
-        entry,
-        ["model", key],
-        `the same is said in the section "${section}" of the config. Delete one.`,
-      );
+    else this.#reportTwice(entry, ["model", key], section);
   }
 
   /** Components among the options become names with options too. */
@@ -197,7 +187,7 @@ class Translation {
         ["trainer", "_target_"],
         `expected lightning.pytorch.Trainer, got ${formatValue(valueOf(target.node))}; a config never imports code.`,
       );
-    for (const mark of ["_partial_", "_convert_", "_recursive_"]) flags.delete(mark);
+    for (const mark of hydraMarks) flags.delete(mark);
     this.#hoist(flags, "callbacks", "callbacks");
     this.#hoist(flags, "logger", "loggers");
     if (this.#entries.has("logger") && !this.#entries.has("loggers")) this.#hoistLogger();
@@ -213,12 +203,7 @@ class Translation {
     if (list === undefined) return;
     const there = this.#entries.get(section);
     if (there === undefined || isNull(there.node)) this.#entries.set(section, { ...entry, node: list });
-    else
-      this.#report(
-        entry,
-        ["trainer", key],
-        `the same is said in the section "${section}" of the config. Delete one.`,
-      );
+    else this.#reportTwice(entry, ["trainer", key], section);
   }
 
   #hoistLogger(): void {
@@ -262,6 +247,10 @@ class Translation {
     }
   }
 
+  #reportTwice(at: MapEntry, path: ConfigPath, section: string): void {
+    this.#report(at, path, `the same is said in the section "${section}" of the config. Delete one.`);
+  }
+
   #report(
     at: Pick<MapEntry, "origin">,
     path: ConfigPath,
@@ -273,7 +262,6 @@ class Translation {
 }
 
 const trainerName = /^(lightning(\.pytorch)?|pytorch_lightning)(\.trainer)*\.Trainer$/u;
-const hydraMarks = ["_partial_", "_recursive_", "_convert_"];
 
 /** Returns a component's name and options, from wherever they stand. */
 function flatOptions(node: MapNode): Entries {

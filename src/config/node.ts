@@ -90,6 +90,14 @@ export function cloneNode(node: ConfigNode): ConfigNode {
   return copy;
 }
 
+/** Gives an entry another key, unless something stands there. */
+export function renameKey(entries: Map<ConfigKey, MapEntry>, from: ConfigKey, to: ConfigKey): void {
+  const entry = entries.get(from);
+  if (entry === undefined || entries.has(to)) return;
+  entries.delete(from);
+  entries.set(to, entry);
+}
+
 /** Makes a tree of plain data, every part with one origin. */
 export function nodeOf(value: ConfigValue, origin: Origin): ConfigNode {
   if (Array.isArray(value))

@@ -7,6 +7,7 @@ import { computeInParts, tryLongest } from "./micro-batches.ts";
 import { NonFiniteLossError, findNonFinite } from "./non-finite.ts";
 import { withPrecision } from "./precision.ts";
 import type { Batch, Run, StopReason } from "./run.ts";
+import { rememberModes } from "./training-modes.ts";
 import type { ScheduleInterval } from "./schedule.ts";
 
 /** Trains until a limit, a callback or a signal ends it. */
@@ -183,12 +184,12 @@ function clip(run: Run): number | undefined {
 /** Judges the model on the validation data and logs what it finds. */
 export async function validate(run: Run, { isWithinEpoch = false } = {}): Promise<void> {
   const { config, optimizers, task } = run;
-  const modes = Array.from(task.model.modules(), (module) => [module, module.training] as const);
+  const restoreModes = rememberModes(task.model);
   task.model.eval();
   for (const optimizer of optimizers) optimizer.eval();
   const limit = config.limitValBatches;
   const metrics = await judge(run, "Validation", (hooks) => task.validate({ limit, ...hooks }));
-  for (const [module, mode] of modes) module.training = mode; // a frozen part stays in evaluation mode
+  restoreModes(); // a frozen part stays in evaluation mode
   for (const optimizer of optimizers) optimizer.train();
   run.log(metrics);
   noteLoss(run);

@@ -4,6 +4,7 @@ import { Tensor, isFloatingPoint, nn, noGrad, scope, utils } from "../torch/inde
 import type { Dtype } from "../torch/index.ts";
 import { withPrecision } from "./precision.ts";
 import type { Precision } from "./run.ts";
+import { rememberModes } from "./training-modes.ts";
 
 /** A shape, a list of those of several tensors, or `?` for what is no tensor. */
 export type Size = string | readonly (number | Size)[];
@@ -171,7 +172,7 @@ function measure(
   precision: Precision,
 ): Measured {
   const sizes = new Map<nn.Module, { inSize: Size; outSize: Size }>();
-  const modes = Array.from(model.modules(), (module) => [module, module.training] as const);
+  const restoreModes = rememberModes(model);
   const handles = named.map(([, layer]) =>
     layer.registerForwardHook((module, given, output) => {
       if (sizes.has(module)) return;
@@ -187,7 +188,7 @@ function measure(
     scope(() => noGrad(() => void counter.run(() => withPrecision(precision, forward))));
   } finally {
     for (const handle of handles) handle.remove();
-    for (const [module, mode] of modes) module.training = mode;
+    restoreModes();
   }
   const counts = counter.getFlopCounts();
   return {

@@ -8,6 +8,7 @@ import { loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { train } from "./loop.ts";
 import { initialState } from "./run.ts";
 import type { Run } from "./run.ts";
+import { rememberModes } from "./training-modes.ts";
 
 /**
  * Lets `search` train in trials, and puts back what they changed: weights, optimizers, schedules, what the task counts,
@@ -21,7 +22,7 @@ export async function undone<T>(run: Run, search: () => Promise<T>): Promise<T> 
   mkdirSync(root, { recursive: true });
   const folder = mkdtempSync(join(root, ".trial-"));
   const before = join(folder, "before");
-  const modes = Array.from(task.model.modules(), (module) => [module, module.training] as const);
+  const restoreModes = rememberModes(task.model);
   const counted = structuredClone(state);
   try {
     await saveCheckpoint(alone, before);
@@ -30,7 +31,7 @@ export async function undone<T>(run: Run, search: () => Promise<T>): Promise<T> 
     loadCheckpoint(alone, before);
     Object.assign(state, counted);
     rmSync(folder, { recursive: true, force: true });
-    for (const [module, mode] of modes) module.training = mode;
+    restoreModes();
     task.model.zeroGrad();
     for (const optimizer of optimizers) optimizer.zeroGrad();
     task.attach?.(run);
