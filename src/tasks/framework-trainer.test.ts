@@ -66,6 +66,14 @@ describe("FrameworkTrainer", () => {
     await store.close();
   });
 
+  test("stores the share of the peak, counted, where a config names a throughput monitor", async () => {
+    const { metrics } = await trainer("+callbacks.throughput_monitor={window_size: 3}").train();
+    const [flops, share] = [metrics["train/device/flops_per_sec"]!, metrics["train/device/mfu"]!];
+    expect(flops).toBeGreaterThan(0);
+    expect(share).toBeGreaterThan(0);
+    expect(share).toBeLessThan(1);
+  });
+
   test("trains a text classifier by the same entry", async () => {
     const { metrics, checkpoint } = await trainer(
       "model=tiny",

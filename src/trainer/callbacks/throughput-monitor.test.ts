@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { afterEach, expect, test, vi } from "vitest";
 import { GoldenNet, golden as rows } from "../../../tests/fixtures/golden-training.ts";
 import { fitToy } from "../../../tests/fixtures/toy-training.ts";
-import { tensor, utils } from "../../torch/index.ts";
+import { nn, ones, tensor, utils } from "../../torch/index.ts";
 import type { Tensor } from "../../torch/index.ts";
 import { GradNormMonitor, ThroughputMonitor, Trainer, gradNorm } from "../index.ts";
 import type { ThroughputMonitorConfig, TrainingLogger } from "../index.ts";
@@ -85,10 +85,41 @@ test("rates, totals and MFU are Lightning's, with validations in the middle and 
   expect(Object.keys(ofStage(seen, "train").at(-1)!).sort()).toContain("train/device/mfu");
 });
 
-test("without lengths and FLOPs only batches and samples are logged, with another separator", async () => {
-  const seen = await logged({ windowSize: 4, separator: "." });
-  expect(ofStage(seen, "train")).toEqual(close(ofStage(golden.bare, "train")));
+test("without lengths and a model's own cost batches and samples are Lightning's, with another separator", async () => {
+  const seen = await logged({ windowSize: 4, separator: ".", availableFlops: 1e9 });
+  const withoutFlops = ofStage(seen, "train").map((metrics) =>
+    Object.fromEntries(Object.entries(metrics).filter(([name]) => !/flops|mfu/u.test(name))),
+  );
+  expect(withoutFlops).toEqual(close(ofStage(golden.bare, "train")));
   expect(ofStage(seen, "validate")).toEqual(close(last(ofStage(golden.bare, "validate"))));
+});
+
+test("what the model does not say is counted: 2 x rows x inputs x outputs, forward and for the weight's gradient", async () => {
+  class OneLayer extends GoldenNet {
+    override readonly backbone = new nn.Linear(4, 2);
+    override trainingStep([x]: [Tensor, Tensor]): Tensor {
+      clock += 1;
+      return this.backbone.forward(x).square().mean();
+    }
+  }
+  const seen: Metrics[] = [];
+  const loader = new utils.data.DataLoader<Tensor[]>(
+    { length: 28, get: (i: number) => [ones([4]), tensor(i)] },
+    { batchSize: 8 }, // the last one has 4 rows
+  );
+  vi.spyOn(performance, "now").mockImplementation(() => clock * 1000);
+  const trainer = new Trainer({
+    logger: { name: "kept", logMetrics: (metrics) => void seen.push({ ...metrics }) },
+    logEveryNSteps: 1,
+    enableCheckpointing: false,
+    enableProgressBar: false,
+    maxEpochs: 1,
+    callbacks: [new ThroughputMonitor({ windowSize: 2, availableFlops: 1024 })],
+  });
+  await trainer.fit(new OneLayer(), { trainDataloader: () => loader });
+  const step = 2 * (2 * 8 * 4 * 2);
+  const shares = seen.flatMap((metrics) => metrics["train/device/mfu"] ?? []);
+  expect(shares).toEqual([step / 1024, step / 1024, step / 2 / 1024]);
 });
 
 test("an accumulated step counts all its batches", async () => {

@@ -5,6 +5,7 @@ import { batchSizeOf } from "../batch-size.ts";
 import { peakFlops } from "../peak-flops.ts";
 import type { Run } from "../run.ts";
 import type { Callback, EvaluatedBatch, StepInfo } from "./callback.ts";
+import { StepFlops } from "./step-flops.ts";
 import { ThroughputWindow } from "./throughput-window.ts";
 
 /** Options by Lightning's names. */
@@ -37,8 +38,9 @@ type Stage = "train" | "validate" | "test" | "predict";
 
 /**
  * Logs `<stage>/time`, `/batches`, `/samples` and `/lengths`, and once the window is full
- * `<stage>/device/batches_per_sec`, `/samples_per_sec`, `/items_per_sec`, and where the model has `flopsPerBatch`
- * `/flops_per_sec` and `/mfu`. Training is logged whenever metrics are, an evaluation at its end; validation does not
+ * `<stage>/device/batches_per_sec`, `/samples_per_sec`, `/items_per_sec`, `/flops_per_sec` and `/mfu`. Operations are
+ * those that the model says by `flopsPerBatch`, else in training those of its matrix products, convolutions and attention, counted
+ * on the first and each hundredth step and taken to grow with rows or tokens. Training is logged whenever metrics are, an evaluation at its end; validation does not
  * count as training.
  *
  * @example
@@ -51,11 +53,10 @@ export class ThroughputMonitor implements Callback {
   readonly #windowSize: number;
   readonly #separator: string;
   #availableFlops: number | undefined;
+  readonly #stepFlops = new StepFlops();
   readonly #measured = new Map<Stage, Measurement>();
   /** Batches taken before the present step. */
   #batchesBefore = 0;
-  #isInStep = false;
-  #validationStartedAt = 0;
   /** When the last step of training ended. */
   #steppedAt = 0;
 
@@ -78,25 +79,32 @@ export class ThroughputMonitor implements Callback {
   }
 
   onTrainStart(run: Run): void {
-    const flops = flopsOf(run);
-    if (flops !== undefined) this.#availableFlops ??= peakFlops(run.config.precision);
+    this.#availableFlops ??= peakFlops(run.config.precision);
     this.#begin("train");
   }
 
   onTrainBatchStart(run: Run): void {
     this.#batchesBefore = run.state.batch;
-    this.#isInStep = true;
+    if (flopsOf(run) === undefined) this.#stepFlops.begin(run.state.step);
+  }
+
+  onBeforeOptimizerStep(): void {
+    this.#stepFlops.end();
+  }
+
+  onException(): void {
+    this.#stepFlops.end();
   }
 
   onTrainBatchEnd(run: Run, step: StepInfo): void {
-    this.#isInStep = false;
+    this.#stepFlops.end(); // in manual optimisation
     const batches = run.state.batch - this.#batchesBefore;
     const flops = flopsOf(run);
     this.#update("train", {
       batches,
       samples: this.#batchSizeFn(step),
       lengths: this.#lengthFn?.(step),
-      flops: flops === undefined ? undefined : flops * batches,
+      flops: flops === undefined ? this.#stepFlops.of(step.positions) : flops * batches,
     });
     this.#steppedAt = performance.now();
     if (run.state.step % run.config.logEveryNSteps === 0) this.#log(run, "train");
@@ -104,7 +112,6 @@ export class ThroughputMonitor implements Callback {
 
   onValidationStart(run: Run): void {
     if (run.isSanityChecking) return;
-    this.#validationStartedAt = performance.now();
     this.#begin("validate");
   }
 
@@ -118,8 +125,7 @@ export class ThroughputMonitor implements Callback {
     const training = this.#measured.get("train");
     if (training === undefined || run.stage !== "fit") return;
     // between steps, what callbacks did before the validation does not count either
-    const since = this.#isInStep ? this.#validationStartedAt : this.#steppedAt;
-    training.startedAt += performance.now() - since;
+    training.startedAt += performance.now() - this.#steppedAt;
   }
 
   onTestStart(): void {
