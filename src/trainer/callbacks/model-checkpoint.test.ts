@@ -164,7 +164,7 @@ describe("model_checkpoint", () => {
   test("of weights alone hold them, and refuse to be gone on from", async () => {
     const { model } = await trained({ saveWeightsOnly: true });
     const folder = join(root, "checkpoints", "epoch=4-step=8");
-    expect(readdirSync(folder).sort()).toEqual(["manifest.json", "model.safetensors"]);
+    expect(readdirSync(folder).sort()).toEqual(["manifest.json", "model.safetensors", "saved-by.json"]);
     expect(hashTensors(loadSafetensors(join(folder, "model.safetensors")))).toBe(
       hashTensors(model.stateDict()),
     );

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { fitToy } from "../../../tests/fixtures/toy-training.ts";
 import { Throughput } from "./throughput.ts";
 
-const sleep = () => new Promise<void>((resolve) => setTimeout(resolve, 40));
+const sleep = () => new Promise<void>((resolve) => setTimeout(resolve, 100));
 
 test("throughput is that of taking batches and training on them, whatever callbacks and validations take", async () => {
   const throughput = new Throughput();
@@ -12,7 +12,7 @@ test("throughput is that of taking batches and training on them, whatever callba
     watchers: [throughput, slow],
   });
   expect(series("samples_per_second").map(([step]) => step)).toEqual([2, 4, 6, 8, 10, 12]);
-  const withSleep = 8 / 0.04; // rows of a step by the sleep after it
+  const withSleep = 8 / 0.1; // rows of a step by the sleep after it
   expect(throughput.samplesPerSecond).toBeGreaterThan(2 * withSleep);
   expect(throughput.samplesPerSecond).toBeLessThan(1e6);
 });
@@ -21,5 +21,5 @@ test("throughput counts the time that batches take to come", async () => {
   const throughput = new Throughput();
   const late = { name: "late", onTrainBatchStart: sleep };
   await fitToy({ trainer: { max_epochs: 1 }, watchers: [throughput, late] });
-  expect(throughput.samplesPerSecond).toBeLessThan(8 / 0.039);
+  expect(throughput.samplesPerSecond).toBeLessThan(8 / 0.099);
 });
