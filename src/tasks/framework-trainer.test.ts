@@ -201,7 +201,7 @@ callbacks: ${callbacks}
     await expect(trainer("trainer.max_epochs=x", "+nothing=1").train()).rejects
       .toThrowErrorMatchingInlineSnapshot(`
       [ConfigError: trainer.max_epochs=x: trainer.max_epochs: expected an integer of at least -1, got "x".
-      +nothing=1: nothing: unknown key. Valid: callbacks, ckpt_path, dataset, distributed, experiment, loggers, mlops, model, optimizer, plugins, scheduler, seed, tags, test, train, trainer, use_case.]
+      +nothing=1: nothing: unknown key. Valid: callbacks, ckpt_path, dataset, distributed, experiment, loggers, mlops, model, optimizer, plugins, scheduler, seed, tags, task, test, train, trainer, use_case.]
     `);
     await expect(trainer("model.hidden=0", "+model.hiden=1").train()).rejects
       .toThrowErrorMatchingInlineSnapshot(`
