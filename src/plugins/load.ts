@@ -1,12 +1,20 @@
 // Loads plugins one after the other. One that is broken is named, and takes neither the program nor others down.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, extname, join, resolve } from "node:path";
+import { extname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Plugin } from "esbuild";
-import { SetupError, UsageError, logger, packageFolder, writeFileAtomic } from "../base/index.ts";
+import {
+  SetupError,
+  UsageError,
+  logger,
+  packageFolder,
+  sconceVersion,
+  writeFileAtomic,
+} from "../base/index.ts";
 import { registerAs, registry } from "../contracts/index.ts";
+import { readCompileNote, writeCompileNote } from "./compile-notes.ts";
 import { discoverPlugins } from "./discover.ts";
 import type { PluginSource } from "./discover.ts";
 import { exportsOfSconce } from "./exports.ts";
@@ -87,6 +95,13 @@ function isTypeScript(path: string): boolean {
 
 /** Compiles a plugin with its own files to one module, which lies where its packages are found. Returns its URL. */
 async function compile({ path }: PluginSource, projectRoot: string): Promise<string> {
+  const folder = cacheFolder(projectRoot);
+  // what is compiled depends on the compiler's options, and has in it where this package and zod are
+  const options = statSync(join(projectRoot, "tsconfig.json"), { throwIfNoEntry: false })?.mtimeMs;
+  const settings = JSON.stringify([path, options, packageFolder, sconceVersion, hasOwnZod(projectRoot)]);
+  const note = join(folder, `${hashOf(settings)}.json`);
+  const known = readCompileNote(note);
+  if (known !== undefined) return pathToFileURL(known).href;
   const { build } = await import("esbuild").catch((error: unknown) => {
     throw new SetupError("TypeScript plugins need esbuild. Run: npm install esbuild", { cause: error });
   });
@@ -99,6 +114,7 @@ async function compile({ path }: PluginSource, projectRoot: string): Promise<str
     target: "node20",
     packages: "external",
     sourcemap: "inline",
+    metafile: true,
     logLevel: "silent",
     define: { "import.meta.url": JSON.stringify(pathToFileURL(path).href) },
     plugins: [ownPackages(projectRoot)],
@@ -106,13 +122,16 @@ async function compile({ path }: PluginSource, projectRoot: string): Promise<str
     throw new UsageError(compileErrors(error, projectRoot), { cause: error });
   });
   const code = result.outputFiles[0]!.text;
-  const hash = createHash("sha256").update(code).digest("hex").slice(0, 16);
-  const output = join(cacheFolder(projectRoot), `${hash}.mjs`);
-  if (!existsSync(output)) {
-    mkdirSync(dirname(output), { recursive: true });
-    writeFileAtomic(output, code);
-  }
+  const output = join(folder, `${hashOf(code)}.mjs`);
+  mkdirSync(folder, { recursive: true });
+  if (!existsSync(output)) writeFileAtomic(output, code);
+  const inputs = Object.keys(result.metafile.inputs).map((input) => resolve(input));
+  writeCompileNote(note, output, inputs);
   return pathToFileURL(output).href;
+}
+
+function hashOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }
 
 /**
@@ -120,7 +139,6 @@ async function compile({ path }: PluginSource, projectRoot: string): Promise<str
  * comes with it where the project has none of its own.
  */
 function ownPackages(projectRoot: string): Plugin {
-  const { resolve } = createRequire(join(projectRoot, "package.json"));
   return {
     name: "sconce",
     setup(build) {
@@ -129,16 +147,21 @@ function ownPackages(projectRoot: string): Plugin {
         if (target === undefined) return { errors: [{ text: `there is no ${path}` }] };
         return { path: pathToFileURL(join(packageFolder!, target)).href, external: true };
       });
-      build.onResolve({ filter: /^zod(\/.*)?$/ }, ({ path }) => {
-        try {
-          resolve(path);
-          return { path, external: true };
-        } catch {
-          return { path: import.meta.resolve(path), external: true };
-        }
-      });
+      build.onResolve({ filter: /^zod(\/.*)?$/ }, ({ path }) => ({
+        path: hasOwnZod(projectRoot) ? path : import.meta.resolve(path),
+        external: true,
+      }));
     },
   };
+}
+
+function hasOwnZod(projectRoot: string): boolean {
+  try {
+    createRequire(join(projectRoot, "package.json")).resolve("zod");
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Returns the nearest node_modules/.cache, or a folder of the project where nothing is installed. */

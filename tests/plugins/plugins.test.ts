@@ -22,7 +22,7 @@ interface Outcome {
 }
 
 /** Loads the project's plugins and then evaluates `body` with the registry. */
-async function load(body = "null", options: object = {}): Promise<Outcome> {
+async function load(body = "null", options: object = {}, env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
   const script = `
     import { loadPlugins } from ${JSON.stringify(dist("plugins"))};
     import { registry } from ${JSON.stringify(dist("contracts"))};
@@ -32,7 +32,7 @@ async function load(body = "null", options: object = {}): Promise<Outcome> {
   const { stdout, stderr } = await promisify(execFile)(
     process.execPath,
     ["--input-type=module", "-e", script],
-    { cwd: root },
+    { cwd: root, env: { ...process.env, ...env } },
   );
   return { ...(JSON.parse(stdout) as Omit<Outcome, "stderr">), stderr };
 }
@@ -42,6 +42,28 @@ const metric = (name: string) => `
   registerMetric(${JSON.stringify(name)}, class { update() {} compute() { return 1; } reset() {} });`;
 
 describe("loadPlugins", () => {
+  test("compiles a plugin once, and again when a file that it is made of changes", async () => {
+    const named = (name: string) => ({ "plugins/_name.ts": `export const name: string = "${name}";` });
+    write({
+      "package.json": {},
+      "plugins/own.ts": `
+        import { registerMetric } from "sconce/contracts";
+        import { name } from "./_name.ts";
+        registerMetric(name, class { update() {} compute() { return 1; } reset() {} });`,
+      ...named("first"),
+    });
+    const registered = async (env = {}) => (await load("null", {}, env)).reports[0];
+    const broken = join(root, "broken-esbuild");
+    writeFileSync(broken, "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+    const withoutCompiler = { ESBUILD_BINARY_PATH: broken };
+    expect((await registered(withoutCompiler))?.error).toMatch(/service/i);
+    expect((await registered())?.registered).toEqual(["metric first"]);
+    expect((await registered(withoutCompiler))?.registered).toEqual(["metric first"]);
+    write(named("second"));
+    expect((await registered())?.registered).toEqual(["metric second"]);
+    expect((await registered(withoutCompiler))?.registered).toEqual(["metric second"]);
+  });
+
   test("loads TypeScript of plugins/, with files of its own, into the registry of this package", async () => {
     write({
       "package.json": {},
