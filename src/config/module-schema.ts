@@ -85,7 +85,7 @@ export function moduleSchemaWith({
 function strategySchema(registered: readonly string[]) {
   const names = ["auto", "single_device", ...registered];
   return expecting(
-    `${names.join(", ")}${registered.length === 0 ? ", as training runs in one process" : ""}`,
+    registered.length === 0 ? "auto or single_device, as training runs in one process" : names.join(", "),
     nameOrMapping(z.enum(names)),
   ).default({ name: "auto" });
 }
