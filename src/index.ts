@@ -37,6 +37,7 @@ export {
   registerLoss,
   registerMetric,
   registerModel,
+  registerNetwork,
   registerOptimizer,
   registerSampler,
   registerScheduler,

@@ -38,6 +38,7 @@ export {
   registerLoss,
   registerMetric,
   registerModel,
+  registerNetwork,
   registerOptimizer,
   registerSampler,
   registerScheduler,

@@ -1,6 +1,7 @@
 // Components by name: models, data sets, callbacks and the rest, the built-in ones and those of plugins.
 import { Registry, UsageError, normalizeName, registeredStores } from "../base/index.ts";
 import { optim, utils } from "../torch/index.ts";
+import type { nn } from "../torch/index.ts";
 import type { Store, StoreClass } from "../tracking/index.ts";
 import { hookProblems, requireCallback } from "./callback-hooks.ts";
 import { ContractError } from "./contract-error.ts";
@@ -24,6 +25,7 @@ interface Kinds {
   dataset: DataModule;
   metric: Metric;
   loss: object;
+  network: nn.Module;
   callback: { readonly name: string };
   logger: { readonly name: string };
   task: Task;
@@ -49,6 +51,7 @@ const components = {
   dataset: new Registry<ComponentClass<DataModule>>("dataset"),
   metric: new Registry<ComponentClass<Metric>>("metric"),
   loss: new Registry<ComponentClass<object>>("loss"),
+  network: new Registry<ComponentClass<nn.Module>>("network"),
   callback: new Registry<ComponentClass<Kinds["callback"]>>("callback"),
   logger: new Registry<ComponentClass<Kinds["logger"]>>("logger"),
   task: new Registry<ComponentClass<Task>>("task"),
@@ -135,6 +138,10 @@ export const registerMetric = registerer("metric", (name, metric: ComponentClass
 export const registerLoss = registerer("loss", (name, loss: ComponentClass<object>) =>
   requireMethods("registerLoss", name, loss, ["forward"]),
 );
+/** Registers a class of layers, an `nn.Module`, that models are made of: the `net` among a model's options, say. */
+export const registerNetwork = registerer("network", (name, network: ComponentClass<nn.Module>) =>
+  requireMethods("registerNetwork", name, network, ["forward", "parameters"]),
+);
 /** Registers a class of callbacks. One with a method that looks like a hook and is none throws. */
 export const registerCallback = registerer(
   "callback",
@@ -206,6 +213,7 @@ export const registry = {
   createDataset: (name: string, config: unknown = {}) => create("dataset", name, config),
   createMetric: (name: string, config: unknown = {}) => create("metric", name, config),
   createLoss: (name: string, config: unknown = {}) => create("loss", name, config),
+  createNetwork: (name: string, config: unknown = {}) => create("network", name, config),
   createCallback: (name: string, config: unknown = {}) => {
     const callback = create("callback", name, config);
     requireCallback(`callback "${name}"`, callback);
@@ -222,6 +230,7 @@ export const registry = {
   registerDataset,
   registerMetric,
   registerLoss,
+  registerNetwork,
   registerCallback,
   registerLogger,
   registerTask,

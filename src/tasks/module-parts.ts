@@ -13,7 +13,17 @@ import type { TrainableModule } from "../trainer/index.ts";
 type ClassKind = Parameters<typeof registry.schema>[0];
 
 /** What a component among a model's options may be. */
-const nestedKinds = ["model", "loss", "metric", "dataset", "sampler", "callback", "logger", "task"] as const;
+const nestedKinds = [
+  "network",
+  "model",
+  "loss",
+  "metric",
+  "dataset",
+  "sampler",
+  "callback",
+  "logger",
+  "task",
+] as const;
 
 /**
  * Checks the config of a training of registered parts as a whole: loads the plugins, then proves every section, and the

@@ -97,7 +97,7 @@ describe("loadPlugins", () => {
       { name: "plugins/several/one.mjs", from: "folder", registered: ["metric one"] },
       { name: "plugins/several/two.ts", from: "folder", registered: ["metric two"] },
     ]);
-    expect(result).toEqual([[3, 7], "plugins/my_model.ts", 13]);
+    expect(result).toEqual([[3, 7], "plugins/my_model.ts", 14]);
   });
 
   test("loads packages that the project depends on and that have a sconce field", async () => {
