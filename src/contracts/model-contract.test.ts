@@ -45,6 +45,12 @@ describe("ModelContract", () => {
     expect(model.parameters().every(({ grad }) => grad === null)).toBe(true);
   });
 
+  test("asks for a model where it is given a class", () => {
+    expect(ModelContract.check(PointsModel, [])).toEqual([
+      "must be a model, got its class. Make one: new PointsModel(config).",
+    ]);
+  });
+
   test("names the members that are missing", () => {
     class Bare extends nn.Module {
       trainingStep(): Tensor {

@@ -39,6 +39,8 @@ export const ModelContract = {
   check(model: unknown, sample: unknown): string[] {
     const missing = ModelContract.missingMembers(model);
     if (missing.length > 0) return missing;
+    if (typeof model === "function")
+      return [`must be a model, got its class. Make one: new ${model.name || "Model"}(config).`];
     return scope(() => restoring(model as Trained, () => tryOut(model as Trained, sample)));
   },
 
