@@ -1,6 +1,7 @@
 // The config of a training of registered parts: a model and a data set by name, each with options of its own.
 import * as z from "zod";
 import { callbackSchema } from "./callbacks.ts";
+import { distributedSchema } from "./distributed.ts";
 import { expecting, flag, integer, text } from "./fields.ts";
 import { moduleLoggerSchema } from "./module-loggers.ts";
 import type { RegisteredNames } from "./module-kinds.ts";
@@ -59,7 +60,7 @@ export const moduleSchema = z.strictObject({
   ckpt_path: text("the folder of a checkpoint").optional(),
   /** Files of the project, or packages, that register components. */
   plugins: expecting("a list of files and packages", z.array(text())).default([]),
-  distributed: z.strictObject({ enabled: z.literal(false).default(false) }).prefault({}),
+  distributed: distributedSchema.prefault({}),
 });
 
 /** Accepts a whole config, in which callbacks, loggers, optimizer and scheduler may also be registered ones. */

@@ -30,9 +30,6 @@ const refusedKeys: Readonly<Record<string, string>> = {
   "retrain.budget": notYet,
   "tune.storage": notYet,
   "tune.n_jobs": notYet,
-  ...Object.fromEntries(
-    ["strategy", "devices", "num_nodes", "backend"].map((key) => [`distributed.${key}`, notYet]),
-  ),
   ...Object.fromEntries(Object.entries(refusedFlags).map(([flag, reason]) => [`trainer.${flag}`, reason])),
 };
 

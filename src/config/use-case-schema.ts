@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { storeKinds } from "../base/index.ts";
 import { callbackSchema, loggerSchema } from "./callbacks.ts";
+import { distributedSchema } from "./distributed.ts";
 import { choice, expecting, flag, integer, number, text } from "./fields.ts";
 import { notificationsSchema } from "./notifications.ts";
 import { optimizerSchema } from "./optimizers.ts";
@@ -148,5 +149,5 @@ export const useCaseSchema = z.strictObject({
   /** When `sconce retrain` trains anew: the champion's metric on new data lies below the threshold. */
   retrain: z.strictObject({ metric: metric().default("f1"), below: number() }).optional(),
   tune: tuneSchema.optional(),
-  distributed: z.strictObject({ enabled: z.literal(false).default(false) }).prefault({}),
+  distributed: distributedSchema.prefault({}),
 });

@@ -80,6 +80,7 @@ describe("verifyCheckpoint", () => {
       "manifest.json",
       "model.safetensors",
       "optimizer.safetensors",
+      "saved-by.json",
       "trainer.json",
     ]);
     expect(await verifyCheckpoint(folder)).toBeUndefined();

@@ -151,7 +151,7 @@ const mistakes: [text: string, issues: string[]][] = [
   ["retrain: {metric: f3, below: 0.5}", ['2:19 value retrain.metric: nothing logs "f3". Did you mean "f1"? Logged: ...']],
   ["retrain: {below: 0.5, window: 7}", ["2:31 value retrain.window: known, but not used here: it is not available yet. Delete it."]],
   ["distributed: {enabled: true}", ['2:24 value distributed.enabled: "true" is refused: training in several processes is not available yet. Use false.']],
-  ["distributed: {devices: 4}", ["2:24 value distributed.devices: known, but not used here: it is not available yet. Delete it."]],
+  ["distributed: {devices: 0}", ['2:24 value distributed.devices: expected an integer of at least 1, or auto, got 0.']],
   ["tune: {n_trials: 0, space: {seed: {type: int, low: 1, high: 2}}}", ["2:18 value tune.n_trials: expected an integer of at least 1, got 0."]],
   ["tune: {}", ['2:7 missing tune.space: nothing to search. Add a key such as "optimizer.lr".']],
   ["tune: {sampler: cmaes, space: {seed: {type: int, low: 1, high: 2}}}", ['2:17 value tune.sampler: "cmaes" is refused: it is not available yet. Available: ...']],

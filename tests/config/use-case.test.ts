@@ -85,7 +85,11 @@ test("the smallest config is a data file", async () => {
         "validation_ratio": 0.1,
       },
       "distributed": {
+        "backend": "auto",
+        "devices": "auto",
         "enabled": false,
+        "num_nodes": 1,
+        "strategy": "ddp",
       },
       "experiment": "default",
       "loggers": [

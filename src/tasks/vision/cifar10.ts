@@ -51,11 +51,16 @@ const classes = [
  * @throws FileError when `root` lacks a file, or one is damaged.
  */
 export class Cifar10DataModule extends BaseVisionDataModule<Cifar10Config> {
-  static override readonly schema: ConfigSchema<any> = z.strictObject({
-    ...imageDataOptions,
-    valSize: z.int().min(0).exactOptional(),
-    size: z.int().min(side).exactOptional(),
-  });
+  static override readonly schema: ConfigSchema<any> = z
+    .strictObject({
+      ...imageDataOptions,
+      valSize: z.int().min(0).exactOptional(),
+      size: z.int().min(side).exactOptional(),
+    })
+    .superRefine(({ root }, { addIssue }) => {
+      const problem = layoutProblem(root);
+      if (problem !== undefined) addIssue({ code: "custom", path: ["root"], message: problem });
+    });
 
   /** Names of the classes, in the order of the labels. */
   readonly classes: readonly string[] = classes;
@@ -118,14 +123,20 @@ function enlarged(pixels: Tensor, size: number): Tensor {
   });
 }
 
+/** Says what a folder lacks, with the remedy; undefined where nothing is missing. */
+function layoutProblem(
+  root: string,
+  names: readonly string[] = [...trainFiles, testFile],
+): string | undefined {
+  const missing = names.filter((name) => !existsSync(join(root, folder, name)));
+  if (missing.length === 0) return undefined;
+  return `${root} must hold ${folder}/ with data_batch_1.bin to data_batch_5.bin and test_batch.bin, it lacks ${missing.join(", ")}. Unpack the binary version of CIFAR-10 there (cifar-10-binary.tar.gz of https://www.cs.toronto.edu/~kriz/cifar.html), or set root`;
+}
+
 /** Reads files of records, one behind the other. */
 async function readRecords(root: string, names: readonly string[]): Promise<Uint8Array> {
-  const missing = names.filter((name) => !existsSync(join(root, folder, name)));
-  if (missing.length > 0) {
-    throw new FileError(
-      `Cifar10DataModule: ${root} must hold ${folder}/ with data_batch_1.bin to data_batch_5.bin and test_batch.bin, it lacks ${missing.join(", ")}. Unpack the binary version of CIFAR-10 there (cifar-10-binary.tar.gz of https://www.cs.toronto.edu/~kriz/cifar.html), or set root.`,
-    );
-  }
+  const problem = layoutProblem(root, names);
+  if (problem !== undefined) throw new FileError(`Cifar10DataModule: ${problem}.`);
   return Buffer.concat(await Promise.all(names.map((name) => readRecordFile(join(root, folder, name)))));
 }
 

@@ -61,6 +61,10 @@ export class ImageFolderDataModule extends BaseVisionDataModule<ImageFolderConfi
     .refine(({ cacheFolder, cacheGb }) => cacheGb === undefined || cacheFolder !== undefined, {
       path: ["cacheGb"],
       message: "it goes with cache_folder; name the folder, or leave it out",
+    })
+    .superRefine(({ root }, { addIssue }) => {
+      const found = classFolders(join(root, "train"));
+      if (typeof found === "string") addIssue({ code: "custom", path: ["root"], message: found });
     });
 
   /** Names of the classes, in the order of the labels. */
@@ -170,15 +174,19 @@ export class ImageFolderDataModule extends BaseVisionDataModule<ImageFolderConfi
   }
 }
 
-/** Lists the folders in one, by their names; hidden ones are no classes. */
 function foldersIn(folder: string): string[] {
+  const found = classFolders(folder);
+  if (typeof found !== "string") return found;
+  throw new FileError(`ImageFolderDataModule: ${found}.`);
+}
+
+/** Lists the folders in one, by their names, hidden ones left out; where there are none, says so with the remedy. */
+function classFolders(folder: string): string[] | string {
   const names = isFolder(folder)
     ? readdirSync(folder).filter((name) => !name.startsWith(".") && isFolder(join(folder, name)))
     : [];
   if (names.length > 0) return names.sort();
-  throw new FileError(
-    `ImageFolderDataModule: ${folder} must be a folder with a folder of images for each class, as ${join(folder, "cat", "1.png")}, ${isFolder(folder) ? "it has none" : "there is no such folder"}. Put the images there, or set root.`,
-  );
+  return `${folder} must be a folder with a folder of images for each class, as ${join(folder, "cat", "1.png")}, ${isFolder(folder) ? "it has none" : "there is no such folder"}. Put the images there, or set root`;
 }
 
 function isFolder(path: string): boolean {
