@@ -100,6 +100,7 @@ export type { OutputFolders, UseCaseLocation } from "./paths.ts";
 export { readNotifications } from "./read-notifications.ts";
 export { editorSchema, printJsonSchema, writeEditorSchema } from "./editor-schema.ts";
 export { loadTrainerOptions } from "./load-trainer-options.ts";
+export type { ProfilerName, ProfilerOptions, ProfilerSettings } from "./profilers.ts";
 export type { TrainerFlagOptions, TrainerFlags } from "./trainer-options.ts";
 export { defaultTrackingUri } from "./tracking-uri.ts";
 export { decodeSegment, encodeSegment } from "./segments.ts";

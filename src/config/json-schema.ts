@@ -5,6 +5,7 @@ import { callbackKind, callbackSchema, loggerKind, loggerSchema } from "./callba
 import { type Definitions, component, componentsByKey } from "./component-json-schema.ts";
 import {
   type Json,
+  type Looseness,
   loosen,
   orNull,
   partFile,
@@ -14,6 +15,7 @@ import {
   wholeTree,
 } from "./json-schema-forms.ts";
 import { multiLabelJsonSchema } from "./multi-label-json-schema.ts";
+import { profilerKind } from "./profilers.ts";
 import { optimizerKind, optimizerSchema } from "./optimizers.ts";
 import { schedulerKind, schedulerSchema } from "./schedulers.ts";
 import { trainerSchema } from "./trainer-flags.ts";
@@ -33,7 +35,10 @@ const makers = {
   dataset: () => open(part(namedDatasetSchema), ["train", "text_column"]),
   optimizer: (definitions) => component(optimizer, partFile, definitions),
   scheduler: (definitions) => component(scheduler, partFile, definitions),
-  trainer: () => part(trainerSchema),
+  trainer: (definitions) => {
+    const flags = plain(trainerSchema);
+    return loosen(flags, partFile, profilerIn(flags, partFile, definitions));
+  },
   callbacks: (definitions) => componentsByKey(callback, definitions),
   tracking: () => part(trackingSchema),
 } satisfies Record<string, (definitions: Definitions) => Json>;
@@ -68,7 +73,10 @@ const textModelSchema = modelSchema.extend({ name: z.string(), base_model: z.str
 const namedDatasetSchema = datasetSchema.extend({ name: z.string() });
 
 function useCase(definitions: Definitions): Json {
-  const schema = loosen({ ...plain(useCaseSchema), required: ["dataset"] }, wholeFile);
+  const all = plain(useCaseSchema);
+  const { trainer } = all["properties"] as { trainer: Json };
+  const made = profilerIn(trainer, wholeFile, definitions);
+  const schema = loosen({ ...all, required: ["dataset"] }, wholeFile, made);
   return {
     ...schema,
     properties: {
@@ -94,6 +102,7 @@ function composed(definitions: Definitions): Json {
       experiment: textOr(strict({ name: textOr({ type: "string" }) })),
       model: makers.model(),
       dataset: makers.dataset(),
+      trainer: makers.trainer(definitions),
       optimizer: makers.optimizer(definitions),
       scheduler: makers.scheduler(definitions),
       callbacks: makers.callbacks(definitions),
@@ -108,6 +117,12 @@ function composed(definitions: Definitions): Json {
 /** Makes the schema of a file that is a part of a composed config. */
 function part(schema: z.ZodType): Json {
   return loosen(plain(schema), partFile);
+}
+
+/** Accepts the profiler of the trainer's flags in any spelling. */
+function profilerIn(flags: Json, looseness: Looseness, definitions: Definitions): Map<Json, Json> {
+  const { profiler: schema } = flags["properties"] as { profiler: Json };
+  return new Map([[schema, component({ schema, kind: profilerKind }, looseness, definitions)]]);
 }
 
 /** Lets any mapping pass that lacks a key: it belongs to a registered class, which alone knows its options. */

@@ -6,6 +6,7 @@ import type { ComponentKind } from "./components.ts";
 import { choice, expecting, flag, integer, number, text } from "./fields.ts";
 import { moduleLoggerKind, moduleLoggerSchema } from "./module-loggers.ts";
 import { moduleCallbackSchema, moduleTrainerSchema } from "./module-schema.ts";
+import { profilerKind } from "./profilers.ts";
 import { optimizerKind, optimizerSchema } from "./optimizers.ts";
 import type { ConfigPath } from "./value.ts";
 
@@ -147,6 +148,7 @@ export const componentSlots: readonly { path: ConfigPath; kind: ComponentKind }[
     kind: functionKind("function of metrics", "tmlc.components.metrics", "calculate_metrics"),
   },
   { path: [...moduleSection, "optimizer"], kind: optimizerKind },
+  { path: [...root, "kwargs", "profiler"], kind: profilerKind },
   {
     path: [...moduleSection, "define_loss"],
     kind: functionKind("loss", "tmlc.components.loss", "bceloss_inverse_frequency_weighted"),

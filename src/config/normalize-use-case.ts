@@ -3,6 +3,7 @@ import { own } from "../base/index.ts";
 import { bareMetricName, metricMode, normalizeMetricName } from "./metric-names.ts";
 import { callbackKind, loggerKind } from "./callbacks.ts";
 import { type ComponentKind, NormalizeSink, normalizeComponent } from "./components.ts";
+import { profilerKind } from "./profilers.ts";
 import { optimizerKind } from "./optimizers.ts";
 import { schedulerKind } from "./schedulers.ts";
 import type { SchemaIssue } from "./schema-issues.ts";
@@ -35,6 +36,7 @@ export function normalizeUseCase(
   value["use_case"] ??= useCase;
   if (typeof value["$schema"] === "string") delete value["$schema"]; // editors' matter
   for (const [section, kind] of Object.entries(kinds)) normalizeSection(value, section, kind, sink);
+  normalizeProfiler(value, sink);
   mergeTracking(value, sink);
   normalizeMetrics(value);
   dropWholeShares(value, isWholeShare, sink);
@@ -55,6 +57,7 @@ export const useCaseKinds: SectionKinds = {
 
 /** Returns the kind of component that stands at a path, if one does. */
 export function componentKindAt(path: ConfigPath, kinds = useCaseKinds): ComponentKind | undefined {
+  if (path[0] === "trainer") return path[1] === "profiler" ? profilerKind : undefined;
   const kind = own(kinds, String(path[0]));
   const depth = path[0] === "callbacks" || path[0] === "loggers" ? 2 : 1;
   return path.length >= depth ? kind : undefined;
@@ -80,6 +83,13 @@ function normalizeSection(value: ConfigMap, section: string, kind: ComponentKind
       return placeholder;
     });
   }
+}
+
+function normalizeProfiler({ trainer }: ConfigMap, sink: NormalizeSink): void {
+  if (!isConfigMap(trainer) || trainer["profiler"] === undefined) return;
+  const profiler = normalizeComponent(trainer["profiler"], profilerKind, ["trainer", "profiler"], sink);
+  if (profiler === undefined) delete trainer["profiler"];
+  else trainer["profiler"] = profiler;
 }
 
 /** Moves `tracking` into `mlops.tracking`; a setting that stands in both with different values is an issue. */
@@ -141,6 +151,10 @@ function dropWholeShares(
   ]) {
     if (trainer[flag] === 1 && isWholeShare(["trainer", flag])) delete trainer[flag];
   }
+  const { profiler } = trainer;
+  const restriction = sink.original(["trainer", "profiler", "line_count_restriction"]);
+  if (isConfigMap(profiler) && profiler["line_count_restriction"] === 1 && isWholeShare(restriction))
+    delete profiler["line_count_restriction"];
   const overfit = ["trainer", "overfit_batches"];
   if (trainer["overfit_batches"] === 1 && isWholeShare(overfit)) {
     sink.report(overfit, "value", "a share must be below 1, got 1.0. Write 1 for one batch.");

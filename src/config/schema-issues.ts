@@ -134,14 +134,14 @@ function describe(schema: z.core.$ZodType | undefined): string {
   return "a mapping";
 }
 
-/** Takes off defaults and the like, but never what carries its own words. */
+/** Takes off defaults, other spellings and the like, but never what carries its own words. */
 function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
   let inner = schema;
-  while (
-    !expectations.has(inner) &&
-    (inner instanceof z.ZodOptional || inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault)
-  ) {
-    inner = inner.unwrap();
+  while (!expectations.has(inner)) {
+    if (inner instanceof z.ZodOptional || inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault)
+      inner = inner.unwrap();
+    else if (inner instanceof z.ZodPipe) inner = inner.out;
+    else break;
   }
   return inner;
 }

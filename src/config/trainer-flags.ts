@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { own } from "../base/index.ts";
 import { batches, choice, duration, expecting, flag, integer, number, only } from "./fields.ts";
+import { profilerSchema } from "./profilers.ts";
 
 const precisions = ["32-true", "bf16-mixed", "bf16-true", "64-true"] as const;
 const precisionSpellings: Readonly<Record<string, string>> = {
@@ -56,7 +57,7 @@ export const trainerSchema = z.strictObject({
   enable_model_summary: flag().default(true),
   detect_anomaly: flag().default(false),
   /** What measures the actions of training; absent: nothing does. */
-  profiler: choice(["simple", "advanced", "pytorch"]).optional(),
+  profiler: profilerSchema.optional(),
   accelerator: choice(["auto", "cpu"]).default("auto"),
   devices: expecting("1 or auto", z.union([z.literal(1), z.literal("auto")])).default("auto"),
   /** Threads of libtorch; absent: the processors that the process may use. */

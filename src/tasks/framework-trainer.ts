@@ -31,6 +31,7 @@ import {
 import type { Callback, MLFlowLoggerOptions, TrainableModule, TrainingLogger } from "../trainer/index.ts";
 import { BertTrainerTorch } from "./bert-trainer.ts";
 import { camelCaseDeep, checkRegistered, makeParts } from "./module-parts.ts";
+import { profilerAt } from "./profiler-at.ts";
 import { RunFolder } from "./run-folder.ts";
 import { logModel } from "./torch-model.ts";
 
@@ -217,6 +218,7 @@ function makeTrainer(
   const { optimizer, scheduler = { name: "constant" }, trainer } = config;
   const {
     default_root_dir: _,
+    profiler,
     strategy: { name: strategyName, ...strategyOptions },
     ...flags
   } = trainer;
@@ -225,6 +227,7 @@ function makeTrainer(
   return new Trainer({
     ...camelCaseKeys(flags),
     strategy: registry.createStrategy(strategyName, camelCaseDeep(strategyOptions)),
+    profiler: profiler && profilerAt(profiler, projectRoot),
     callbacks: [...makeCallbacks(config, projectRoot), ...(isRecorded ? [record] : [])],
     logger: loggers,
     defaultRootDir: folder,

@@ -81,7 +81,7 @@ export type { TensorBoardLoggerOptions } from "./loggers/tensorboard-logger.ts";
 export { AdvancedProfiler } from "./profilers/advanced-profiler.ts";
 export type { AdvancedProfilerConfig } from "./profilers/advanced-profiler.ts";
 export { makeProfiler } from "./profilers/make-profiler.ts";
-export type { ProfilerName } from "./profilers/make-profiler.ts";
+export type { ProfilerName } from "../config/index.ts";
 export { PassThroughProfiler } from "./profilers/pass-through-profiler.ts";
 export { Profiler } from "./profilers/profiler.ts";
 export type { ProfiledStage, ProfilerConfig } from "./profilers/profiler.ts";

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { UsageError, terminalProgress } from "../base/index.ts";
 import type { ProgressListener } from "../base/index.ts";
 import { loadTrainerOptions } from "../config/index.ts";
-import type { TrainerFlagOptions, TrainerFlags } from "../config/index.ts";
+import type { ProfilerName, ProfilerOptions, TrainerFlagOptions, TrainerFlags } from "../config/index.ts";
 import { registry, requireCallback } from "../contracts/index.ts";
 import type { BatchLoader, DataModule, DataStage, Strategy } from "../contracts/index.ts";
 import { dispose, setDetectAnomaly, setNumThreads } from "../torch/index.ts";
@@ -31,7 +31,6 @@ import type { MakeOptimization } from "./optimization.ts";
 import { castWeights } from "./precision.ts";
 import { predict } from "./predict.ts";
 import { makeProfiler } from "./profilers/make-profiler.ts";
-import type { ProfilerName } from "./profilers/make-profiler.ts";
 import { refuseSameLoader } from "./reloaded.ts";
 import type { LimitedLoader } from "./reloaded.ts";
 import { profiledCallback } from "./profilers/profiled-callback.ts";
@@ -46,7 +45,7 @@ const { readTrainerFlags } = await loadTrainerOptions();
 /** Options by Lightning's flags, in camelCase. */
 export interface TrainerOptions extends Omit<TrainerFlagOptions, "profiler" | "strategy"> {
   /** What measures the trainer's actions, or the name of it: `simple`, `advanced`, `pytorch`. @default nothing is measured */
-  profiler?: Profiler | ProfilerName | undefined;
+  profiler?: Profiler | ProfilerName | ProfilerOptions | undefined;
   /** How steps run, or the name of a registered strategy. @default "auto", in one process on one device */
   strategy?: Strategy | string | undefined;
   callbacks?: readonly Callback[];

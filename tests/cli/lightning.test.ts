@@ -113,6 +113,18 @@ describe("a Hydra tree", () => {
     expect(more.stderr).toMatch(/resumed from .*epoch_003: epoch 4/u);
   });
 
+  test.each([
+    ["_target_", "+trainer.profiler.filename=report"],
+    ["class_path", "+trainer.profiler.init_args.filename=report"],
+  ])("takes a profiler by %s", async (key, filename) => {
+    const named = `+trainer.profiler.${key}=lightning.pytorch.profilers.SimpleProfiler`;
+    const folder = filename.replace("filename=report", `dirpath=${key}`);
+    const words = [named, filename, folder, "trainer.max_epochs=1", "test=false"];
+    const { code, stderr } = await run("train", ...words);
+    expect(code, stderr).toBe(0);
+    expect(readFileSync(join(root, key, "fit-report.txt"), "utf8")).toContain("run_training_batch");
+  });
+
   test("sweeps", async () => {
     const { code, stderr } = await run("train", "-m", "model.optimizer.lr=0.1,0.01", "trainer.max_epochs=1");
     expect(code, stderr).toBe(0);
@@ -138,6 +150,7 @@ describe("a Hydra tree", () => {
   });
 
   const overrides = [
+    "+trainer.profiler={_target_: lightning.pytorch.profilers.XLAProfiler}",
     "logger=wandb",
     "trainer=gpu",
     "+trainer.strategy=ddp",

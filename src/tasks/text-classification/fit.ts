@@ -15,6 +15,7 @@ import type { Callback, FitOptions, FitResult } from "../../trainer/index.ts";
 import { championRule } from "../champion.ts";
 import { stopIfAsked } from "../interrupted.ts";
 import type { TrainingJob } from "../job.ts";
+import { profilerAt } from "../profiler-at.ts";
 import { firstRows, tokenFolder } from "./dataset.ts";
 import type { TextJob } from "./job.ts";
 import { TextBatchSource, TextTraining } from "./training.ts";
@@ -55,7 +56,10 @@ export async function fitClassifier(job: TextJob, callbacks: readonly Callback[]
     fingerprint: job.fingerprint,
     resumeFrom: job.checkpoint,
     interrupt,
-    profiler: makeProfiler(trainer.profiler, { dirpath: folder.path }),
+    profiler: makeProfiler(
+      trainer.profiler && profilerAt(trainer.profiler, job.resolved.location.projectRoot),
+      { dirpath: folder.path },
+    ),
     checkpointFolder: folder.checkpoints,
     progress,
     callbacks: [throughput, ...callbacks],

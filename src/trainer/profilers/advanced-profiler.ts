@@ -11,7 +11,7 @@ import type { ProfiledStage, ProfilerConfig } from "./profiler.ts";
 /** Options by Lightning's names. */
 export interface AdvancedProfilerConfig extends ProfilerConfig {
   /** How many functions an action's table lists: a number of them, or a share below 1. @default all */
-  lineCountRestriction?: number;
+  lineCountRestriction?: number | undefined;
   /** Writes `<stage>.cpuprofile` into the folder, which Chrome's DevTools and VS Code open. @default true */
   dumpStats?: boolean;
 }

@@ -1,23 +1,27 @@
-// A profiler by the name that a trainer's flag gives it.
+// A profiler by the name that a trainer's flag gives it, with the options of a config.
+import { camelCase, camelCaseKeys } from "../../base/index.ts";
+import type { ProfilerSettings } from "../../config/index.ts";
+import type { profiler } from "../../torch/index.ts";
 import { AdvancedProfiler } from "./advanced-profiler.ts";
 import { PassThroughProfiler } from "./pass-through-profiler.ts";
 import type { Profiler, ProfilerConfig } from "./profiler.ts";
 import { PyTorchProfiler } from "./pytorch-profiler.ts";
 import { SimpleProfiler } from "./simple-profiler.ts";
 
-/** The profilers that have a name; it is Lightning's. */
-export type ProfilerName = "simple" | "advanced" | "pytorch";
-
-/** Makes the profiler of a name; undefined: one that measures nothing. */
-export function makeProfiler(name: ProfilerName | undefined, config: ProfilerConfig = {}): Profiler {
-  switch (name) {
+/** Makes the profiler of a config; undefined: one that measures nothing. Its options go over those of `usual`. */
+export function makeProfiler(settings: ProfilerSettings | undefined, usual: ProfilerConfig = {}): Profiler {
+  switch (settings?.name) {
     case "simple":
-      return new SimpleProfiler(config);
+      return new SimpleProfiler({ ...usual, ...camelCaseKeys(settings) });
     case "advanced":
-      return new AdvancedProfiler(config);
-    case "pytorch":
-      return new PyTorchProfiler(config);
+      return new AdvancedProfiler({ ...usual, ...camelCaseKeys(settings) });
+    case "pytorch": {
+      const { name: _, sort_by_key, ...options } = settings;
+      const sortByKey = camelCase(sort_by_key) as profiler.SortKey;
+      return new PyTorchProfiler({ ...usual, ...camelCaseKeys(options), sortByKey });
+    }
+    case "pass_through":
     case undefined:
-      return new PassThroughProfiler(config);
+      return new PassThroughProfiler({ ...usual, ...settings });
   }
 }

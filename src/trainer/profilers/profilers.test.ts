@@ -132,7 +132,7 @@ describe("a trainer's actions", () => {
   test("are not measured where nothing is asked for", () => {
     expect(trainer({}).profiler).toBeInstanceOf(PassThroughProfiler);
     expect(() => trainer({ profiler: "xla" as "simple" })).toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: Trainer: profiler: expected one of simple, advanced, pytorch, got "xla".]`,
+      `[UsageError: Trainer: profiler.name: expected one of simple, advanced, pytorch, pass_through, got "xla".]`,
     );
   });
 });
