@@ -1,3 +1,4 @@
+export { compressionOf } from "./compression.ts";
 export { detectDelimiter, parseDelimited } from "./delimited.ts";
 export type { DelimitedFault, Dialect } from "./delimited.ts";
 export { cpuLimit, memoryLimitBytes, outOfMemoryKills } from "./environment.ts";

@@ -1,7 +1,7 @@
 // The first rows of a data file, which tell its columns. Reading it whole is src/data's matter.
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { extname } from "node:path";
-import { detectDelimiter, parseDelimited } from "../base/index.ts";
+import { compressionOf, detectDelimiter, parseDelimited } from "../base/index.ts";
 import { binaryExtensions, readBinaryHeader } from "./binary-header.ts";
 
 /** Holds what the first rows of a data file tell. */
@@ -62,8 +62,9 @@ function readHead(path: string): { text: string } | { problem: string } {
     if (!fstatSync(file).isFile()) return { problem: "a data file must be a file, got a folder." };
     const buffer = Buffer.alloc(headBytes);
     const head = buffer.subarray(0, readSync(file, buffer, 0, headBytes, 0));
-    if (head.subarray(0, 2).toString("latin1") === "PK") {
-      return { problem: "the file is an archive. Unpack it." };
+    const compression = compressionOf(head);
+    if (compression !== undefined) {
+      return { problem: `the file is compressed with ${compression}. Unpack it.` };
     }
     const text = decode(head);
     if (text === undefined) return { problem: "the text must be UTF-8. Save the file in that encoding." };

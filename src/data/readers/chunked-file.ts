@@ -1,5 +1,5 @@
 // Data files in pieces that are read on their own, so that a file need not fit into memory.
-import { open } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { DataError } from "../../base/index.ts";
 
 /** Holds some rows of a file by column. */
@@ -52,6 +52,13 @@ export async function readRange(path: string, start: number, end: number): Promi
 
 /** Returns the size of a data file in bytes; what is no file throws a `DataError`. */
 export async function sizeOfFile(path: string): Promise<number> {
+  const found = await stat(path).catch(() => undefined); // opening a pipe would wait for who writes into it
+  if (found !== undefined && !found.isFile()) {
+    const remedy = found.isDirectory()
+      ? "a folder. Name the file in it"
+      : "a pipe or device. Write it to a file";
+    throw new DataError(`${path}: expected a file, got ${remedy}.`);
+  }
   const file = await open(path, "r").catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOENT") throw new DataError(`${path}: no such file. Check the path.`, { cause });
     if (cause.code === "EACCES" || cause.code === "EPERM")
@@ -59,13 +66,12 @@ export async function sizeOfFile(path: string): Promise<number> {
     throw new DataError(`${path}: cannot be read (${cause.message}).`, { cause });
   });
   try {
-    const stat = await file.stat();
-    if (!stat.isFile()) throw new DataError(`${path}: expected a file, got a folder. Name the file in it.`);
-    if (stat.size === 0)
+    const { size } = await file.stat();
+    if (size === 0)
       throw new DataError(
         `${path}: a data file must have rows, this one is empty. Point to a file with data.`,
       );
-    return stat.size;
+    return size;
   } finally {
     await file.close();
   }

@@ -28,7 +28,8 @@ export function readDelimited(path: string, options: DelimitedOptions = {}): Tab
   return parseTable(path, text, { delimiter, quote: hasProperQuotes(text) ? '"' : null }, options.columns);
 }
 
-function checkOptions(path: string, { delimiter, quote }: DelimitedOptions): void {
+/** Refuses a delimiter or a quote that is none. */
+export function checkOptions(path: string, { delimiter, quote }: DelimitedOptions): void {
   for (const [name, value] of Object.entries({ delimiter, quote })) {
     if (typeof value === "string" && (value.length !== 1 || value === "\n" || value === "\r")) {
       throw new DataError(
@@ -65,9 +66,15 @@ function parseTable(path: string, text: string, dialect: Dialect, given?: readon
   return new Table({ source: path, columns, values, positions });
 }
 
-function headerOf(path: string, fields: readonly string[], line: number): string[] {
+/** Returns the names of columns, which must differ. */
+export function headerOf(path: string, fields: readonly string[], line: number): string[] {
   const columns = fields.map((field) => field.trim());
-  const twice = columns.find((column, index) => columns.indexOf(column) !== index);
+  if (columns.length > maxColumns)
+    throw new DataError(
+      `${path}:${line}: a table must have at most ${maxColumns} columns, got ${columns.length}. Split it, or put what belongs together into one column.`,
+    );
+  const seen = new Set<string>();
+  const twice = columns.find((column) => seen.size === seen.add(column).size);
   if (twice !== undefined) {
     throw new DataError(
       `${path}:${line}: column names must differ, ${JSON.stringify(twice)} stands twice. Rename one in the header.`,
@@ -76,15 +83,20 @@ function headerOf(path: string, fields: readonly string[], line: number): string
   return columns;
 }
 
-interface RaggedRow {
+/** More make each row an object too large to handle. */
+export const maxColumns = 2 ** 17;
+
+export interface RaggedRow {
   fields: readonly string[];
   line: number;
   columns: readonly string[];
   dialect: Dialect;
 }
 
-function raggedRow(path: string, { fields, line, columns, dialect }: RaggedRow): DataError {
-  const names = columns.map((column) => JSON.stringify(column)).join(", ");
+/** Says that a row has not as many fields as the header. */
+export function raggedRow(path: string, { fields, line, columns, dialect }: RaggedRow): DataError {
+  const shown = columns.slice(0, 20).map((column) => JSON.stringify(column));
+  const names = [...shown, ...(columns.length > 20 ? ["..."] : [])].join(", ");
   const delimiter = dialect.delimiter === "\t" ? "tab" : dialect.delimiter;
   const remedy =
     dialect.quote === null
@@ -95,7 +107,8 @@ function raggedRow(path: string, { fields, line, columns, dialect }: RaggedRow):
   );
 }
 
-function faultError(path: string, { kind, line }: DelimitedFault): DataError {
+/** Says where a quote is open. */
+export function faultError(path: string, { kind, line }: DelimitedFault): DataError {
   const what = kind === "unterminated_quote" ? "the quote opened here is never closed" : "text after a quote";
   return new DataError(
     `${path}:${line}: ${what}. Close it, or double it ("") if it belongs to the text; ` +

@@ -78,9 +78,21 @@ class RowCollector {
       let cells = this.#columns.get(key);
       if (cells === undefined) this.#columns.set(key, (cells = []));
       while (cells.length < index) cells.push(undefined);
-      cells.push(cellOf(value));
+      cells.push(this.#cell(key, value, position));
     }
     this.#positions.push(position);
+  }
+
+  #cell(key: string, value: unknown, position: number): string {
+    try {
+      return cellOf(value);
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new DataError(
+        `${this.#source}, ${this.#unit} ${position}: ${JSON.stringify(key)} is nested too deeply to be a cell. Flatten it.`,
+        { cause },
+      );
+    }
   }
 
   table(): Table {

@@ -4,7 +4,9 @@ import { DataError, detectDelimiter, parseDelimited } from "../../base/index.ts"
 import type { Dialect } from "../../base/index.ts";
 import { damaged, readRange, sizeOfFile } from "./chunked-file.ts";
 import type { ChunkedFile } from "./chunked-file.ts";
+import { checkOptions, faultError, headerOf, raggedRow } from "./csv.ts";
 import type { DelimitedOptions } from "./csv.ts";
+import { checkBeginning, checkEncoding, nulByte } from "./text-file.ts";
 
 /** Most rows of a chunk, and most bytes, but for a row that is longer by itself. */
 const chunkRows = 1024;
@@ -18,7 +20,9 @@ export async function openJsonLines(path: string): Promise<ChunkedFile> {
   const chunks = await findChunks(path, size, undefined);
   const read = async (chunk: Place): Promise<{ row: Record<string, unknown>; line: number }[]> =>
     (await readLines(path, chunk)).map(({ text, line }) => ({ row: parseObject(path, text, line), line }));
-  const columns = [...new Set((await read(chunks[0]!)).flatMap(({ row }) => Object.keys(row)))];
+  const names = new Set<string>();
+  for (const { row } of await read(chunks[0]!)) for (const name of Object.keys(row)) names.add(name);
+  const columns = headerOf(path, [...names], 1);
   return {
     path,
     columns,
@@ -38,6 +42,7 @@ export async function openJsonLines(path: string): Promise<ChunkedFile> {
 /** Opens a CSV or TSV file, whose first record names the columns (or `columns` does). Throws `DataError`. */
 export async function openDelimited(path: string, options: DelimitedOptions = {}): Promise<ChunkedFile> {
   const size = await sizeOfFile(path);
+  checkOptions(path, options);
   const isTabbed = /\.(tsv|tab)$/iu.test(path);
   const sample = new TextDecoder().decode(await readRange(path, 0, Math.min(size, 2 ** 16)));
   const delimiter = options.delimiter ?? (isTabbed ? "\t" : detectDelimiter(sample));
@@ -51,28 +56,30 @@ export async function openDelimited(path: string, options: DelimitedOptions = {}
       dialect,
       (fields, line) => records.push({ fields, line: chunk.line + line - 1 }) > 0,
     );
-    if (fault !== undefined)
-      throw new DataError(
-        `${path}:${chunk.line + fault.line - 1}: the quote opened here is never closed. Close it, or double it ("").`,
+    if (fault !== undefined) throw faultError(path, { ...fault, line: chunk.line + fault.line - 1 });
+    if (records.length !== chunk.rows)
+      throw damaged(
+        path,
+        "text",
+        `${chunk.rows} rows begin from line ${chunk.line} on, and ${records.length} end`,
       );
     return records;
   };
-  const header = options.columns ?? (await read(chunks[0]!))[0]?.fields.map((field) => field.trim()) ?? [];
-  const numHeaders = options.columns === undefined ? 1 : 0;
+  const first = options.columns === undefined ? (await read(chunks[0]!))[0]! : undefined;
+  const columns = headerOf(path, options.columns ?? first!.fields, first?.line ?? 1);
+  const numHeaders = first === undefined ? 0 : 1;
+  const places = new Map(columns.map((name, index) => [name, index]));
   return {
     path,
-    columns: header,
+    columns,
     opaque: new Map(),
     rowCounts: chunks.map(({ rows }, index) => (index === 0 ? rows - numHeaders : rows)),
     unit: "line",
     async readChunk(chunk, wanted) {
       const records = (await read(chunks[chunk]!)).slice(chunk === 0 ? numHeaders : 0);
-      const odd = records.find(({ fields }) => fields.length !== header.length);
-      if (odd !== undefined)
-        throw new DataError(
-          `${path}:${odd.line}: expected ${header.length} fields as in the header, got ${odd.fields.length}. Put values that contain ${delimiter === "\t" ? "a tab" : delimiter} in quotes.`,
-        );
-      const indices = wanted.map((name) => header.indexOf(name));
+      const odd = records.find(({ fields }) => fields.length !== columns.length);
+      if (odd !== undefined) throw raggedRow(path, { ...odd, columns, dialect });
+      const indices = wanted.map((name) => places.get(name)!);
       return {
         values: indices.map((index) => records.map(({ fields }) => fields[index])),
         positions: records.map(({ line }) => line),
@@ -90,50 +97,64 @@ interface Place {
   line: number;
 }
 
-/** Finds the chunks in one pass; a newline within quotes ends no row, a line without a character is none. */
+/**
+ * Finds the chunks in one pass. LF, CRLF and a lone CR end a row; those within quotes end none, and a line without a
+ * character is none.
+ */
 async function findChunks(path: string, size: number, dialect: Dialect | undefined): Promise<Place[]> {
+  const head = await readRange(path, 0, Math.min(size, 16));
+  checkBeginning(path, head);
   const quote = dialect?.quote?.charCodeAt(0) ?? -1;
   const separator = dialect?.delimiter.charCodeAt(0) ?? -1;
   const chunks: Place[] = [];
   const file = await open(path, "r");
   const block = Buffer.alloc(blockBytes);
   let chunk: Place = { start: 0, end: 0, rows: 0, line: 1 };
-  let [line, rowStart, isQuoted, isFieldStart, isEmpty] = [1, 0, false, true, true];
-  const endRow = (end: number): void => {
+  let [line, rowStart, isQuoted, isFieldStart, isEmpty, isAfterCr] = [1, 0, false, true, true, false];
+  const endLine = (end: number): void => {
+    line++;
+    if (isQuoted) return;
     if (end - rowStart > maxRowBytes)
       throw damaged(
         path,
         "text",
-        `line ${line} and what belongs to it has ${end - rowStart} bytes; a row must have less than ${maxRowBytes}`,
+        `line ${line - 1} and what belongs to it has ${end - rowStart} bytes; a row must have less than ${maxRowBytes}`,
       );
     if (!isEmpty) chunk.rows++;
     [rowStart, isEmpty, isFieldStart] = [end, true, true];
     chunk.end = end;
     if (chunk.rows < chunkRows && end - chunk.start < chunkBytes) return;
     chunks.push(chunk);
-    chunk = { start: end, end, rows: 0, line: line + 1 };
+    chunk = { start: end, end, rows: 0, line };
   };
   try {
-    for (let at = 0; at < size;) {
+    for (let at = markBytes(head); at < size;) {
       const { bytesRead } = await file.read(block, 0, blockBytes, at);
       if (bytesRead === 0) break;
       for (let i = 0; i < bytesRead; i++) {
         const byte = block[i]!;
-        if (byte === 10) {
-          if (!isQuoted) endRow(at + i + 1);
-          line++;
-          continue;
+        if (isAfterCr) {
+          isAfterCr = false;
+          endLine(at + i + (byte === lf ? 1 : 0));
+          if (byte === lf) continue;
         }
-        if (byte === quote && (isQuoted || isFieldStart)) isQuoted = !isQuoted;
-        if (byte !== 13) isEmpty = false;
-        isFieldStart = byte === separator && !isQuoted ? true : byte === quote && !isQuoted;
+        if (byte === lf) endLine(at + i + 1);
+        else if (byte === cr) isAfterCr = true;
+        else if (byte === 0) throw nulByte(path, { line, offset: at + i });
+        else {
+          if (dialect !== undefined || (byte !== space && byte !== tab)) isEmpty = false;
+          if (byte === quote && (isQuoted || isFieldStart)) isQuoted = !isQuoted;
+          isFieldStart = !isQuoted && (byte === separator || byte === quote);
+        }
       }
       at += bytesRead;
     }
   } finally {
     await file.close();
   }
-  if (rowStart < size) endRow(size);
+  if (isAfterCr) endLine(size);
+  isQuoted = false; // a quote that is never closed is told when its chunk is read
+  if (rowStart < size) endLine(size);
   if (chunk.rows > 0) chunks.push(chunk);
   const whole = chunks.filter(({ rows }) => rows > 0);
   if (whole.length === 0)
@@ -141,21 +162,22 @@ async function findChunks(path: string, size: number, dialect: Dialect | undefin
   return whole;
 }
 
+const [tab, lf, cr, space] = [9, 10, 13, 32];
+
+/** Returns the length of the byte order mark that a file begins with. */
+function markBytes(head: Uint8Array): number {
+  return head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf ? 3 : 0;
+}
+
 async function readText(path: string, { start, end, line }: Place): Promise<string> {
-  const bytes = await readRange(path, start, end);
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new DataError(
-      `${path}: expected UTF-8, and a row from line ${line} on is not. Convert the file: iconv -f WINDOWS-1252 -t UTF-8.`,
-      { cause },
-    );
-  }
+  const bytes = Buffer.from((await readRange(path, start, end)).buffer);
+  checkEncoding(path, bytes, { line, offset: start });
+  return new TextDecoder("utf-8", { ignoreBOM: start > 0 }).decode(bytes);
 }
 
 async function readLines(path: string, chunk: Place): Promise<{ text: string; line: number }[]> {
-  const lines = (await readText(path, chunk)).split("\n");
-  return lines.flatMap((text, index) => (text.trim() === "" ? [] : [{ text, line: chunk.line + index }]));
+  const lines = (await readText(path, chunk)).split(/\r\n|\n|\r/u);
+  return lines.flatMap((text, index) => (/^[ \t]*$/u.test(text) ? [] : [{ text, line: chunk.line + index }]));
 }
 
 function parseObject(path: string, text: string, line: number): Record<string, unknown> {

@@ -1,7 +1,7 @@
 // The bytes of a data file as text, or an error that says which byte is wrong.
 import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
-import { DataError } from "../../base/index.ts";
+import { DataError, compressionOf } from "../../base/index.ts";
 
 /** Largest file that is read whole: V8's strings end at 2^29 - 24 characters. */
 const maxBytes = 2 ** 29 - 24;
@@ -9,6 +9,7 @@ const maxBytes = 2 ** 29 - 24;
 /** Reads a UTF-8 file without its byte order mark; anything else throws a `DataError`. */
 export function readTextFile(path: string): string {
   const bytes = readBytes(path);
+  checkBeginning(path, bytes);
   checkEncoding(path, bytes);
   const text = bytes.toString("utf8", startsWith(bytes, [0xef, 0xbb, 0xbf]) ? 3 : 0);
   if (text.trim() === "") {
@@ -43,25 +44,37 @@ function tooLarge(path: string, cause?: unknown): DataError {
   });
 }
 
-function checkEncoding(path: string, bytes: Buffer): void {
+/** Refuses what the first bytes of a file tell to be no UTF-8 text. */
+export function checkBeginning(path: string, bytes: Uint8Array): void {
+  const compression = compressionOf(bytes);
+  if (compression !== undefined)
+    throw new DataError(
+      `${path}: expected text, the file is compressed with ${compression}. Unpack it, and name what comes out of it.`,
+    );
   if (startsWith(bytes, [0xff, 0xfe]) || startsWith(bytes, [0xfe, 0xff])) {
     throw new DataError(`${path}: expected UTF-8, got UTF-16. Save the file as UTF-8.`);
   }
+}
+
+/** Refuses bytes that are no UTF-8 text; `line` and `offset` are those of their first in the file. */
+export function checkEncoding(path: string, bytes: Buffer, { line = 1, offset: first = 0 } = {}): void {
   const nul = bytes.indexOf(0);
-  if (nul !== -1) {
-    throw new DataError(
-      `${path}:${lineAt(bytes, nul)}: NUL byte at offset ${nul}; text must not contain it. ` +
-        `Save the file as UTF-8 text.`,
-    );
-  }
+  if (nul !== -1) throw nulByte(path, { line: line - 1 + lineAt(bytes, nul), offset: first + nul });
   if (!isUtf8(bytes)) {
     const offset = firstInvalid(bytes);
     const byte = bytes[offset]!.toString(16).padStart(2, "0");
     throw new DataError(
-      `${path}:${lineAt(bytes, offset)}: expected UTF-8, got byte 0x${byte} at offset ${offset}. ` +
+      `${path}:${line - 1 + lineAt(bytes, offset)}: expected UTF-8, got byte 0x${byte} at offset ${first + offset}. ` +
         `Convert the file: iconv -f WINDOWS-1252 -t UTF-8 (or from whatever it is in).`,
     );
   }
+}
+
+/** Says where a NUL stands. */
+export function nulByte(path: string, { line, offset }: { line: number; offset: number }): DataError {
+  return new DataError(
+    `${path}:${line}: NUL byte at offset ${offset}; text must not contain it. Save the file as UTF-8 text.`,
+  );
 }
 
 function startsWith(bytes: Uint8Array, prefix: readonly number[]): boolean {

@@ -66,7 +66,8 @@ export class FileStream implements RowStream {
     const first = files[0]!;
     const wanted = columns ?? first.columns.filter((name) => !first.opaque.has(name));
     for (const { path, columns: present } of files) {
-      const missing = wanted.find((name) => !present.includes(name));
+      const names = new Set(present);
+      const missing = wanted.find((name) => !names.has(name));
       if (missing !== undefined)
         throw new DataError(`${path}: no column "${missing}". ${suggestion(missing, [...present])}`);
     }
