@@ -184,7 +184,7 @@ const mistakes: [text: string, issues: string[]][] = [
   ["dataset: {train: Datasets/empty.csv}", ['1:18 file dataset.train: "Datasets/empty.csv": the file is empty. Fill it.']],
   ["dataset: {train: Datasets/header.csv}", ['1:18 file dataset.train: "Datasets/header.csv": the file has a header and no rows. Add rows.']],
   ["dataset: {train: Datasets/latin.csv}", ['1:18 file dataset.train: "Datasets/latin.csv": the text must be UTF-8. Save the file in that encoding.']],
-  ["dataset: {train: Datasets/zip.csv}", ['1:18 file dataset.train: "Datasets/zip.csv": the file is an archive. Unpack it.']],
+  ["dataset: {train: Datasets/zip.csv}", ['1:18 file dataset.train: "Datasets/zip.csv": the file is compressed with zip. Unpack it.']],
   ["dataset: {train: Datasets/data.parquet}", ['1:18 file dataset.train: "Datasets/data.parquet": it is not a valid Parquet file (its footer is missing, or claims more bytes than there are). Write or download it again.']],
   ["dataset: {train: Datasets/folder.csv}", ['1:18 file dataset.train: "Datasets/folder.csv": a data file must be a file, got a folder.']],
   ["dataset: {train: Datasets/rows.jsonl}", ['1:10 file dataset.text_column: "Datasets/rows.jsonl" has no column "text". It has: body, y.', '1:10 file dataset.label_column: "Datasets/rows.jsonl" has no column "label". It has: body, y.']],
