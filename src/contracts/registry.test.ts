@@ -71,7 +71,7 @@ describe("createModel", () => {
     expect(() =>
       registry.createModel("scaled_model", { hidden: 0, sclae: 1 }),
     ).toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: model "scaled_model": hidden: Too small: expected number to be >=1; Unrecognized key: "sclae"]`,
+      `[UsageError: model "scaled_model": hidden: Too small: expected number to be >=1; sclae: unknown option. Did you mean "scale"? Valid: hidden, scale.]`,
     );
     expect(() => registry.createModel("scaled_modle")).toThrow(
       'unknown name "scaled_modle". Did you mean "scaled-model"?',

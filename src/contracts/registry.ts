@@ -1,5 +1,5 @@
 // Components by name: models, data sets, callbacks and the rest, the built-in ones and those of plugins.
-import { Registry, UsageError, normalizeName, registeredStores } from "../base/index.ts";
+import { Registry, UsageError, normalizeName, registeredStores, suggestion } from "../base/index.ts";
 import { optim, utils } from "../torch/index.ts";
 import type { nn } from "../torch/index.ts";
 import type { Store, StoreClass } from "../tracking/index.ts";
@@ -296,16 +296,24 @@ function create<K extends keyof Kinds>(kind: K, name: string, config: unknown): 
     if (component.fromConfig !== undefined) return component.fromConfig(config);
     return new component(component.schema === undefined ? config : component.schema.parse(config));
   } catch (error) {
-    throw new UsageError(`${kind} "${name}": ${reasonOf(error)}`, { cause: error });
+    throw new UsageError(`${kind} "${name}": ${reasonOf(error, component.schema)}`, { cause: error });
   }
 }
 
 /** Writes out what zod found, or the message of any other error. */
-function reasonOf(error: unknown): string {
-  const { issues } = (error ?? {}) as { issues?: { path: PropertyKey[]; message: string }[] };
+function reasonOf(error: unknown, schema: object | undefined): string {
+  const { issues } = (error ?? {}) as {
+    issues?: { path: PropertyKey[]; message: string; keys?: string[] }[];
+  };
   if (!Array.isArray(issues)) return error instanceof Error ? error.message : String(error);
+  const known = Object.keys((schema as { shape?: object } | undefined)?.shape ?? {});
   return issues
-    .map(({ path, message }) => (path.length === 0 ? message : `${path.map(String).join(".")}: ${message}`))
+    .flatMap(({ path, message, keys }) => {
+      const isOwn = path.length === 0 && known.length > 0;
+      if (isOwn && keys !== undefined)
+        return keys.map((key) => `${key}: unknown option. ${suggestion(key, known)}`);
+      return path.length === 0 ? message : `${path.map(String).join(".")}: ${message}`;
+    })
     .join("; ");
 }
 
