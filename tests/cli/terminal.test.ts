@@ -74,11 +74,14 @@ test("no command prints control characters or turns the direction of text", asyn
 
 test.skipIf(process.platform === "win32")("a process that may open few files says so in one line", () => {
   const program = fileURLToPath(new URL("../../bin/sconce", import.meta.url));
-  for (const limit of [24, 32, 48]) {
+  const told = [18, 19, 20, 21, 22, 24, 28].filter((limit) => {
     const command = `ulimit -n ${limit}; exec "$0" "$@"`;
     const words = [process.execPath, program, "runs", "list", "--tracking-uri", `${folder}/mlruns`];
     const { status, stdout, stderr } = spawnSync("sh", ["-c", command, ...words], { encoding: "utf8" });
+    if (status === 2) return false; // enough for the command, which tells that the store is not there
     expect([limit, status, stdout]).toEqual([limit, 1, ""]);
     expect(stderr).toMatch(/^[^\n]*too many files are open[^\n]*ulimit -n 1024[^\n]*\n$/);
-  }
+    return true;
+  });
+  expect(told.length).toBeGreaterThan(1);
 });
