@@ -85,7 +85,9 @@ describe("a file in pieces", () => {
       /no column "txt"\. Did you mean "text"\?/,
     );
     const ragged = await FileStream.open(write("r.csv", "a,b\n1,2\n3\n"));
-    await expect(rowsOf(ragged, 0)).rejects.toThrow(/r\.csv:3: expected 2 fields \("a", "b"\) as in the header, got 1/);
+    await expect(rowsOf(ragged, 0)).rejects.toThrow(
+      /r\.csv:3: expected 2 fields \("a", "b"\) as in the header, got 1/,
+    );
   });
 });
 
