@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { writeFiles } from "../../tests/fixtures/write-files.ts";
@@ -103,6 +103,12 @@ describe("FrameworkTrainer", () => {
       // prettier-ignore
       expect((await store.metricHistory(runId, name)).map(({ step }) => step), name).toEqual(steps);
     await store.close();
+    // ten runs in a second: the tenth began last
+    const runs = dirname(dirname(dirname(second!)));
+    cpSync(dirname(dirname(second!)), join(runs, "2099-01-01_00-00-00_9"), { recursive: true });
+    cpSync(dirname(dirname(second!)), join(runs, "2099-01-01_00-00-00_10"), { recursive: true });
+    const newest = await trainer("trainer.max_epochs=4").train({ resume: "last" });
+    expect(newest.checkpoint).toContain("2099-01-01_00-00-00_10");
     await expect(trainer("experiment.name=none").train({ resume: "last" })).rejects.toThrow(
       "there is no run with a checkpoint in",
     );

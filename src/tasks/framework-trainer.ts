@@ -1,5 +1,4 @@
 // One entry for whatever a composed config trains: a text classifier, or a registered model on a registered data set.
-import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { ConfigError, UsageError, absoluteStoreUri, camelCaseKeys, logger } from "../base/index.ts";
 import type { ProgressListener } from "../base/index.ts";
@@ -32,7 +31,7 @@ import type { Callback, MLFlowLoggerOptions, TrainableModule, TrainingLogger } f
 import { BertTrainerTorch } from "./bert-trainer.ts";
 import { camelCaseDeep, checkRegistered, makeParts } from "./module-parts.ts";
 import { profilerAt } from "./profiler-at.ts";
-import { RunFolder } from "./run-folder.ts";
+import { RunFolder, newestFirst } from "./run-folder.ts";
 import { logModel } from "./torch-model.ts";
 
 /** Says where a training stands, and who is shown how far it is. */
@@ -139,8 +138,7 @@ export class FrameworkTrainer {
     }
     if (resume === undefined) return { folder: RunFolder.create(trainedModels).path };
     if (resume !== "last") return { folder: join(resume, "..", ".."), ckptPath: resume };
-    const runs = existsSync(trainedModels) ? readdirSync(trainedModels).sort().reverse() : [];
-    for (const name of runs) {
+    for (const name of newestFirst(trainedModels)) {
       const folder = join(trainedModels, name);
       const ckptPath = await newestCheckpoint(join(folder, "checkpoints"));
       if (ckptPath !== undefined) return { folder, ckptPath };

@@ -131,10 +131,14 @@ export async function findResumable(
   return found;
 }
 
-async function lastUnfinished(trainedModels: string): Promise<Resumable> {
+/** Lists the runs of a folder by name, the one that began last first. */
+export function newestFirst(trainedModels: string): string[] {
   const byName = new Intl.Collator("en", { numeric: true }).compare; // ..._10 is newer than ..._9
-  const runs = existsSync(trainedModels) ? readdirSync(trainedModels).sort(byName).reverse() : [];
-  for (const name of runs) {
+  return existsSync(trainedModels) ? readdirSync(trainedModels).sort(byName).reverse() : [];
+}
+
+async function lastUnfinished(trainedModels: string): Promise<Resumable> {
+  for (const name of newestFirst(trainedModels)) {
     const folder = new RunFolder(join(trainedModels, name));
     if (!isUnfinished(folder)) continue;
     const checkpoint = await newestCheckpoint(folder.checkpoints);

@@ -72,6 +72,30 @@ describe("a resumed run", () => {
   );
 });
 
+test("what callbacks keep comes back as it was, numbers that JSON lacks and what looks like them", async () => {
+  const kept = {
+    best: -Infinity,
+    last: NaN,
+    number: "555",
+    phone: { number: "555" },
+    odd: { number: "NaN", of: 1 },
+  };
+  let found: unknown;
+  const keeper: Callback = {
+    name: "keeper",
+    stateDict: () => kept,
+    loadStateDict: (state) => void (found = state),
+  };
+  const job = { callbacks: [save], checkpoints: checkpoints(), watchers: [keeper] };
+  await fitToy({ ...job, trainer: { max_steps: 1 } });
+  await fitToy({
+    ...job,
+    trainer: { max_steps: 2 },
+    resumeFrom: (await newestCheckpoint(checkpoints().dirpath))!,
+  });
+  expect(found).toEqual(kept);
+});
+
 describe("verifyCheckpoint", () => {
   test("says what is wrong", async () => {
     await fitToy({ trainer: { max_epochs: 1 }, callbacks: [save], checkpoints: checkpoints() });

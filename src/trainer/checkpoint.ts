@@ -488,8 +488,9 @@ function encodeNumber(_key: string, value: unknown): unknown {
 
 function decodeNumber(key: string, value: unknown): unknown {
   if (key === "__proto__") return undefined;
-  const { number } = (value ?? {}) as { number?: unknown };
-  return typeof number === "string" ? Number(number) : value;
+  if (!isPlainObject(value) || Object.keys(value).length !== 1) return value;
+  const { number } = value;
+  return number === "NaN" || number === "Infinity" || number === "-Infinity" ? Number(number) : value;
 }
 
 /** Returns the refusal of the operating system (disk full, no permission) that an error comes from. */
