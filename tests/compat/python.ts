@@ -1,7 +1,5 @@
 // The Python that compatibility tests run the real peers in.
 import { execFile, execFileSync } from "node:child_process";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -35,7 +33,6 @@ function environment(): NodeJS.ProcessEnv {
     ...process.env,
     HF_HUB_OFFLINE: "1",
     MLFLOW_DISABLE_TELEMETRY: "true",
-    MLFLOW_TRACKING_URI: `sqlite:///${join(tmpdir(), "sconce-compat-mlflow.db")}`, // else a file in this folder
     GIT_PYTHON_REFRESH: "quiet",
   };
 }
