@@ -42,7 +42,8 @@ export function readJsonArray(path: string): Table {
   return rows.table();
 }
 
-function parseLine(path: string, line: string, number: number): unknown {
+/** Parses one line of a file of JSON Lines. Throws `DataError`. */
+export function parseLine(path: string, line: string, number: number): unknown {
   try {
     return JSON.parse(line);
   } catch (cause) {

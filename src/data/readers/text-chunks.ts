@@ -6,6 +6,7 @@ import { damaged, readRange, sizeOfFile } from "./chunked-file.ts";
 import type { ChunkedFile } from "./chunked-file.ts";
 import { checkOptions, faultError, headerOf, raggedRow } from "./csv.ts";
 import type { DelimitedOptions } from "./csv.ts";
+import { parseLine } from "./json.ts";
 import { checkBeginning, checkEncoding, nulByte } from "./text-file.ts";
 
 /** Most rows of a chunk, and most bytes, but for a row that is longer by itself. */
@@ -181,15 +182,7 @@ async function readLines(path: string, chunk: Place): Promise<{ text: string; li
 }
 
 function parseObject(path: string, text: string, line: number): Record<string, unknown> {
-  let row: unknown;
-  try {
-    row = JSON.parse(text);
-  } catch (cause) {
-    throw new DataError(
-      `${path}:${line}: not valid JSON (${(cause as Error).message}). Each line must be one whole object.`,
-      { cause },
-    );
-  }
+  const row = parseLine(path, text, line);
   if (typeof row !== "object" || row === null || Array.isArray(row))
     throw new DataError(
       `${path}:${line}: expected an object like {"text": "...", "label": "..."}, got ${JSON.stringify(row)?.slice(0, 40)}.`,
