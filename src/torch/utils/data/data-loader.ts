@@ -82,7 +82,12 @@ export class DataLoader<T, B = Collated<T>> implements AsyncIterable<B> {
     this.options = options;
     this.batchSize = batchSize;
     this.#sampler = samplerOf(options);
-    this.#numSamples = this.#sampler === undefined ? dataset.length : this.#sampled(0).length;
+    this.#numSamples = dataset.length;
+    if (this.#sampler !== undefined) {
+      const { length, at } = this.#sampled(0);
+      this.#numSamples = length;
+      this.#order = { epoch: 0, at };
+    }
     this.length = (dropLast ? Math.floor : Math.ceil)(this.#numSamples / batchSize);
     if (this.length === 0) {
       throw new UsageError(
