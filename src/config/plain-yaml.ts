@@ -93,14 +93,21 @@ class PlainYamlReader {
     return node;
   }
 
+  /** Returns the line of a block's next entry, undefined at the block's end. The first may begin after the dash of a list. */
+  #entryAt(indent: number, isFirst: boolean): Line | undefined {
+    const line = this.#lines[this.#next];
+    if (line === undefined || (!isFirst && line.indent < indent)) return undefined;
+    if (!isFirst && line.indent > indent) throw beyond;
+    return line;
+  }
+
   /** Reads the lines of a mapping from the next one on. The first may have begun with the dash of a list. */
   #map(indent: number): MapNode {
     const node = mapNode(this.#origin(this.#lines[this.#next]!, indent));
     this.#count();
     for (let isFirst = true; ; isFirst = false) {
-      const line = this.#lines[this.#next];
-      if (line === undefined || (!isFirst && line.indent < indent)) return node;
-      if (!isFirst && line.indent > indent) throw beyond;
+      const line = this.#entryAt(indent, isFirst);
+      if (line === undefined) return node;
       const written = matchAt(key, line.text, indent) ?? fail();
       const origin = this.#origin(line, indent);
       this.#add(node, this.#key(written[1]!), origin, this.#value(line, key.lastIndex, indent));
@@ -111,9 +118,8 @@ class PlainYamlReader {
     const node = listNode(this.#origin(this.#lines[this.#next]!, indent));
     this.#count();
     for (let isFirst = true; ; isFirst = false) {
-      const line = this.#lines[this.#next];
-      if (line === undefined || (!isFirst && line.indent < indent)) return node;
-      if (!isFirst && line.indent > indent) throw beyond;
+      const line = this.#entryAt(indent, isFirst);
+      if (line === undefined) return node;
       if (!isItem(line.text, indent)) {
         if (isFirst) throw beyond;
         return node; // the mapping around a list may be as far to the left
